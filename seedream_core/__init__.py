@@ -1,0 +1,1 @@
+"""The core of seedream: data, models, objectives, samplers and the stages that chain them."""
