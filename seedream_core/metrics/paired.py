@@ -1,0 +1,53 @@
+"""Two models on the same prompts and noise: on how many pictures do they differ? (McNemar's exact test, 1947.)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb, sqrt
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Counts of one comparison; `points` is second minus first, in percentage points."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def count(self) -> int:
+        return self.both + self.only_first + self.only_second + self.neither
+
+    @property
+    def differ(self) -> int:
+        return self.only_first + self.only_second
+
+    @property
+    def points(self) -> float:
+        return 100 * (self.only_second - self.only_first) / self.count
+
+    @property
+    def margin(self) -> float:
+        """Half the 95% interval of `points` (Wald, paired: what both got right or wrong tells nothing)."""
+        gap = self.only_second - self.only_first
+        return 196 * sqrt(max(0.0, self.differ - gap * gap / self.count)) / self.count
+
+    @property
+    def p(self) -> float:
+        """Chance of a split at least as uneven if neither model were better: binomial, two-sided."""
+        tail = sum(comb(self.differ, k) for k in range(min(self.only_first, self.only_second) + 1))
+        return min(1.0, 2 * tail / 2**self.differ)
+
+
+def compare(first: Sequence[bool], second: Sequence[bool]) -> Paired:
+    pairs = [(bool(a), bool(b)) for a, b in zip(first, second, strict=True)]
+    if not pairs:
+        raise ValueError("nothing to compare: both models need at least one picture")
+    return Paired(
+        both=pairs.count((True, True)),
+        only_first=pairs.count((True, False)),
+        only_second=pairs.count((False, True)),
+        neither=pairs.count((False, False)),
+    )
