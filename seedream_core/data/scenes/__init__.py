@@ -1,0 +1,1 @@
+"""The embedded bilingual world: scenes and their truth, pictures, captions, evaluation prompts, and the reader that judges."""

@@ -1,0 +1,90 @@
+"""Scenes to pixels: exact area coverage from summed-area tables, so edges are smooth at any size and place."""
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from seedream_core.data.scenes.world import BACKGROUNDS, COLORS, EXTENTS, Scene
+
+STAR_INNER = 0.45  # of the outer radius; the geometric 0.38 has arms too thin for small pictures
+
+
+def inside(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Whether points of the shape's box (-1 to 1 both ways, y down) belong to it."""
+    width, height = EXTENTS[shape]
+    if shape == "circle":
+        return x**2 + y**2 <= 1
+    if shape == "square":
+        return (np.abs(x) <= 1) & (np.abs(y) <= 1)
+    if shape == "triangle":
+        return np.abs(x) <= (y + 1) / 2
+    if shape == "cross":
+        return np.minimum(np.abs(x), np.abs(y)) <= 1 / 3
+    if shape == "heart":
+        x, y = x * 1.1389, 0.1195 - y * 1.1195  # the box of (x² + y² - 1)³ = x² y³
+        return (x**2 + y**2 - 1) ** 3 <= x**2 * y**3
+    radius = height / (1 + np.cos(np.pi / 5))
+    x, y = x * width / 2, radius - (y + 1) * height / 2
+    distance = np.hypot(x, y)
+    angle = np.abs((np.arctan2(x, y) + np.pi / 5) % (2 * np.pi / 5) - np.pi / 5)  # folded onto half an arm
+    tip, notch = radius, STAR_INNER * radius * np.exp(1j * np.pi / 5)
+    across, along = distance * np.sin(angle), distance * np.cos(angle) - tip
+    return (notch.real - tip) * across - notch.imag * along >= 0
+
+
+@lru_cache(maxsize=None)
+def table(shape: str, resolution: int) -> np.ndarray:
+    """Summed area of the shape over its box, in shares of the box: one row and column of zeros, then the sums."""
+    line = (np.arange(resolution) + 0.5) * 2 / resolution - 1
+    filled = inside(shape, line[None, :], line[:, None])
+    sums = np.zeros((resolution + 1, resolution + 1))
+    sums[1:, 1:] = filled.cumsum(0).cumsum(1) / resolution**2
+    return sums
+
+
+def area(shape: str) -> float:
+    """Of the shape at size 1."""
+    width, height = EXTENTS[shape]
+    return float(table(shape, 512)[-1, -1]) * width * height
+
+
+def coverage(shape: str, x: float, y: float, size: float, columns: range, rows: range) -> np.ndarray:
+    """Share of each pixel in the window that the shape covers; centre and size in pixels."""
+    width, height = (size * extent for extent in EXTENTS[shape])
+    sums = table(shape, 512 if size <= 128 else 2048)
+    steps = len(sums) - 1
+
+    def edges(window: range, middle: float, length: float) -> tuple[np.ndarray, np.ndarray]:
+        place = (np.arange(window.start, window.stop + 1) - middle + length / 2) * (steps / length)
+        place = np.clip(place, 0, steps)
+        low = np.minimum(place.astype(np.intp), steps - 1)
+        return low, place - low
+
+    (left, part), (top, share) = edges(columns, x, width), edges(rows, y, height)
+    share, part = share[:, None], part[None, :]
+    upper, lower = sums[top], sums[top + 1]
+    lines = upper + share * (lower - upper)
+    corners = lines[:, left] + part * (lines[:, left + 1] - lines[:, left])
+    return np.diff(np.diff(corners, axis=0), axis=1) * (width * height)
+
+
+def render(scene: Scene, width: int, height: int) -> np.ndarray:
+    """The picture, uint8 H×W×3."""
+    unit = min(width, height)
+    picture = np.empty((height, width, 3), np.float32)
+    picture[:] = BACKGROUNDS[scene.background]
+    for thing in scene.objects:
+        left, top, right, bottom = (side * unit for side in thing.box)
+        columns = range(max(0, int(left)), min(width, int(right) + 1))
+        rows = range(max(0, int(top)), min(height, int(bottom) + 1))
+        mask = coverage(thing.shape, thing.x * unit, thing.y * unit, thing.size * unit, columns, rows)
+        window = picture[rows.start : rows.stop, columns.start : columns.stop]
+        window += mask[..., None].astype(np.float32) * (np.float32(COLORS[thing.color]) - window)
+    return (picture + 0.5).astype(np.uint8)
+
+
+def png(picture: np.ndarray) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -1,0 +1,247 @@
+"""The embedded world: flat shapes on plain backgrounds, drawn from (seed, index), with their truth.
+
+Lengths are fractions of the picture's shorter side, so one scene can be drawn at any resolution of its aspect.
+"""
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+
+BACKGROUNDS = {"white": (250, 250, 250), "gray": (150, 150, 150), "pink": (250, 190, 205), "beige": (240, 225, 190)}
+COLORS = {
+    "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (240, 210, 40),
+    "purple": (140, 50, 180), "orange": (245, 140, 30), "black": (20, 20, 20), "cyan": (40, 200, 210),
+}
+# Width and height of each shape's box at size 1: chosen for areas between 0.65 and 0.81 (the circle has 0.79).
+EXTENTS = {
+    "circle": (1.0, 1.0), "square": (0.9, 0.9), "triangle": (1.24, 1.074),
+    "star": (1.331, 1.266), "heart": (1.05, 1.027), "cross": (1.14, 1.14),
+}
+KINDS = ("one", "several", "pair")
+RELATIONS = ("left", "right", "above", "below")
+OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+HELD_OUT = ("yellow heart", "cyan cross", "purple triangle", "green star")
+
+SMALLEST = 0.2  # 13 pixels at 64: smaller stars did not survive a 16x autoencoder
+LARGEST_ONE = 0.56
+LARGEST_SEVERAL = {2: 0.32, 3: 0.28, 4: 0.25}
+LARGEST_PAIR = 0.30  # two stars of this size, their gap and both margins still fit the shorter side
+MARGIN = 2.5 / 64  # free of objects along the picture's edge
+GAP = 5 / 64  # between boxes: closer objects grow together in a 16x autoencoder
+SLANT = 0.45  # a pair's offset across its relation is at most this share of the offset along it
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What can be said of an object: "a red star"."""
+    color: str
+    shape: str
+
+    def __str__(self) -> str:
+        return f"{self.color} {self.shape}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All that a canonical caption asks for; the reader's result is held against it."""
+    kind: str
+    background: str
+    things: tuple[Thing, ...]
+    """One thing, or two where the first stands in `relation` to the second."""
+    count: int
+    relation: str | None = None
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, truth: Mapping) -> "Asked":
+        things = tuple(Thing(thing["color"], thing["shape"]) for thing in truth["things"])
+        return cls(truth["kind"], truth["background"], things, truth["count"], truth["relation"])
+
+
+@dataclass(frozen=True)
+class Object:
+    color: str
+    shape: str
+    x: float
+    y: float
+    """Centre of the box."""
+    size: float
+
+    @property
+    def thing(self) -> Thing:
+        return Thing(self.color, self.shape)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        width, height = EXTENTS[self.shape]
+        width, height = width * self.size / 2, height * self.size / 2
+        return self.x - width, self.y - height, self.x + width, self.y + height
+
+
+@dataclass(frozen=True)
+class Scene:
+    kind: str
+    background: str
+    objects: tuple[Object, ...]
+    relation: str | None = None
+    """Of the first object to the second."""
+
+    @property
+    def asked(self) -> Asked:
+        things = tuple(o.thing for o in self.objects) if self.kind == "pair" else (self.objects[0].thing,)
+        return Asked(self.kind, self.background, things, len(self.objects), self.relation)
+
+    @property
+    def gap(self) -> float | None:
+        """Between the two closest boxes."""
+        pairs = [(a, b) for i, a in enumerate(self.objects) for b in self.objects[:i]]
+        return min((gap(a, b) for a, b in pairs), default=None)
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, truth: Mapping) -> "Scene":
+        objects = tuple(Object(**o) for o in truth["objects"])
+        return cls(truth["kind"], truth["background"], objects, truth["relation"])
+
+
+def gap(a: Object, b: Object) -> float:
+    """Between two boxes, along the axis that separates them; negative where they overlap."""
+    (al, at, ar, ab), (bl, bt, br, bb) = a.box, b.box
+    return max(bl - ar, al - br, bt - ab, at - bb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    width: int = 64
+    height: int = 64
+    held_out: tuple[str, ...] = HELD_OUT
+    """Colour-shape pairs that occur in no scene."""
+    kinds: Mapping[str, float] = field(default_factory=lambda: {kind: 1.0 for kind in KINDS})
+    """How often each kind of scene is drawn, by weight."""
+
+    def __post_init__(self):
+        for side in ("width", "height"):
+            pixels = getattr(self, side)
+            if pixels < 16 or pixels % 16:
+                near = max(16, pixels - pixels % 16)
+                raise ValueError(f"{side}: {pixels} is not a multiple of 16; try {near} or {near + 16}")
+        known = {f"{color} {shape}" for color in COLORS for shape in EXTENTS}
+        for pair in self.held_out:
+            if pair not in known:
+                raise ValueError(f"held_out: '{pair}' is no colour and shape of this world, such as 'yellow heart'")
+        if len(set(self.held_out)) > len(known) - 2:
+            raise ValueError("held_out: at least two colour-shape pairs must remain")
+        for kind, weight in self.kinds.items():
+            if kind not in KINDS:
+                raise ValueError(f"kinds: '{kind}' is none of {', '.join(KINDS)}")
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"kinds: the weight of '{kind}' must be zero or more, not {weight}")
+        if not sum(self.kinds.values()):
+            raise ValueError("kinds: at least one kind needs a weight above zero")
+
+    @cached_property
+    def seen(self) -> tuple[Thing, ...]:
+        things = (Thing(color, shape) for color in COLORS for shape in EXTENTS)
+        return tuple(thing for thing in things if str(thing) not in self.held_out)
+
+    @cached_property
+    def unseen(self) -> tuple[Thing, ...]:
+        return tuple(Thing(*pair.split()) for pair in self.held_out)
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """Width and height of the picture in scene units."""
+        shorter = min(self.width, self.height)
+        return self.width / shorter, self.height / shorter
+
+    def sample(self, seed: int, index: int) -> Scene:
+        """The scene number `index` of the data drawn from `seed`."""
+        draw = Draw("scene", seed, index)
+        kind = draw.weighted(self.kinds)
+        return self.arrange(draw.asked(kind, self.seen, self.seen), draw)
+
+    def arrange(self, asked: Asked, draw: "Draw") -> Scene:
+        """A scene that shows what is asked, sizes and places drawn."""
+        place = {"one": self._one, "several": self._several, "pair": self._pair}[asked.kind]
+        while True:  # a draw fails where a place is taken; every draw stands alone, so any number may fail
+            objects = place(asked, draw)
+            if objects:
+                return Scene(asked.kind, asked.background, objects, asked.relation)
+
+    def _one(self, asked: Asked, draw: "Draw") -> tuple[Object, ...]:
+        return (self._put(asked.things[0], draw.between(SMALLEST, LARGEST_ONE), draw),)
+
+    def _several(self, asked: Asked, draw: "Draw") -> tuple[Object, ...] | None:
+        size = draw.between(SMALLEST, LARGEST_SEVERAL[asked.count])
+        objects: list[Object] = []
+        for _ in range(20 * asked.count):
+            new = self._put(asked.things[0], size, draw)
+            if all(gap(new, old) >= GAP for old in objects):
+                objects.append(new)
+            if len(objects) == asked.count:
+                return tuple(objects)
+        return None
+
+    def _pair(self, asked: Asked, draw: "Draw") -> tuple[Object, ...] | None:
+        pair = tuple(self._put(thing, draw.between(SMALLEST, LARGEST_PAIR), draw) for thing in asked.things)
+        found = relation(*pair, GAP, SLANT)
+        if found == OPPOSITE[asked.relation]:  # its mirror image is as likely, and saves half of the draws
+            across, down = self.bounds
+            if found in ("left", "right"):
+                return tuple(replace(o, x=round(across - o.x, 5)) for o in pair)
+            return tuple(replace(o, y=round(down - o.y, 5)) for o in pair)
+        return pair if found == asked.relation else None
+
+    def _put(self, thing: Thing, size: float, draw: "Draw") -> Object:
+        (width, height), (across, down) = EXTENTS[thing.shape], self.bounds
+        x = draw.between(MARGIN + size * width / 2, across - MARGIN - size * width / 2)
+        y = draw.between(MARGIN + size * height / 2, down - MARGIN - size * height / 2)
+        return Object(thing.color, thing.shape, round(x, 5), round(y, 5), round(size, 5))
+
+
+def relation(first: Object, second: Object, apart: float, slant: float) -> str | None:
+    """Where the first stands to the second; None where their boxes are nearer than `apart` or the line is oblique."""
+    across, down = first.x - second.x, first.y - second.y
+    extent = 1 if abs(down) > abs(across) else 0
+    along, aside = (down, across) if extent else (across, down)
+    reach = (first.size * EXTENTS[first.shape][extent] + second.size * EXTENTS[second.shape][extent]) / 2
+    if abs(along) - reach < apart or abs(aside) > slant * abs(along):
+        return None
+    return RELATIONS[2 * extent + (along > 0)]
+
+
+class Draw:
+    """Random choices from a key. Only `random()` is used: its stream is the one Python promises to keep."""
+
+    def __init__(self, *key: object):
+        self._random = random.Random("/".join(map(str, key))).random
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self._random()
+
+    def choice(self, options):
+        return options[int(self._random() * len(options))]
+
+    def weighted(self, weights: Mapping[str, float]) -> str:
+        rest = self._random() * sum(weights.values())
+        for name, weight in weights.items():
+            rest -= weight
+            if rest < 0:
+                return name
+        return name
+
+    def asked(self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...]) -> Asked:
+        """A random request; a pair takes one thing of `first` and one of `others`, in either order."""
+        background, thing = self.choice(tuple(BACKGROUNDS)), self.choice(first)
+        if kind == "one":
+            return Asked(kind, background, (thing,), 1)
+        if kind == "several":
+            return Asked(kind, background, (thing,), 2 + int(self._random() * 3))
+        other = self.choice([o for o in others if o != thing])
+        things = (thing, other) if self._random() < 0.5 else (other, thing)
+        return Asked(kind, background, things, 2, self.choice(RELATIONS))
