@@ -1,0 +1,1 @@
+"""Data: tar shards, batches, filters and the embedded scenes."""

@@ -1,0 +1,319 @@
+"""Tar shards in the webdataset layout: a writer that never shows half a shard, a reader that checks every byte.
+
+`key.ext` members in plain ustar files that webdataset reads; beside each `00000.tar` an index `00000.index.json`
+gives offset, size and CRC32 (over header and payload) of every member, so that a sample is one positioned read per
+member and no damage is silent. Shards of strangers, without an index, are scanned. Nothing is ever extracted.
+"""
+
+import json
+import os
+import re
+import stat
+import zlib
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedream_core.artifact import write_atomic
+from seedream_core.data import tar
+from seedream_core.data.tar import BLOCK, Damage
+from seedream_core.errors import DataError, UserError
+from seedream_core.records import JSON_BYTES, valid_key
+
+FORMAT = 1
+MEMBER_BYTES = 64 * 2**20
+INDEX_BYTES = 256 * 2**20
+OPEN_SHARDS = 64
+_KINDS = {"png", "jpg", "jpeg", "webp", "json", "txt", "safetensors"}
+_EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
+
+
+def allowed(extension: str) -> bool:
+    """Pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could run."""
+    return extension.rpartition(".")[2] in _KINDS and _EXTENSION.fullmatch(extension) is not None
+
+
+def limit(extension: str) -> int:
+    return JSON_BYTES if extension.rpartition(".")[2] in ("json", "txt") else MEMBER_BYTES
+
+
+class DamagedSample(DataError):
+    """A sample whose bytes are not what its shard's index promises."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(f"damaged sample {damage.key}: {damage}")
+        self.damage = damage
+
+
+class ShardWriter:
+    """Writes samples into numbered shards; a shard gets its name when it is whole, on disk and indexed.
+
+    With `first` > 0 the shards before it are kept (a resumed stage); what stands from there on is begun anew.
+    """
+
+    def __init__(self, folder: Path, samples_per_shard: int = 1000, *, first: int = 0) -> None:
+        self.folder = Path(folder)
+        self.samples_per_shard = samples_per_shard
+        self.shard = first
+        self._keys: set[str] = set()
+        self._index: dict[str, dict[str, list[int]]] = {}
+        self._file = None
+        self._offset = 0
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            number = re.fullmatch(r"\.?(\d{5,})\.(tar|tar\.tmp|index\.json)", path.name)
+            if number and (path.suffix == ".tmp" or int(number[1]) >= first):
+                path.unlink()
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self.close()
+        elif self._file is not None:
+            self._file.close()
+            self._file = None
+            self._temporary.unlink()
+
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / f".{self.shard:05d}.tar.tmp"
+
+    def add(self, key: str, members: Mapping[str, bytes]) -> None:
+        """Append one sample; its members lie together, in the given order."""
+        if not valid_key(key):
+            raise DataError(f"{key!r} is no sample key", "use up to 64 ASCII letters, digits, - and _")
+        if key in self._keys:
+            raise DataError(f"sample {key} is written twice")
+        for extension, data in members.items():
+            if not allowed(extension) or len(data) > limit(extension):
+                raise DataError(f"{key}.{extension[:40]} of {len(data)} bytes does not belong in a shard")
+        if self._file is None:
+            self._file = open(self._temporary, "wb", buffering=1 << 20)
+            self._offset = 0
+        entry = self._index[key] = {}
+        for extension, data in members.items():
+            head = tar.header(f"{key}.{extension}", len(data))
+            self._file.write(head)
+            self._file.write(data)
+            self._file.write(bytes(tar.padding(len(data))))
+            entry[extension] = [self._offset, len(data), zlib.crc32(data, zlib.crc32(head))]
+            self._offset += BLOCK + len(data) + tar.padding(len(data))
+        self._keys.add(key)
+        if len(self._index) >= self.samples_per_shard:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the open shard: end mark, fsync, index, and only then the final name."""
+        if self._file is None:
+            return
+        self._file.write(tar.END + bytes(-(self._offset + len(tar.END)) % tar.RECORD))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        size = self._file.tell()
+        self._file.close()
+        self._file = None
+        name = f"{self.shard:05d}"
+        index = {"format": FORMAT, "shard": f"{name}.tar", "bytes": size, "samples": self._index}
+        write_atomic(self.folder / f"{name}.index.json", json.dumps(index, separators=(",", ":")))
+        os.replace(self._temporary, self.folder / f"{name}.tar")
+        _sync(self.folder)
+        self.shard += 1
+        self._index = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    shard: str
+    key: str
+    members: tuple[tuple[str, int, int, int | None], ...]
+    """(extension, offset of the header, size, CRC32 or None in a shard without an index)"""
+
+
+class ShardReader:
+    """All samples of a folder of shards (or of an artifact's `shards/`), by position, each byte checked."""
+
+    def __init__(self, folder: Path) -> None:
+        folder = Path(folder)
+        self.folder = folder / "shards" if (folder / "shards").is_dir() else folder
+        self.damage: list[Damage] = []
+        """What could not be read so far: found when opening, and by `read`."""
+        self.ignored: Counter[str] = Counter()
+        """Extensions outside the allow-list, and how often."""
+        self._entries: list[_Entry] = []
+        self._open: OrderedDict[str, int] = OrderedDict()
+        names = sorted(os.listdir(self.folder)) if self.folder.is_dir() else []
+        shards = {name for name in names if name.endswith(".tar") and not name.startswith(".")}
+        indexes = {name.removesuffix(".index.json") + ".tar": name for name in names if name.endswith(".index.json")}
+        if not shards and not indexes:
+            raise UserError(f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them")
+        seen: dict[str, str] = {}
+        for shard in sorted(shards | indexes.keys()):
+            for entry in self._load(shard, shard in shards, indexes.get(shard)):
+                if entry.key in seen:
+                    self._lose(shard, entry.members[0][1], f"key {entry.key} is already in {seen[entry.key]}", entry.key)
+                else:
+                    seen[entry.key] = shard
+                    self._entries.append(entry)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def keys(self) -> list[str]:
+        return [entry.key for entry in self._entries]
+
+    def shard(self, index: int) -> str:
+        return self._entries[index].shard
+
+    def read(self, index: int) -> dict[str, bytes]:
+        """Extension -> bytes of one sample; raises DamagedSample, after noting it in `damage`."""
+        entry = self._entries[index]
+        descriptor = self._descriptor(entry.shard)
+        members = {}
+        for extension, offset, size, crc in entry.members:
+            data = os.pread(descriptor, BLOCK + size, offset)
+            if len(data) != BLOCK + size:
+                raise self._damaged(entry, offset, f"{entry.key}.{extension} is cut short")
+            if crc is not None and zlib.crc32(data) != crc:
+                raise self._damaged(entry, offset, f"{entry.key}.{extension} fails its CRC32")
+            members[extension] = data[BLOCK:]
+        return members
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_open": OrderedDict()}
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def __del__(self) -> None:
+        if hasattr(self, "_open"):
+            self.close()
+
+    def _descriptor(self, shard: str) -> int:
+        if shard in self._open:
+            self._open.move_to_end(shard)
+            return self._open[shard]
+        # O_NONBLOCK: a pipe named like a shard must not hang the run before it is refused below.
+        descriptor = os.open(self.folder / shard, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise UserError(f"{self.folder / shard} is not a regular file")
+        self._open[shard] = descriptor
+        if len(self._open) > OPEN_SHARDS:
+            os.close(self._open.popitem(last=False)[1])
+        return descriptor
+
+    def _lose(self, shard: str, offset: int, reason: str, key: str | None = None) -> Damage:
+        damage = Damage(shard, offset, reason, key)
+        self.damage.append(damage)
+        return damage
+
+    def _damaged(self, entry: _Entry, offset: int, reason: str) -> DamagedSample:
+        return DamagedSample(self._lose(entry.shard, offset, reason, entry.key))
+
+    def _load(self, shard: str, exists: bool, index: str | None) -> list[_Entry]:
+        if index is None:
+            return self._scanned(shard)
+        try:
+            size, samples = _read_index(self.folder / index, shard)
+        except ValueError as error:
+            self._lose(shard, 0, f"its index {index} is unusable ({error}); the shard is scanned, its CRCs are lost")
+            return self._scanned(shard) if exists else []
+        there = os.fstat(self._descriptor(shard)).st_size if exists else 0
+        if there != size:
+            self._lose(shard, min(there, size), f"{there} bytes where the index says {size}" if exists else "missing")
+        entries = []
+        for key, members in samples.items():
+            cut = [member for member in members if member[1] + BLOCK + member[2] > there]
+            if cut:
+                self._lose(shard, cut[0][1], f"{key}.{cut[0][0]} is cut off", key)
+            else:
+                entries.append(_Entry(shard, key, members))
+        return entries
+
+    def _scanned(self, shard: str) -> list[_Entry]:
+        """Group a stranger's members into samples; a key that is not whole and in one piece is lost, and said so."""
+        groups: dict[str, dict[str, tuple[str, int, int, None]]] = {}
+        lost: set[str] = set()
+        last = None
+        cut = False
+        for item in tar.scan(self._descriptor(shard), shard):
+            if isinstance(item, Damage):
+                self.damage.append(item)
+                cut = item.ends
+                continue
+            problem, key, extension = _split(item.name)
+            if problem:
+                self._lose(shard, item.offset, problem)
+                continue
+            if not allowed(extension):
+                self.ignored[extension] += 1
+                continue
+            if item.size > limit(extension):
+                problem = f"{tar.printable(item.name)} of {item.size} bytes is over {limit(extension)}"
+            elif key in groups and key != last:
+                problem = f"members of {tar.printable(key)} lie apart (interleaved or written twice)"
+            elif extension in groups.get(key, ()):
+                problem = f"{tar.printable(item.name)} is there twice"
+            groups.setdefault(key, {})[extension] = (extension, item.offset, item.size, None)
+            last = key
+            if problem and key not in lost:
+                self._lose(shard, item.offset, problem, key)
+                lost.add(key)
+        if cut and last is not None and last not in lost:
+            # The last sample before a break may lack members: it counts only if it looks like the one before it.
+            before = next((members for key, members in reversed(groups.items()) if key != last), None)
+            if before is None or before.keys() != groups[last].keys():
+                offset = next(iter(groups[last].values()))[1]
+                self._lose(shard, offset, f"{tar.printable(last)} may lack members: the shard breaks off after it", last)
+                lost.add(last)
+        return [_Entry(shard, key, tuple(members.values())) for key, members in groups.items() if key not in lost]
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part."""
+    name = name.removeprefix("./")
+    if name.startswith("/") or ".." in name.split("/") or "\\" in name or not name.isprintable() or len(name) > 255:
+        return f"name {tar.printable(name)} is unsafe", "", ""
+    folder, slash, base = name.rpartition("/")
+    stem, _, extension = base.partition(".")
+    return "", folder + slash + stem, extension.lower() if stem else ""
+
+
+def _read_index(path: Path, shard: str) -> tuple[int, dict[str, tuple]]:
+    """(size of the shard, key -> members) of an index, every figure checked; ValueError says what is wrong."""
+    if path.stat().st_size > INDEX_BYTES:
+        raise ValueError("too large")
+    try:
+        tree = json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT or tree.get("shard") != shard:
+        raise ValueError(f"not an index of {shard} in format {FORMAT}")
+    size, samples = tree.get("bytes"), tree.get("samples")
+    if type(size) is not int or not isinstance(samples, dict):
+        raise ValueError("sizes or samples are missing")
+    checked = {}
+    for key, members in samples.items():
+        if not valid_key(key) or not isinstance(members, dict) or not members:
+            raise ValueError(f"sample {tar.printable(key)} is malformed")
+        for extension, place in members.items():
+            if not (allowed(extension) and isinstance(place, list) and len(place) == 3
+                    and all(type(figure) is int and figure >= 0 for figure in place)
+                    and place[1] <= limit(extension) and place[0] + BLOCK + place[1] <= size):
+                raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed")
+        checked[key] = tuple((extension, *place) for extension, place in members.items())
+    return size, checked
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+

@@ -1,0 +1,155 @@
+"""Tar archives of strangers, walked header by header: nothing is extracted and no damage passes in silence.
+
+`tarfile` stops without a word at a bad header or a missing end, which is how webdataset loses samples unnoticed
+(four of six damages, measured); here whatever is not a sound regular file comes out as `Damage`.
+"""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+BLOCK = 512
+RECORD = 20 * BLOCK
+END = bytes(2 * BLOCK)
+PAX_BYTES = 64 * 1024
+_ZERO = bytes(BLOCK)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something in a shard that could not be read: where it is, what is wrong, and whose sample it costs."""
+
+    shard: str
+    offset: int
+    reason: str
+    key: str | None = None
+    ends: bool = False
+    """Nothing after it in its shard was read."""
+
+    def __str__(self) -> str:
+        return f"{self.shard} at byte {self.offset}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A regular file in an archive; its payload begins one block after `offset`."""
+
+    name: str
+    offset: int
+    size: int
+
+
+def header(name: str, size: int) -> bytes:
+    """A ustar header with nothing in it that changes between runs (no time, no owner)."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+def padding(size: int) -> int:
+    return -size % BLOCK
+
+
+def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
+    """Every regular member of an open archive, and every damage; after a break in the chain of headers it ends."""
+    total = os.fstat(descriptor).st_size
+    offset = 0
+    pax: dict[str, str] = {}
+    while True:
+        block = os.pread(descriptor, BLOCK, offset)
+        if len(block) < BLOCK:
+            yield Damage(shard, offset, "empty file" if total == 0 else "cut short: no end-of-archive mark", ends=True)
+            return
+        if block == _ZERO:
+            yield from _tail(descriptor, shard, offset, total)
+            return
+        try:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except tarfile.HeaderError as error:
+            yield Damage(shard, offset, f"bad header ({error}); the {total - offset} bytes from here on are not read",
+                         ends=True)
+            return
+        size = info.size
+        if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and "size" in pax:
+            size = int(pax["size"]) if pax["size"].isdecimal() else -1
+        if size < 0:
+            yield Damage(shard, offset, "negative or unreadable size; the rest of the shard is not read", ends=True)
+            return
+        name = pax.get("path", info.name)
+        follows = offset + BLOCK
+        if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+                         tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+            problem, records = _extended(descriptor, info, follows, total)
+            if problem:
+                yield Damage(shard, offset, f"{problem}; the rest of the shard is not read", ends=True)
+                return
+            pax |= records
+            offset = follows + size + padding(size)
+            continue
+        sparse = any(record.startswith("GNU.sparse") for record in pax)
+        pax = {}
+        if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not sparse:
+            if follows + size > total:
+                yield Damage(shard, offset, f"cut inside {printable(name)}: {size} bytes promised, "
+                                            f"{total - follows} there", ends=True)
+                return
+            yield Member(name, offset, size)
+            offset = follows + size + padding(size)
+        elif info.type == tarfile.DIRTYPE:
+            offset = follows
+        else:
+            yield Damage(shard, offset, f"{_kind(info, sparse)} {printable(name)} refused: only regular files are read")
+            # Links and devices carry no payload, whatever their size says (as in tarfile).
+            offset = follows + (size + padding(size) if sparse or info.type not in tarfile.SUPPORTED_TYPES else 0)
+
+
+def printable(name: str) -> str:
+    """A stranger's name, safe in one line of a log."""
+    return ascii(name if len(name) <= 80 else name[:77] + "...")
+
+
+def _tail(descriptor: int, shard: str, offset: int, total: int) -> Iterator[Damage]:
+    second = os.pread(descriptor, BLOCK, offset + BLOCK)
+    if second != _ZERO:
+        yield Damage(shard, offset, "cut short: half an end-of-archive mark" if not second
+                     else "an empty header in the middle; the rest of the shard is not read", ends=True)
+        return
+    # Writers fill up to a record of 20 blocks; more than zeros there is a second archive or a foreign payload.
+    position = offset + 2 * BLOCK
+    while chunk := os.pread(descriptor, 1 << 20, position):
+        if chunk.count(0) != len(chunk):
+            yield Damage(shard, position, f"{total - position} bytes after the end of the archive are not read")
+            return
+        position += len(chunk)
+
+
+def _extended(descriptor: int, info: tarfile.TarInfo, start: int, total: int) -> tuple[str, dict[str, str]]:
+    """The records of a pax or GNU header that tell about the next member: (problem, {path, size, ...})."""
+    if info.size > PAX_BYTES or start + info.size > total:
+        return f"extended header of {info.size} bytes", {}
+    data = os.pread(descriptor, info.size, start)
+    if info.type == tarfile.GNUTYPE_LONGLINK:
+        return "", {}
+    if info.type == tarfile.GNUTYPE_LONGNAME:
+        return "", {"path": data.rstrip(b"\0").decode("utf-8", "surrogateescape")}
+    records: dict[str, str] = {}
+    while data := data.lstrip(b"\0"):
+        length, _, _ = data.partition(b" ")
+        if not length.isdigit() or not len(length) + 1 < int(length) <= len(data):
+            return "broken extended header", {}
+        key, equals, value = data[len(length) + 1:int(length)].rstrip(b"\n").partition(b"=")
+        if not equals:
+            return "broken extended header", {}
+        records[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+        data = data[int(length):]
+    if info.type == tarfile.XGLTYPE:
+        return ("global header renames or resizes members" if records.keys() & {"path", "size"} else ""), {}
+    return "", records
+
+
+def _kind(info: tarfile.TarInfo, sparse: bool) -> str:
+    if sparse or info.issparse():
+        return "sparse file"
+    return {tarfile.SYMTYPE: "symbolic link", tarfile.LNKTYPE: "hard link", tarfile.FIFOTYPE: "pipe",
+            tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device"}.get(info.type, f"member of type {info.type!r}")

@@ -1,0 +1,34 @@
+"""Random numbers drawn from (seed, sample key, step, purpose), never from a stream.
+
+The same sample sees the same noise, time and caption on one rank or eight, in any batch, before and after a
+resume, because nothing here remembers what was drawn before.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+
+def _hash(seed: int, key: str, step: int, purpose: str) -> int:
+    text = f"{seed}\0{key}\0{step}\0{purpose}"
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def generator(seed: int, key: str, step: int, purpose: str) -> Generator:
+    """A CPU generator for one sample at one step and one purpose ("noise", "time", "latent", ...)."""
+    return torch.Generator().manual_seed(_hash(seed, key, step, purpose) >> 1)
+
+
+def fraction(seed: int, key: str, step: int, purpose: str) -> float:
+    """One number in [0, 1), uniform: cheaper than a generator where a single draw decides."""
+    return (_hash(seed, key, step, purpose) >> 11) / (1 << 53)
+
+
+def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purpose: str = "noise") -> Tensor:
+    """Standard normal B×shape in f32, each row from its own key."""
+    out = torch.empty(len(keys), *shape)
+    for row, key in zip(out, keys):
+        row.normal_(generator=generator(seed, key, step, purpose))
+    return out

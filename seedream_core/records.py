@@ -1,0 +1,188 @@
+"""What flows through the house: samples and their fates, batches, and one step of flow matching."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from seedream_core.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+JSON_BYTES = 64 * 1024
+JSON_DEPTH = 20
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def valid_key(key: object) -> bool:
+    """Keys are ASCII without dots or slashes: they become member names, never paths."""
+    return isinstance(key, str) and _KEY.fullmatch(key) is not None
+
+
+def safe_key(name: str) -> str:
+    """The name itself where it is a valid key, else a stable one made from its hash."""
+    return name if valid_key(name) else "x" + hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def load_json(data: bytes | str) -> Any:
+    """Parse JSON that a stranger may have written: at most 64 KiB, 20 levels, UTF-8, no NaN; else DataError."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a JSON number")
+
+    if len(data) > JSON_BYTES:
+        raise DataError(f"json of {len(data)} bytes is over {JSON_BYTES}")
+    try:
+        tree = json.loads(data.decode("utf-8") if isinstance(data, bytes) else data, parse_constant=refuse)
+    except RecursionError:
+        raise DataError(f"json is nested deeper than {JSON_DEPTH}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"json is not UTF-8 (byte {error.start})") from None
+    except ValueError as error:
+        raise DataError(f"not json: {error}") from None
+    level, depth = [tree], 0
+    while level := [child for node in level if isinstance(node, (dict, list))
+                    for child in (node.values() if isinstance(node, dict) else node)]:
+        depth += 1
+        if depth > JSON_DEPTH:
+            raise DataError(f"json is nested deeper than {JSON_DEPTH}")
+    return tree
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _finite(value: object) -> bool:
+    return _is(value, (int, float)) and math.isfinite(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One sample's record: the `key.json` beside its picture or latents."""
+
+    key: str
+    name: str = ""
+    """What the source called it; never used as a path."""
+    width: int
+    height: int
+    captions: Mapping[str, Mapping[str, str]]
+    """Language -> field (short, long, ...) -> text."""
+    task: str = "t2i"
+    source: str = ""
+    tags: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    boxes: tuple[Any, ...] = ()
+    weight: float = 1.0
+    truth: Any = None
+    """What is really in the picture, where the source knows it (the embedded scenes do)."""
+
+    def __post_init__(self) -> None:
+        captions = self.captions
+        checks = {
+            "key": valid_key(self.key),
+            "name": isinstance(self.name, str),
+            "width": _is(self.width, int) and self.width > 0,
+            "height": _is(self.height, int) and self.height > 0,
+            "captions": isinstance(captions, Mapping) and all(
+                isinstance(texts, Mapping) and all(isinstance(text, str) for text in texts.values())
+                for texts in captions.values()),
+            "task": isinstance(self.task, str),
+            "source": isinstance(self.source, str),
+            "tags": isinstance(self.tags, tuple) and all(isinstance(tag, str) for tag in self.tags),
+            "scores": isinstance(self.scores, Mapping) and all(map(_finite, self.scores.values())),
+            "boxes": isinstance(self.boxes, tuple),
+            "weight": _finite(self.weight) and self.weight >= 0,
+        }
+        wrong = [f"{name} = {repr(getattr(self, name))[:60]}" for name, right in checks.items() if not right]
+        if wrong:
+            raise DataError(f"sample record is wrong: {', '.join(wrong)}")
+
+    def to_json(self) -> bytes:
+        """Compact UTF-8, the same bytes for the same record."""
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
+        try:
+            text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            return text.encode("utf-8")
+        except (TypeError, ValueError) as error:
+            raise DataError(f"sample {self.key} cannot be written as json: {error}") from None
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> "Sample":
+        """Read a record back, validated; DataError says what is wrong with it."""
+        tree = load_json(data)
+        if not isinstance(tree, dict):
+            raise DataError("sample record is not a mapping")
+        names = {f.name for f in fields(cls)}
+        if unknown := sorted(set(tree) - names):
+            raise DataError(f"sample record has unknown fields: {', '.join(unknown)[:80]}")
+        if missing := [name for name in ("key", "width", "height", "captions") if name not in tree]:
+            raise DataError(f"sample record lacks {', '.join(missing)}")
+        for name in ("tags", "boxes"):
+            if isinstance(tree.get(name), list):
+                tree[name] = tuple(tree[name])
+        return cls(**tree)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a filter says of a sample; a reason carries the numbers behind it."""
+
+    keep: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """One line of fates.jsonl: what became of one input sample of one stage."""
+
+    key: str
+    source: str
+    fate: Literal["kept", "dropped", "quarantined"]
+    reason: str
+    stage: str
+
+    def to_json(self) -> str:
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self)}, ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The rows of one (micro-)batch of one step, on this rank."""
+
+    step: int
+    keys: list[str]
+    captions: list[str]
+    """Chosen for this step; "" is the dropped caption."""
+    latents: "Tensor | None" = None
+    """B×C×h×w, normalised."""
+    images: "Tensor | None" = None
+    """B×3×H×W in [-1, 1]."""
+
+    def to(self, device: Any, **options: Any) -> "Batch":
+        def move(tensor: "Tensor | None") -> "Tensor | None":
+            return None if tensor is None else tensor.to(device, **options)
+
+        return Batch(step=self.step, keys=self.keys, captions=self.captions,
+                     latents=move(self.latents), images=move(self.images))
+
+
+@dataclass(kw_only=True)
+class FlowStep:
+    """What one step of flow matching hands to its losses."""
+
+    latents: "Tensor"
+    noise: "Tensor"
+    t: "Tensor"
+    noisy: "Tensor"
+    velocity: "Tensor"
+    """Predicted by the network."""
+    target: "Tensor"
+    """noise - latents."""
+    hidden: "list[Tensor] | None" = None
+    weights: "Tensor | None" = None
+    """One per sample; None counts all alike."""
