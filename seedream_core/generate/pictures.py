@@ -1,0 +1,116 @@
+"""PNG files that carry how they were made, as iTXt; the same picture can be made again from the file alone."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedream_core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """All that decides one picture, but for the model."""
+
+    prompt: str
+    seed: int
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    solver: str
+
+    @property
+    def settings(self) -> tuple:
+        """What must be equal for two pictures to be drawn in one batch."""
+        return self.width, self.height, self.steps, self.guidance, self.solver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a PNG tells about itself."""
+
+    request: Request
+    model_digest: str
+    version: str
+
+
+def save(path: Path, pixels: "numpy.ndarray", origin: Origin | None = None) -> None:
+    """Write H×W×3 bytes as PNG; by rename, so that an interrupted run leaves no half picture."""
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    if origin:
+        for key, text in _texts(origin).items():
+            info.add_itxt(key, text)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    Image.fromarray(pixels).save(temporary, format="PNG", pnginfo=info)
+    temporary.replace(path)
+
+
+def load(path: Path) -> "numpy.ndarray":
+    import numpy
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return numpy.asarray(image.convert("RGB"))
+
+
+def origin(path: Path) -> Origin:
+    """How the picture at `path` was made."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            image.load()
+            texts = dict(getattr(image, "text", {}))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file")
+    except (UnidentifiedImageError, OSError, SyntaxError) as problem:
+        raise UserError(f"{path}: not a readable PNG ({problem})")
+    missing = [key for key in _KEYS if key not in texts]
+    if missing:
+        raise UserError(f"{path} does not say how it was made (no {', '.join(missing)})",
+                        "only a PNG written by `seedream generate` without --no-metadata can be made again")
+    try:
+        width, height = texts["size"].split("x")
+        request = Request(prompt=texts["prompt"], seed=int(texts["seed"]), width=int(width), height=int(height),
+                          steps=int(texts["steps"]), guidance=float(texts["guidance"]), solver=texts["solver"])
+    except ValueError as problem:
+        raise UserError(f"{path}: its description is damaged ({problem})")
+    return Origin(request=request, model_digest=texts["model_digest"], version=texts["version"])
+
+
+_KEYS = ("prompt", "seed", "size", "steps", "guidance", "solver", "model_digest", "version")
+
+
+def _texts(origin: Origin) -> dict[str, str]:
+    request = origin.request
+    values = (request.prompt, request.seed, f"{request.width}x{request.height}", request.steps,
+              # repr round-trips a float exactly; str of an int guidance would come back as another type
+              repr(float(request.guidance)), request.solver, origin.model_digest, origin.version)
+    return {key: str(value) for key, value in zip(_KEYS, values, strict=True)}
+
+
+def index_line(file: str, request: Request, **more) -> str:
+    """One line of a folder's prompts.jsonl."""
+    return json.dumps({"file": file, **asdict(request), **more}, ensure_ascii=False) + "\n"
+
+
+def grid(pictures: "list[numpy.ndarray]", columns: int | None = None, gap: int = 2) -> "numpy.ndarray":
+    """All pictures on one white sheet, row by row; near square unless `columns` says otherwise."""
+    import numpy
+
+    columns = columns or math.isqrt(len(pictures) - 1) + 1
+    rows = -(-len(pictures) // columns)
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    sheet = numpy.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, numpy.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        sheet[top:top + picture.shape[0], left:left + picture.shape[1]] = picture
+    return sheet

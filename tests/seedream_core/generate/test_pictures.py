@@ -1,0 +1,73 @@
+"""A PNG says how it was made, in any script, and loses no bit of its pixels or settings."""
+
+import numpy
+import pytest
+from PIL import Image
+
+from seedream_core.errors import UserError
+from seedream_core.generate import pictures
+from seedream_core.generate.pictures import Origin, Request
+
+REQUEST = Request(prompt="灰色背景上有三个紫色五角星 — “a\nb”", seed=7, width=64, height=32, steps=4, guidance=1 / 3, solver="euler")
+ORIGIN = Origin(request=REQUEST, model_digest="ab12", version="0.1.0")
+
+
+@pytest.fixture
+def pixels():
+    return numpy.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=numpy.uint8)
+
+
+def test_round_trip(tmp_path, pixels):
+    pictures.save(tmp_path / "a.png", pixels, ORIGIN)
+    assert pictures.origin(tmp_path / "a.png") == ORIGIN
+    assert (pictures.load(tmp_path / "a.png") == pixels).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_it_is_itxt_that_any_reader_shows(tmp_path, pixels):
+    pictures.save(tmp_path / "a.png", pixels, ORIGIN)
+    assert (tmp_path / "a.png").read_bytes().count(b"iTXt") == 8
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.text["prompt"] == REQUEST.prompt and image.text["size"] == "64x32" and image.text["model_digest"] == "ab12"
+
+
+def test_without_metadata(tmp_path, pixels):
+    pictures.save(tmp_path / "a.png", pixels)
+    assert b"iTXt" not in (tmp_path / "a.png").read_bytes()
+    with pytest.raises(UserError, match="does not say how it was made"):
+        pictures.origin(tmp_path / "a.png")
+
+
+def test_damaged_or_absent_files(tmp_path, pixels):
+    with pytest.raises(UserError, match="no such file"):
+        pictures.origin(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(UserError, match="not a readable PNG"):
+        pictures.origin(tmp_path / "text.png")
+    pictures.save(tmp_path / "a.png", pixels, ORIGIN)
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(UserError):
+        pictures.origin(tmp_path / "cut.png")
+    (tmp_path / "bad.png").write_bytes(whole)
+    with Image.open(tmp_path / "bad.png") as image:
+        from PIL import PngImagePlugin
+        info = PngImagePlugin.PngInfo()
+        for key, text in image.text.items():
+            info.add_itxt(key, "many" if key == "steps" else text)
+        image.save(tmp_path / "bad.png", pnginfo=info)
+    with pytest.raises(UserError, match="damaged"):
+        pictures.origin(tmp_path / "bad.png")
+
+
+@pytest.mark.parametrize("count, columns, shape", [(1, None, (4, 8)), (4, None, (10, 18)), (5, None, (10, 28)), (6, 2, (16, 18))])
+def test_grid(count, columns, shape):
+    some = [numpy.full((4, 8, 3), index, numpy.uint8) for index in range(count)]
+    sheet = pictures.grid(some, columns)
+    assert sheet.shape == (*shape, 3)
+    assert (sheet[:4, :8] == 0).all() and set(numpy.unique(sheet)) - {255} == set(range(count))
+
+
+def test_index_line_keeps_the_prompt_readable():
+    assert '"file": "00000.png"' in (line := pictures.index_line("00000.png", REQUEST, kind="several"))
+    assert "五角星" in line and '"kind": "several"' in line and line.count("\n") == 1
