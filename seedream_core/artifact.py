@@ -1,0 +1,209 @@
+"""Artifact folders: written under a lock, finished by a manifest that comes last, by rename (crash-safe in the manner of datatrove's completions)."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import struct
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedream_core.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANIFEST = "artifact.json"
+CONFIG = "step.yaml"
+FORMAT = 1
+HEADER_CAP = 16 * 2**20
+_ASIDE = ("checkpoints", "logs", "samples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What `artifact.json` says. `digest` is of the contents alone: the same files have the same one anywhere."""
+
+    folder: Path
+    kind: str
+    stage: str
+    version: int
+    fingerprint: str
+    digest: str
+    options: dict = field(default_factory=dict)
+    inputs: dict[str, list[dict]]
+    facts: dict
+    metrics: dict
+    seconds: float
+    versions: dict[str, str]
+    files: dict[str, dict]
+
+    def sources(self, name: str) -> list[Path]:
+        """The folders that stood behind an input field."""
+        return [Path(os.path.normpath(self.folder / source["path"])) for source in self.inputs.get(name, [])]
+
+
+def read(folder: Path | str, kind: str | None = None) -> Manifest:
+    """The manifest of a finished artifact, of this kind if one is asked for."""
+    folder, needed = Path(folder), need(kind or "artifact")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; {needed}", "name the folder of a finished step, such as runs/quickstart/base")
+    path = folder / MANIFEST
+    if not path.is_file():
+        if (folder / CONFIG).is_file():
+            raise UserError(f"{folder}: this step is not finished; {needed}", "run its recipe again, it goes on where it stopped")
+        raise UserError(f"{folder}: no {MANIFEST} in it; {needed}", "name the folder of a finished step")
+    try:
+        tree = json.loads(path.read_bytes())
+        if tree.pop("format") != FORMAT:
+            raise UserError(f"{folder}: {MANIFEST} has another format than {FORMAT}", "use the version of seedream that made it")
+        manifest = Manifest(folder=folder, **tree)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{path}: damaged ({error})", "make the step again with --redo") from None
+    if kind and manifest.kind != kind:
+        raise UserError(f"{folder}: this is {_article(manifest.kind)} (made by {manifest.stage}), but {needed}")
+    return manifest
+
+
+def finish(
+    folder: Path,
+    *,
+    kind: str,
+    stage: str,
+    version: int = 1,
+    fingerprint: str,
+    options: Mapping[str, Any] = {},
+    inputs: Mapping[str, list[dict]],
+    facts: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    seconds: float,
+) -> Manifest:
+    """Hash the files, then write the manifest: from here on the artifact is done. For the first rank only."""
+    files = {name: _describe(folder / name) for name in contents(folder)}
+    digest = _hash([kind, [[name, item["sha256"]] for name, item in files.items()]])
+    manifest = Manifest(
+        folder=folder, kind=kind, stage=stage, version=version, fingerprint=fingerprint, digest=digest, options=dict(options),
+        inputs=dict(inputs), facts=dict(facts), metrics=dict(metrics), seconds=round(seconds, 3), versions=_versions(), files=files,
+    )  # fmt: skip
+    tree = {"format": FORMAT} | {item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest) if item.name != "folder"}
+    write_atomic(folder / MANIFEST, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return manifest
+
+
+def verify(folder: Path | str) -> list[str]:
+    """What in the folder is not as its manifest says."""
+    manifest = read(folder)
+    present = set(contents(manifest.folder))
+    problems = [f"{name}: missing" for name in manifest.files if name not in present]
+    problems += [f"{name}: not in the manifest" for name in sorted(present - set(manifest.files))]
+    problems += [f"{name}: changed" for name, item in manifest.files.items() if name in present and _describe(manifest.folder / name) != item]
+    return problems
+
+
+def contents(folder: Path) -> list[str]:
+    """The files that make the artifact what it is: all but its config, its manifest, and what is for resuming or for people."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    aside = {MANIFEST, CONFIG, *_ASIDE}
+    return sorted(name.as_posix() for name in names if name.parts[0] not in aside and not any(part.startswith(".") for part in name.parts))
+
+
+def digest(folder: Path) -> str:
+    """The digest of an artifact, or, of a folder from outside, of its listing: names, sizes and times."""
+    if (folder / MANIFEST).is_file():
+        return read(folder).digest
+    paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in paths]
+    return _hash([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that it is there whole, or as it was before, whatever happens in between."""
+    temporary = _temporary(path)
+    try:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        _settle(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] = {}) -> None:
+    """Write a safetensors file, atomically."""
+    from safetensors.torch import save_file
+
+    temporary = _temporary(path)
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata) or None)
+        _settle(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_tensors(path: Path, device: str = "cpu", *, finite: bool = False) -> dict[str, "Tensor"]:
+    """Read a safetensors file; `finite` refuses NaN and infinity in it."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        with open(path, "rb") as file:
+            size = struct.unpack("<Q", file.read(8))[0]
+        if size > min(HEADER_CAP, os.path.getsize(path)):
+            raise DataError(f"{path}: not a safetensors file (a header of {size} bytes)")
+        tensors = load_file(path, device)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (SafetensorError, struct.error) as error:
+        raise DataError(f"{path}: not a whole safetensors file ({error})") from None
+    for name, tensor in tensors.items():
+        if finite and tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise DataError(f"{path}: {name} holds NaN or infinity")
+    return tensors
+
+
+def _temporary(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
+def _settle(temporary: Path, path: Path) -> None:
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _describe(path: Path) -> dict:
+    with open(path, "rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def _hash(tree: Any) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
+def need(kind: str) -> str:
+    """`a generator is needed`, `latents are needed`."""
+    return f"{_article(kind)} {'are' if kind.endswith('s') else 'is'} needed"
+
+
+def _article(kind: str) -> str:
+    words = kind.replace("_", " ")
+    return words if words.endswith("s") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": sys.version.split()[0]}
+    for package in ("seedream", "torch", "lightning", "transformers"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout that was not installed
+            continue
+    return versions

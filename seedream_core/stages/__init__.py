@@ -1,0 +1,1 @@
+"""The stages: every file is a subcommand, `seedream <folder> <file>`, and a step that a recipe can name."""

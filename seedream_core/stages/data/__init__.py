@@ -1,0 +1,1 @@
+"""Data: make, filter and encode shards."""

@@ -1,0 +1,1 @@
+"""Distillation: fewer evaluations per picture."""

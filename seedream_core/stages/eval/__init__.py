@@ -1,0 +1,1 @@
+"""Evaluation: judge generators and report."""

@@ -1,0 +1,1 @@
+"""Generation: pictures from prompts."""

@@ -1,0 +1,1 @@
+"""Post-training: make a pre-trained generator better."""

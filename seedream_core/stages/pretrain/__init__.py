@@ -1,0 +1,1 @@
+"""Pre-training: the networks from nothing, or adopted from outside."""
