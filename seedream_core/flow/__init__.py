@@ -1,0 +1,1 @@
+"""Flow matching: the path, its times, the solvers and the sampler."""

@@ -1,0 +1,19 @@
+"""Resolution-aware shift of times: more tokens, more noise (Seedream 3.0, B7; base and alpha as in SD3).
+
+t' = alpha t / (1 + (alpha - 1) t) moves logit t by ln alpha. A larger picture hides
+its layout less at equal noise, so training and sampling spend more time near t = 1.
+"""
+
+import math
+
+from torch import Tensor
+
+
+def alpha(tokens: float, base_tokens: float) -> float:
+    """SD3's factor: the square root of the ratio of token counts."""
+    return math.sqrt(tokens / base_tokens)
+
+
+def shift(t: Tensor, alpha: float) -> Tensor:
+    """Times in [0, 1] shifted by `alpha`; 1 changes nothing; 0 and 1 stay where they are."""
+    return alpha * t / (1 + (alpha - 1) * t)

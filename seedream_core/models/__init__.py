@@ -1,0 +1,1 @@
+"""Networks: the MM-DiT, autoencoders and text encoders, with their configs."""

@@ -1,0 +1,28 @@
+"""Autoencoders between pictures and latents: each file is one architecture.
+
+A network built by a member offers `encode(images) -> Posterior`, `decode(latents) -> images`,
+and the latents' statistics: the DiT sees `normalise(latents)`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
+
+from seedream_core.config import Component
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(Component):
+    """Contract: `build` returns a module as described above."""
+
+    factor: Annotated[int, Ge(2)] = 16
+    """Pixels per latent cell along a side (f)."""
+    channels: Annotated[int, Ge(1)] = 16
+    """Latent channels (C)."""
+
+    def build(self) -> "nn.Module":
+        raise NotImplementedError
