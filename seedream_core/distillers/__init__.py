@@ -1,0 +1,51 @@
+"""Distillation: losses by which a student learns a guided teacher's answers, then its trajectories in few steps.
+
+A distiller is one phase of the training. It sees a batch and three velocity functions of (z, t), and nothing of how
+they are batched, averaged or guided.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
+
+from seedream_core.config import Component
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Velocity = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class DistillStep:
+    """One batch: latents with their noise, three numbers in [0, 1) for each sample, and who answers."""
+
+    latents: "Tensor"
+    noise: "Tensor"
+    draws: "Tensor"
+    """3 x B: whatever a distiller has to choose at random, it chooses from these."""
+    shift: float
+    """Of the sampler's time grid."""
+    student: "Velocity"
+    average: "Velocity"
+    """The student's moving average, without gradient."""
+    teacher: "Velocity"
+    """With guidance, without gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distiller(Component):
+    """Contract: a batch to the student's scalar loss."""
+
+    share: Annotated[int, Ge(1)] = 1
+    """This phase's part of the training steps, beside the other phases' parts."""
+
+    def student_loss(self, step: DistillStep) -> "Tensor":
+        raise NotImplementedError
+
+    @property
+    def asks(self) -> tuple[int, int]:
+        """Evaluations of the teacher and of the average in one loss: what a step costs beside the student's own."""
+        raise NotImplementedError

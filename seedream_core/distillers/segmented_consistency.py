@@ -1,0 +1,79 @@
+"""Trajectory-segmented consistency: one jump from any point of a segment to its end (Hyper-SD, arXiv 2404.13686, A13).
+
+The sampler's time grid of `points` steps is cut into k segments. From z_n at grid time t_n, the teacher's ODE leads one
+step down to z_{n-1}, and both must be sent to the same z at the segment's end: L = d(Psi(z_n, v, t_end), Psi(z_{n-1},
+v-, t_end)) with the Euler jump Psi and the student's moving average v-. Departures:
+
+- segments end where t_b = (ceil(n k / T) - 1) T / k: the paper's floor leaves an empty segment at each boundary;
+- t_end = t_b always, since the sampler only ever jumps to boundaries; a student of k segments takes k evaluations;
+- d is the squared error of the *velocities*, that of z over (t_n - t_end)^2, so that every jump weighs the same.
+
+Written as velocities, the target is the teacher's for the first part of the way and the average's for the rest:
+((t_n - t_{n-1}) v_teacher(z_n) + (t_{n-1} - t_end) v-(z_{n-1})) / (t_n - t_end).
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
+
+from seedream_core.distillers import Distiller, DistillStep
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedConsistency(Distiller):
+    segments: tuple[Annotated[int, Ge(1)], ...] = (4,)
+    """Segments of the trajectory; with several numbers, each sample draws one of them."""
+    points: Annotated[int, Ge(1)] = 16
+    """Steps of the time grid, a multiple of every number of segments."""
+    substeps: Annotated[int, Ge(1)] = 1
+    """Teacher evaluations between two grid times."""
+
+    def __post_init__(self) -> None:
+        if not self.segments:
+            raise ValueError("segments: at least one number is needed")
+        for count in self.segments:
+            if self.points % count:
+                raise ValueError(f"points: {self.points} is not a multiple of {count} segments; try {self.points // count * count or count}")
+
+    def student_loss(self, step: DistillStep) -> "Tensor":
+        import torch
+
+        from seedream_core.flow.path import interpolate
+
+        counts = torch.tensor(self.segments, device=step.draws.device)[(step.draws[0] * len(self.segments)).long()]
+        index = 1 + (step.draws[1] * self.points).long()
+        start, middle, end = (self.time(i, step.shift) for i in (index, index - 1, self.segment_end(index, counts)))
+        z = interpolate(step.latents, step.noise, start)
+        return (step.student(z, start) - self.target(step, z, start, middle, end)).square().mean()
+
+    @property
+    def asks(self) -> tuple[int, int]:
+        return self.substeps, 1
+
+    def segment_end(self, index: "Tensor", counts: "Tensor") -> "Tensor":
+        """Grid index of the end of the segment that index in [1, points] lies in: always below it."""
+        length = self.points // counts
+        return (index - 1) // length * length
+
+    def time(self, index: "Tensor", shift_by: float) -> "Tensor":
+        from seedream_core.flow.shift import shift
+
+        return shift(index / self.points, shift_by)
+
+    def target(self, step: DistillStep, z: "Tensor", start: "Tensor", middle: "Tensor", end: "Tensor") -> "Tensor":
+        """The velocity of the jump from z at `start` that lands where the rest of the way from `middle` lands."""
+        import torch
+
+        from seedream_core.flow.path import expand
+
+        with torch.no_grad():
+            here = z
+            for part in range(self.substeps):
+                t = start + (middle - start) * part / self.substeps
+                here = here + expand((middle - start) / self.substeps, z) * step.teacher(here, t)
+            landed = here + expand(end - middle, z) * step.average(here, middle)
+            return (z - landed) / expand(start - end, z)

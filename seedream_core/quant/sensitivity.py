@@ -1,0 +1,111 @@
+"""Which layers get 4, 8 or 16 bits: the measured change of the network's output, under a size budget (Seedream 4.0).
+
+Each layer is quantised alone and the network's answer to the same inputs measured against the original's. Squared
+errors of single layers are taken to add up; from all layers at their fewest bits, the widening that removes the most
+error for its bytes comes first, for as long as the budget lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seedream_core.quant.rounding import round_weight
+from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, become, groups, linears
+
+Answer = Callable[[nn.Module], Tensor]  # a network's velocities for the calibration inputs
+
+
+@dataclass(frozen=True)
+class Option:
+    """One width of one layer: its bytes, and the squared relative error of the output when it alone has that width."""
+
+    bits: int
+    bytes: int
+    error: float
+    weight: QuantWeight | None  # None at 16 bits
+
+
+def relative_error(answer: Tensor, reference: Tensor) -> float:
+    return float((answer - reference).square().sum().sqrt() / reference.square().sum().sqrt().clamp_min(1e-12))
+
+
+@contextmanager
+def as_quantised(layer: nn.Linear, weight: QuantWeight) -> Iterator[None]:
+    """The layer in its quantised form for the length of a measurement."""
+    kept = layer.__class__, layer.__dict__
+    become(layer, QuantLinear.of(weight, layer.bias))
+    try:
+        yield
+    finally:
+        layer.__class__, layer.__dict__ = kept
+
+
+def input_moments(network: nn.Module, answer: Answer) -> dict[str, Tensor]:
+    """Mean of x xᵀ over each linear layer's inputs while the network answers."""
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+
+    def watch(name: str) -> Callable:
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            rows = inputs[0].detach().reshape(-1, layer.in_features).float()
+            sums[name] = sums.get(name, 0) + rows.T @ rows
+            counts[name] = counts.get(name, 0) + len(rows)
+
+        return hook
+
+    hooks = [layer.register_forward_pre_hook(watch(name)) for name, layer in linears(network).items()]
+    try:
+        answer(network)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: sums[name] / counts[name] for name in sums}
+
+
+def options(
+    network: nn.Module, answer: Answer, *, compensate: bool = True, progress: Callable[[Iterable], Iterable] = iter
+) -> dict[str, tuple[Option, ...]]:
+    """Every linear layer's widths, the smallest first. A layer that the answer never reached stays at 16 bits."""
+    moments = input_moments(network, answer)
+    reference = answer(network)
+    table: dict[str, tuple[Option, ...]] = {}
+    for name in progress([name for name in linears(network) if name in moments]):
+        layer = network.get_submodule(name)
+        found = []
+        for bits in (4, 8) if groups(layer.in_features) else (8,):
+            weight = round_weight(layer.weight, moments[name], bits, compensate=compensate)
+            with as_quantised(layer, weight):
+                error = relative_error(answer(network), reference)
+            found.append(Option(bits, weight.bytes(), error**2, weight))
+        table[name] = (*found, Option(16, 2 * layer.weight.numel(), 0.0, None))
+    return table
+
+
+def choose(table: Mapping[str, tuple[Option, ...]], budget: int) -> dict[str, Option]:
+    """The widths that a budget of bytes for all these layers together buys."""
+    level = dict.fromkeys(table, 0)
+    spent = sum(found[0].bytes for found in table.values())
+    while True:
+        steps = []
+        for name, found in table.items():
+            now = found[level[name]]
+            for index in range(level[name] + 1, len(found)):
+                extra = found[index].bytes - now.bytes
+                if spent + extra <= budget and now.error > found[index].error:
+                    steps.append(((now.error - found[index].error) / max(extra, 1), name, index, extra))
+        if not steps:
+            return {name: found[level[name]] for name, found in table.items()}
+        _, name, index, extra = max(steps)
+        level[name] = index
+        spent += extra
+
+
+def measured(network: nn.Module, answers: Mapping[float, Answer], references: Mapping[float, Tensor]) -> dict[float, float]:
+    """Relative velocity error at each time."""
+    with torch.no_grad():
+        return {t: relative_error(answer(network), references[t]) for t, answer in answers.items()}

@@ -1,0 +1,176 @@
+"""Linear layers with int4 or int8 weights and int8 activations, dynamic per token (Seedream 4.0, adaptive 4/8 bit).
+
+A weight is `scale[o] · multiplier[o, g] · code[o, k]`: four-bit codes in groups of 64 along the input (narrower layers
+are one group), an integer multiplier of at most 15 for each group, one float scale for each output: the two levels of
+QServe (arXiv 2405.04532).
+So `multiplier · code` fits in eight bits, and the whole layer is *one* int8 × int8 → int32 product whose two scales,
+the token's and the output's, come after it: exact, and without a partial sum per group. An eight-bit weight is the same
+with codes to ±127 and every multiplier one. Signed multipliers let a group use the code -8 on the side that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seedream_core.errors import DataError
+from seedream_core.models.network import fill
+from seedream_core.quant.packing import pack, unpack
+
+GROUP = 64
+LARGEST_MULTIPLIER = 15  # 8 · 15 = 120 stays inside int8
+# every partial sum of products below 127 · 127 stays a whole number that f32 holds exactly up to this width
+EXACT_IN_F32 = 2**24 // 127**2
+
+
+@dataclass(frozen=True)
+class QuantWeight:
+    """The integers and scales of one weight matrix."""
+
+    codes: Tensor  # outputs × inputs, int8: [-8, 7] at four bits, [-127, 127] at eight
+    multipliers: Tensor  # outputs × groups, int8
+    scale: Tensor  # outputs, f32
+    bits: int
+
+    def integers(self) -> Tensor:
+        """The int8 matrix of the product: codes times their group's multiplier."""
+        return grouped_product(self.codes, self.multipliers)
+
+    def dequantised(self) -> Tensor:
+        return self.integers().float() * self.scale.unsqueeze(1)
+
+    def bytes(self) -> int:
+        return self.codes.numel() * self.bits // 8 + self.multipliers.numel() * (self.bits == 4) + 4 * self.scale.numel()
+
+
+def grouped_product(codes: Tensor, multipliers: Tensor) -> Tensor:
+    outputs, inputs = codes.shape
+    return (codes.view(outputs, multipliers.shape[1], -1) * multipliers.unsqueeze(-1)).view(outputs, inputs)
+
+
+def groups(inputs: int) -> int | None:
+    """How many groups of four-bit codes a row of that many inputs has; None where it cannot be split evenly."""
+    size = min(inputs, GROUP)
+    return None if inputs % size or size % 2 else inputs // size
+
+
+def linears(network: nn.Module) -> dict[str, nn.Linear]:
+    return {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+
+
+def become(layer: nn.Linear, quantised: QuantLinear) -> None:
+    """Turn a layer into its quantised form in place: blocks may hold it by other names too (shared modulation)."""
+    layer.__class__, layer.__dict__ = QuantLinear, quantised.__dict__
+
+
+class QuantLinear(nn.Module):
+    """A linear layer in W4A8 (or W8A8). Its state dict holds the packed weight; the int8 one is made when it loads."""
+
+    def __init__(self, inputs: int, outputs: int, bits: int, *, bias: bool):
+        super().__init__()
+        self.in_features, self.out_features, self.bits = inputs, outputs, bits
+        if bits == 4:
+            self.register_buffer("codes", torch.zeros(outputs, inputs // 2, dtype=torch.uint8))
+            self.register_buffer("multipliers", torch.ones(outputs, groups(inputs), dtype=torch.int8))
+        else:
+            self.register_buffer("codes", torch.zeros(outputs, inputs, dtype=torch.int8))
+        self.scale = nn.Parameter(torch.ones(outputs), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(outputs), requires_grad=False) if bias else None
+        self.register_buffer("integers", torch.zeros(outputs, inputs, dtype=torch.int8), persistent=False)
+        self.register_load_state_dict_post_hook(QuantLinear._unpack_after_load)
+
+    @classmethod
+    def of(cls, weight: QuantWeight, bias: Tensor | None) -> QuantLinear:
+        outputs, inputs = weight.codes.shape
+        layer = cls(inputs, outputs, weight.bits, bias=bias is not None)
+        if weight.bits == 4:
+            layer.codes.copy_(pack(weight.codes))
+            layer.multipliers.copy_(weight.multipliers)
+        else:
+            layer.codes.copy_(weight.codes)
+        layer.scale.data.copy_(weight.scale)
+        if bias is not None:
+            layer.bias.data.copy_(bias)
+        layer.unpack()
+        return layer
+
+    def unpack(self) -> None:
+        if self.bits == 4:
+            self.integers.copy_(grouped_product(unpack(self.codes), self.multipliers))
+        else:
+            self.integers.copy_(self.codes)
+
+    @property
+    def weight(self) -> Tensor:
+        """The float matrix that this layer stands for, outputs × inputs."""
+        return self.integers.float() * self.scale.unsqueeze(1)
+
+    @staticmethod
+    def _unpack_after_load(layer: QuantLinear, incompatible: object) -> None:
+        layer.unpack()
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.reshape(-1, self.in_features)
+        step = token_step(rows)
+        if torch.is_grad_enabled():
+            sums = self._differentiable_sums(rows, step)
+        else:
+            sums = integer_sums((rows / step).round().to(torch.int8), self.integers)
+        result = sums * step * self.scale
+        if self.bias is not None:
+            result = result + self.bias
+        return result.to(x.dtype).view(*x.shape[:-1], self.out_features)
+
+    def _differentiable_sums(self, rows: Tensor, step: Tensor) -> Tensor:
+        """The same sums in floating point; rounding passes the gradient straight through."""
+        exact = rows.float() / step
+        levels = exact + (exact.round() - exact).detach()
+        with torch.autocast(rows.device.type, enabled=False):
+            return F.linear(levels, self.integers.float())
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bits={self.bits}"
+
+
+def token_step(rows: Tensor) -> Tensor:
+    """The size of one int8 level of each token: its largest value is level 127."""
+    return rows.detach().abs().amax(-1, keepdim=True).float().clamp_min(1e-12) / 127
+
+
+def has_integer_product(device: torch.device) -> bool:
+    # CUDA's product takes only some shapes; there the floats below are as exact
+    return device.type == "cpu"
+
+
+def integer_sums(levels: Tensor, weight: Tensor) -> Tensor:
+    """levels · weightᵀ for int8 matrices, as f32: the integer product on a CPU, else the same in floats."""
+    if has_integer_product(levels.device):
+        return torch._int_mm(levels, weight.t()).float()
+    precise = torch.float32 if levels.shape[1] <= EXACT_IN_F32 else torch.float64
+    with torch.autocast(levels.device.type, enabled=False):
+        return F.linear(levels.to(precise), weight.to(precise)).float()
+
+
+def quantise(network: nn.Module, weights: Mapping[str, QuantWeight]) -> nn.Module:
+    """Put integer layers in the place of the named linear layers."""
+    for name, weight in weights.items():
+        layer = network.get_submodule(name)
+        become(layer, QuantLinear.of(weight, None if layer.bias is None else layer.bias.detach()))
+    return network
+
+
+def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> nn.Module:
+    """Give a fresh network the integer layers that saved tensors describe, and fill it."""
+    layers = linears(network)
+    for name in [key.removesuffix(".codes") for key in tensors if key.endswith(".codes")]:
+        if name not in layers:
+            raise DataError(f"{origin}: quantised weights for {name!r}, which the network lacks", "make the artifact again")
+        layer, bits = layers[name], 4 if tensors[f"{name}.codes"].dtype == torch.uint8 else 8
+        become(layer, QuantLinear(layer.in_features, layer.out_features, bits, bias=layer.bias is not None))
+    fill(network, tensors, origin)
+    return network

@@ -1,0 +1,104 @@
+"""The integer layer equals its dequantised self, whichever way it is computed, and survives being saved."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from seedream_core.quant import w4a8
+from seedream_core.quant.rounding import round_weight
+from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, groups, integer_sums, quantise, restore, token_step
+
+
+def layer(inputs: int = 192, outputs: int = 40, bits: int = 4, seed: int = 0) -> tuple[nn.Linear, QuantWeight]:
+    torch.manual_seed(seed)
+    linear = nn.Linear(inputs, outputs)
+    return linear, round_weight(linear.weight, None, bits)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("inputs", [48, 64, 192])
+def test_the_integer_path_equals_dequantised_weights_on_rounded_activations(bits, inputs):
+    linear, weight = layer(inputs, bits=bits)
+    x = torch.randn(3, 5, inputs)
+    step = token_step(x.view(-1, inputs))
+    rounded = (x.view(-1, inputs) / step).round() * step
+    expected = F.linear(rounded.double(), weight.dequantised().double(), linear.bias.double()).view(3, 5, -1)
+    with torch.no_grad():
+        answer = QuantLinear.of(weight, linear.bias)(x)
+    torch.testing.assert_close(answer.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("inputs", [64, 1040, 1088])
+def test_the_sums_are_the_same_whole_numbers_without_an_integer_product(inputs, monkeypatch):
+    levels = torch.randint(-127, 128, (7, inputs), dtype=torch.int8)
+    weight = torch.randint(-120, 121, (9, inputs), dtype=torch.int8)
+    expected = (levels.int() @ weight.int().T).float()
+    assert torch.equal(integer_sums(levels, weight), expected)
+
+    def refuse(*_):
+        raise AssertionError("the integer product was used")
+
+    monkeypatch.setattr(w4a8, "has_integer_product", lambda device: False)
+    monkeypatch.setattr(torch, "_int_mm", refuse)
+    assert torch.equal(integer_sums(levels, weight), expected)
+
+
+def test_the_differentiable_path_gives_the_same_answer_and_a_gradient():
+    linear, weight = layer()
+    quantised = QuantLinear.of(weight, linear.bias)
+    quantised.scale.requires_grad_(True)
+    x = torch.randn(6, 192, requires_grad=True)
+    with torch.no_grad():
+        expected = quantised(x)
+    answer = quantised(x)
+    torch.testing.assert_close(answer, expected, rtol=1e-5, atol=1e-6)
+    answer.square().sum().backward()
+    assert x.grad.abs().sum() > 0 and quantised.scale.grad.abs().sum() > 0
+
+
+def test_multipliers_and_codes_stay_inside_eight_bits():
+    _, weight = layer()
+    assert int(weight.integers().abs().max()) <= 120
+    assert weight.multipliers.shape == (40, 3)
+
+
+def test_rows_that_cannot_be_grouped_evenly_have_no_four_bit_form():
+    assert [groups(inputs) for inputs in (16, 48, 64, 192, 96, 15)] == [1, 1, 1, 3, None, None]
+
+
+class Shared(nn.Module):
+    """Two uses of one layer, one of them out of sight of `named_modules`."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(64, 64)
+        self.held = [self.first]
+        self.norm = nn.LayerNorm(64)
+
+    def forward(self, x):
+        return self.held[0](self.norm(self.first(x)))
+
+
+def test_a_layer_is_replaced_wherever_it_is_held():
+    network = quantise(Shared(), {"first": layer(64, 64)[1]})
+    assert network.held[0] is network.first and isinstance(network.held[0], QuantLinear)
+
+
+def test_saved_and_restored_networks_answer_alike(tmp_path):
+    network = Shared()
+    torch.nn.init.normal_(network.norm.bias)
+    quantised = quantise(copy.deepcopy(network), {"first": round_weight(network.first.weight, None, 4)})
+    tensors = {name: tensor.clone() for name, tensor in quantised.state_dict().items()}
+    assert set(tensors) == {"first.codes", "first.multipliers", "first.scale", "first.bias", "norm.weight", "norm.bias"}
+    x = torch.randn(5, 64)
+    with torch.no_grad():
+        assert torch.equal(restore(Shared(), tensors, tmp_path)(x), quantised(x))
+
+
+def test_sixteen_bits_change_nothing():
+    network = Shared()
+    x = torch.randn(5, 64)
+    assert torch.equal(quantise(copy.deepcopy(network), {})(x), network(x))
