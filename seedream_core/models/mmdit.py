@@ -34,18 +34,18 @@ class Stream(nn.Module):
         width = config.width
         self.heads, self.last = config.heads, last
         self.modulation = Modulation(config, 2 if last else 6)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.q_norm = HeadNorm(width // config.heads, eps=1e-6)
+        self.qkv = nn.Linear(width, (2 if last else 3) * width)
         self.k_norm = HeadNorm(width // config.heads, eps=1e-6)
         if not last:
+            self.q_norm = HeadNorm(width // config.heads, eps=1e-6)
             self.out = nn.Linear(width, width)
             self.mlp = Mlp(width, config.hidden)
 
-    def project(self, x: Tensor, shift: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor, shift: Tensor, scale: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         """Queries, keys and values, each B x heads x N x head_dim, queries and keys normalised."""
         normed = modulate(F.layer_norm(x, x.shape[-1:]), shift, scale)
-        q, k, v = self.qkv(normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.q_norm(q), self.k_norm(k), v
+        *q, k, v = self.qkv(normed).unflatten(-1, (-1, self.heads, x.shape[-1] // self.heads)).permute(2, 0, 3, 1, 4)
+        return (None if self.last else self.q_norm(q[0])), self.k_norm(k), v
 
     def update(self, x: Tensor, attended: Tensor, vectors: tuple[Tensor, ...]) -> Tensor:
         gate, mlp_shift, mlp_scale, mlp_gate = vectors
@@ -109,7 +109,7 @@ class Mmdit(nn.Module):
         if self.config.modulation == "shared":
             conditions = (self.image_modulation(condition), self.text_modulation(condition))
         rotation = self._rotation(rows, columns, latents.device)
-        bias = None if bool(text_mask.all()) else self._bias(text_mask, rows * columns)
+        bias = self._bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
             image, text = block(image, text, conditions, rotation, bias)
@@ -134,7 +134,9 @@ class Mmdit(nn.Module):
         return frequencies(positions, self.config.width // self.config.heads)
 
     @staticmethod
-    def _bias(text_mask: Tensor, image_tokens: int) -> Tensor:
+    def _bias(text_mask: Tensor, image_tokens: int) -> Tensor | None:
+        if text_mask.is_meta or bool(text_mask.all()):
+            return None
         hidden = F.pad(~text_mask, (0, image_tokens), value=False)
         bias = torch.zeros(hidden.shape, device=hidden.device).masked_fill(hidden, float("-inf"))
         return bias[:, None, None, :]

@@ -59,8 +59,8 @@ class MmditConfig(Config):
         stream = 2 * width * (4 * width + 2 * self.hidden)
         attention = 4 * tokens * tokens * width
         blocks = self.depth * (tokens * stream + attention)
-        # The last block's text stream ends with its keys and values: no queries' answer, no output, no MLP.
-        blocks -= text_tokens * (2 * width * (width + 2 * self.hidden) + 4 * tokens * width)
+        # The last block's text stream ends with its keys and values: no queries, no output, no MLP.
+        blocks -= text_tokens * (2 * width * (2 * width + 2 * self.hidden) + 4 * tokens * width)
         cells = channels * self.patch**2
         edges = image_tokens * 4 * cells * width + text_tokens * 2 * text_width * width
         condition = 2 * (TIME_FEATURES * width + 2 * width * width)

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from seedream_core.models.mmdit import Mmdit
+from seedream_core.models.mmdit_config import MmditConfig
+
+MODULATIONS = ("full", "low_rank", "shared")
+
+
+def network(modulation="low_rank", *, awake=False, **options):
+    torch.manual_seed(0)
+    config = MmditConfig(width=32, depth=3, heads=2, modulation=modulation, modulation_rank=4, **options)
+    module = Mmdit(config, channels=4, text_width=12)
+    if awake:  # as after training: nothing is zero
+        for parameter in module.parameters():
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    return module
+
+
+def inputs(batch=2, tokens=5, side=4):
+    generator = torch.Generator().manual_seed(1)
+    return (torch.randn(batch, 4, side, side, generator=generator), torch.rand(batch, generator=generator),
+            torch.randn(batch, tokens, 12, generator=generator), torch.ones(batch, tokens, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+def test_output_is_zero_at_the_start_and_every_parameter_learns_later(modulation):
+    assert not network(modulation)(*inputs()).velocity.any()
+    module = network(modulation, awake=True)
+    module(*inputs()).velocity.square().mean().backward()
+    assert [name for name, p in module.named_parameters() if p.grad is None or not p.grad[: 5].any()] == []
+
+
+@pytest.mark.parametrize("modulation", MODULATIONS)
+@pytest.mark.parametrize("patch", (1, 2))
+def test_flops_in_closed_form_are_what_the_counter_counts(modulation, patch):
+    module = network(modulation, patch=patch)
+    latents, t, text, mask = inputs(batch=3, tokens=7, side=8)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(latents, t, text, mask)
+    tokens = (8 // patch) ** 2
+    assert module.config.flops(tokens, 7, channels=4, text_width=12) * 3 == counter.get_total_flops()
+
+
+def test_padding_of_the_text_changes_nothing():
+    module = network(awake=True)
+    latents, t, text, mask = inputs()
+    padded = torch.cat([text, torch.full((2, 3, 12), 9.0)], dim=1)
+    padded_mask = torch.cat([mask, torch.zeros(2, 3, dtype=torch.bool)], dim=1)
+    torch.testing.assert_close(module(latents, t, padded, padded_mask).velocity, module(latents, t, text, mask).velocity)
+
+
+def test_text_time_and_place_matter():
+    module = network(awake=True)
+    latents, t, text, mask = inputs()
+    base = module(latents, t, text, mask).velocity
+    for changed in (module(latents, t, text.flip(1), mask), module(latents, 1 - t, text, mask),
+                    module(latents.flip(3), t, text, mask)):
+        assert (changed.velocity - base).abs().max() > 1e-3
+
+
+def test_hidden_states_are_one_per_block():
+    hidden = network()(*inputs(), hidden=True).hidden
+    assert [tuple(state.shape) for state in hidden] == [(2, 16, 32)] * 3
+
+
+def test_bf16_autocast_is_close_to_f32():
+    module = network(awake=True)
+    exact = module(*inputs()).velocity
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = module(*inputs()).velocity
+    assert (rough.float() - exact).norm() / exact.norm() < 0.05
+
+
+def test_works_at_2048_pixels_on_the_meta_device():
+    with torch.device("meta"):
+        module = Mmdit(MmditConfig(width=32, depth=1, heads=2), channels=16, text_width=12)
+        velocity = module(torch.empty(1, 16, 128, 128), torch.empty(1), torch.empty(1, 5, 12),
+                          torch.ones(1, 5, dtype=torch.bool)).velocity
+    assert velocity.shape == (1, 16, 128, 128)
+
+
+def test_sizes_that_do_not_fit_are_named_with_ones_that_do():
+    with pytest.raises(ValueError, match="width 500 is not a multiple of 16; try 496 or 512"):
+        MmditConfig().image_tokens(500, 512, 16)
+    with pytest.raises(ValueError, match="whole multiple of 4"):
+        MmditConfig(width=30, heads=5)
