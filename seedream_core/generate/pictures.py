@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ from seedream_core.errors import UserError
 
 if TYPE_CHECKING:
     import numpy
+
+
+MOST_PIXELS = 16_000_000
+GAP = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,15 @@ class Origin:
     request: Request
     model_digest: str
     version: str
+
+
+def version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("seedream")
+    except metadata.PackageNotFoundError:  # a checkout that was never installed
+        return "unknown"
 
 
 def save(path: Path, pixels: "numpy.ndarray", origin: Origin | None = None) -> None:
@@ -102,15 +116,25 @@ def index_line(file: str, request: Request, **more) -> str:
     return json.dumps({"file": file, **asdict(request), **more}, ensure_ascii=False) + "\n"
 
 
-def grid(pictures: "list[numpy.ndarray]", columns: int | None = None, gap: int = 2) -> "numpy.ndarray":
-    """All pictures on one white sheet, row by row; near square unless `columns` says otherwise."""
-    import numpy
+class Sheet:
+    """All pictures on one white sheet, row by row, shrunk by a whole factor where they are too many to look at."""
 
-    columns = columns or math.isqrt(len(pictures) - 1) + 1
-    rows = -(-len(pictures) // columns)
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
-    sheet = numpy.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, numpy.uint8)
-    for index, picture in enumerate(pictures):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top:top + picture.shape[0], left:left + picture.shape[1]] = picture
-    return sheet
+    def __init__(self, wanted: Sequence[Request], columns: int | None = None) -> None:
+        import numpy
+
+        self.columns = columns or math.isqrt(len(wanted) - 1) + 1
+        width, height = max(request.width for request in wanted), max(request.height for request in wanted)
+        self.shrink = math.ceil(math.sqrt(len(wanted) * width * height / MOST_PIXELS))
+        self.cell = (-(-height // self.shrink) + GAP, -(-width // self.shrink) + GAP)
+        rows = -(-len(wanted) // self.columns)
+        self.pixels = numpy.full((rows * self.cell[0] - GAP, self.columns * self.cell[1] - GAP, 3), 255, numpy.uint8)
+        self.count = 0
+
+    def add(self, picture: "numpy.ndarray") -> None:
+        import numpy
+        from PIL import Image
+
+        small = numpy.asarray(Image.fromarray(picture).reduce(self.shrink))
+        top, left = self.count // self.columns * self.cell[0], self.count % self.columns * self.cell[1]
+        self.pixels[top:top + small.shape[0], left:left + small.shape[1]] = small
+        self.count += 1

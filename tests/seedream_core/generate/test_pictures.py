@@ -1,5 +1,7 @@
 """A PNG says how it was made, in any script, and loses no bit of its pixels or settings."""
 
+from dataclasses import replace
+
 import numpy
 import pytest
 from PIL import Image
@@ -60,12 +62,29 @@ def test_damaged_or_absent_files(tmp_path, pixels):
         pictures.origin(tmp_path / "bad.png")
 
 
+def sheet(pixels, columns=None):
+    requests = [replace(REQUEST, width=picture.shape[1], height=picture.shape[0]) for picture in pixels]
+    made = pictures.Sheet(requests, columns)
+    for picture in pixels:
+        made.add(picture)
+    return made
+
+
 @pytest.mark.parametrize("count, columns, shape", [(1, None, (4, 8)), (4, None, (10, 18)), (5, None, (10, 28)), (6, 2, (16, 18))])
-def test_grid(count, columns, shape):
-    some = [numpy.full((4, 8, 3), index, numpy.uint8) for index in range(count)]
-    sheet = pictures.grid(some, columns)
-    assert sheet.shape == (*shape, 3)
-    assert (sheet[:4, :8] == 0).all() and set(numpy.unique(sheet)) - {255} == set(range(count))
+def test_sheet_of_all_pictures(count, columns, shape):
+    made = sheet([numpy.full((4, 8, 3), index, numpy.uint8) for index in range(count)], columns)
+    assert made.pixels.shape == (*shape, 3)
+    assert (made.pixels[:4, :8] == 0).all() and set(numpy.unique(made.pixels)) - {255} == set(range(count))
+
+
+def test_a_large_sheet_is_shrunk(monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 1000)
+    made = sheet([numpy.full((33, 64, 3), 9, numpy.uint8)] * 4)
+    assert made.shrink == 3 and made.pixels.shape == (24, 46, 3) and (made.pixels[:11, :22] == 9).all()
+
+
+def test_version_is_a_word():
+    assert pictures.version()
 
 
 def test_index_line_keeps_the_prompt_readable():

@@ -1,0 +1,1 @@
+"""The command line: thin over seedream_core, and quick to start."""

@@ -1,0 +1,24 @@
+"""From an exception to what a person reads: a user's mistake is one message and its fix, a bug is a traceback."""
+
+import typer
+from typer.core import TyperGroup
+
+INTERRUPTED = 130
+
+
+class Group(TyperGroup):
+    """The one place where the exceptions of every command end."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as problem:
+            from seedream_core.errors import UserError
+
+            if not isinstance(problem, UserError):
+                raise
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(problem.exit_code) from None

@@ -1,0 +1,131 @@
+"""What `seedream generate` does: prompts in, PNG files out, each from its own seed."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from seedream_core import artifact
+from seedream_core.errors import ConfigError, Problem, UserError
+from seedream_core.generate import draw, files, knowledge, pictures, prompts
+from seedream_core.generate.model import find
+from seedream_core.progress import track
+
+BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The command line of `seedream generate`."""
+
+    prompts: tuple[str, ...] = ()
+    file: str | None = None
+    picture: Path | None = None
+    model: Path | None = None
+    size: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    solver: str | None = None
+    seed: int | None = None
+    count: int = 1
+    out: Path | None = None
+    metadata: bool = True
+
+
+def stage_name(asked: Asked) -> str:
+    """Which stage `--config` is for; the settings of a picture then stand in that file."""
+    if asked != Asked(prompts=asked.prompts[:1], out=asked.out):
+        raise UserError("--config takes prompts and settings from its file", "change them there, or with --set KEY=VALUE")
+    return asked.prompts[0] if asked.prompts else "images"
+
+
+def run(asked: Asked) -> None:
+    # All that can be said without torch is said before its import, which takes seconds.
+    size = _size(asked.size)
+    origin = pictures.origin(asked.picture) if asked.picture else None
+    lines = _lines(asked, origin)
+    model = find(asked.model)
+    digest = artifact.read(model, "generator").digest
+    targets = files.targets(asked.out, len(lines) * asked.count, lines[0].prompt)
+    _say_unknown(lines, model)
+    if origin and origin.model_digest != digest:
+        typer.echo(f"{asked.picture} was made by another model ({origin.model_digest[:12]}, seedream {origin.version}) "
+                   f"than {digest[:12]}: the picture will differ", err=True)
+
+    import torch
+
+    from seedream_core.flow.sampler import Sampler
+
+    gpu = torch.cuda.is_available()
+    sampler = Sampler.load(model, bf16=gpu, device="cuda" if gpu else "cpu")
+    wanted = draw.requests(lines, sampler.spec, seed=asked.seed or 0, count=asked.count, size=size, steps=asked.steps,
+                           guidance=asked.guidance, solver=asked.solver or (origin.request.solver if origin else "euler"))
+    started = time.perf_counter()
+    drawn = draw.pictures(sampler, wanted, batch=BATCH)
+    if len(wanted) == 1:
+        request, pixels = next(drawn)
+        _save(targets[0], request, pixels, digest, asked.metadata)
+        typer.echo(targets[0])
+    else:
+        sheet = pictures.Sheet(wanted, columns=asked.count if asked.count > 1 and len(lines) > 1 else None)
+        with track("pictures", len(wanted)) as progress:
+            for target, (request, pixels) in zip(targets, drawn, strict=True):
+                _save(target, request, pixels, digest, asked.metadata)
+                sheet.add(pixels)
+                progress.advance()
+        pictures.save(targets[0].parent / files.GRID, sheet.pixels)
+        typer.echo(targets[0].parent)
+    _say_made(wanted, time.perf_counter() - started)
+    if origin and wanted == [origin.request]:
+        _compare(asked.picture, pixels)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    try:
+        return prompts.size(text) if text else None
+    except ValueError as problem:
+        raise ConfigError([Problem("--size", None, "", str(problem))]) from None
+
+
+def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
+    given = [name for name, value in (("prompts", asked.prompts), ("--prompts", asked.file), ("--from", asked.picture)) if value]
+    if len(given) != 1:
+        raise UserError(f"{' and '.join(given)} at once" if given else "nothing to draw",
+                        "give prompts, or --prompts FILE, or --from PICTURE.PNG: seedream generate \"a red circle on a white background\"")
+    if asked.file:
+        return prompts.read(asked.file)
+    if not origin:
+        return [prompts.Line(prompt=prompt) for prompt in asked.prompts]
+    made = origin.request
+    return [prompts.Line(
+        prompt=made.prompt, seed=made.seed if asked.seed is None else asked.seed,
+        size=None if asked.size else (made.width, made.height),
+        steps=asked.steps or made.steps, guidance=made.guidance if asked.guidance is None else asked.guidance)]
+
+
+def _say_unknown(lines: list[prompts.Line], model: Path) -> None:
+    if known := knowledge.load(model):
+        unknown = dict.fromkeys(word for line in lines for word in knowledge.unknown(line.prompt, known))
+        if unknown:
+            typer.echo(knowledge.explain(list(unknown), known), err=True)
+
+
+def _say_made(wanted: list[pictures.Request], seconds: float) -> None:
+    first = wanted[0]
+    same = all(request.settings == first.settings for request in wanted)
+    parts = [f"{len(wanted)} picture{'s' if len(wanted) > 1 else ''}", f"seed {first.seed}" + ("…" if len(wanted) > 1 else "")]
+    if same:
+        parts += [f"{first.width}x{first.height}", f"{first.steps} steps", f"guidance {first.guidance:g}"]
+    typer.echo(" · ".join([*parts, f"{seconds:.2f} s"]), err=True)
+
+
+def _save(target: Path, request: pictures.Request, pixels, digest: str, metadata: bool) -> None:
+    origin = pictures.Origin(request=request, model_digest=digest, version=pictures.version()) if metadata else None
+    pictures.save(target, pixels, origin)
+
+
+def _compare(picture: Path, pixels) -> None:
+    before = pictures.load(picture)
+    most = int(abs(before.astype(int) - pixels.astype(int)).max())
+    typer.echo(f"the same as {picture}, bit for bit" if most == 0 else f"differs from {picture} by at most {most}/255", err=True)

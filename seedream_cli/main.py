@@ -1,0 +1,79 @@
+"""The commands. Only typer and the options are imported here, so that `seedream --help` answers at once."""
+
+import typer
+
+from seedream_cli import options
+from seedream_cli.failures import Group
+
+app = typer.Typer(
+    name="seedream", cls=Group, no_args_is_help=True,
+    # Rich would cost as much again as typer itself; it is imported where something is drawn.
+    rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="A bilingual (Chinese and English) image model through its whole life.",
+)
+
+
+def stage(ctx: typer.Context, name: options.StageName = None, config: options.ConfigFile = None,
+          out: options.OutFolder = None, host: options.HostFile = None, changes: options.Changes = [],
+          help: options.OwnHelp = False) -> None:
+    from seedream_cli import stages
+
+    if help:
+        stages.explain(ctx, name)
+    elif name:
+        stages.run(ctx.info_name, name, config, out, host, changes)
+    else:
+        stages.listing(ctx.info_name)
+
+
+app.command("data", help="Make, clean and encode training data.", add_help_option=False)(stage)
+app.command("pretrain", help="Train autoencoder, text encoder and MM-DiT from nothing.", add_help_option=False)(stage)
+app.command("posttrain", help="Refine a model on chosen pictures.", add_help_option=False)(stage)
+app.command("distill", help="Teach a student to draw in a few steps.", add_help_option=False)(stage)
+app.command("quantize", help="Pack a model into few bits.", add_help_option=False)(stage)
+
+
+@app.command(add_help_option=False)
+def generate(ctx: typer.Context, texts: options.Prompts = None, prompts: options.PromptFile = None,
+             model: options.Model = None, size: options.Size = None, steps: options.Steps = None,
+             guidance: options.Guidance = None, solver: options.Solver = None, seed: options.Seed = None,
+             count: options.Count = 1, out: options.PictureOut = None, no_metadata: options.NoMetadata = False,
+             picture: options.FromPicture = None, config: options.ConfigFile = None, host: options.HostFile = None,
+             changes: options.Changes = [], help: options.OwnHelp = False) -> None:
+    """Draw pictures from prompts, in English or Chinese.
+
+    The same prompt and seed give the same picture, alone or among others. `seedream generate images --help`
+    shows the stage of the same name, which --config runs.
+    """
+    from seedream_cli import generation, stages
+
+    if help:
+        return stages.explain(ctx, "images" if texts == ["images"] else None)
+    asked = generation.Asked(
+        prompts=tuple(texts or ()), file=prompts, picture=picture, model=model, size=size, steps=steps,
+        guidance=guidance, solver=solver, seed=seed, count=count, out=out, metadata=not no_metadata)
+    if config or host or changes:
+        stages.run("generate", generation.stage_name(asked), config, out, host, changes)
+    else:
+        generation.run(asked)
+
+
+app.command("eval", help="Measure models, and show what was measured on one page.", add_help_option=False)(stage)
+
+
+@app.command()
+def run(recipe: options.Recipe, changes: options.Changes = [], host: options.HostFile = None, start: options.FromStep = None,
+        only: options.OnlyStep = None, redo: options.RedoSteps = [], out: options.RunFolder = None,
+        status: options.Status = False, dry_run: options.DryRun = False, slurm: options.Slurm = False,
+        print_only: options.PrintOnly = False) -> None:
+    """Make what a recipe says, step by step; what is done is skipped, what was interrupted goes on."""
+    from seedream_cli import recipes, show
+    from seedream_core.recipe import load
+
+    loaded = load(recipe, changes, out)
+    if status:
+        show.status(loaded)
+    elif dry_run:
+        show.dry_run(loaded)
+    else:
+        recipes.run(loaded, host, start, only, redo, slurm=slurm, print_only=print_only)

@@ -1,0 +1,95 @@
+"""Tables of a recipe: what would run (`--dry-run`) and what has run (`--status`)."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seedream_core import artifact
+from seedream_core.progress import duration, figure
+from seedream_core.recipe import PlannedStep, Recipe, plan
+
+STYLES = {"done": "green", "partial": "yellow", "new": "cyan", "stale": "bold red"}
+# Written to a file or a pipe, a table of the usual 80 columns would cut its cells.
+WIDTH_OF_FILES = 200
+METRICS_SHOWN = 3
+
+
+def dry_run(recipe: Recipe) -> None:
+    """Each step with its state and inputs, and the size of its network where it has one."""
+    planned = plan(recipe)
+    table = _table("step", "stage", "state", "made from", "parameters", "tokens", "FLOPs/image", "FLOPs in all")
+    for item in planned:
+        facts = item.step.facts
+        table.add_row(
+            item.step.name, item.step.path, _state(item), _inputs(item), _count(facts.get("parameters")), _tokens(facts),
+            _count(facts.get("flops_per_image_evaluation")), _count(facts.get("flops")))
+    _print(recipe, planned, table)
+    total = sum(item.step.facts.get("flops", 0) for item in planned)
+    unmade = sum(item.state in ("new", "partial") for item in planned)
+    Console().print(f"{unmade} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs of training in all" if total else ""),
+                    highlight=False, soft_wrap=True)
+
+
+def status(recipe: Recipe) -> None:
+    """Each step with its state, and the time and first figures of those that are done."""
+    planned = plan(recipe)
+    table = _table("step", "stage", "state", "time", "figures", "folder")
+    for item in planned:
+        manifest = artifact.read(item.step.folder) if item.state == "done" else None
+        table.add_row(
+            item.step.name, item.step.path, _state(item), duration(manifest.seconds) if manifest else "",
+            _figures(manifest.metrics) if manifest else "", str(item.step.folder))
+    _print(recipe, planned, table)
+
+
+def count(number: float) -> str:
+    """`1234567` -> `1.23 M`; three digits, up to `E`."""
+    for unit in ("", "k", "M", "G", "T", "P"):
+        if number < 999.5:
+            return f"{number:.3g} {unit}" if unit else f"{number:g} "
+        number /= 1000
+    return f"{number:.3g} E"
+
+
+def _count(number: float | None) -> str:
+    return "" if number is None else count(number)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    numbers = {"parameters", "tokens", "FLOPs/image", "FLOPs in all", "time"}
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in {"step", "stage", "state"} | numbers)
+    return table
+
+
+def _print(recipe: Recipe, planned: list[PlannedStep], table: Table) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_OF_FILES)
+    console.print(f"{recipe.name}: {recipe.file} -> {recipe.out}", highlight=False, soft_wrap=True)
+    console.print(table)
+    for item in planned:
+        for reason in item.reasons:
+            console.print(Text(f"{item.step.name} is stale: {reason}", STYLES["stale"]), soft_wrap=True)
+
+
+def _state(item: PlannedStep) -> Text:
+    # Inputs that are yet to be made may come out other than those it was made from.
+    doubt = f" (until {', '.join(item.waits)})" if item.waits and item.state == "done" else ""
+    return Text(item.state + doubt, STYLES[item.state])
+
+
+def _inputs(item: PlannedStep) -> str:
+    return ", ".join(dict.fromkeys(name for names in item.step.sources.values() for name in names))
+
+
+def _tokens(facts: dict) -> str:
+    parts = [str(facts[key]) for key in ("image_tokens", "text_tokens") if facts.get(key)]
+    return " + ".join(parts)
+
+
+def _figures(metrics: dict) -> str:
+    simple = [(key, value) for key, value in metrics.items() if isinstance(value, int | float | str) and len(str(value)) < 40]
+    return " · ".join(f"{key} {figure(value)}" for key, value in simple[:METRICS_SHOWN])

@@ -1,0 +1,73 @@
+"""What `seedream data|pretrain|posttrain|distill|quantize|eval` share: list a group, show a stage's fields, run a stage."""
+
+from pathlib import Path
+
+import typer
+
+from seedream_core import stage
+from seedream_core.config import Field, describe, nearest
+from seedream_core.errors import ConfigError, Problem, UserError
+
+
+def explain(ctx: typer.Context, name: str | None) -> None:
+    """`--help`: of the group, or after a stage's name of that stage."""
+    if name:
+        fields(ctx.info_name, name)
+    else:
+        typer.echo(ctx.get_help() + "\n\nStages:")
+        listing(ctx.info_name)
+
+
+def listing(group: str) -> None:
+    """One line per stage; nothing heavy is imported."""
+    stages = stage.listing(group)
+    width = max(map(len, stages), default=0)
+    for name, line in stages.items():
+        typer.echo(f"  {name:<{width}}  {line}")
+    typer.echo(f"\nFields of a stage: seedream {group} STAGE --help")
+
+
+def fields(group: str, name: str) -> None:
+    """Every field of a stage's config: name, type, default and meaning."""
+    cls = _find(group, name)
+    inputs = stage.inputs(cls)
+    typer.echo(f"Usage: seedream {group} {name} --config STEP.YAML --out DIR [--host HOST.YAML] [--set KEY=VALUE]...\n")
+    typer.echo(f"  {stage.listing(group)[name]}")
+    typer.echo(f"  Makes: {cls.makes}\n")
+    described = describe(cls)
+    for title, part in (("Inputs", [field for field in described if field.name in inputs]),
+                        ("Options", [field for field in described if field.name not in inputs])):
+        if part:
+            typer.echo(f"{title}:")
+            for field in part:
+                typer.echo(_field(field))
+            typer.echo("")
+
+
+def _find(group: str, name: str) -> type[stage.Stage]:
+    if name not in (known := stage.listing(group)):
+        raise ConfigError([Problem("", None, "", f"no stage {name!r} under `seedream {group}`{nearest(name, known)}; it has {', '.join(known)}")])
+    return stage.find(f"{group}/{name}")
+
+
+def _field(field: Field) -> str:
+    default = "required" if field.default is None else f"default {field.default}" if field.default else ""
+    facts = "; ".join(part for part in (field.type, default) if part)
+    lines = [f"  {typer.style(field.name, bold=True)}  ({facts})"]
+    if field.help:
+        lines.append("\n".join(f"      {line}" for line in field.help.splitlines()))
+    return "\n".join(lines)
+
+
+def run(group: str, name: str, config: Path | None, out: Path | None, host: Path | None, changes: list[str]) -> None:
+    """Run one stage from its config file: the same thing that `seedream run` does for each step."""
+    from seedream_core import execute, recipe
+
+    _find(group, name)
+    missing = [flag for flag, value in (("--config STEP.YAML", config), ("--out DIR", out)) if value is None]
+    if missing:
+        raise UserError(f"seedream {group} {name}: missing {' and '.join(missing)}",
+                        f"seedream {group} {name} --help shows the fields that go into STEP.YAML")
+    made = execute.step(recipe.load_step(f"{group}/{name}", config, sets=changes), out, execute.read_host(host), say=typer.echo)
+    if made:
+        typer.echo(f"{out}: {made.kind} {made.digest[:12]}")
