@@ -1,0 +1,126 @@
+"""Pictures of the embedded world with bilingual captions and their truth, as tar shards."""
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.scenes.world import GAP, HELD_OUT, MARGIN, Draw, Scene, World
+from seedream_core.host import Host
+from seedream_core.stage import Stage
+
+# Undecodable ones are rare: they count against the budget of damaged input that stops a run.
+DAMAGES = {"duplicate": 0.32, "uniform": 0.25, "blurred": 0.25, "captionless": 0.15, "undecodable": 0.03}
+BLUR = 3 / 64  # of the shorter side: shapes are gone, colours remain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthetic(Stage):
+    makes: ClassVar[str] = "shards"
+    samples: Annotated[int, Ge(1)]
+    "pictures to make"
+    size: tuple[int, int] = (64, 64)
+    "width and height in pixels, multiples of 16"
+    seed: Annotated[int, Ge(0)] = 0
+    "other seeds give other scenes, and keys of their own"
+    held_out: tuple[str, ...] = HELD_OUT
+    "colour-shape pairs that never occur, so that composition can be told from memory"
+    kinds: dict[str, float] = field(default_factory=lambda: {"one": 1.0, "several": 1.5, "pair": 1.5})
+    "weights of the kinds of scene: one object, several equal ones, a pair in relation"
+    damage: Annotated[float, Ge(0), Le(1)] = 0.0
+    "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        self.world  # its checks are this config's
+
+    @property
+    def world(self) -> World:
+        return World(width=self.size[0], height=self.size[1], held_out=self.held_out, kinds=self.kinds)
+
+    def facts(self, inputs: dict) -> dict:
+        return {"samples": self.samples, "width": self.size[0], "height": self.size[1]}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data.shards import ShardWriter
+        from seedream_core.progress import track
+        from seedream_core.records import Fate
+
+        world, kinds, damages = self.world, Counter(), Counter()
+        whole = len(list((out / "shards").glob("*.tar")))  # shards get their names when they are whole
+        done = min(whole * self.samples_per_shard, self.samples)
+        with (
+            ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer,
+            open(out / "fates.jsonl", "w", encoding="utf-8") as fates,
+            track("synthetic", self.samples, done=done) as progress,
+        ):
+            for index in range(self.samples):
+                scene, damage = world.sample(self.seed, index), self.damaged(index)
+                kinds[scene.kind] += 1
+                if damage:
+                    damages[damage] += 1
+                if index >= done:
+                    writer.add(self.key(index), self.members(world, index, scene, damage))
+                    progress.advance()
+                fate = Fate(key=self.key(index), source="synthetic", fate="kept", reason="", stage=self.path())
+                fates.write(fate.to_json() + "\n")
+        return {"kinds": dict(kinds), "damaged": dict(damages)}
+
+    def key(self, index: int) -> str:
+        return f"s{self.seed}-{index:07d}"
+
+    def damaged(self, index: int) -> str | None:
+        """How the sample is spoiled, if it is."""
+        draw = Draw("damage", self.seed, index)
+        if draw.between(0, 1) >= self.damage:
+            return None
+        damage = draw.weighted(DAMAGES)
+        return "uniform" if damage == "duplicate" and self.original(index) is None else damage
+
+    def original(self, index: int) -> int | None:
+        """The unspoiled sample that a duplicate repeats: the nearest before it."""
+        return next((earlier for earlier in range(index - 1, -1, -1) if not self.damaged(earlier)), None)
+
+    def members(self, world: World, index: int, scene: Scene, damage: str | None) -> dict[str, bytes]:
+        """The sample's files: picture and record."""
+        from seedream_core.data.scenes.captions import captions
+        from seedream_core.data.scenes.render import png, render
+        from seedream_core.records import Sample
+
+        first = index
+        if damage == "duplicate":
+            first = self.original(index)
+            scene = world.sample(self.seed, first)
+        picture = render(scene, *self.size)
+        if damage == "uniform":
+            picture[:] = picture[0, 0]
+        elif damage == "blurred":
+            picture = blurred(picture)
+        data = png(picture)
+        across, down = world.bounds
+        edges = [min(left, top, across - right, down - bottom) for left, top, right, bottom in (o.box for o in scene.objects)]
+        record = Sample(
+            key=self.key(index),
+            name=f"scene {index} of seed {self.seed}",
+            width=self.size[0],
+            height=self.size[1],
+            captions={} if damage == "captionless" else captions(scene, f"{self.seed}/{first}", world),
+            source="synthetic",
+            tags=(scene.kind, scene.background, *sorted({str(o.thing) for o in scene.objects})),
+            scores={
+                "clarity": min(o.size for o in scene.objects),  # the least size, in shares of the shorter side
+                "margin": round(min((scene.gap or 1) / GAP, min(edges) / MARGIN), 4),  # 1 is as tight as scenes get
+            },
+            truth=scene.to_json() | {"damage": damage},
+        )
+        return {"png": data[: len(data) // 2] if damage == "undecodable" else data, "json": record.to_json()}
+
+
+def blurred(picture):
+    from numpy import asarray
+    from PIL import Image, ImageFilter
+
+    radius = BLUR * min(picture.shape[:2])
+    return asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(radius)))
