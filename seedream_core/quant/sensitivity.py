@@ -7,15 +7,20 @@ error for its bytes comes first, for as long as the budget lasts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from seedream_core.artifact import write_atomic
+from seedream_core.errors import UserError
 from seedream_core.quant.rounding import round_weight
-from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, become, groups, linears
+from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, become, groups, linears, quantise, stored
 
 Answer = Callable[[nn.Module], Tensor]  # a network's velocities for the calibration inputs
 
@@ -68,13 +73,13 @@ def input_moments(network: nn.Module, answer: Answer) -> dict[str, Tensor]:
 
 
 def options(
-    network: nn.Module, answer: Answer, *, compensate: bool = True, progress: Callable[[Iterable], Iterable] = iter
+    network: nn.Module, answer: Answer, *, compensate: bool = True, done: Callable[[], object] = lambda: None
 ) -> dict[str, tuple[Option, ...]]:
     """Every linear layer's widths, the smallest first. A layer that the answer never reached stays at 16 bits."""
     moments = input_moments(network, answer)
     reference = answer(network)
     table: dict[str, tuple[Option, ...]] = {}
-    for name in progress([name for name in linears(network) if name in moments]):
+    for name in [name for name in linears(network) if name in moments]:
         layer = network.get_submodule(name)
         found = []
         for bits in (4, 8) if groups(layer.in_features) else (8,):
@@ -82,6 +87,7 @@ def options(
             with as_quantised(layer, weight):
                 error = relative_error(answer(network), reference)
             found.append(Option(bits, weight.bytes(), error**2, weight))
+            done()
         table[name] = (*found, Option(16, 2 * layer.weight.numel(), 0.0, None))
     return table
 
@@ -105,7 +111,20 @@ def choose(table: Mapping[str, tuple[Option, ...]], budget: int) -> dict[str, Op
         spent += extra
 
 
-def measured(network: nn.Module, answers: Mapping[float, Answer], references: Mapping[float, Tensor]) -> dict[float, float]:
-    """Relative velocity error at each time."""
-    with torch.no_grad():
-        return {t: relative_error(answer(network), references[t]) for t, answer in answers.items()}
+def within(network: nn.Module, table: Mapping[str, tuple[Option, ...]], share: float) -> dict[str, Option]:
+    """The widths for a file of at most this share of all the network's tensors in bf16, its header included."""
+    least = quantise(copy.deepcopy(network), {name: found[0].weight for name, found in table.items()})
+    size, weights = len(save(stored(least))), sum(found[0].bytes for found in table.values())
+    total = 2 * sum(tensor.numel() for tensor in network.state_dict().values())
+    if size > share * total:
+        raise UserError(f"budget: this network is {size / total:.3f} of its bf16 size at the least, more than {share:g}",
+                        f"set budget to {size / total + 0.005:.2f} or more")
+    # a wider layer has no more tensors than a four-bit one, so what is not its weights only shrinks
+    return choose(table, int(share * total) - (size - weights))
+
+
+def write(path: Path, table: Mapping[str, tuple[Option, ...]], chosen: Mapping[str, Option]) -> None:
+    """One line per layer: the output's relative error at each width alone, and the width it got."""
+    rows = ({"layer": name, "bits": chosen[name].bits, "bytes": chosen[name].bytes,
+             "errors": {str(option.bits): option.error**0.5 for option in found}} for name, found in table.items())
+    write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -174,3 +174,12 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> 
         become(layer, QuantLinear(layer.in_features, layer.out_features, bits, bias=layer.bias is not None))
     fill(network, tensors, origin)
     return network
+
+
+def stored(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a quantised network as they go to disk: integers packed, scales f32, all else bf16."""
+    def cast(name: str, tensor: Tensor) -> Tensor:
+        return tensor if name in scales or not tensor.is_floating_point() else tensor.to(torch.bfloat16)
+
+    scales = {f"{name}.scale" for name, layer in network.named_modules() if isinstance(layer, QuantLinear)}
+    return {name: cast(name, tensor) for name, tensor in network.state_dict().items()}

@@ -1,0 +1,86 @@
+"""The inputs that a network is quantised on: noisy latents with their captions, at the times that a sampler visits.
+
+Noise and times come from (seed, key, round), so that a second run measures the same. Reads the shards itself: this
+stage starts without Lightning, which `data/batches.py` imports.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as load_tensors
+from torch import Tensor, nn
+
+from seedream_core import randomness
+from seedream_core.data.captions import CaptionMix
+from seedream_core.data.shards import ShardReader
+from seedream_core.flow.path import interpolate
+from seedream_core.flow.shift import alpha, shift
+from seedream_core.models.generator import Loaded
+from seedream_core.models.text.llm import FrozenFeatures
+from seedream_core.quant.sensitivity import Answer, relative_error
+
+# a network's linear layers see padding too; texts of one length together leave little of it in the moments
+ROWS = 16
+# the sampler's grid of 8 steps holds those of 4, 2 and 1
+GRID = 8
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class Calibration:
+    """Latents of an artifact as questions to a velocity network."""
+
+    def __init__(self, loaded: Loaded, data: Path, captions: CaptionMix, seed: int) -> None:
+        self.loaded, self.captions, self.seed = loaded, captions, seed
+        self.reader = ShardReader(data)
+        statistics = json.loads((data / "normalisation.json").read_bytes())
+        self.mean, self.std = (torch.tensor(statistics[name])[:, None, None] for name in ("mean", "std"))
+        self.features = FrozenFeatures(loaded.text)
+
+    def rows(self, number: int, count: int) -> list[int]:
+        """The samples of round `number`: spread over the artifact, others in each round."""
+        order = torch.randperm(len(self.reader), generator=randomness.generator(self.seed, "calibration", 0, "order"))
+        return [int(order[(number * count + i) % len(order)]) for i in range(count)]
+
+    def inputs(self, number: int, count: int, times: Sequence[float] | None = None) -> list[Inputs]:
+        """`count` samples of round `number` in batches of texts of like length, at `times` in turn, else at random grid times."""
+        rows = self.rows(number, count)
+        keys = [self.reader.keys[row] for row in rows]
+        members = [self.reader.read(row) for row in rows]
+        latents = torch.stack([load_tensors(member["latent.safetensors"])["mean"].float() for member in members])
+        latents = (latents - self.mean) / self.std
+        texts = [self.captions.choose(json.loads(member["json"])["captions"], self.seed, key, number)
+                 for key, member in zip(keys, members)]
+        noise = randomness.normal(self.seed, keys, number, latents.shape[1:], "calibration")
+        t = torch.tensor([times[i % len(times)] for i in range(count)]) if times else self.grid_times(keys, number, latents)
+        z = interpolate(latents, noise, t)
+        lengths = self.features(texts)[1].sum(1)
+        batches = []
+        for part in lengths.argsort().split(ROWS):
+            batches.append((z[part], t[part], *self.features([texts[i] for i in part])))
+        return batches
+
+    def grid_times(self, keys: list[str], number: int, latents: Tensor) -> Tensor:
+        spec, patch = self.loaded.spec, self.loaded.config.patch
+        tokens = latents.shape[2] * latents.shape[3] / patch**2
+        draws = [randomness.fraction(self.seed, key, number, "calibration time") for key in keys]
+        index = torch.tensor([1 + int(draw * GRID) for draw in draws])
+        return shift(index / GRID, spec.shift * alpha(tokens, spec.base_tokens))
+
+
+def ask(batches: list[Inputs]) -> Answer:
+    """All velocities that a network answers these batches with, in one tensor."""
+    def answer(network: nn.Module) -> Tensor:
+        return torch.cat([network(*batch).velocity.float() for batch in batches])
+
+    return answer
+
+
+@torch.no_grad()
+def velocity_errors(network: nn.Module, original: nn.Module, questions: Mapping[float, list[Inputs]]) -> dict[float, float]:
+    """The velocity's relative error at each time."""
+    return {t: relative_error(ask(batches)(network), ask(batches)(original)) for t, batches in questions.items()}
