@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import struct
 import sys
@@ -66,7 +67,7 @@ def read(folder: Path | str, kind: str | None = None) -> Manifest:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: damaged ({error})", "make the step again with --redo") from None
     if kind and manifest.kind != kind:
-        raise UserError(f"{folder}: this is {_article(manifest.kind)} (made by {manifest.stage}), but {needed}")
+        raise UserError(f"{folder}: this is {article(manifest.kind)} (made by {manifest.stage}), but {needed}")
     return manifest
 
 
@@ -88,7 +89,7 @@ def finish(
     digest = _hash([kind, [[name, item["sha256"]] for name, item in files.items()]])
     manifest = Manifest(
         folder=folder, kind=kind, stage=stage, version=version, fingerprint=fingerprint, digest=digest, options=dict(options),
-        inputs=dict(inputs), facts=dict(facts), metrics=dict(metrics), seconds=round(seconds, 3), versions=_versions(), files=files,
+        inputs=dict(inputs), facts=_plain(facts), metrics=_plain(metrics), seconds=round(seconds, 3), versions=_versions(), files=files,
     )  # fmt: skip
     tree = {"format": FORMAT} | {item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest) if item.name != "folder"}
     write_atomic(folder / MANIFEST, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
@@ -191,10 +192,25 @@ def _hash(tree: Any) -> str:
 
 def need(kind: str) -> str:
     """`a generator is needed`, `latents are needed`."""
-    return f"{_article(kind)} {'are' if kind.endswith('s') else 'is'} needed"
+    return f"{article(kind)} {'are' if kind.endswith('s') else 'is'} needed"
 
 
-def _article(kind: str) -> str:
+def _plain(value: Any) -> Any:
+    """JSON's own values, so that a NaN among the metrics never costs a run its manifest."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def article(kind: str) -> str:
+    """`a generator`, `an autoencoder`, `latents`."""
     words = kind.replace("_", " ")
     return words if words.endswith("s") else f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 

@@ -145,14 +145,18 @@ def changed(config: Any) -> Any:
     return str(config) if isinstance(config, Path) else config
 
 
-def describe(cls: type) -> list[Field]:
-    """The options of a config, nested configs flattened to dotted names, each with the string written under it."""
+def describe(cls: type, given: Config | None = None) -> list[Field]:
+    """The options of a config, nested configs flattened to dotted names, each with the string written under it.
+
+    `given` is an instance to take the defaults from, where they are not those of the class.
+    """
     hints, help = typing.get_type_hints(cls, include_extras=True), _docstrings(cls)
     fields = []
     for field in dataclasses.fields(cls):
         inner = _bare(hints[field.name])
-        nested = describe(inner) if _is_config(inner) else []
-        default = None if _required(field) else "" if nested else _spell_value(_default(field))
+        value = getattr(given, field.name) if given else None if _required(field) else _default(field)
+        nested = describe(inner, value) if _is_config(inner) else []
+        default = None if _required(field) and not given else "" if nested and value else _spell_value(value)
         fields.append(Field(field.name, _spell(hints[field.name]), default, help.get(field.name, "")))
         fields += [dataclasses.replace(item, name=f"{field.name}.{item.name}") for item in nested]
     return fields
@@ -243,7 +247,7 @@ def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
     context, got, last = detail.get("ctx", {}), _show(detail["input"]), str(detail["loc"][-1]) if detail["loc"] else ""
     match detail["type"]:
         case "missing" | "missing_keyword_only_argument" | "missing_argument":
-            return path, f"missing key {last!r}"
+            return path, f"missing item {last}" if isinstance(detail["loc"][-1], int) else f"missing key {last!r}"
         case "unexpected_keyword_argument" | "extra_forbidden":
             keys = [field.name for field in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
             return path, f"unknown key {last!r}" + (nearest(last, keys) or f"; the keys are {', '.join(keys) or 'none'}")

@@ -202,7 +202,10 @@ class _Builder:
         return float(text) if _FLOAT.fullmatch(text) else text
 
     def _problem(self, node: yaml.Node, path: tuple, message: str) -> None:
-        self.problems.append(Problem(self.file, node.start_mark.line + 1, ".".join(map(str, path)), message))
+        problem = Problem(self.file, node.start_mark.line + 1, ".".join(map(str, path)), message)
+        # an alias brings its anchor's problems again
+        if not any((known.line, known.message) == (problem.line, message) for known in self.problems):
+            self.problems.append(problem)
 
 
 def _assign(tree: Any, parts: tuple[str, ...], value: Any) -> tuple:

@@ -47,3 +47,7 @@ class Interrupted(UserError):
     """Stopped by the user; what was done so far is kept."""
 
     exit_code = 130
+
+
+class StepFailed(UserError):
+    """A step of a recipe ended badly; the message holds the line that reruns it."""

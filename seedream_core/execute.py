@@ -7,3 +7,174 @@ For the command line:
         # `start` is --from; launcher None takes the host file's `launch`, else a child process for each step
         # a stale step, a failed step or an interruption raise UserError with the command that goes on
 """
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seedream_core import artifact, states
+from seedream_core import stage as stages
+from seedream_core.config import parse
+from seedream_core.document import load_yaml
+from seedream_core.errors import Interrupted, UserError
+from seedream_core.host import Host, leads
+from seedream_core.launch import Job, Launcher
+from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
+
+LOCK = ".lock"
+
+
+def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = print) -> artifact.Manifest | None:
+    """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
+    if not leads():
+        stage.run(out, host)
+        return None
+    with _locked(out):
+        state = states.state(stage, out)
+        if state.name == "done":
+            say(f"{out} is done; nothing to do")
+            return artifact.read(out)
+        if state.name == "stale":
+            raise UserError(f"{out} is stale: {'; '.join(state.reasons)}", "undo the change, or give another --out")
+        if state.name == "new" and artifact.contents(out):
+            raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
+        try:
+            facts = stage.facts(stages.gather(stage, lambda folder, kind: _facts(folder, kind)))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        sources = states.sources(stage, out)
+        states.write_config(stage, out, sources)
+        started = time.monotonic()
+        try:
+            metrics = dict(stage.run(out, host) or {})
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; {out} keeps what was done", "the same command goes on from there") from None
+        facts = {**facts, **metrics.pop("facts", {})}
+        return artifact.finish(
+            out, kind=stage.makes, stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
+            options=states.options(stage), inputs=sources, facts=facts, metrics=metrics, seconds=time.monotonic() - started,
+        )  # fmt: skip
+
+
+def recipe(
+    loaded: Recipe,
+    *,
+    host_file: Path | None = None,
+    start: str | None = None,
+    only: str | None = None,
+    redo: Sequence[str] = (),
+    launcher: Launcher | None = None,
+    say: Callable[[str], Any] = print,
+) -> list[str]:
+    """Bring the steps of a recipe to done, and give the names of those that were started."""
+    host = read_host(host_file)
+    launcher = launcher or host.launch or _process()
+    chosen = _chosen(loaded, start, only)
+    again = [loaded.step(name) for name in redo]
+    _refuse(loaded, chosen, {item.name for item in again})
+    for item in again:
+        set_aside(item.folder, say)
+    submitted: dict[str, str | None] = {}
+    for item in chosen:
+        waiting = {} if launcher.waits else {name: loaded.step(name).folder for name in item.needs if name in submitted}
+        state = states.state(item.stage, item.folder, set(waiting.values()))
+        if state.name == "done" and not waiting:
+            continue
+        if state.name == "stale":
+            raise _stale(loaded, [PlannedStep(item, state.name, state.reasons)])
+        states.write_config(item.stage, item.folder)
+        say(f"{item.name} ({loaded.steps.index(item) + 1} of {len(loaded.steps)}): {item.path} -> {item.folder}")
+        after = tuple(submitted[name] for name in waiting)
+        submitted[item.name] = launcher.start(Job(item.name, item.stage, item.folder, command(item, host_file), host, say, after))
+    if not submitted:
+        say(f"nothing to do: {'all ' if len(chosen) == len(loaded.steps) else ''}{len(chosen)} steps of {loaded.name} are done")
+    return list(submitted)
+
+
+def command(item: Step, host_file: Path | None) -> tuple[str, ...]:
+    """The step as a subcommand."""
+    place = ("--host", str(host_file)) if host_file else ()
+    return (sys.executable, "-m", "seedream_cli", *item.path.split("/"), "--config", str(item.folder / artifact.CONFIG), "--out", str(item.folder), *place)
+
+
+def read_host(file: Path | None) -> Host:
+    """The host in a file, or this machine."""
+    if file is None:
+        return Host()
+    document = load_yaml(file)
+    return parse(Host, document.tree, document=document)
+
+
+def set_aside(folder: Path, say: Callable[[str], Any] = print) -> None:
+    """Move a step's folder out of the way; nothing is deleted."""
+    if not folder.is_dir():
+        return
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    with _locked(folder):
+        folder.rename(aside)
+    say(f"{folder} is kept as {aside}")
+
+
+def _process() -> Launcher:
+    from seedream_core.launch.process import Process
+
+    return Process()
+
+
+def _chosen(loaded: Recipe, start: str | None, only: str | None) -> list[Step]:
+    if only is not None:
+        return [loaded.step(only)]
+    if start is not None:
+        return list(loaded.steps[loaded.steps.index(loaded.step(start)) :])
+    return list(loaded.steps)
+
+
+def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
+    """Stop before anything runs where a step is stale, or takes one that is neither done nor chosen."""
+    planned = {item.step.name: item for item in plan(loaded)}
+    stale = [planned[item.name] for item in chosen if planned[item.name].state == "stale" and item.name not in again]
+    if stale:
+        raise _stale(loaded, stale)
+    names = {item.name for item in chosen}
+    for item in chosen:
+        for need in item.needs:
+            if need not in names and (planned[need].state != "done" or need in again):
+                raise UserError(f"step {item.name} takes {need}, which is {planned[need].state}", f"run {need} first (--only {need})")
+
+
+def _stale(loaded: Recipe, stale: list[PlannedStep]) -> UserError:
+    # what was made from a stale step will be stale too: one command that names them all
+    names = {item.step.name for item in stale}
+    for item in loaded.steps:
+        if names & set(item.needs) and (item.folder / artifact.CONFIG).is_file():
+            names.add(item.name)
+    redo = " ".join(f"--redo {item.name}" for item in loaded.steps if item.name in names)
+    lines = [f"step {item.step.name} is stale: {'; '.join(item.reasons)}" for item in stale]
+    return UserError("\n".join(lines), f"undo the change, or make it again with {redo} (what was made is kept as .old-1)")
+
+
+def _facts(folder: Path, kind: stages.Kind) -> dict:
+    return {} if kind.name == "folder" else check_format(artifact.read(folder, kind.name).facts, kind, folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder: two processes that write one artifact would ruin it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(f"{folder} is being written by process {file.read().strip() or '?'}", "wait for it, or stop it") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -89,14 +89,26 @@ def inputs(cls: type[Stage]) -> Mapping[str, Input]:
     return types.MappingProxyType({name: item for name, item in found.items() if item})
 
 
-def folders(stage: Stage) -> dict[str, dict[str, Path]]:
+def folders(stage: Stage) -> dict[str, dict[str | int, Path]]:
     """The input folders of a stage, by field and by position or key inside it."""
     given = {}
     for name, item in inputs(type(stage)).items():
         value = getattr(stage, name)
-        parts = {"": value} if item.shape == "one" else value if item.shape == "map" else dict(zip(map(str, range(len(value or ()))), value or ()))
-        given[name] = {key: folder for key, folder in (parts or {}).items() if folder is not None}
+        if value is None:
+            given[name] = {}
+        else:
+            given[name] = {"": value} if item.shape == "one" else dict(value if item.shape == "map" else enumerate(value))
     return given
+
+
+def gather(stage: Stage, look: Callable[[Path, Kind], dict]) -> dict[str, Any]:
+    """The argument of `stage.facts`: what `look` knows of each input folder, in the shape of its field."""
+    facts = {}
+    for name, parts in folders(stage).items():
+        item = inputs(type(stage))[name]
+        known = {key: look(folder, item.kind) for key, folder in parts.items()}
+        facts[name] = known.get("") if item.shape == "one" else known if item.shape == "map" else list(known.values())
+    return facts
 
 
 def find(path: str, root: str = ROOT) -> type[Stage]:

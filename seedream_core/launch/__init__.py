@@ -1,5 +1,7 @@
 """How a recipe's steps are started: in this process, as a child, or through SLURM."""
 
+import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +18,7 @@ class Job:
     folder: Path
     command: tuple[str, ...]
     host: Any
+    say: Callable[[str], Any]
     after: tuple[str, ...] = ()
 
 
@@ -28,3 +31,8 @@ class Launcher(Component):
     def start(self, job: Job) -> str | None:
         """Start the job, raise StepFailed if it ends badly, and give the id by which later jobs wait for it."""
         raise NotImplementedError
+
+
+def rerun(job: Job) -> str:
+    """The line that reruns a failed step by hand."""
+    return f"rerun it by hand with\n  {shlex.join(job.command)}"

@@ -1,0 +1,136 @@
+"""The four states of a step's folder, and the fingerprint that tells done from stale.
+
+Not in the fingerprint: the host, log and checkpoint cadence, and where inputs stand; their contents are.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from seedream_core import artifact, stage
+from seedream_core.config import changed, dump, parse
+from seedream_core.document import load_yaml
+from seedream_core.errors import ConfigError
+
+_STARTED = "# started from "
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class State:
+    """`reasons` say what makes a folder stale: each names an option or an input."""
+
+    name: Literal["done", "partial", "new", "stale"]
+    reasons: tuple[str, ...] = ()
+
+
+def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> State:
+    """The state of the folder for this config; inputs in `waiting` are yet to be made and not compared."""
+    if (folder / artifact.MANIFEST).is_file():
+        manifest = artifact.read(folder)
+        reasons = _was(manifest.stage, step) or [
+            *([f"version of {manifest.stage}: {manifest.version} -> {step.version}"] if manifest.version != step.version else []),
+            *_differences(manifest.options, options(step)),
+            *_moved(manifest.inputs, step, waiting),
+        ]
+        return State("stale", tuple(reasons)) if reasons else State("done")
+    started = _started(folder)
+    if started is None:
+        return State("new")
+    reasons = _since_start(step, folder) + _moved(started, step, waiting)
+    return State("stale", tuple(reasons)) if reasons else State("partial")
+
+
+def options(step: stage.Stage) -> dict:
+    """The options that count and differ from their defaults; inputs are not among them."""
+    return {name: value for name, value in changed(step).items() if name not in stage.inputs(type(step))}
+
+
+def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
+    """The inputs as manifests keep them: path from the folder, digest, and key for a mapping of inputs."""
+    listed = {}
+    for name, parts in stage.folders(step).items():
+        listed[name] = [
+            {"path": os.path.relpath(source, folder), "digest": artifact.digest(source)} | ({"key": key} if isinstance(key, str) and key else {})
+            for key, source in parts.items()
+        ]
+    return listed
+
+
+def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
+    """A hash of all that makes the result what it is."""
+    parts = [step.path(), step.version, options(step), _contents(inputs)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict]] | None = None) -> None:
+    """Write `step.yaml`: the whole config, and, once the step starts, the digests of what it starts from.
+
+    Without `inputs` a step that has begun stays begun, with those it began with.
+    """
+    inputs = _started(folder) if inputs is None else inputs
+    tree = {"run": step.path()} | dump(step)
+    for name, parts in stage.folders(step).items():
+        # a path without a slash would read as the name of a step
+        spelt = {key: str(source) if "/" in str(source) else f"./{source}" for key, source in parts.items()}
+        shape = stage.inputs(type(step))[name].shape
+        tree[name] = spelt.get("") if shape == "one" else spelt if shape == "map" else list(spelt.values())
+    header = "" if inputs is None else f"{_STARTED}{json.dumps(_contents(inputs))}\n"
+    artifact.write_atomic(folder / artifact.CONFIG, header + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+
+
+def _started(folder: Path) -> dict[str, list[dict]] | None:
+    """The inputs that a step began with; None where it has not begun, config or no config."""
+    path = folder / artifact.CONFIG
+    first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
+    if not first.startswith(_STARTED):
+        return None
+    contents = json.loads(first.removeprefix(_STARTED))
+    return {name: [{"digest": digest, "key": key} for digest, key in items] for name, items in contents.items()}
+
+
+def _since_start(step: stage.Stage, folder: Path) -> list[str]:
+    try:
+        tree = load_yaml(folder / artifact.CONFIG).tree
+        was = tree.pop("run", "another stage")
+        return _was(was, step) or _differences(options(parse(type(step), tree)), options(step))
+    except (ConfigError, AttributeError) as error:
+        return [f"its {artifact.CONFIG} no longer fits: {error}"]
+
+
+def _was(path: str, step: stage.Stage) -> list[str]:
+    return [f"run: {path} -> {step.path()}"] if path != step.path() else []
+
+
+def _contents(inputs: Mapping[str, list[dict]]) -> dict[str, list[list[str]]]:
+    return {name: [[item["digest"], item.get("key", "")] for item in items] for name, items in inputs.items() if items}
+
+
+def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> list[str]:
+    old = _contents(before)
+    reasons = []
+    for name, parts in stage.folders(step).items():
+        if not any(source in waiting for source in parts.values()):
+            new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
+            if old.get(name, []) != new:
+                reasons.append(f"input {name}: the contents of {', '.join(map(str, parts.values())) or 'nothing'} are not those it was made from")
+    return reasons
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [text for key in keys for text in _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else key)]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [text for index, pair in enumerate(zip(old, new)) for text in _differences(*pair, f"{path}.{index}")]
+    return [] if old == new else [f"{path}: {_spell(old)} -> {_spell(new)}"]
+
+
+def _spell(value: Any) -> str:
+    return "its default" if value is _ABSENT else json.dumps(value, ensure_ascii=False)

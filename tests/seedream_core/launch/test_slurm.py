@@ -1,0 +1,89 @@
+"""A recipe becomes readable sbatch scripts, each waiting for the jobs of its inputs."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seedream_core import execute, recipe
+from seedream_core.errors import UserError
+from seedream_core.host import Host
+from seedream_core.launch import Job
+from seedream_core.launch.slurm import Slurm
+
+TEXT = """\
+steps:
+  crawl: {run: data/crawl}
+  vae: {run: pretrain/vae, data: crawl, train: {steps: 4}}
+  base: {run: pretrain/base, data: [crawl], vae: vae, paint: red, train: {steps: 4}}
+"""
+SBATCH = """#!/bin/sh
+echo "$@" >> calls
+echo "$(wc -l < calls | tr -d ' ');cluster"
+"""
+
+
+@pytest.fixture
+def loaded(tmp_path, monkeypatch):
+    place = tmp_path / "a place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    Path("toy.yaml").write_text(TEXT)
+    return recipe.load("toy.yaml", root="toy_stages")
+
+
+def fake_sbatch(monkeypatch, text=SBATCH):
+    Path("bin").mkdir()
+    Path("bin/sbatch").write_text(text)
+    Path("bin/sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{Path('bin').absolute()}:/usr/bin:/bin")
+
+
+def test_jobs_are_chained_by_the_ids_of_their_inputs(loaded, monkeypatch):
+    fake_sbatch(monkeypatch)
+    said = []
+    assert execute.recipe(loaded, launcher=Slurm(partition="gpu"), say=said.append) == ["crawl", "vae", "base"]
+    assert Path("calls").read_text().splitlines() == [
+        "--parsable runs/toy/crawl/logs/crawl.sbatch",
+        "--parsable --dependency=afterok:1 runs/toy/vae/logs/vae.sbatch",
+        "--parsable --dependency=afterok:1:2 runs/toy/base/logs/base.sbatch",
+    ]
+    assert said[-1] == "base: job 3"
+    # nothing has begun yet
+    assert [item.state for item in recipe.plan(loaded)] == ["new"] * 3
+
+
+def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "it's; rm -rf $HOME"
+    host = Host(devices=8, nodes=2)
+    job = Job("base", None, folder, ("printf", "%s|", "a b", "$HOME", "'"), host, print)
+    script = Slurm(account="me", time="01:00:00", lines=("srun() { \"$@\"; }",)).script(job)
+    head = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")]
+    assert {"job-name=seedream-base", "account=me", "time=01:00:00", "nodes=2", "ntasks-per-node=8", "gpus-per-node=8", "requeue"} <= set(head)
+    assert shlex.split(next(line for line in head if line.startswith("output=")))[0] == f"output={folder}/logs/slurm-%j.out"
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "a b|$HOME|'|"
+
+
+def test_print_only_says_lines_that_can_be_pasted(loaded, monkeypatch):
+    said = []
+    execute.recipe(loaded, launcher=Slurm(submit=False), say=said.append)
+    lines = [line for line in said if "sbatch" in line]
+    assert lines[2] == "base=$(sbatch --parsable --dependency=afterok:$crawl:$vae runs/toy/base/logs/base.sbatch)"
+    fake_sbatch(monkeypatch, SBATCH.replace(";cluster", ""))
+    subprocess.run(["bash", "-euc", "\n".join(lines)], check=True)
+    assert Path("calls").read_text().splitlines()[2] == "--parsable --dependency=afterok:1:2 runs/toy/base/logs/base.sbatch"
+
+
+def test_a_cpu_host_asks_for_no_gpus():
+    assert "gpus" not in Slurm().script(Job("x", None, Path("x"), ("true",), Host(accelerator="cpu"), print))
+
+
+def test_no_slurm_and_a_refusing_slurm_are_told_plainly(loaded, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match="sbatch: no such command"):
+        execute.recipe(loaded, launcher=Slurm(), say=str)
+    fake_sbatch(monkeypatch, "#!/bin/sh\necho no such partition >&2\nexit 1\n")
+    with pytest.raises(UserError, match="failed: no such partition"):
+        execute.recipe(loaded, launcher=Slurm(partition="x"), say=str)

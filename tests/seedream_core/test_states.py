@@ -1,0 +1,122 @@
+"""A folder is done for exactly the options and contents it was made from."""
+
+from pathlib import Path
+
+import pytest
+
+from seedream_core import artifact, stage, states
+from seedream_core.document import load_yaml
+from seedream_core.host import Train
+
+
+def crawl(**options):
+    return stage.find("data/crawl", "toy_stages")(**options)
+
+
+def base(*data, **options):
+    paint = stage.find("pretrain/base", "toy_stages").__dataclass_fields__["paint"].type.find("red")(coats=options.pop("coats", 1))
+    train = Train(**({"steps": 3} | options.pop("train", {})))
+    return stage.find("pretrain/base", "toy_stages")(data=data, paint=paint, train=train, **options)
+
+
+def made(folder: Path, step, text="x"):
+    folder.mkdir(parents=True)
+    (folder / "w.txt").write_text(text)
+    return finish(folder, step)
+
+
+def finish(folder, step):
+    sources = states.sources(step, folder)
+    return artifact.finish(
+        folder, kind=step.makes, stage=step.path(), version=step.version, fingerprint=states.fingerprint(step, sources),
+        options=states.options(step), inputs=sources, facts={}, metrics={}, seconds=0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path):
+    made(tmp_path / "data", crawl())
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(
+    ("options", "reasons"),
+    [
+        ({}, ()),
+        ({"train": {"lr": 1e-3}}, ()),
+        ({"train": {"checkpoint_every": 1, "log_every": 2, "sample_every": 3}, "end": "error"}, ()),
+        ({"train": {"lr": 2e-4}}, ("train.lr: its default -> 0.0002",)),
+        ({"train": {"steps": 4}, "coats": 2}, ("paint.coats: its default -> 2", "train.steps: 3 -> 4")),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_stale_names_the_keys_that_count(tmp_path, data, options, reasons, finished):
+    folder, step = tmp_path / "base", base(data)
+    if finished:
+        made(folder, step)
+    else:
+        states.write_config(step, folder, states.sources(step, folder))
+    state = states.state(base(data, **options), folder)
+    assert state.reasons == reasons
+    assert state.name == ("stale" if reasons else "done" if finished else "partial")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_an_input_made_anew_with_other_contents_makes_stale(tmp_path, data, finished):
+    folder, step = tmp_path / "base", base(data)
+    states.write_config(step, folder, states.sources(step, folder))
+    if finished:
+        finish(folder, step)
+    (data / "w.txt").write_text("y")
+    finish(data, crawl())
+    state = states.state(step, folder)
+    assert state.name == "stale" and "input data" in state.reasons[0]
+    # contents that are yet to be made are not compared
+    assert states.state(step, folder, {data}).name == ("done" if finished else "partial")
+    (data / "w.txt").write_text("x")
+    finish(data, crawl())
+    assert states.state(step, folder).name != "stale"
+
+
+def test_moving_a_run_changes_nothing(tmp_path, data):
+    step = base(data)
+    made(tmp_path / "base", step)
+    (tmp_path / "there").mkdir()
+    for name in ("data", "base"):
+        (tmp_path / name).rename(tmp_path / "there" / name)
+    assert states.state(base(tmp_path / "there" / "data"), tmp_path / "there" / "base").name == "done"
+    assert artifact.read(tmp_path / "there" / "base").sources("data") == [tmp_path / "there" / "data"]
+
+
+def test_another_stage_or_version_makes_stale(tmp_path, data, monkeypatch):
+    made(tmp_path / "base", base(data))
+    assert states.state(crawl(), tmp_path / "base").reasons == ("run: pretrain/base -> data/crawl",)
+    monkeypatch.setattr(type(base(data)), "version", 2)
+    assert states.state(base(data), tmp_path / "base").reasons == ("version of pretrain/base: 1 -> 2",)
+
+
+def test_an_outside_folder_that_changed_makes_stale(tmp_path):
+    (tmp_path / "raw").mkdir()
+    step = crawl(source=tmp_path / "raw")
+    made(tmp_path / "data", step)
+    assert states.state(step, tmp_path / "data").name == "done"
+    (tmp_path / "raw" / "more").write_text("")
+    assert states.state(step, tmp_path / "data").name == "stale"
+
+
+def test_a_config_without_a_start_is_new_and_a_broken_one_is_stale(tmp_path, data):
+    folder, step = tmp_path / "base", base(data)
+    states.write_config(step, folder)
+    assert states.state(step, folder).name == "new"
+    states.write_config(step, folder, states.sources(step, folder))
+    path = folder / "step.yaml"
+    path.write_text(path.read_text().replace("coats", "coat"))
+    state = states.state(step, folder)
+    assert state.name == "stale" and "no longer fits" in state.reasons[0]
+
+
+def test_step_yaml_holds_every_option_and_reads_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    judge = stage.find("eval/judge", "toy_stages")(models={"a": Path("a"), "b": Path("x/b")})
+    states.write_config(judge, Path("judge"))
+    assert load_yaml("judge/step.yaml").tree == {"run": "eval/judge", "models": {"a": "./a", "b": "x/b"}}

@@ -1,0 +1,10 @@
+"""A toy family for tests of configs."""
+
+from dataclasses import dataclass
+
+from seedream_core.config import Component
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paint(Component):
+    coats: int = 1

@@ -1,0 +1,1 @@
+"""No member: it holds no class of its name."""

@@ -1,0 +1,1 @@
+"""Toy stages for tests of recipes: they write text in no time."""
