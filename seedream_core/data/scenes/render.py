@@ -76,16 +76,25 @@ def coverage(shape: str, x: float, y: float, size: float, columns: range, rows: 
 def render(scene: Scene, width: int, height: int) -> np.ndarray:
     """The picture, uint8 H×W×3."""
     unit = min(width, height)
-    picture = np.empty((height, width, 3), np.float32)
-    picture[:] = BACKGROUNDS[scene.background]
-    for thing in scene.objects:
-        left, top, right, bottom = (side * unit for side in thing.box)
+    planes = _ground(scene.background, width, height).copy()  # colour planes: numpy is slow over an axis of three
+    for one in scene.objects:
+        left, top, right, bottom = (side * unit for side in one.box)
         columns = range(max(0, int(left)), min(width, int(right) + 1))
         rows = range(max(0, int(top)), min(height, int(bottom) + 1))
-        mask = coverage(thing.shape, thing.x * unit, thing.y * unit, thing.size * unit, columns, rows)
-        window = picture[rows.start : rows.stop, columns.start : columns.stop]
-        window += mask[..., None].astype(np.float32) * (np.float32(COLORS[thing.color]) - window)
-    return (picture + 0.5).astype(np.uint8)
+        mask = coverage(one.shape, one.x * unit, one.y * unit, one.size * unit, columns, rows).astype(np.float32)
+        window = planes[:, rows.start : rows.stop, columns.start : columns.stop]
+        window += mask * (_plane(COLORS[one.color]) - window)
+    return np.ascontiguousarray((planes + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+
+@lru_cache
+def _ground(background: str, width: int, height: int) -> np.ndarray:
+    return np.broadcast_to(_plane(BACKGROUNDS[background]), (3, height, width)).copy()
+
+
+@lru_cache
+def _plane(color: tuple[int, int, int]) -> np.ndarray:
+    return np.array(color, np.float32)[:, None, None]
 
 
 def png(picture: np.ndarray) -> bytes:

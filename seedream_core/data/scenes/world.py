@@ -89,7 +89,7 @@ class Scene:
     relation: str | None = None
     """Of the first object to the second."""
 
-    @property
+    @cached_property
     def asked(self) -> Asked:
         things = tuple(o.thing for o in self.objects) if self.kind == "pair" else (self.objects[0].thing,)
         return Asked(self.kind, self.background, things, len(self.objects), self.relation)
@@ -101,12 +101,18 @@ class Scene:
         return min((gap(a, b) for a, b in pairs), default=None)
 
     def to_json(self) -> dict:
-        return asdict(self)
+        objects = [dict(vars(one)) for one in self.objects]
+        return {"kind": self.kind, "background": self.background, "objects": objects, "relation": self.relation}
 
     @classmethod
     def from_json(cls, truth: Mapping) -> "Scene":
         objects = tuple(Object(**o) for o in truth["objects"])
         return cls(truth["kind"], truth["background"], objects, truth["relation"])
+
+
+def rounded(one: Object) -> Object:
+    """To 1/100,000 of the picture, so that truth is short in JSON."""
+    return Object(one.color, one.shape, round(one.x, 5), round(one.y, 5), round(one.size, 5))
 
 
 def gap(a: Object, b: Object) -> float:
@@ -171,7 +177,7 @@ class World:
         while True:  # a draw fails where a place is taken; every draw stands alone, so any number may fail
             objects = place(asked, draw)
             if objects:
-                return Scene(asked.kind, asked.background, objects, asked.relation)
+                return Scene(asked.kind, asked.background, tuple(map(rounded, objects)), asked.relation)
 
     def _one(self, asked: Asked, draw: "Draw") -> tuple[Object, ...]:
         return (self._put(asked.things[0], draw.between(SMALLEST, LARGEST_ONE), draw),)
@@ -193,15 +199,15 @@ class World:
         if found == OPPOSITE[asked.relation]:  # its mirror image is as likely, and saves half of the draws
             across, down = self.bounds
             if found in ("left", "right"):
-                return tuple(replace(o, x=round(across - o.x, 5)) for o in pair)
-            return tuple(replace(o, y=round(down - o.y, 5)) for o in pair)
+                return tuple(replace(o, x=across - o.x) for o in pair)
+            return tuple(replace(o, y=down - o.y) for o in pair)
         return pair if found == asked.relation else None
 
     def _put(self, thing: Thing, size: float, draw: "Draw") -> Object:
         (width, height), (across, down) = EXTENTS[thing.shape], self.bounds
         x = draw.between(MARGIN + size * width / 2, across - MARGIN - size * width / 2)
         y = draw.between(MARGIN + size * height / 2, down - MARGIN - size * height / 2)
-        return Object(thing.color, thing.shape, round(x, 5), round(y, 5), round(size, 5))
+        return Object(thing.color, thing.shape, x, y, size)
 
 
 def relation(first: Object, second: Object, apart: float, slant: float) -> str | None:

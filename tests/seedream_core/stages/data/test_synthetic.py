@@ -93,7 +93,8 @@ def test_damage_is_what_truth_says(tmp_path):
         elif damage == "duplicate":
             assert data in seen and sample.captions == seen[data].captions
         elif damage == "blurred":
-            assert read(picture(data)).problems
+            steps = np.abs(np.diff(picture(data).astype(int), axis=1)).max()
+            assert 0 < steps < 50
         else:
             assert read(picture(data)).problems == ()
             assert (sample.captions == {}) == (damage == "captionless")
