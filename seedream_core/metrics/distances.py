@@ -8,7 +8,7 @@ one autoencoder; they are not the FID and KID of papers, which rest on Inception
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -39,6 +39,9 @@ class Distance:
     frechet: float
     kernel: float
     kernel_deviation: float
+
+    def to_json(self) -> dict:
+        return asdict(self)
 
 
 class Distances:

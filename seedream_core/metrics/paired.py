@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import comb, sqrt
 
 
@@ -39,6 +39,9 @@ class Paired:
         """Chance of a split at least as uneven if neither model were better: binomial, two-sided."""
         tail = sum(comb(self.differ, k) for k in range(min(self.only_first, self.only_second) + 1))
         return min(1.0, 2 * tail / 2**self.differ)
+
+    def to_json(self) -> dict:
+        return asdict(self) | {"points": self.points, "margin": self.margin, "p": self.p}
 
 
 def compare(first: Sequence[bool], second: Sequence[bool]) -> Paired:

@@ -1,0 +1,199 @@
+"""Charts as inline SVG, coloured by the page's own style sheet, so that light and dark both fit."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+MOST_POINTS = 320
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The plotting area in pixels, and the values at its edges."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+    log_x: bool = False
+    log_y: bool = False
+
+    def px(self, x: float) -> float:
+        return round(self.left + _share(x, self.x, self.log_x) * (self.right - self.left), 1)
+
+    def py(self, y: float) -> float:
+        return round(self.bottom - _share(y, self.y, self.log_y) * (self.bottom - self.top), 1)
+
+
+def curve(points: Sequence[tuple[float, float]], *, width: int = 340, height: int = 160) -> Markup:
+    """A quantity over steps: faint as recorded, strong smoothed; logarithmic where it spans much."""
+    points = thin([(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)])
+    if len(points) < 2:
+        return Markup("")
+    values = [y for _, y in points]
+    log = min(values) > 0 and max(values) / min(values) > 30
+    low, high = _padded(min(values), max(values), log)
+    frame = Frame(44, width - 8, 8, height - 24, (points[0][0], points[-1][0]), (low, high), log_y=log)
+    smooth = smoothed(points, log)
+    place = [[frame.px(x), frame.py(y), number(x), number(raw)] for (x, y), (_, raw) in zip(smooth, points)]
+    parts = [
+        *(_across(frame, y) for y in ticks(low, high, 4, log)),
+        *(_below(frame, x, number(x)) for x in ticks(*frame.x, 4)),
+        f'<path class="raw" d="{_path(frame, points)}"/><path class="line" d="{_path(frame, smooth)}"/>',
+        '<g class="here"><line y1="8" y2="{0}"/><circle r="4"/></g>'.format(frame.bottom),
+    ]
+    return _svg(width, height, parts, "curve", f" data-points='{escape(json.dumps(place))}'")
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """A share with its 95% interval, all in 0..1."""
+
+    low: float
+    share: float
+    high: float
+
+    @classmethod
+    def of(cls, rate: Mapping[str, float] | None) -> Whisker | None:
+        return cls(rate["low"], rate["share"], rate["high"]) if rate else None
+
+
+def intervals(rows: Sequence[tuple[str, Whisker, Whisker | None]], *, width: int = 500) -> Markup:
+    """One line per model: its seen (filled) and held-out (hollow) accuracy with their intervals."""
+    lowest = min(whisker.low for _, *pair in rows for whisker in pair if whisker)
+    start = min(0.9, max(0.0, math.floor(lowest * 10 - 1e-9) / 10))
+    step = 40
+    frame = Frame(120, width - 18, 8, 12 + step * len(rows), (100 * start, 100), (0, 1))
+    parts = [_below(frame, x, f"{number(x)}%") for x in ticks(*frame.x, 6)]
+    for row, (name, *pair) in enumerate(rows):
+        middle = 8 + step * (row + 0.5)
+        parts.append(f'<text class="name" x="{frame.left - 14}" y="{middle + 4}">{escape(name)}</text>')
+        for whisker, css, shift in zip(pair, ("seen", "held"), (-7, 7)):
+            if whisker:
+                parts.append(_whisker(frame, whisker, css, middle + shift))
+    return _svg(width, frame.bottom + 24, parts, "intervals")
+
+
+def scatter(rows: Sequence[tuple[str, float, Whisker]], *, width: int = 500, height: int = 240) -> Markup:
+    """Accuracy against seconds per picture (logarithmic), each point with its name."""
+    seconds = [s for _, s, _ in rows]
+    lowest = min(whisker.low for *_, whisker in rows)
+    y = (min(90.0, max(0.0, 100 * lowest - 2)), 101.0)
+    x = (min(seconds) / 1.5, max(seconds) * 1.5)
+    frame = Frame(44, width - 90, 10, height - 26, x, y, log_x=True)
+    parts = [_across(frame, v, "%") for v in ticks(y[0], 100, 4)]
+    parts += [_below(frame, v, f"{number(v)} s") for v in ticks(*x, 4, log=True)]
+    taken: list[tuple[float, float]] = []
+    for name, at, whisker in sorted(rows, key=lambda row: -row[2].share):
+        cx, cy = frame.px(at), frame.py(100 * whisker.share)
+        level = cy
+        while any(abs(level - other) < 16 and abs(cx - left) < 110 for left, other in taken):
+            level += 2
+        taken.append((cx, level))
+        top, bottom = frame.py(100 * whisker.high), frame.py(100 * whisker.low)
+        parts.append(
+            f'<g class="spot"><line x1="{cx}" x2="{cx}" y1="{top}" y2="{bottom}"/><circle cx="{cx}" cy="{cy}" r="5"/>'
+            f'<path class="leader" d="M{cx + 5} {cy}L{cx + 11} {level}"/>'
+            f'<text x="{cx + 13}" y="{level + 4}">{escape(name)}</text></g>'
+        )
+    return _svg(width, height, parts, "scatter")
+
+
+def ticks(low: float, high: float, about: int, log: bool = False) -> list[float]:
+    """Round values between low and high: 1, 2 or 5 times a power of ten."""
+    if not high > low:
+        return [low]
+    if log:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        wide = math.log10(high / low) > about - 1
+        values = [m * 10.0**d for d in decades for m in ((1,) if wide else (1, 2, 5))]
+        return [v for v in values if low <= v <= high]
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def number(value: float) -> str:
+    """Three significant digits without an exponent where it can be avoided: 12000 -> 12k, 0.000312 -> 3.12e-4."""
+    if value == 0:
+        return "0"
+    for size, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    if abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:.3g}"
+
+
+def thin(points: list[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """Every n-th point and the last, so that a week's log is as light as a minute's."""
+    stride = math.ceil(len(points) / most) or 1
+    return points[::stride] + ([points[-1]] if points and (len(points) - 1) % stride else [])
+
+
+def smoothed(points: list[tuple[float, float]], log: bool) -> list[tuple[float, float]]:
+    """Mean over a centred window of about a twentieth of the curve (of logarithms on a log axis)."""
+    reach = max(1, len(points) // 40)
+    found = []
+    for i, (x, _) in enumerate(points):
+        span = min(reach, i, len(points) - 1 - i)  # symmetric, so that the ends are not pulled inwards
+        near = [math.log(y) if log else y for _, y in points[i - span : i + span + 1]]
+        mean = sum(near) / len(near)
+        found.append((x, math.exp(mean) if log else mean))
+    return found
+
+
+def _share(value: float, span: tuple[float, float], log: bool) -> float:
+    low, high, value = (math.log(v) for v in (*span, value)) if log else (*span, value)
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def _padded(low: float, high: float, log: bool) -> tuple[float, float]:
+    if log:
+        return low / 1.1, high * 1.1
+    room = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
+    return (0.0 if 0 <= low < 0.3 * high else low - room), high + room
+
+
+def _path(frame: Frame, points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{frame.px(x)} {frame.py(y)}" for x, y in points)
+
+
+def _across(frame: Frame, y: float, unit: str = "") -> str:
+    at = frame.py(y)
+    return (
+        f'<line class="grid" x1="{frame.left}" x2="{frame.right}" y1="{at}" y2="{at}"/>'
+        f'<text class="tick" x="{frame.left - 8}" y="{at + 4}" text-anchor="end">{number(y)}{unit}</text>'
+    )
+
+
+def _below(frame: Frame, x: float, text: str) -> str:
+    at = frame.px(x)
+    return (
+        f'<line class="grid" x1="{at}" x2="{at}" y1="{frame.top}" y2="{frame.bottom}"/>'
+        f'<text class="tick" x="{at}" y="{frame.bottom + 17}" text-anchor="middle">{text}</text>'
+    )
+
+
+def _whisker(frame: Frame, whisker: Whisker, css: str, y: float) -> str:
+    low, share, high = (frame.px(100 * v) for v in (whisker.low, whisker.share, whisker.high))
+    return (
+        f'<g class="{css}"><line x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
+        f'<circle cx="{share}" cy="{y}" r="4.5"/></g>'
+    )
+
+
+def _svg(width: float, height: float, parts: list[str], css: str, extra: str = "") -> Markup:
+    return Markup(f'<svg class="chart {css}" viewBox="0 0 {width} {height}" role="img"{extra}>{"".join(parts)}</svg>')

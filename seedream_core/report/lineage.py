@@ -1,0 +1,77 @@
+"""Where scores come from: every artifact behind one, walked back through the manifests."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedream_core import artifact
+from seedream_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One artifact, under the name of its folder, and the names of what it was made from."""
+
+    name: str
+    folder: Path
+    manifest: artifact.Manifest
+    inputs: tuple[str, ...]
+
+    @property
+    def megabytes(self) -> float:
+        return sum(entry["bytes"] for entry in self.manifest.files.values()) / 1e6
+
+    def log(self) -> list[dict]:
+        """Rows of logs/metrics.jsonl; none for a step that does not train."""
+        return rows(self.folder / "logs" / "metrics.jsonl")
+
+    def fates(self) -> Counter[tuple[str, str]]:
+        """How many samples met each (fate, reason)."""
+        return Counter((row["fate"], row.get("reason") or "") for row in rows(self.folder / "fates.jsonl"))
+
+
+@dataclass(frozen=True)
+class Lineage:
+    steps: tuple[Step, ...]
+    """In the order of making: what a step was made from stands before it."""
+    lost: tuple[str, ...]
+    """Inputs whose folders are gone."""
+
+
+def trace(folder: Path) -> Lineage:
+    found: dict[str, Step] = {}
+    names: dict[str, str] = {}
+    lost: dict[str, None] = {}
+
+    def visit(folder: Path) -> str | None:
+        try:
+            manifest = artifact.read(folder)
+        except UserError:
+            lost[folder.name] = None
+            return None
+        if manifest.digest not in names:
+            name = folder.name
+            while name in names.values():
+                name += "'"
+            names[manifest.digest] = name
+            parts = (visit(source) for field in manifest.inputs for source in manifest.sources(field))
+            inputs = tuple(dict.fromkeys(part for part in parts if part))
+            found[manifest.digest] = Step(name, folder, manifest, inputs)
+        return names[manifest.digest]
+
+    visit(folder)
+    return Lineage(tuple(found.values()), tuple(lost))
+
+
+def rows(path: Path) -> list[dict]:
+    """JSON lines of a log; a last line torn by a kill ends it."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found

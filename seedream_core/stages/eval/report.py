@@ -1,0 +1,28 @@
+"""One self-contained page of a benchmark: the ladder, pictures side by side, training, data and costs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seedream_core import artifact, stage
+from seedream_core.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(stage.Stage):
+    makes: ClassVar[str] = "report"
+    scores: stage.Scores
+    "what eval/bench found; the steps behind it are walked back through their manifests"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return {"rungs": inputs["scores"].get("rungs")}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.report.page import build
+
+        page = build(self.scores)
+        artifact.write_atomic(out / "report.html", page.html)
+        artifact.write_atomic(out / "summary.json", json.dumps(page.summary, indent=1, ensure_ascii=False) + "\n")
+        return {"megabytes": round(len(page.html.encode()) / 1e6, 2)}

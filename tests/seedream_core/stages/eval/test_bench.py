@@ -1,0 +1,97 @@
+"""A ladder of a tiny random generator, end to end through the executor, and what is refused before it runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedream_core import artifact, execute
+from seedream_core.config import parse
+from seedream_core.errors import ConfigError
+from seedream_core.flow.sampler import Sampler
+from seedream_core.host import Host
+from seedream_core.stages.eval.bench import Bench
+from seedream_core.stages.eval.report import Report
+
+LADDER = [
+    {"name": "few", "model": "tiny", "steps": 2, "guidance": 1.0},
+    {"name": "guided", "model": "tiny", "steps": 3, "guidance": 2.5, "solver": "heun"},
+]
+
+
+def bench(model: Path, **options) -> Bench:
+    tree = {"models": {"tiny": str(model)}, "vae": str(model.parent / "vae"), "ladder": LADDER, "prompts": 12,
+            "held_out_prompts": 6, "pictures": 4, "repeats": 2, "batch": 5, "precision": "f32"}
+    return parse(Bench, tree | options)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_generator, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "scores"
+    execute.step(bench(tiny_generator), out, Host(threads=1), say=lambda text: None)
+    return out
+
+
+def test_scores_hold_every_figure_of_every_rung(finished, tiny_generator):
+    assert artifact.read(finished, "scores").facts == {"rungs": 2, "prompts": 18}
+    assert artifact.verify(finished) == []
+    scores = json.loads((finished / "scores.json").read_text())
+    few, guided = scores["rungs"]
+    assert (few["evaluations"], guided["evaluations"]) == (2, 10)  # Heun: 2 * 3 - 1, and twice for guidance
+    for row in (few, guided):
+        assert {name: rate["count"] for name, rate in row["accuracy"].items()} == {"seen": 12, "held_out": 6}
+        assert sum(part["count"] for part in row["breakdown"]) == 18
+        assert row["seconds_per_image"] > 0 and row["images_per_second"] > 0 and row["distance"]["frechet"] > 0
+        weights = sum(file.stat().st_size for file in (tiny_generator / "network").iterdir())
+        assert row["megabytes"]["network"] == pytest.approx(weights / 1e6)
+        assert row["megabytes"]["total"] == pytest.approx(sum(row["megabytes"][part] for part in ("network", "autoencoder", "text")))
+    assert [(c["first"], c["second"], c["set"]) for c in scores["comparisons"]] == [("few", "guided", "seen"), ("few", "guided", "held_out")]
+    assert scores["models"]["tiny"]["digest"] == artifact.read(tiny_generator).digest
+    assert scores["speed"]["precision"] == "f32"
+
+
+def test_fresh_renders_are_read_right_and_closer_than_random_pictures(finished):
+    scores = json.loads((finished / "scores.json").read_text())
+    assert scores["renders"]["accuracy"]["share"] == 1.0
+    assert scores["renders"]["distance"]["frechet"] < min(row["distance"]["frechet"] for row in scores["rungs"])
+    assert 0 < scores["autoencoder"]["psnr"] < 20  # its weights are random
+    assert scores["autoencoder"]["accuracy"]["share"] < 0.5
+
+
+def test_kept_pictures_are_those_of_their_prompt_and_seed(finished, tiny_generator):
+    rows = [json.loads(line) for line in (finished / "verdicts.jsonl").read_text().splitlines()]
+    assert len(rows) == 2 * 18
+    assert sum(row["picture"] is not None for row in rows) == 2 * 2 * 4
+    assert all((row["reason"] is None) == row["right"] for row in rows)
+    row = next(row for row in rows if row["rung"] == "guided" and row["set"] == "held_out" and row["index"] == 3)
+    assert row["seed"] == 1003
+    again = Sampler.load(tiny_generator).images([row["prompt"]], [row["seed"]], steps=3, guidance=2.5, solver="heun")[0]
+    kept = np.asarray(Image.open(finished / row["picture"]))
+    assert np.abs(kept.astype(int) - again.astype(int)).max() <= 1
+
+
+def test_a_report_follows(finished, tmp_path):
+    execute.step(Report(scores=finished), tmp_path / "report", Host(), say=lambda text: None)
+    assert json.loads((tmp_path / "report/summary.json").read_text())[1]["name"] == "guided"
+    assert (tmp_path / "report/report.html").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(("ladder", "words"), [
+    ([{"name": "a", "model": "tinny"}], "did you mean 'tiny'"),
+    ([{"name": "a", "model": "tiny"}, {"name": "a", "model": "tiny", "steps": 2}], "two rows are named 'a'"),
+    ([], "ladder"),
+])  # fmt: skip
+def test_a_wrong_ladder_is_refused_by_the_config(ladder, words):
+    with pytest.raises(ConfigError, match=words):
+        bench(Path("runs/x/base"), ladder=ladder)
+
+
+def test_models_that_cannot_be_compared_are_refused_at_plan_time():
+    stage = bench(Path("runs/x/base"), models={"tiny": "runs/x/base", "big": "runs/x/big"})
+    small, big = ({"width": size, "height": size} for size in (64, 128))
+    with pytest.raises(ValueError, match="128x128 and 64x64"):
+        stage.facts({"models": {"tiny": small, "big": big}, "vae": {}})
+    with pytest.raises(ValueError, match="'guided' sets guidance 2.5"):
+        stage.facts({"models": {"tiny": small | {"guidance_distilled": True}, "big": small}, "vae": {}})
