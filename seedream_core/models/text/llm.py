@@ -46,7 +46,10 @@ class LlmEncoder(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write the model in transformers' own format."""
+        from transformers.utils import logging
+
         folder.mkdir(parents=True, exist_ok=True)
+        logging.disable_progress_bar()
         self.model.save_pretrained(folder)
         write_atomic(folder / "tokenizer.json", self.tokenizer.to_str())
         write_atomic(folder / "encoder.json", json.dumps({"end_token": self.end_token, "max_tokens": self.max_tokens}))

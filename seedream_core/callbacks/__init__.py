@@ -1,0 +1,1 @@
+"""What happens around a training besides its objective: averaging, checkpoints, figures, sample grids."""

@@ -1,0 +1,61 @@
+"""Exponential moving average of the trained weights, with a warm-up of its decay (as in TensorFlow's averages)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+
+class Ema(Callback):
+    """Averages every trainable parameter after each step; starts from the weights themselves, so that the average is
+    never of untrained nothing (Lightning's own validates such weights before its first update)."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.step = 0
+        self.weights: dict[str, Tensor] = {}
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if not self.weights:
+            self.weights = {name: p.detach().clone() for name, p in trainable(module)}
+        self.weights = {name: self.weights[name].to(p.device) for name, p in trainable(module)}
+        self.step = trainer.global_step
+
+    @torch.no_grad()
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
+        if trainer.global_step == self.step:
+            return
+        self.step = trainer.global_step
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(self.weights.values()), [p.detach() for _, p in trainable(module)], 1 - decay)
+
+    @contextmanager
+    def swapped(self, module: LightningModule) -> Iterator[None]:
+        """The averaged weights inside the module for a while; the trained ones come back bit for bit."""
+        parameters = dict(trainable(module))
+        kept = {name: p.data for name, p in parameters.items()}
+        try:
+            for name, weight in self.weights.items():
+                parameters[name].data = weight
+            yield
+        finally:
+            for name, weight in kept.items():
+                parameters[name].data = weight
+
+    @torch.no_grad()
+    def apply(self, module: LightningModule) -> None:
+        """The averaged weights become the module's own: what a stage writes out."""
+        for name, p in trainable(module):
+            p.copy_(self.weights[name])
+
+    def state_dict(self) -> dict:
+        return {"weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        self.weights = state_dict["weights"]
+
+
+def trainable(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    return ((name, p) for name, p in module.named_parameters() if p.requires_grad)

@@ -1,0 +1,32 @@
+"""A byte-level BPE of our own: words of spaced and unspaced scripts become single tokens, any bytes still encode."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from seedream_core.data.words import HAN, words
+
+END = "<|end|>"
+MOST_WORDS = 2000
+
+
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
+    """At most `vocabulary` tokens, the end token among them."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern(words(texts)[:MOST_WORDS])), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[END], show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def pattern(han_words: Iterable[str]) -> str:
+    """What BPE may merge: a word with its leading space, a Chinese word or one character, a digit, punctuation."""
+    longest_first = sorted(han_words, key=lambda word: (-len(word), word))
+    chinese = [re.escape(word) for word in longest_first] + [f"[{HAN}]"]
+    return "|".join([*chinese, rf" ?[^\s\d\p{{P}}{HAN}]+", r" ?\d", r" ?\p{P}", r"\s+"])

@@ -1,0 +1,1 @@
+"""Training losses: what a step's prediction is held against."""

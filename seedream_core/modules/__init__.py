@@ -1,0 +1,1 @@
+"""Lightning modules, one per objective, and the one Trainer that runs them."""

@@ -1,0 +1,124 @@
+"""Flow matching on latents with text: the objective of pre-training, continued training and fine-tuning.
+
+Noise and times are drawn from (seed, key, step), so that a sample sees the same ones on one rank or eight.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from seedream_core import artifact, randomness
+from seedream_core.data.batches import Batches
+from seedream_core.data.captions import CaptionMix
+from seedream_core.flow.path import interpolate, target
+from seedream_core.flow.sampler import Sampler
+from seedream_core.flow.timesteps import Timesteps
+from seedream_core.host import Host, Train
+from seedream_core.losses.flow_matching import flow_matching
+from seedream_core.models import generator
+from seedream_core.models.generator import Loaded
+from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
+from seedream_core.modules.fit import Objective, fit
+from seedream_core.records import Batch, FlowStep
+
+SAMPLE_STEPS = 20
+TextMode = Literal["frozen", "tuned"]
+
+
+class FlowModule(Objective):
+    """Owns the network, and the text encoder where that is tuned with it; the autoencoder only draws samples."""
+
+    def __init__(self, start: Loaded, *, train: Train, timesteps: Timesteps, text_mode: TextMode = "frozen",
+                 prompts: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.start, self.train_config, self.timesteps, self.prompts = start, train, timesteps, list(prompts)
+        self.network = start.network.requires_grad_(True).train()
+        # What is frozen stays out of the module's state: checkpoints and averages hold what is trained.
+        self.text = start.text.requires_grad_(True).train() if text_mode == "tuned" else None
+        self.features = FrozenFeatures(start.text) if self.text is None else None
+
+    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Features B×L×d of the captions and their mask B×L."""
+        if self.text is None:
+            features, mask = self.features(captions)
+            return features.to(self.device), mask.to(self.device)
+        ids, mask = self.text.tokenize(captions)
+        mask = mask.to(self.device)
+        return self.text(ids.to(self.device), mask), mask
+
+    def training_step(self, batch: Batch, index: int) -> dict:
+        step = self.predict(batch)
+        return {"loss": flow_matching(step)}
+
+    def predict(self, batch: Batch) -> FlowStep:
+        """The network's velocity for a batch at its own noise and times."""
+        latents = batch.latents
+        noise, t = (part.to(self.device) for part in self.draw(batch))
+        noisy = interpolate(latents, noise, t)
+        velocity = self.network(noisy, t, *self.encode(batch.captions)).velocity
+        return FlowStep(latents=latents, noise=noise, t=t, noisy=noisy, velocity=velocity,
+                        target=target(latents, noise))
+
+    def draw(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Noise and times of a batch."""
+        seed, shape = self.train_config.seed, batch.latents.shape[1:]
+        noise = randomness.normal(seed, batch.keys, batch.step, shape)
+        uniform = torch.tensor([randomness.fraction(seed, key, batch.step, "time") for key in batch.keys])
+        tokens = shape[1] * shape[2] / self.start.config.patch**2
+        return noise, self.timesteps(uniform, tokens)
+
+    def samples(self) -> Tensor:
+        """A row of pictures per prompt, from the same noise each time."""
+        columns = 4
+        trained = [p for p in self.parameters() if p.requires_grad]
+        sampler = Sampler(self.start, bf16=torch.is_autocast_enabled(self.device.type), device=str(self.device))
+        try:
+            seeds = [1000 + column for column in range(columns)] * len(self.prompts)
+            prompts = [prompt for prompt in self.prompts for _ in range(columns)]
+            pictures = torch.from_numpy(sampler.images(prompts, seeds, steps=SAMPLE_STEPS))
+        finally:
+            for parameter in trained:  # the sampler froze them
+                parameter.requires_grad_(True)
+        pictures = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return pictures.unflatten(0, (len(self.prompts), columns))
+
+
+def train_generator(start: Loaded, data: Path, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
+                    captions: CaptionMix, text_mode: TextMode, prompts: Sequence[str],
+                    batches: Batches | None = None) -> dict:
+    """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
+    module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
+    batches = batches or Batches(data, kind="latents", train=train, captions=captions, host=host)
+    first = batches.batch(0)
+    # as many as a step's longest caption has: the others are padded to it
+    text_tokens = start.text.tokenize(first.captions)[1].shape[1]
+    image_tokens = first.latents.shape[2] * first.latents.shape[3] // start.config.patch**2
+    flops = start.config.flops(image_tokens, text_tokens, channels=first.latents.shape[1],
+                               text_width=start.text.width)
+    module.flops_per_image = flops
+    fitted = fit(module, batches, train, host, out)
+    spec = start.spec
+    if text_mode == "tuned":
+        spec = replace(spec, text=write_text(start.text, out))
+    generator.write(out, module.network, start.config, spec)
+    return {**fitted.metrics(), "facts": {"text_tokens": text_tokens, "flops_per_image_evaluation": flops,
+                                          "flops": 3 * flops * train.steps * train.global_batch}}
+
+
+def write_text(text: LlmEncoder, out: Path) -> generator.Part:
+    """A tuned text encoder inside its generator's folder: a small artifact of its own, so that others may adopt it."""
+    folder = out / "text"
+    text.model.to(torch.bfloat16)
+    text.save(folder / "network")
+    artifact.finish(folder, kind="text_encoder", stage="pretrain/text", fingerprint="", inputs={},
+                    facts=text_facts(text), metrics={}, seconds=0.0)
+    return generator.part(folder, out)
+
+
+def text_facts(text: LlmEncoder) -> dict:
+    return {"width": text.width, "max_tokens": text.max_tokens, "vocabulary": text.tokenizer.get_vocab_size(),
+            "parameters": sum(p.numel() for p in text.parameters())}

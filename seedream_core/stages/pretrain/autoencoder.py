@@ -1,0 +1,63 @@
+"""Training of a KL autoencoder on pictures; its latents' mean and deviation are measured at the end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seedream_core import stage
+from seedream_core.host import Host, Train
+from seedream_core.losses.reconstruction import Reconstruction
+from seedream_core.models.autoencoder import AutoencoderConfig
+
+MEASURED = 2000
+SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Autoencoder(stage.Stage):
+    makes: ClassVar[str] = "autoencoder"
+    data: stage.Shards
+    "pictures to learn from"
+    validation: stage.Shards | None = None
+    "pictures that are not learned from, for the reported PSNR; none for a look at `data` itself"
+    net: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig.find("conv")())
+    "the architecture"
+    loss: Reconstruction = Reconstruction()
+    "what it is held to"
+    train: Train
+    "how long and how hard"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        import torch
+
+        size = {name: inputs["data"][name] for name in ("width", "height")}
+        for name, pixels in size.items():
+            if pixels % self.net.factor:
+                raise ValueError(f"net.factor: pictures of {name} {pixels} do not divide by {self.net.factor}")
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in self.net.build().parameters())
+        return {"factor": self.net.factor, "channels": self.net.channels, "parameters": parameters, **size}
+
+    def run(self, out: Path, host: Host) -> dict:
+        import torch
+
+        from seedream_core.data.batches import Batches
+        from seedream_core.models import generator, network
+        from seedream_core.modules.autoencoder import AutoencoderModule, forward_flops, measure, quality
+        from seedream_core.modules.fit import fit
+
+        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        batches = Batches(self.data, kind="images", train=self.train, host=host)
+        judged = Batches(self.validation, kind="images", train=self.train, host=host) if self.validation else batches
+        shown = judged.batch(0).images[:SHOWN]
+        module = AutoencoderModule(self.net.build(), train=self.train, loss=self.loss, shown=shown)
+        module.flops_per_image = forward_flops(module.network, shown[:1])
+        fitted = fit(module, batches, self.train, host, out)
+        # Measured on the weights as they are stored, which is what every later stage will use.
+        module.network.to(torch.bfloat16).float()
+        mean, std = measure(module.network, batches, MEASURED)
+        module.network.set_statistics(mean, std)
+        network.save(out / "network", self.net, module.network.state_dict(), dtype=torch.bfloat16)
+        psnr = quality(generator.load_autoencoder(out), judged, MEASURED)
+        return {**fitted.metrics(), "psnr": psnr, "psnr_unseen": self.validation is not None}

@@ -1,0 +1,106 @@
+"""Pre-training of an MM-DiT by flow matching on cached latents (Seedream 2.0 and 3.0)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
+
+from seedream_core import stage
+from seedream_core.data.captions import CaptionMix
+from seedream_core.flow.timesteps import Timesteps
+from seedream_core.host import Host, Train
+from seedream_core.models.mmdit_config import MmditConfig
+
+PROMPTS = (
+    "an orange star on a white background",
+    "灰色背景上有三个紫色十字",
+    "a blue heart above a cyan circle on a beige background",
+    "粉色背景上，绿色正方形在黑色三角形的左边",
+)
+PLANNED_TEXT_TOKENS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mmdit(stage.Stage):
+    makes: ClassVar[str] = "generator"
+    data: stage.Latents
+    "what to learn from"
+    vae: stage.Autoencoder
+    "the autoencoder that made the latents"
+    text: stage.TextEncoder
+    "what reads the captions"
+    text_mode: Literal["frozen", "tuned"] = "frozen"
+    "whether the text encoder learns with the network; if so, the tuned one is part of this artifact"
+    net: MmditConfig
+    "the network"
+    timesteps: Timesteps = field(default_factory=lambda: Timesteps.find("logit_normal")())
+    "distribution of training times"
+    captions: CaptionMix = CaptionMix()
+    "which caption a picture shows at a step"
+    train: Train
+    "how long and how hard"
+    prompts: tuple[str, ...] = PROMPTS
+    "a row each in the sample grids"
+    guidance: Annotated[float, Ge(0)] = 3.0
+    "guidance scale that this generator draws with by default"
+    sampling_steps: Annotated[int, Ge(1)] = 50
+    "solver steps that this generator draws with by default"
+    format: Literal["bf16", "f32"] = "bf16"
+    "how the weights are stored"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        data, vae, text = inputs["data"], inputs["vae"], inputs["text"]
+        for name in ("channels", "factor"):
+            if data[name] != vae[name]:
+                raise ValueError(f"data has {name} {data[name]}, but vae has {name} {vae[name]}: other latents than these")
+        if text["max_tokens"] > self.net.text_positions:
+            raise ValueError(f"net.text_positions: {self.net.text_positions} are too few for the text encoder's "
+                             f"{text['max_tokens']} tokens")
+        tokens = self.net.image_tokens(data["width"], data["height"], data["factor"])
+        text_tokens = min(text["max_tokens"], PLANNED_TEXT_TOKENS)
+        flops = self.net.flops(tokens, text_tokens, channels=data["channels"], text_width=text["width"])
+        images = self.train.steps * self.train.global_batch
+        return {"network": "mmdit", "parameters": parameters(self.net, data["channels"], text["width"]),
+                "image_tokens": tokens, "text_tokens": text_tokens, "flops_per_image_evaluation": flops,
+                "channels": data["channels"], "factor": data["factor"], "width": data["width"],
+                "height": data["height"], "format": self.format, "guidance_distilled": False,
+                "images": images, "flops": 3 * flops * images}
+
+    def run(self, out: Path, host: Host) -> dict:
+        import torch
+
+        from seedream_core import artifact
+        from seedream_core.data.texts import distinct
+        from seedream_core.generate import knowledge
+        from seedream_core.models import generator
+        from seedream_core.models.mmdit import Mmdit as Network
+        from seedream_core.models.text.llm import LlmEncoder
+        from seedream_core.modules.flow import train_generator
+
+        facts = artifact.read(self.data, "latents").facts
+        text = LlmEncoder.load(self.text / "network")
+        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        network = Network(self.net, channels=facts["channels"], text_width=text.width)
+        tokens = self.net.image_tokens(facts["width"], facts["height"], facts["factor"])
+        spec = generator.GeneratorSpec(
+            format=self.format, autoencoder=generator.part(self.vae, out), text=generator.part(self.text, out),
+            guidance=self.guidance, steps=self.sampling_steps, width=facts["width"], height=facts["height"],
+            base_tokens=getattr(self.timesteps, "base_tokens", tokens),
+        )
+        start = generator.Loaded(network, generator.load_autoencoder(self.vae), text, spec, self.net)
+        metrics = train_generator(start, self.data, out, host, train=self.train, timesteps=self.timesteps,
+                                  captions=self.captions, text_mode=self.text_mode, prompts=self.prompts)
+        knowledge.write(knowledge.build(distinct(self.data)), out)
+        return metrics
+
+
+def parameters(net: MmditConfig, channels: int, text_width: int) -> int:
+    """Counted on the meta device: nothing is allocated."""
+    import torch
+
+    from seedream_core.models.mmdit import Mmdit as Network
+
+    with torch.device("meta"):
+        return sum(p.numel() for p in Network(net, channels=channels, text_width=text_width).parameters())

@@ -1,0 +1,96 @@
+"""A small bilingual language model with its own byte-level BPE, trained on captions: the text encoder of a generator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core import stage
+from seedream_core.errors import DataError
+from seedream_core.host import Host, Train
+
+UNSEEN = 0.02
+MEASURED = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(stage.Stage):
+    makes: ClassVar[str] = "text_encoder"
+    data: stage.Shards
+    "whose captions to learn, in all languages and fields"
+    vocabulary: Annotated[int, Ge(300)] = 1024
+    "most tokens, 256 of them bytes"
+    width: Annotated[int, Ge(8)] = 128
+    "features per token"
+    depth: Annotated[int, Ge(1)] = 3
+    "layers"
+    heads: Annotated[int, Ge(1)] = 4
+    "attention heads; the width must be a multiple of them"
+    max_tokens: Annotated[int, Ge(8)] = 64
+    "where longer captions are cut"
+    texts: Annotated[int, Ge(100)] = 200_000
+    "most different captions to read"
+    train: Train
+    "how long and how hard"
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+
+    @property
+    def hidden(self) -> int:
+        """SwiGLU's usual 8/3 of the width, in whole eights."""
+        return -(-self.width // 3) * 8
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        layer = 4 * self.width**2 + 3 * self.width + 3 * self.width * self.hidden + 2 * self.width
+        return {"width": self.width, "max_tokens": self.max_tokens, "vocabulary": self.vocabulary,
+                "parameters": self.vocabulary * self.width + self.depth * layer + self.width}
+
+    def run(self, out: Path, host: Host) -> dict:
+        import torch
+        from transformers import Qwen2Config, Qwen2ForCausalLM
+
+        from seedream_core.data.texts import distinct
+        from seedream_core.data.tokens import END, train_tokenizer
+        from seedream_core.models.text.llm import LlmEncoder
+        from seedream_core.modules.fit import fit
+        from seedream_core.modules.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
+
+        seen, unseen = split(distinct(self.data, self.texts))
+        tokenizer = train_tokenizer(seen, self.vocabulary)
+        end = tokenizer.token_to_id(END)
+        config = Qwen2Config(
+            vocab_size=tokenizer.get_vocab_size(), hidden_size=self.width, intermediate_size=self.hidden,
+            num_hidden_layers=self.depth, num_attention_heads=self.heads, num_key_value_heads=self.heads,
+            max_position_embeddings=self.max_tokens, tie_word_embeddings=True, bos_token_id=None, eos_token_id=end,
+        )
+        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        model = Qwen2ForCausalLM(config)
+        encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens)
+        lengths = encoder.tokenize(seen[:MEASURED])[1].sum(1).double()
+        module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
+        module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())
+        fitted = fit(module, TextBatches(seen, self.train, host), self.train, host, out)
+        encoder.model.to(torch.bfloat16)  # as it is stored, which is what every later stage will use
+        encoder.save(out / "network")
+        encoder.model.float()
+        parameters = sum(p.numel() for p in encoder.parameters())
+        return {**fitted.metrics(), "perplexity": perplexity(module, unseen[:MEASURED]),
+                "perplexity_unigram": unigram_perplexity(encoder, seen[:MEASURED], unseen[:MEASURED]),
+                "tokens_per_caption": round(float(lengths.mean()), 2), "captions": len(seen),
+                "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": parameters}}
+
+
+def split(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Captions to learn from, and those kept back to be judged on."""
+    from seedream_core.randomness import fraction
+
+    unseen = [text for text in texts if fraction(0, text, 0, "kept back") < UNSEEN]
+    kept_back = set(unseen)
+    seen = [text for text in texts if text not in kept_back]
+    if not seen or not unseen:
+        raise DataError(f"{len(texts)} different captions are too few to learn a language from", "make more samples")
+    return seen, unseen
