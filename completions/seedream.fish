@@ -1,0 +1,1 @@
+complete --command seedream --no-files --arguments "(env _SEEDREAM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) seedream)" --condition "env _SEEDREAM_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) seedream"

@@ -1,0 +1,34 @@
+"""What the commands of stages show of them."""
+
+import pytest
+from typer.testing import CliRunner
+
+from seedream_cli.main import app
+from seedream_core import stage
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [*arguments])
+
+
+@pytest.mark.parametrize("group", ["generate", "eval"])
+def test_help_of_a_group_lists_its_stages(group):
+    result = invoke(group, "--help")
+    assert result.exit_code == 0 and "Usage: " in result.stdout
+    for name, line in stage.listing(group).items():
+        assert name in result.stdout and line in result.stdout and line
+
+
+def test_a_group_alone_lists_its_stages():
+    assert "bench" in invoke("eval").stdout and "Usage" not in invoke("eval").stdout
+
+
+def test_help_after_a_stage_shows_its_fields():
+    text = invoke("generate", "images", "--help").stdout
+    assert "evaluation  (int ≥ 0; default 0)" in text and "model  (generator; required)" in text and "what draws" in text
+    assert text.index("Inputs:") < text.index("model") < text.index("Options:") < text.index("guidance")
+
+
+def test_a_stage_needs_its_two_files():
+    result = invoke("eval", "bench")
+    assert result.exit_code == 1 and "missing --config STEP.YAML and --out DIR" in result.stderr
