@@ -1,0 +1,79 @@
+"""A student that needs no guidance and few evaluations: guidance distillation, then segmented consistency (Hyper-SD's TSCD)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Lt
+
+from seedream_core import artifact
+from seedream_core.data.captions import CaptionMix
+from seedream_core.distillers import Distiller
+from seedream_core.host import Host, Train
+from seedream_core.stage import Latents, Stage, Trainable
+
+SHOWN = 8
+
+
+def _phases() -> tuple[Distiller, ...]:
+    consistency = Distiller.find("segmented_consistency")
+    return (Distiller.find("guidance")(share=1), consistency(segments=(8,)), consistency(segments=(4,)),
+            consistency(segments=(4, 2), share=2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student(Stage):
+    makes: ClassVar[str] = "generator"
+    model: Trainable
+    """The teacher, and where the student begins."""
+    data: Latents
+    """Where on the teacher's trajectories the student learns."""
+    guidance: Annotated[float, Ge(1)] | None = None
+    """Guidance scale of the teacher; none for its own default."""
+    phases: tuple[Distiller, ...] = field(default_factory=_phases)
+    """What the student learns, one after another; each takes its share of the training steps."""
+    average: Annotated[float, Ge(0), Lt(1)] = 0.95
+    """Decay of the student's moving average that consistency is held against."""
+    steps: Annotated[int, Ge(1)] = 4
+    """Evaluations per picture by default."""
+    captions: CaptionMix = field(default_factory=lambda: CaptionMix(dropout=0.0))
+    train: Train
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("phases: at least one is needed")
+
+    def facts(self, inputs: Mapping[str, dict]) -> dict:
+        model, data = inputs["model"], inputs["data"]
+        for name in ("channels", "factor"):
+            if model.get(name) != data.get(name):
+                raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
+        images = self.train.steps * self.train.global_batch
+        return model | {"guidance_distilled": True, "format": "bf16", "images": images,
+                        "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0)}
+
+    def evaluations(self) -> float:
+        """Forward passes of one network that a training image costs: the student counts three, a guided teacher two."""
+        whole, guided = sum(phase.share for phase in self.phases), 1 if self.guidance == 1 else 2
+        return 3 + sum(phase.share * (guided * phase.asks[0] + phase.asks[1]) for phase in self.phases) / whole
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data.batches import Batches
+        from seedream_core.generate import knowledge
+        from seedream_core.models import generator
+        from seedream_core.modules.distill import DistillModule
+        from seedream_core.modules.fit import fit
+
+        teacher = generator.load(self.model)
+        guidance = teacher.spec.guidance if self.guidance is None else self.guidance
+        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
+        prompts = sorted(set(batches.batch(0).captions))[:SHOWN]
+        module = DistillModule(teacher, train=self.train, phases=self.phases, guidance=guidance, average=self.average, prompts=prompts)
+        module.flops_per_image = artifact.read(self.model).facts.get("flops_per_image_evaluation", 0) * self.evaluations() / 3
+        fitted = fit(module, batches, self.train, host, out)
+        spec = replace(generator.rebase(teacher.spec, self.model, out), format="bf16", guidance_distilled=True,
+                       guidance=1.0, steps=self.steps)
+        generator.write(out, module.student, teacher.config, spec)
+        knowledge.inherit(self.model, out)
+        return fitted.metrics() | {"guidance": guidance}

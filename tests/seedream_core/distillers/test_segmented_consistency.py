@@ -1,0 +1,111 @@
+"""No segment is empty, jumps end where the sampler looks next, and the exact student is the only one without loss."""
+
+import pytest
+import torch
+
+from seedream_core.distillers import DistillStep
+from seedream_core.distillers.segmented_consistency import SegmentedConsistency
+from seedream_core.flow.path import expand
+from seedream_core.flow.sampler import time_grid
+from seedream_core.flow.solvers.euler import Euler
+
+
+@pytest.mark.parametrize("points", [16, 32, 48])
+@pytest.mark.parametrize("count", [1, 2, 4, 8, 16])
+def test_no_segment_is_empty_and_each_ends_below_its_points(points, count):
+    distiller = SegmentedConsistency(segments=(count,), points=points)
+    index = torch.arange(1, points + 1)
+    end = distiller.segment_end(index, torch.full_like(index, count))
+    assert bool((end < index).all()) and bool((end >= 0).all())
+    assert end.unique().tolist() == [i * points // count for i in range(count)]
+    assert end.unique(return_counts=True)[1].tolist() == [points // count] * count
+    expected = torch.tensor([(-(-n * count // points) - 1) * points // count for n in index.tolist()])
+    assert torch.equal(end, expected)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_segments_begin_and_end_on_the_samplers_grid(count):
+    distiller = SegmentedConsistency(segments=(count,), points=16)
+    starts = torch.arange(16, 0, -16 // count)
+    ends = distiller.segment_end(starts, torch.full_like(starts, count))
+    grid = time_grid(count, 1.7)
+    torch.testing.assert_close(distiller.time(starts, 1.7), grid[:-1])
+    torch.testing.assert_close(distiller.time(ends, 1.7), grid[1:])
+
+
+def test_a_grid_that_does_not_divide_is_refused_with_one_that_does():
+    with pytest.raises(ValueError, match="16 is not a multiple of 5 segments; try 15"):
+        SegmentedConsistency(segments=(5,))
+    with pytest.raises(ValueError, match="at least one"):
+        SegmentedConsistency(segments=())
+
+
+RATE = 1.3
+
+
+def field(z, t):
+    """dz/dt = RATE z, whose solution is known at every time."""
+    return RATE * z
+
+
+class Segments:
+    """The student that lands exactly on the Euler path of `points` steps at the end of its segment."""
+
+    def __init__(self, distiller, shift_by, substeps=1):
+        self.distiller, self.shift_by, self.substeps = distiller, shift_by, substeps
+
+    def __call__(self, z, t):
+        grid = self.distiller.time(torch.arange(self.distiller.points + 1), self.shift_by)
+        index = (grid[None] - t[:, None]).abs().argmin(1)
+        # asked at a segment's end, it answers for the next one: nothing multiplies that answer
+        end = self.distiller.segment_end(index.clamp_min(1), torch.full_like(index, self.distiller.segments[0]))
+        landed = z.clone()
+        for row, (n, e) in enumerate(zip(index.tolist(), end.tolist())):
+            for start, stop in zip(grid[e + 1:n + 1].flip(0), grid[e:n].flip(0)):
+                for _ in range(self.substeps):
+                    landed[row] += (stop - start) / self.substeps * RATE * landed[row]
+        span = (t - grid[end]).clamp_min(1e-9)
+        return (z - landed) / expand(span, z)
+
+
+def step(student, average=None, draws=None, batch=64) -> DistillStep:
+    torch.manual_seed(0)
+    latents, noise = torch.randn(2, batch, 2, 2, 2, dtype=torch.float64)
+    return DistillStep(latents=latents, noise=noise, draws=torch.rand(3, batch) if draws is None else draws,
+                       shift=1.5, student=student, average=average or student, teacher=field)
+
+
+@pytest.mark.parametrize("count, substeps", [(1, 1), (2, 1), (4, 1), (4, 2), (16, 1)])
+def test_the_student_that_follows_the_teachers_path_has_no_loss(count, substeps):
+    distiller = SegmentedConsistency(segments=(count,), substeps=substeps)
+    exact = Segments(distiller, 1.5, substeps)
+    assert float(distiller.student_loss(step(exact))) < 1e-10
+    if count < 16:
+        assert float(distiller.student_loss(step(field, exact))) > 1e-3
+
+
+def test_the_exact_student_takes_as_many_steps_as_segments_to_where_the_teacher_takes_all():
+    distiller = SegmentedConsistency(segments=(4,))
+    noise = torch.randn(5, 2, 2, 2, dtype=torch.float64)
+    few = Euler()(Segments(distiller, 1.5), noise, time_grid(4, 1.5))
+    many = Euler()(field, noise, time_grid(16, 1.5))
+    torch.testing.assert_close(few, many, rtol=1e-5, atol=1e-6)
+
+
+def test_only_the_student_gets_a_gradient():
+    weight, mean = torch.ones((), requires_grad=True), torch.ones((), requires_grad=True)
+    loss = SegmentedConsistency().student_loss(step(lambda z, t: weight * z, lambda z, t: mean * z))
+    loss.backward()
+    assert weight.grad is not None and mean.grad is None
+
+
+def test_several_numbers_of_segments_share_the_batch():
+    seen = []
+    distiller = SegmentedConsistency(segments=(4, 2))
+    keep = distiller.segment_end
+    def spy(index, counts):
+        seen.extend(counts.tolist())
+        return keep(index, counts)
+    object.__setattr__(distiller, "segment_end", spy)
+    distiller.student_loss(step(field, batch=400))
+    assert set(seen) == {2, 4} and 120 < seen.count(4) < 280

@@ -1,0 +1,131 @@
+"""A student is made that needs no guidance; training it is exactly resumable; recipes hear of what does not fit."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from seedream_core import artifact
+from seedream_core.config import dump, parse
+from seedream_core.distillers import Distiller
+from seedream_core.distillers.guidance import Guidance
+from seedream_core.distillers.segmented_consistency import SegmentedConsistency
+from seedream_core.errors import UserError
+from seedream_core.flow.sampler import Sampler
+from seedream_core.host import Host, Train
+from seedream_core.models import generator
+from seedream_core.stages.distill.student import Student
+
+TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2, ema=0.8, checkpoint_every=3, log_every=1, sample_every=8)
+PHASES = (Guidance(), SegmentedConsistency(segments=(8,)), SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
+HOST = Host(precision="f32", accelerator="cpu", threads=1)
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seedream_core.config import load_yaml, parse
+from seedream_core.modules.distill import DistillModule
+from seedream_core.stages.distill.student import Student
+from seedream_core.host import Host
+keep = DistillModule.training_step
+def step(self, batch, index):
+    if batch.step == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return keep(self, batch, index)
+DistillModule.training_step = step
+parse(Student, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(precision="f32", accelerator="cpu", threads=1))
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(tiny_generator, tiny_latents):
+    return Student(model=tiny_generator, data=tiny_latents, phases=PHASES, train=TRAIN)
+
+
+@pytest.fixture(scope="module")
+def made(stage, tmp_path_factory):
+    out = tmp_path_factory.mktemp("student")
+    return out, stage.run(out, HOST)
+
+
+def weights(folder):
+    return artifact.load_tensors(folder / "network" / "weights.safetensors")
+
+
+def test_the_student_is_a_generator_without_guidance(made, stage):
+    out, metrics = made
+    spec = generator.read_spec(out)
+    assert (spec.guidance_distilled, spec.guidance, spec.steps, spec.format) == (True, 1.0, 4, "bf16")
+    assert metrics["steps"] == 8 and metrics["guidance"] == 2.0 and metrics["loss"] > 0
+    sampler = Sampler.load(out)
+    assert sampler.images(["an orange star on a white background"], [1]).shape == (1, 64, 64, 3)
+    with pytest.raises(UserError, match="distilled"):
+        sampler.images(["an orange star on a white background"], [1], guidance=3.0)
+    assert any(not torch.equal(a, b) for a, b in zip(weights(out).values(), weights(stage.model).values()))
+
+
+def test_sample_grids_show_teacher_and_student(made):
+    from PIL import Image
+
+    picture = Image.open(made[0] / "samples" / "step_000008.png")
+    assert picture.height == 3 * 66 - 2 and picture.width % 66 == 64
+
+
+def test_a_killed_training_ends_as_one_that_was_not(made, stage, tmp_path):
+    """The moving average that the loss is held against must come back too: from the checkpoint of step 3 on, it counts."""
+    import yaml
+
+    (tmp_path / "step.yaml").write_text(yaml.safe_dump(dump(stage)))
+    out = tmp_path / "out"
+    run = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "step.yaml", out, "5"])
+    assert run.returncode == -signal.SIGKILL
+    stage.run(out, HOST)
+    assert all(torch.equal(tensor, weights(made[0])[name]) for name, tensor in weights(out).items())
+
+
+def test_phases_share_the_steps_in_order(stage):
+    from seedream_core.modules.distill import DistillModule
+
+    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=2.0)
+    assert [PHASES.index(module.phase(step)) for step in range(8)] == [0, 0, 1, 1, 2, 2, 2, 2]
+
+
+def test_checkpoints_hold_the_student_and_its_average_but_not_the_teacher(stage):
+    from seedream_core.modules.distill import DistillModule
+
+    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=1.0)
+    assert {name.partition(".")[0] for name in module.state_dict()} == {"student", "average"}
+    assert all(name.startswith("student.") for name, p in module.named_parameters() if p.requires_grad)
+
+
+def test_without_guidance_the_teacher_is_the_conditional_velocity(stage):
+    from seedream_core.data.batches import Batches
+    from seedream_core.modules.distill import DistillModule
+
+    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=1.0)
+    step = module.prepare(Batches(stage.data, kind="latents", train=TRAIN, captions=stage.captions, host=HOST).batch(0))
+    t = torch.rand(6)
+    torch.testing.assert_close(step.teacher(step.noise, t), step.student(step.noise, t))
+    assert Guidance().student_loss(step) < 1e-10
+
+
+def test_facts_count_images_and_work(stage):
+    model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 10, "parameters": 5, "guidance_distilled": False}
+    facts = stage.facts({"model": model, "data": {"channels": 4, "factor": 16}})
+    assert facts["guidance_distilled"] and facts["parameters"] == 5 and facts["images"] == 48
+    # a guided teacher counts two: once, once with the average, twice (for two substeps) with the average
+    assert facts["flops"] == pytest.approx(48 * 10 * (3 + (2 * 1 + 0) / 4 + (2 * 1 + 1) / 4 + 2 * (2 * 2 + 1) / 4))
+    with pytest.raises(ValueError, match="channels"):
+        stage.facts({"model": model, "data": {"channels": 8, "factor": 16}})
+
+
+def test_configs_survive_being_written_and_name_what_is_wrong(stage):
+    assert parse(Student, dump(stage)) == stage
+    default = dataclasses.replace(stage, phases=Student(model="a/b", data="c/d", train=TRAIN).phases)
+    assert [phase.name() for phase in default.phases] == ["guidance"] + 3 * ["segmented_consistency"]
+    assert set(Distiller.names()) == {"guidance", "segmented_consistency"}
+    with pytest.raises(ValueError, match="phases"):
+        dataclasses.replace(stage, phases=())
