@@ -281,6 +281,7 @@ _WORDS = {
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
     "less_than": "must be less than {lt}",
+    "too_short": "expected a list of at least {min_length}",
 }
 
 

@@ -49,5 +49,9 @@ class Interrupted(UserError):
     exit_code = 130
 
 
+STOPPED = 75
+"""Exit code (EX_TEMPFAIL) of a stage that a signal stopped where it can go on: what a scheduler may requeue on."""
+
+
 class StepFailed(UserError):
     """A step of a recipe ended badly; the message holds the line that reruns it."""

@@ -2,14 +2,15 @@
 
 For the command line:
 
-    step(stage, out, host, say=print) -> Manifest | None           # one stage: lock, step.yaml, run, manifest
-    recipe(loaded, host_file=None, start=None, only=None, redo=(), launcher=None, say=print)
+    step(stage, out, host) -> Manifest | None           # one stage: lock, step.yaml, run, manifest
+    recipe(loaded, host_file=None, start=None, only=None, redo=(), launcher=None)
         # `start` is --from; launcher None takes the host file's `launch`, else a child process for each step
         # a stale step, a failed step or an interruption raise UserError with the command that goes on
 """
 
 import contextlib
 import fcntl
+import functools
 import os
 import sys
 import time
@@ -27,9 +28,11 @@ from seedream_core.launch import Job, Launcher
 from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
 LOCK = ".lock"
+# in a pipe, else, the children's lines would come before those that announce them
+_say = functools.partial(print, flush=True)
 
 
-def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = print) -> artifact.Manifest | None:
+def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = _say) -> artifact.Manifest | None:
     """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
     if not leads():
         stage.run(out, host)
@@ -69,7 +72,7 @@ def recipe(
     only: str | None = None,
     redo: Sequence[str] = (),
     launcher: Launcher | None = None,
-    say: Callable[[str], Any] = print,
+    say: Callable[[str], Any] = _say,
 ) -> list[str]:
     """Bring the steps of a recipe to done, and give the names of those that were started."""
     host = read_host(host_file)
@@ -110,7 +113,7 @@ def read_host(file: Path | None) -> Host:
     return parse(Host, document.tree, document=document)
 
 
-def set_aside(folder: Path, say: Callable[[str], Any] = print) -> None:
+def set_aside(folder: Path, say: Callable[[str], Any] = _say) -> None:
     """Move a step's folder out of the way; nothing is deleted."""
     if not folder.is_dir():
         return

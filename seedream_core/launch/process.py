@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from seedream_core.errors import Interrupted, StepFailed
+from seedream_core.errors import STOPPED, Interrupted, StepFailed
 from seedream_core.launch import Job, Launcher, rerun
 
 
@@ -25,10 +25,16 @@ class Process(Launcher):
             except KeyboardInterrupt:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
-            raise Interrupted(f"stopped in step {job.name}", "the same command goes on from there") from None
+            raise _interrupted(job) from None
+        if code in (STOPPED, Interrupted.exit_code):
+            raise _interrupted(job)
         if code:
             ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed (exit code {code})"
             raise StepFailed(f"step {job.name} {ended}", rerun(job))
+
+
+def _interrupted(job: Job) -> Interrupted:
+    return Interrupted(f"stopped in step {job.name}", "the same command goes on from there")
 
 
 def _end_with_parent() -> None:

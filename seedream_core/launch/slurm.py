@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge
 
 from seedream_core.artifact import write_atomic
-from seedream_core.errors import UserError
+from seedream_core.errors import STOPPED, UserError
 from seedream_core.launch import Job, Launcher
 
 
@@ -66,4 +66,7 @@ class Slurm(Launcher):
         head = [f"#SBATCH --{name}={shlex.quote(str(value))}" for name, value in options.items() if value is not None]
         # requeue: a step that lost its node goes on from its last checkpoint
         head += ["#SBATCH --requeue", "#SBATCH --open-mode=append"]
-        return "\n".join(["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)}", ""])
+        # and so does one that was told of the end of its time
+        head += ["#SBATCH --signal=USR1@120"]
+        again = f'|| {{ code=$?; [ $code -ne {STOPPED} ] || scontrol requeue "$SLURM_JOB_ID"; exit $code; }}'
+        return "\n".join(["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)} {again}", ""])

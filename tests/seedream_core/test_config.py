@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from annotated_types import Ge, Interval
+from annotated_types import Ge, Interval, MinLen
 from toy_paint import Paint
 
 from seedream_core.config import Config, changed, describe, dump, parse
@@ -39,6 +39,7 @@ class Outer(Config):
     pair: tuple[float, float] = (0.0, 1.0)
     maybe: Inner | None = None
     flag: bool = False
+    least: Annotated[tuple[int, ...], MinLen(1)] = (1,)
     cadence: int = field(default=5, metadata={"fingerprint": False})
 
 
@@ -79,6 +80,7 @@ def test_values_arrive_as_declared_and_dump_is_the_way_back():
         ({"mode": "fats"}, "mode", "\"fats\" is not one of fast, slow; did you mean 'fast'?"),
         ({"pair": [1]}, "pair", "missing item 1"),
         ({"pair": 1}, "pair", "expected a list, got 1"),
+        ({"least": []}, "least", "expected a list of at least 1, got []"),
         ({"flag": "yes"}, "flag", 'expected true or false, got "yes"'),
         ({"where": 3}, "where", "expected text, got 3"),
         ({"paint": "sky_blu"}, "paint", "no Paint 'sky_blu'; did you mean 'sky_blue'? (toy_paint/ has red, sky_blue)"),

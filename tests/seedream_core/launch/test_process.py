@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seedream_core.errors import StepFailed
+from seedream_core.errors import Interrupted, StepFailed
 from seedream_core.host import Host
 from seedream_core.launch import Job
 from seedream_core.launch.process import Process
@@ -70,6 +70,12 @@ def test_a_bad_end_is_a_failed_step_with_its_line(capfd):
     with pytest.raises(StepFailed, match="step base failed .exit code 3"):
         Process().start(job)
     assert "deep" in capfd.readouterr().out
+
+
+def test_a_child_that_was_stopped_in_time_did_not_fail():
+    job = Job("base", None, Path("."), (sys.executable, "-c", "import sys; sys.exit(75)"), Host(), print)
+    with pytest.raises(Interrupted, match="stopped in step base"):
+        Process().start(job)
 
 
 def test_ctrl_c_on_the_whole_terminal_lets_the_child_save_once(tmp_path):

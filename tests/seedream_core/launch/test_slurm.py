@@ -66,6 +66,14 @@ def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
     assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "a b|$HOME|'|"
 
 
+def test_a_job_that_was_stopped_in_time_is_requeued_and_one_that_failed_is_not(tmp_path):
+    for code, requeued in ((75, True), (1, False), (0, False)):
+        lines = (f"srun() {{ return {code}; }}", "scontrol() { echo $@; }", "SLURM_JOB_ID=7")
+        script = Slurm(lines=lines).script(Job("base", None, tmp_path, ("true",), Host(), print))
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (code, "requeue 7\n" if requeued else "")
+
+
 def test_print_only_says_lines_that_can_be_pasted(loaded, monkeypatch):
     said = []
     execute.recipe(loaded, launcher=Slurm(submit=False), say=said.append)
