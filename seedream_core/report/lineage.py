@@ -41,7 +41,7 @@ class Lineage:
     """Inputs whose folders are gone."""
 
 
-def trace(folder: Path) -> Lineage:
+def trace(*folders: Path) -> Lineage:
     found: dict[str, Step] = {}
     names: dict[str, str] = {}
     lost: dict[str, None] = {}
@@ -62,7 +62,8 @@ def trace(folder: Path) -> Lineage:
             found[manifest.digest] = Step(name, folder, manifest, inputs)
         return names[manifest.digest]
 
-    visit(folder)
+    for folder in folders:
+        visit(folder)
     return Lineage(tuple(found.values()), tuple(lost))
 
 

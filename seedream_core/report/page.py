@@ -40,11 +40,12 @@ class Page:
     summary: list[dict[str, Any]]
 
 
-def build(folder: Path) -> Page:
-    """The page of a scores artifact."""
+def build(folder: Path, pictures: Path | None = None) -> Page:
+    """The page of a scores artifact; it opens with the first pictures of an images artifact, where one is given."""
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    lineage = trace(folder)
-    return Page(_render(_context(folder, scores, lineage)), summary(scores))
+    lineage = trace(folder, *([pictures] if pictures else []))
+    context = _context(folder, scores, lineage)
+    return Page(_render(context | (_opening(pictures) if pictures else _picked(context))), summary(scores))
 
 
 def summary(scores: dict) -> list[dict[str, Any]]:
@@ -59,19 +60,18 @@ def summary(scores: dict) -> list[dict[str, Any]]:
 
 
 def _context(folder: Path, scores: dict, lineage: Lineage) -> dict[str, Any]:
+    scores_step = next(step for step in lineage.steps if step.folder == folder)
     by_digest = {step.manifest.digest: step.name for step in lineage.steps}
 
     def made_by(digest: str, otherwise: str) -> str:
         return by_digest.get(digest, otherwise)
 
     rungs = [_rung(rung, made_by(scores["models"][rung["model"]]["digest"], rung["model"])) for rung in scores["rungs"]]
-    side = _side_by_side(folder, [rung["name"] for rung in rungs])
-    hero, hero_right = _hero(side)
     seen = [(rung["name"], charts.Whisker.of(rung["seen"])) for rung in rungs]
     training = [step for step in lineage.steps if len(step.log()) > 1]
     autoencoder = scores["autoencoder"]
     return {
-        "scores_step": lineage.steps[-1].name,
+        "scores_step": scores_step.name,
         "known": {step.name for step in lineage.steps},
         "rungs": rungs,
         "slowest": max(rung["seconds"] for rung in rungs),
@@ -87,9 +87,7 @@ def _context(folder: Path, scores: dict, lineage: Lineage) -> dict[str, Any]:
         "scatter": charts.scatter([(name, rung["seconds"], whisker) for (name, whisker), rung in zip(seen, rungs)]),
         "breakdown": _breakdown(scores["rungs"]),
         "comparisons": _comparisons(scores["comparisons"]),
-        "hero": hero,
-        "hero_right": hero_right,
-        "rows": side,
+        "rows": _side_by_side(folder, [rung["name"] for rung in rungs]),
         "runs": [_run(step) for step in training],
         "viewer": [viewer for step in training if (viewer := _grids(step))],
         "funnels": [funnel for step in lineage.steps if (funnel := _funnel(step))],
@@ -98,7 +96,7 @@ def _context(folder: Path, scores: dict, lineage: Lineage) -> dict[str, Any]:
         "lost": lineage.lost,
         "counts": scores["prompts"],
         "speed": scores["speed"],
-        "versions": lineage.steps[-1].manifest.versions,
+        "versions": scores_step.manifest.versions,
     }
 
 
@@ -128,7 +126,6 @@ def _side_by_side(folder: Path, names: list[str]) -> list[dict[str, Any]]:
         right = {cell["right"] for cell in cells.values()}
         side.append({
             **{key: first[key] for key in ("set", "prompt", "language", "seed")},
-            "kind_name": first["kind"],
             "kind": KINDS[first["kind"]],
             "differ": len(right) > 1,
             "wrong": False in right,
@@ -143,18 +140,26 @@ def _cell(folder: Path, verdict: dict) -> dict[str, Any]:
     return {"image": embed(folder / verdict["picture"]), "right": verdict["right"], "reason": reason}
 
 
-def _hero(side: list[dict]) -> tuple[list[dict], bool]:
+def _picked(context: dict[str, Any]) -> dict[str, Any]:
     """Pictures of the ladder's last rung, right ones where there are any, kinds and languages in turn."""
-    shown = [row for row in side if row["cells"][-1]]
+    shown = [row for row in context["rows"] if row["cells"][-1]]
     right = [row for row in shown if row["cells"][-1]["right"]]
     turns: Counter[tuple] = Counter()
     ranked = []
     for row in right or shown:
-        group = (row["kind_name"], row["language"])
+        group = (row["kind"], row["language"])
         ranked.append((turns[group], len(ranked), row))
         turns[group] += 1
     chosen = [row for _, _, row in sorted(ranked, key=lambda item: item[:2])[:HERO]]
-    return [{"image": row["cells"][-1]["image"], "prompt": row["prompt"]} for row in chosen], bool(right)
+    hero = [{"image": row["cells"][-1]["image"], "prompt": row["prompt"]} for row in chosen]
+    return {"hero": hero, "hero_step": context["rungs"][-1]["step"], "picked": bool(right)}
+
+
+def _opening(folder: Path) -> dict[str, Any]:
+    """The first pictures of an images artifact."""
+    shots = rows(folder / "prompts.jsonl")[:HERO]
+    hero = [{"image": embed(folder / "images" / shot["file"]), "prompt": shot["prompt"]} for shot in shots]
+    return {"hero": hero, "hero_step": folder.name, "picked": False}
 
 
 def _breakdown(rungs: list[dict]) -> list[dict[str, Any]]:
@@ -220,10 +225,11 @@ def _funnel(step: Step) -> dict[str, Any] | None:
 
 
 def _by_reason(fates: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
-    """Reasons without their numbers: `edges 0.8 < 2` and `edges 1.1 < 2` are one reason."""
+    """Reasons without what differs from sample to sample: `sharpness 0.8 is under 2` is `sharpness … is under 2`."""
     merged: Counter[tuple[str, str]] = Counter()
     for (fate, reason), count in fates.items():
-        merged[fate, re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "…", reason)] += count
+        found, limit = re.fullmatch(r"(.*?)((?: under | over ).*)?", reason, re.DOTALL).groups(default="")
+        merged[fate, re.sub(r"[\w.-]*\d[\w.%-]*", "…", found) + limit] += count
     return merged
 
 

@@ -15,6 +15,8 @@ class Report(stage.Stage):
     makes: ClassVar[str] = "report"
     scores: stage.Scores
     "what eval/bench found; the steps behind it are walked back through their manifests"
+    pictures: stage.Images | None = None
+    "pictures to open the page with, as they came; none picks right ones of the ladder's last row"
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         return {"rungs": inputs["scores"].get("rungs")}
@@ -22,7 +24,7 @@ class Report(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.report.page import build
 
-        page = build(self.scores)
+        page = build(self.scores, self.pictures)
         artifact.write_atomic(out / "report.html", page.html)
         artifact.write_atomic(out / "summary.json", json.dumps(page.summary, indent=1, ensure_ascii=False) + "\n")
         return {"megabytes": round(len(page.html.encode()) / 1e6, 2)}

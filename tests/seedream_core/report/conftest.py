@@ -28,7 +28,7 @@ HOSTILE = '<script>alert("x")</script> & a red star'
 def build_run(root: Path, *, seen: int = 24, held_out: int = 12, shown: int = 9, log_rows: int = 60) -> Path:
     """The folder of the scores."""
     scenes = made(root / "scenes", "shards", "data/synthetic", {}, {"samples": 1000}, 4.2)
-    fates = [("kept", "")] * 960 + [("dropped", f"edges 0.{i} < 2") for i in range(30)] + [("quarantined", "not a picture")] * 10
+    fates = [("kept", "")] * 960 + [("dropped", f"sharpness 0.{i:02d} is under 1.00") for i in range(30)] + [("quarantined", "not a picture")] * 10
     curated = made(root / "curated", "shards", "data/curate", {"data": scenes}, {"samples": 960}, 6.0, files={
         "fates.jsonl": "".join(json.dumps({"key": f"k{i}", "source": "s", "fate": f, "reason": r, "stage": "data/curate"}) + "\n"
                                for i, (f, r) in enumerate(fates))})

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seedream_core import execute
+from seedream_core import artifact, execute
 from seedream_core.host import Host
 from seedream_core.report.page import SUMMARY, brief, build, percent
 from seedream_core.stages.eval.report import Report
@@ -87,7 +87,7 @@ def test_figures_of_the_ladder_and_where_they_come_from(html):
     rows = [attributes for tag, attributes in page.tags if attributes.get("class", "").startswith("row ")]
     assert len(rows) == 18 and sum("held_out" in row["class"] for row in rows) == 9
     assert sum(tag == "img" for tag, _ in page.tags) == 10 + 18 * 5 + 1  # hero, side by side, the viewer
-    assert "edges … &lt; …" in html and html.count("<svg") == 2 + 4 * 3
+    assert "<td>sharpness … is under 1.00</td>" in html and html.count("<svg") == 2 + 4 * 3
 
 
 def test_the_viewer_holds_the_first_and_last_grids(html):
@@ -109,6 +109,18 @@ def test_a_run_without_held_out_prompts_logs_or_pictures_has_a_page_too(make_run
     page = build(make_run(held_out=0, shown=0, log_rows=0))
     assert Page(page.html).open == []
     assert page.summary[0]["accuracy_held_out"] is None
+
+
+def test_the_page_can_open_with_pictures_of_another_step(run, tmp_path):
+    images = tmp_path / "gallery"
+    (images / "images").mkdir(parents=True)
+    (images / "images/00000.png").write_bytes((run / "pictures/00/seen_00000.png").read_bytes())
+    (images / "prompts.jsonl").write_text(json.dumps({"file": "00000.png", "prompt": "一只<b>猫</b>"}) + "\n")
+    sources = {"model": [{"path": str(run.parent / "w4a8"), "digest": ""}]}
+    artifact.finish(images, kind="images", stage="generate/images", fingerprint="", inputs=sources, facts={}, metrics={}, seconds=3)
+    page = Page(build(run, images).html)
+    assert "一只<b>猫</b>" in page.text[""] and "As they came" in page.text["en"]
+    assert "step-gallery" in page.ids and "step-scores" in page.ids
 
 
 def test_numbers_are_short():
