@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from seedream_core import artifact, stage
-from seedream_core.config import changed, dump, parse
+from seedream_core.config import changed, describe, dump, parse
 from seedream_core.document import load_yaml
 from seedream_core.errors import ConfigError
 
@@ -36,7 +36,7 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
         manifest = artifact.read(folder)
         reasons = _was(manifest.stage, step) or [
             *([f"version of {manifest.stage}: {manifest.version} -> {step.version}"] if manifest.version != step.version else []),
-            *_differences(manifest.options, options(step)),
+            *_edits(manifest.options, step),
             *_moved(manifest.inputs, step, waiting),
         ]
         return State("stale", tuple(reasons)) if reasons else State("done")
@@ -99,7 +99,7 @@ def _since_start(step: stage.Stage, folder: Path) -> list[str]:
     try:
         tree = load_yaml(folder / artifact.CONFIG).tree
         was = tree.pop("run", "another stage")
-        return _was(was, step) or _differences(options(parse(type(step), tree)), options(step))
+        return _was(was, step) or _edits(options(parse(type(step), tree)), step)
     except (ConfigError, AttributeError) as error:
         return [f"its {artifact.CONFIG} no longer fits: {error}"]
 
@@ -123,14 +123,22 @@ def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collect
     return reasons
 
 
-def _differences(old: Any, new: Any, path: str = "") -> list[str]:
+def _edits(before: dict, step: stage.Stage) -> list[str]:
+    edits = _differences(before, options(step))
+    if not edits:
+        return []
+    defaults = {field.name: field.default for field in describe(type(step))}
+
+    def spell(path: str, value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False) if value is not _ABSENT else defaults.get(path) or "its default"
+
+    return [f"{path}: {spell(path, old)} -> {spell(path, new)}" for path, old, new in edits]
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
-        return [text for key in keys for text in _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else key)]
+        return [edit for key in keys for edit in _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else key)]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [text for index, pair in enumerate(zip(old, new)) for text in _differences(*pair, f"{path}.{index}")]
-    return [] if old == new else [f"{path}: {_spell(old)} -> {_spell(new)}"]
-
-
-def _spell(value: Any) -> str:
-    return "its default" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+        return [edit for index, pair in enumerate(zip(old, new)) for edit in _differences(*pair, f"{path}.{index}")]
+    return [] if old == new else [(path, old, new)]

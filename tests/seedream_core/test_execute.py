@@ -62,7 +62,7 @@ def test_the_manifest_has_corrected_facts_and_clean_metrics(toy):
 
 def test_an_edited_option_is_refused_by_step_and_key_before_anything_runs(toy):
     toy.run()
-    with pytest.raises(UserError, match="step base is stale: train.lr: its default -> 0.0002") as caught:
+    with pytest.raises(UserError, match="step base is stale: train.lr: 0.001 -> 0.0002") as caught:
         toy.run("base.train.lr=2e-4")
     assert "--redo base --redo packed" in str(caught.value)
     artifact.read("runs/toy/base", "generator")

@@ -161,7 +161,7 @@ def test_the_plan_says_what_is_done_and_what_waits(write):
     changed = recipe.load("toy.yaml", sets=("vae.train.lr=2e-4",), root=ROOT)
     states = {item.step.name: (item.state, item.reasons, item.waits) for item in recipe.plan(changed)}
     assert states["crawl"] == ("done", (), ()) and states["base"] == ("done", (), ("vae",))
-    assert states["vae"] == ("stale", ("train.lr: its default -> 0.0002",), ())
+    assert states["vae"] == ("stale", ("train.lr: 0.001 -> 0.0002",), ())
     # a made input that disappeared (to save disk) is made again; what follows waits for it
     for path in Path("runs/toy/more").rglob("*.*"):
         path.unlink()

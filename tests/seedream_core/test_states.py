@@ -45,7 +45,7 @@ def data(tmp_path):
         ({}, ()),
         ({"train": {"lr": 1e-3}}, ()),
         ({"train": {"checkpoint_every": 1, "log_every": 2, "sample_every": 3}, "end": "error"}, ()),
-        ({"train": {"lr": 2e-4}}, ("train.lr: its default -> 0.0002",)),
+        ({"train": {"lr": 2e-4}}, ("train.lr: 0.001 -> 0.0002",)),
         ({"train": {"steps": 4}, "coats": 2}, ("paint.coats: its default -> 2", "train.steps: 3 -> 4")),
     ],
 )
