@@ -6,9 +6,10 @@ resume, because nothing here remembers what was drawn before.
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Generator, Tensor
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 
 def _hash(seed: int, key: str, step: int, purpose: str) -> int:
@@ -16,8 +17,10 @@ def _hash(seed: int, key: str, step: int, purpose: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def generator(seed: int, key: str, step: int, purpose: str) -> Generator:
+def generator(seed: int, key: str, step: int, purpose: str) -> "Generator":
     """A CPU generator for one sample at one step and one purpose ("noise", "time", "latent", ...)."""
+    import torch
+
     return torch.Generator().manual_seed(_hash(seed, key, step, purpose) >> 1)
 
 
@@ -26,8 +29,10 @@ def fraction(seed: int, key: str, step: int, purpose: str) -> float:
     return (_hash(seed, key, step, purpose) >> 11) / (1 << 53)
 
 
-def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purpose: str = "noise") -> Tensor:
+def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purpose: str = "noise") -> "Tensor":
     """Standard normal B×shape in f32, each row from its own key."""
+    import torch
+
     out = torch.empty(len(keys), *shape)
     for row, key in zip(out, keys):
         row.normal_(generator=generator(seed, key, step, purpose))

@@ -1,0 +1,185 @@
+"""Batches as a pure function of the step: no loader state, the same rows on any number of ranks and workers.
+
+Sample i of a run is `order(seed, i // n, n)[i % n]`; step s takes samples s·G ... (s+1)·G of it, whatever the world
+size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch. (Lightning, torchdata
+and webdataset keep loader state, which peers lost on the second resume.)
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from seedream_core.data.captions import CaptionMix
+from seedream_core.data.pictures import decode
+from seedream_core.data.shards import ShardReader
+from seedream_core.errors import DataError, UserError
+from seedream_core.host import Host, Train
+from seedream_core.randomness import generator, normal
+from seedream_core.records import Batch
+
+RESIDENT_BYTES = 2 * 2**30
+NORMALISATION = "normalisation.json"
+
+
+@lru_cache(maxsize=4)
+def order(seed: int, epoch: int, count: int) -> Tensor:
+    """The permutation of `count` samples in this epoch."""
+    return torch.randperm(count, generator=generator(seed, "order", epoch, "order"))
+
+
+def rows(seed: int, step: int, global_batch: int, count: int) -> list[int]:
+    """Positions of the samples of one step, over all ranks."""
+    first = step * global_batch
+    return [int(order(seed, i // count, count)[i % count]) for i in range(first, first + global_batch)]
+
+
+def micro_batches(train: Train, host: Host) -> int:
+    """Into how many equal parts one rank's share of a step is cut, so that none is over the host's micro batch."""
+    ranks = host.devices * host.nodes
+    share, rest = divmod(train.global_batch, ranks)
+    if rest:
+        raise UserError(f"global_batch: {train.global_batch} does not split evenly over {ranks} devices",
+                        f"use {share * ranks or ranks} or {(share + 1) * ranks}, or other devices in the host file")
+    most = host.micro_batch or share
+    return next(parts for parts in range(1, share + 1) if share % parts == 0 and share // parts <= most)
+
+
+class Batches(LightningDataModule):
+    """Latents or pictures of an artifact, with captions, from `first_step` to the last step of `train`.
+
+    `only` is the positions of a subset, where not all samples are asked for.
+    """
+
+    def __init__(self, data: Path, *, kind: Literal["latents", "images"], train: Train,
+                 captions: CaptionMix | None = None, host: Host = Host(), first_step: int = 0,
+                 only: Sequence[int] | None = None) -> None:
+        super().__init__()
+        self.data, self.train, self.captions, self.host = Path(data), train, captions, host
+        self.first_step = first_step
+        self.parts = micro_batches(train, host)
+        self.store = _Latents(self.data, host) if kind == "latents" else _Pictures(self.data, host)
+
+        self.only = range(len(self.store.reader)) if only is None else only
+
+    def __len__(self) -> int:
+        return len(self.only)
+
+    def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
+        """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
+        mine = [self.only[row] for row in rows(self.train.seed, step, self.train.global_batch, len(self))[rank::ranks]]
+        size = len(mine) // parts
+        mine = mine[part * size:(part + 1) * size]
+        keys = [self.store.keys[row] for row in mine]
+        captions = [self.captions.choose(self.store.captions(row), self.train.seed, key, step) if self.captions else ""
+                    for row, key in zip(mine, keys)]
+        return Batch(step=step, keys=keys, captions=captions, **self.store.tensors(mine, keys, self.train.seed, step))
+
+    def train_dataloader(self) -> DataLoader:
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if ranks != self.host.devices * self.host.nodes:
+            raise UserError(f"{ranks} processes train, but the host file says {self.host.devices} devices "
+                            f"on {self.host.nodes} nodes")
+        # batch_size=None: an item is a whole batch already; workers then deliver them in turn, in our order.
+        return DataLoader(_Steps(self, self.first_step, rank, ranks), batch_size=None, num_workers=self.host.workers)
+
+
+class _Steps(IterableDataset):
+    """Micro-batches in order; worker w of W makes every W-th one."""
+
+    def __init__(self, batches: Batches, first: int, rank: int, ranks: int) -> None:
+        super().__init__()
+        self.make, self.parts, self.steps = batches.batch, batches.parts, batches.train.steps
+        self.first, self.rank, self.ranks = first, rank, ranks
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        skip, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.first * self.parts + skip, self.steps * self.parts, stride):
+            step, part = divmod(number, self.parts)
+            yield self.make(step, self.rank, self.ranks, part, self.parts)
+
+
+class _Store:
+    """Samples by position, kept in memory once read where the whole set is small."""
+
+    def __init__(self, data: Path, host: Host) -> None:
+        self.reader = ShardReader(data)
+        if self.reader.damage:
+            raise DataError(f"{self.reader.folder}: {self.reader.damage[0]} (damages in all: {len(self.reader.damage)})",
+                            "redo the step that made these shards, or run data/curate on them")
+        if not len(self.reader):
+            raise DataError(f"{data}: no samples to train on")
+        self.keys = self.reader.keys
+        self.limit = RESIDENT_BYTES // max(1, host.workers)
+        self._kept: dict[int, tuple[np.ndarray, bytes]] = {}
+        self._shape: tuple[int, ...] | None = None
+
+    def sample(self, row: int) -> tuple[np.ndarray, bytes]:
+        """Array and json of one sample."""
+        if row in self._kept:
+            return self._kept[row]
+        members = self.reader.read(row)
+        if "json" not in members:
+            raise DataError(f"{self.keys[row]}: no json beside it", "run data/curate on these shards")
+        array = self.array(self.keys[row], members)
+        if self._shape is None:
+            self._shape = array.shape
+        if array.shape != self._shape:
+            raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
+                            "one artifact holds one size: curate or encode sizes apart")
+        found = array, members["json"]
+        if (array.nbytes + len(found[1])) * len(self.keys) <= self.limit:
+            self._kept[row] = found
+        return found
+
+    def captions(self, row: int) -> dict[str, dict[str, str]]:
+        return json.loads(self.sample(row)[1])["captions"]
+
+    def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
+        raise NotImplementedError
+
+
+class _Latents(_Store):
+    def __init__(self, data: Path, host: Host) -> None:
+        super().__init__(data, host)
+        path = data / NORMALISATION
+        if not path.is_file():
+            raise UserError(f"{data}: no {NORMALISATION}: these are not latents", "make them with data/encode")
+        statistics = json.loads(path.read_bytes())
+        self.mean, self.std = (torch.tensor(statistics[name])[:, None, None] for name in ("mean", "std"))
+
+    def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
+        """Mean and deviation, 2×C×h×w, fp16."""
+        try:
+            tensors = load_tensors(members["latent.safetensors"])
+            both = torch.stack([tensors["mean"], tensors["std"]])
+        except (KeyError, SafetensorError, RuntimeError) as error:
+            raise DataError(f"{key}: no latents in it ({error})", "make them with data/encode") from None
+        if both.dtype != torch.float16 or both.dim() != 4 or not bool(both.isfinite().all()):
+            raise DataError(f"{key}: latents are {both.dtype} {tuple(both.shape)} or not finite", "redo data/encode")
+        return both.numpy()
+
+    def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
+        mean, std = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions], axis=1)).float()
+        z = mean + std * normal(seed, keys, step, mean.shape[1:], "latent")
+        return {"latents": (z - self.mean) / self.std}
+
+
+class _Pictures(_Store):
+    def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
+        """H×W×3, uint8."""
+        return decode(members)
+
+    def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
+        pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))
+        return {"images": pixels.permute(0, 3, 1, 2).float() / 127.5 - 1}
