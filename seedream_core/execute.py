@@ -132,6 +132,8 @@ def _process() -> Launcher:
 
 
 def _chosen(loaded: Recipe, start: str | None, only: str | None) -> list[Step]:
+    if only is not None and start is not None:
+        raise UserError("--from and --only choose steps in two ways", "give one of them")
     if only is not None:
         return [loaded.step(only)]
     if start is not None:
@@ -141,11 +143,13 @@ def _chosen(loaded: Recipe, start: str | None, only: str | None) -> list[Step]:
 
 def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
     """Stop before anything runs where a step is stale, or takes one that is neither done nor chosen."""
+    names = {item.name for item in chosen}
+    if again - names:
+        raise UserError(f"--redo {', '.join(sorted(again - names))}: not among the steps chosen by --from or --only", "leave one of the two out")
     planned = {item.step.name: item for item in plan(loaded)}
     stale = [planned[item.name] for item in chosen if planned[item.name].state == "stale" and item.name not in again]
     if stale:
         raise _stale(loaded, stale)
-    names = {item.name for item in chosen}
     for item in chosen:
         for need in item.needs:
             if need not in names and (planned[need].state != "done" or need in again):

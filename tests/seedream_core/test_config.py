@@ -12,7 +12,7 @@ from toy_paint import Paint
 
 from seedream_core.config import Config, changed, describe, dump, parse
 from seedream_core.document import read_text
-from seedream_core.errors import ConfigError, UserError
+from seedream_core.errors import ConfigError
 from seedream_core.host import Train
 
 
@@ -138,7 +138,3 @@ def test_describe_shows_types_ranges_defaults_and_the_string_under_a_field():
     assert fields["mode"].type == "fast|slow" and fields["mode"].default == "fast"
     assert fields["maybe"].type == "Inner or none" and fields["maybe"].default == "none" and fields["maybe.size"].default == "4"
     assert fields["pair"].type == "[float, float]" and fields["named"].type == "mapping of Inner"
-
-
-def test_a_user_error_carries_its_fix():
-    assert str(UserError("too big", "try 4")) == "too big\n  fix: try 4"

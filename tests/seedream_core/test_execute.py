@@ -127,6 +127,11 @@ def test_from_and_only_choose_steps_whose_inputs_are_done(toy):
     assert toy.run(only="crawl") == ["crawl"] and toy.run(only="vae") == ["vae"]
     assert toy.run(only="vae") == [] and toy.said == ["nothing to do: 1 steps of toy are done"]
     assert toy.run(start="base") == ["base", "packed"]
+    with pytest.raises(UserError, match="choose steps in two ways"):
+        toy.run(start="vae", only="base")
+    with pytest.raises(UserError, match="--redo crawl: not among the steps chosen"):
+        toy.run(only="vae", redo=["crawl"])
+    assert toy.states() == ["done"] * 4
     for options in ({"only": "bse"}, {"start": "bse"}, {"redo": ["bse"]}):
         with pytest.raises(ConfigError, match="no step 'bse'; did you mean 'base'?"):
             toy.run(**options)
