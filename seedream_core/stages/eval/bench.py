@@ -15,7 +15,7 @@ from annotated_types import Ge, MinLen
 
 from seedream_core import artifact, stage
 from seedream_core.config import Config, nearest
-from seedream_core.data.scenes.world import HELD_OUT
+from seedream_core.data.scenes.world import HELD_OUT, World
 from seedream_core.flow.solvers import Solver
 from seedream_core.host import Host
 
@@ -78,6 +78,9 @@ class Bench(stage.Stage):
         names = [rung.name for rung in self.ladder]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"ladder: two rows are named {twice[0]!r}")
+        World(held_out=self.held_out)  # refuses pairs that are none
+        if self.held_out_prompts and not self.held_out:
+            raise ValueError("held_out_prompts: nothing is held out; set it to 0")
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         sizes = {(facts.get("width"), facts.get("height")) for facts in inputs["models"].values()}
@@ -91,7 +94,6 @@ class Bench(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.scenes.world import World
         from seedream_core.flow.sampler import Sampler
         from seedream_core.metrics import exam as exams
         from seedream_core.metrics.distances import Distances, LatentFeatures

@@ -88,6 +88,12 @@ def test_a_wrong_ladder_is_refused_by_the_config(ladder, words):
         bench(Path("runs/x/base"), ladder=ladder)
 
 
+@pytest.mark.parametrize(("held_out", "words"), [([], "set it to 0"), (["yellow hart"], "'yellow hart' is no colour and shape")])
+def test_wrong_pairs_are_refused_by_the_config(held_out, words):
+    with pytest.raises(ConfigError, match=words):
+        bench(Path("runs/x/base"), held_out=held_out)
+
+
 def test_models_that_cannot_be_compared_are_refused_at_plan_time():
     stage = bench(Path("runs/x/base"), models={"tiny": "runs/x/base", "big": "runs/x/big"})
     small, big = ({"width": size, "height": size} for size in (64, 128))
