@@ -153,7 +153,7 @@ def to_csv(rows: list[dict]) -> str:
     return out.getvalue()
 
 
-def matmul_flops(device: torch.device, bf16: bool, seconds: float = 0.4) -> float:
+def matmul_flops(device: torch.device, bf16: bool, seconds: float = 0.2) -> float:
     """FLOP/s of a square matrix product, the best of several: the ceiling that a training's rate is held against."""
     size = 1024 if device.type == "cpu" else 8192
     matrix = torch.ones(size, size, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)

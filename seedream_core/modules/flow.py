@@ -13,7 +13,6 @@ from torch import Tensor
 
 from seedream_core import artifact, randomness
 from seedream_core.data.batches import Batches
-from seedream_core.data.captions import CaptionMix
 from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.sampler import Sampler
 from seedream_core.flow.timesteps import Timesteps
@@ -87,12 +86,10 @@ class FlowModule(Objective):
         return pictures.unflatten(0, (len(self.prompts), columns))
 
 
-def train_generator(start: Loaded, data: Path, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
-                    captions: CaptionMix, text_mode: TextMode, prompts: Sequence[str],
-                    batches: Batches | None = None) -> dict:
+def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
+                    text_mode: TextMode, prompts: Sequence[str]) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
-    batches = batches or Batches(data, kind="latents", train=train, captions=captions, host=host)
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it
     text_tokens = start.text.tokenize(first.captions)[1].shape[1]

@@ -72,6 +72,7 @@ class Mmdit(stage.Stage):
         import torch
 
         from seedream_core import artifact
+        from seedream_core.data.batches import Batches
         from seedream_core.data.texts import distinct
         from seedream_core.generate import knowledge
         from seedream_core.models import generator
@@ -90,8 +91,9 @@ class Mmdit(stage.Stage):
             base_tokens=getattr(self.timesteps, "base_tokens", tokens),
         )
         start = generator.Loaded(network, generator.load_autoencoder(self.vae), text, spec, self.net)
-        metrics = train_generator(start, self.data, out, host, train=self.train, timesteps=self.timesteps,
-                                  captions=self.captions, text_mode=self.text_mode, prompts=self.prompts)
+        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
+        metrics = train_generator(start, batches, out, host, train=self.train, timesteps=self.timesteps,
+                                  text_mode=self.text_mode, prompts=self.prompts)
         knowledge.write(knowledge.build(distinct(self.data)), out)
         return metrics
 

@@ -1,0 +1,97 @@
+"""Supervised fine-tuning on a hand-picked subset: the cleanest pictures with the best captions (Seedream 2.0, A8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Gt, Le
+
+from seedream_core import stage
+from seedream_core.config import Config
+from seedream_core.data.captions import CaptionMix
+from seedream_core.errors import DataError
+from seedream_core.flow.timesteps import Timesteps
+from seedream_core.host import Host, Train
+from seedream_core.stages.pretrain.mmdit import PROMPTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Config):
+    """Which samples are picked, by the scores in their records."""
+
+    least: dict[str, float] = field(default_factory=dict)
+    """Score -> what a sample must reach in it; a sample without that score is not picked."""
+    by: str | None = None
+    """The score whose best samples are picked, of those that reach the least."""
+    best: Annotated[float, Gt(0), Le(1)] = 1.0
+    """Which share of them, the best first."""
+
+    def __post_init__(self) -> None:
+        if self.best < 1 and self.by is None:
+            raise ValueError("best: name the score in `by`")
+
+    def pick(self, scores: list[Mapping[str, float]]) -> list[int]:
+        """Positions of the picked samples, in the order of the data."""
+        needed = {*self.least, *([self.by] if self.by else [])}
+        reach = [i for i, given in enumerate(scores) if needed <= given.keys()
+                 and all(given[name] >= low for name, low in self.least.items())]
+        if self.by:
+            reach = sorted(reach, key=lambda i: (-scores[i][self.by], i))[:round(len(reach) * self.best)]
+        if not reach:
+            known = sorted({name for given in scores for name in given})
+            raise DataError(f"choose: none of {len(scores)} samples is picked; their scores are {', '.join(known) or 'none'}",
+                            "ask for less")
+        return sorted(reach)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sft(stage.Stage):
+    makes: ClassVar[str] = "generator"
+    model: stage.Trainable
+    "where to start"
+    data: stage.Latents
+    "what to pick from"
+    choose: Choice = Choice()
+    "which samples are picked"
+    captions: CaptionMix = CaptionMix(fields={"short": 1.0}, others=0.0)
+    "which caption a picture shows at a step"
+    text_mode: Literal["frozen", "tuned"] = "frozen"
+    "whether the text encoder learns too"
+    timesteps: Timesteps = field(default_factory=lambda: Timesteps.find("logit_normal")())
+    "distribution of training times"
+    train: Train
+    "how long and how hard: a low rate, an average over a few hundred steps"
+    prompts: tuple[str, ...] = PROMPTS
+    "a row each in the sample grids"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        model, data = inputs["model"], inputs["data"]
+        for name in ("channels", "factor"):
+            if data[name] != model[name]:
+                raise ValueError(f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own")
+        if model.get("guidance_distilled"):
+            raise ValueError("model: a guidance-distilled student would unlearn that here; tune its teacher and distil again")
+        images = self.train.steps * self.train.global_batch
+        return {**model, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from dataclasses import replace
+
+        from seedream_core.data.batches import Batches
+        from seedream_core.data.shards import ShardReader
+        from seedream_core.generate import knowledge
+        from seedream_core.models import generator
+        from seedream_core.modules.flow import train_generator
+        from seedream_core.records import Sample
+
+        reader = ShardReader(self.data)
+        scores = [Sample.from_json(reader.read(index)["json"]).scores for index in range(len(reader))]
+        picked = self.choose.pick(scores)
+        start = generator.load(self.model)
+        start = replace(start, spec=generator.rebase(start.spec, self.model, out))
+        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host, only=picked)
+        metrics = train_generator(start, batches, out, host, train=self.train, timesteps=self.timesteps,
+                                  text_mode=self.text_mode, prompts=self.prompts)
+        knowledge.inherit(self.model, out)
+        return {**metrics, "picked": len(picked), "picked_of": len(scores)}
