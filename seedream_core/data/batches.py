@@ -14,11 +14,10 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from seedream_core.data import latents
 from seedream_core.data.captions import CaptionMix
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardReader
@@ -28,7 +27,6 @@ from seedream_core.randomness import generator, normal
 from seedream_core.records import Batch
 
 RESIDENT_BYTES = 2 * 2**30
-NORMALISATION = "normalisation.json"
 
 
 @lru_cache(maxsize=4)
@@ -67,18 +65,16 @@ class Batches(LightningDataModule):
         self.data, self.train, self.captions, self.host = Path(data), train, captions, host
         self.first_step = first_step
         self.parts = micro_batches(train, host)
-        self.store = _Latents(self.data, host) if kind == "latents" else _Pictures(self.data, host)
-
-        self.only = range(len(self.store.reader)) if only is None else only
+        self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only)
 
     def __len__(self) -> int:
-        return len(self.only)
+        return len(self.store.rows)
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
-        mine = [self.only[row] for row in rows(self.train.seed, step, self.train.global_batch, len(self))[rank::ranks]]
+        mine = rows(self.train.seed, step, self.train.global_batch, len(self))[rank::ranks]
         size = len(mine) // parts
-        mine = mine[part * size:(part + 1) * size]
+        mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
         captions = [self.captions.choose(self.store.captions(row), self.train.seed, key, step) if self.captions else ""
                     for row, key in zip(mine, keys)]
@@ -112,14 +108,15 @@ class _Steps(IterableDataset):
 class _Store:
     """Samples by position, kept in memory once read where the whole set is small."""
 
-    def __init__(self, data: Path, host: Host) -> None:
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None) -> None:
         self.reader = ShardReader(data)
         if self.reader.damage:
             raise DataError(f"{self.reader.folder}: {self.reader.damage[0]} (damages in all: {len(self.reader.damage)})",
                             "redo the step that made these shards, or run data/curate on them")
-        if not len(self.reader):
-            raise DataError(f"{data}: no samples to train on")
         self.keys = self.reader.keys
+        self.rows = range(len(self.keys)) if only is None else tuple(only)
+        if not self.rows:
+            raise DataError(f"{data}: no samples to train on")
         self.limit = RESIDENT_BYTES // max(1, host.workers)
         self._kept: dict[int, tuple[np.ndarray, bytes]] = {}
         self._shape: tuple[int, ...] | None = None
@@ -138,7 +135,7 @@ class _Store:
             raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
                             "one artifact holds one size: curate or encode sizes apart")
         found = array, members["json"]
-        if (array.nbytes + len(found[1])) * len(self.keys) <= self.limit:
+        if (array.nbytes + len(found[1])) * len(self.rows) <= self.limit:
             self._kept[row] = found
         return found
 
@@ -150,24 +147,13 @@ class _Store:
 
 
 class _Latents(_Store):
-    def __init__(self, data: Path, host: Host) -> None:
-        super().__init__(data, host)
-        path = data / NORMALISATION
-        if not path.is_file():
-            raise UserError(f"{data}: no {NORMALISATION}: these are not latents", "make them with data/encode")
-        statistics = json.loads(path.read_bytes())
-        self.mean, self.std = (torch.tensor(statistics[name])[:, None, None] for name in ("mean", "std"))
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None) -> None:
+        super().__init__(data, host, only)
+        self.mean, self.std = latents.read_statistics(data)
 
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
         """Mean and deviation, 2×C×h×w, fp16."""
-        try:
-            tensors = load_tensors(members["latent.safetensors"])
-            both = torch.stack([tensors["mean"], tensors["std"]])
-        except (KeyError, SafetensorError, RuntimeError) as error:
-            raise DataError(f"{key}: no latents in it ({error})", "make them with data/encode") from None
-        if both.dtype != torch.float16 or both.dim() != 4 or not bool(both.isfinite().all()):
-            raise DataError(f"{key}: latents are {both.dtype} {tuple(both.shape)} or not finite", "redo data/encode")
-        return both.numpy()
+        return latents.unpack(key, members.get(latents.MEMBER)).numpy()
 
     def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
         mean, std = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions], axis=1)).float()

@@ -10,8 +10,9 @@ from PIL import Image
 from safetensors.torch import save
 
 from seedream_core.data import batches as module
-from seedream_core.data.batches import NORMALISATION, Batches, micro_batches, order, rows
+from seedream_core.data.batches import Batches, micro_batches, order, rows
 from seedream_core.data.captions import CaptionMix
+from seedream_core.data.latents import NORMALISATION
 from seedream_core.data.shards import ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host, Train
@@ -168,6 +169,15 @@ def test_two_sizes_in_one_set(pictures):
         writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
     with pytest.raises(DataError, match="odd has the shape|others"):
         list(make(pictures, "images").train_dataloader())
+
+
+def test_only_a_selection(latents):
+    picked = Batches(latents, kind="latents", train=Train(steps=3, global_batch=4), host=Host(), only=[2, 5, 11, 22])
+    assert len(picked) == 4
+    for batch in picked.train_dataloader():
+        assert sorted(batch.keys) == ["s11", "s2", "s22", "s5"]
+    with pytest.raises(DataError, match="no samples"):
+        Batches(latents, kind="latents", train=Train(steps=3), host=Host(), only=[])
 
 
 def test_a_damaged_shard_stops_before_training(latents):

@@ -1,0 +1,28 @@
+"""Every filter: its config survives YAML, it keeps a clean scene, says the same twice, and changes nothing it sees."""
+
+import pytest
+
+from seedream_core.config import dump, parse
+from seedream_core.data.filters import Filter, View
+from seedream_core.data.scenes.captions import captions
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import World
+from seedream_core.records import Sample, Verdict
+
+
+@pytest.fixture
+def view() -> View:
+    world = World()
+    scene = world.sample(0, 5)
+    sample = Sample(key="a", width=64, height=64, captions=captions(scene, "0/5", world))
+    return View(sample, render(scene, 64, 64))
+
+
+@pytest.mark.parametrize("name", Filter.names())
+def test_contract(name, view):
+    made = Filter.find(name)()
+    assert made.name() == name and parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
+    before = view.pixels.copy()
+    first, second = made.start()(view), made.start()(view)
+    assert isinstance(first, Verdict) and first == second and first.keep
+    assert (view.pixels == before).all() and all(0 <= score <= 1 for score in view.scores.values())

@@ -1,0 +1,47 @@
+"""Latents and their statistics come back as they were; broken ones are named."""
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from seedream_core.data.latents import NORMALISATION, pack, read_statistics, unpack, write_statistics
+from seedream_core.errors import DataError, UserError
+
+
+def test_round_trip(tmp_path):
+    mean, std = torch.randn(3, 4, 2, 5), torch.rand(3, 4, 2, 5)
+    for i, member in enumerate(pack(mean, std)):
+        assert torch.equal(unpack("k", member), torch.stack([mean[i], std[i]]).half())
+    write_statistics(tmp_path, torch.tensor([1.0, 2.0]), torch.tensor([0.5, 3.0]))
+    back = read_statistics(tmp_path)
+    assert torch.equal(back[0], torch.tensor([[[1.0]], [[2.0]]])) and back[1].flatten().tolist() == [0.5, 3.0]
+
+
+def test_what_fp16_cannot_hold_is_not_written():
+    for wrong in (1e6, float("nan")):
+        with pytest.raises(DataError, match="not finite"):
+            pack(torch.full((1, 1, 1, 1), wrong), torch.ones(1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("member", [
+    None, b"", b"x" * 100, save({"mean": torch.ones(1, 1, 1).half()}),
+    save({"mean": torch.ones(1, 1, 1), "std": torch.ones(1, 1, 1)}),
+    save({"mean": torch.ones(2, 1, 1).half(), "std": torch.ones(1, 1, 1).half()}),
+    save({"mean": torch.full((1, 1, 1), torch.inf).half(), "std": torch.ones(1, 1, 1).half()}),
+])
+def test_broken_members(member):
+    with pytest.raises(DataError, match="key-7"):
+        unpack("key-7", member)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"mean": [1.0], "std": [0.0]}', '{"mean": [1.0], "std": [1.0, 2.0]}',
+                                  '{"mean": [NaN], "std": [1.0]}', '{"mean": [], "std": []}'])
+def test_broken_statistics(tmp_path, text):
+    (tmp_path / NORMALISATION).write_text(text)
+    with pytest.raises(DataError, match="damaged"):
+        read_statistics(tmp_path)
+
+
+def test_no_statistics(tmp_path):
+    with pytest.raises(UserError, match="not latents"):
+        read_statistics(tmp_path)

@@ -1,0 +1,153 @@
+"""The funnel on a spoiled crawl: what the world spoilt is what is caught, nothing clean is lost, all has a fate."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from seedream_core.data.filters import Filter
+from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.errors import DataError
+from seedream_core.host import Host
+from seedream_core.records import Sample
+from seedream_core.stages.data.curate import Curate
+from seedream_core.stages.data.synthetic import Synthetic
+
+FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred", "duplicate"))
+CAUSES = {"duplicate": "duplicate", "uniform": "uniform", "blurred": "blurred", "captionless": "caption",
+          "undecodable": "unreadable picture"}
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crawl")
+    Synthetic(samples=500, damage=0.3, samples_per_shard=250).run(folder, Host())
+    return folder
+
+
+def fates(out) -> list[dict]:
+    return [json.loads(line) for line in (out / "fates.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def records(folder) -> list[Sample]:
+    reader = ShardReader(folder)
+    return [Sample.from_json(reader.read(i)["json"]) for i in range(len(reader))]
+
+
+def copy(source, target, count):
+    reader = ShardReader(source)
+    with ShardWriter(target / "shards", 250) as writer:
+        for index, key in enumerate(reader.keys[:count]):
+            writer.add(key, reader.read(index))
+
+
+def test_everything_spoilt_is_caught_and_nothing_else(tmp_path, crawl, capsys):
+    metrics = Curate(data=crawl, filters=FILTERS, budget=0.1).run(tmp_path, Host())
+    truth = {sample.key: sample.truth["damage"] for sample in records(crawl)}
+    found = {fate["key"]: fate for fate in fates(tmp_path)}
+    assert len(fates(tmp_path)) == len(found) == 500
+    for key, damage in truth.items():
+        fate = found[key]
+        expected = "kept" if damage is None else "quarantined" if damage == "undecodable" else "dropped"
+        assert fate["fate"] == expected and fate["stage"] == "data/curate" and fate["source"].endswith(".tar"), fate
+        if damage and damage != "undecodable":
+            assert fate["reason"].startswith(CAUSES[damage]) and len(fate["reason"]) > len(CAUSES[damage]) + 2
+    counted = Counter(CAUSES[damage] for damage in truth.values() if damage)
+    assert metrics["causes"] == dict(counted) and set(counted) == set(CAUSES.values())
+    assert metrics["facts"] == {"samples": metrics["kept"], "width": 64, "height": 64}
+    assert metrics["kept"] == sum(damage is None for damage in truth.values())
+    assert "blurred" in (table := capsys.readouterr().err) and "quarantined" in table
+
+
+def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
+    Curate(data=crawl, filters=FILTERS, budget=0.1).run(tmp_path, Host())
+    before, after = ShardReader(crawl), ShardReader(tmp_path)
+    places = {key: index for index, key in enumerate(before.keys)}
+    assert after.keys == sorted(after.keys) and not after.damage
+    for index, key in enumerate(after.keys[:50]):
+        old, new = before.read(places[key]), after.read(index)
+        a, b = Sample.from_json(old["json"]), Sample.from_json(new["json"])
+        assert new["png"] == old["png"] and b.captions == a.captions and b.truth == a.truth
+        assert set(b.scores) == {*a.scores, "sharpness", "uniform"} and b.scores["sharpness"] >= 0.3
+
+
+def test_a_second_run_over_its_own_rest_gives_the_same_bytes(tmp_path, crawl):
+    copy(crawl, tmp_path / "in", 100)
+    stage = Curate(data=tmp_path / "in", filters=FILTERS, budget=0.1, samples_per_shard=30)
+    (tmp_path / "a").mkdir()
+    stage.run(tmp_path / "a", Host())
+    (tmp_path / "b" / "shards").mkdir(parents=True)
+    for name in ("00009.tar", "00009.index.json", ".00001.tar.tmp"):
+        (tmp_path / "b" / "shards" / name).write_text("rest")
+    (tmp_path / "b" / "fates.jsonl").write_text("rest")
+    for _ in range(2):
+        stage.run(tmp_path / "b", Host())
+        for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
+            assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+        assert len(list((tmp_path / "b").rglob("*"))) == len(list((tmp_path / "a").rglob("*")))
+
+
+def test_unreadable_samples_and_the_budget(tmp_path, crawl):
+    reader = ShardReader(crawl)
+    clean = [s.key for s in records(crawl) if s.truth["damage"] is None][:100]
+    with ShardWriter(tmp_path / "in" / "shards", 50) as writer:
+        for key in clean:
+            writer.add(key, reader.read(reader.keys.index(key)))
+        good = reader.read(reader.keys.index(clean[0]))
+        record = Sample.from_json(good["json"])
+        other = json.loads(good["json"]) | {"key": "bad-size", "width": 32}
+        for key, members in {
+            "bad-picture": {"png": good["png"][:-40]}, "bad-fake": {"png": b"GIF89a" + good["png"]},
+            "bad-none": {}, "bad-json": {"png": good["png"], "json": b'{"key":'},
+            "bad-utf8": {"png": good["png"], "json": good["json"].replace(b"short", b"sh\xffrt")},
+            "bad-nojson": {"png": good["png"], "json": None}, "bad-other": good,
+            "bad-size": {"png": good["png"], "json": json.dumps(other).encode()},
+        }.items():
+            mine = json.loads(good["json"]) | {"key": key}
+            full = {"json": json.dumps(mine).encode()} | members
+            writer.add(key, {name: data for name, data in full.items() if data is not None})
+    bad = 8
+    shard = tmp_path / "in" / "shards" / "00000.tar"
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 4
+    shard.write_bytes(data)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DataError) as stopped:
+        Curate(data=tmp_path / "in", budget=0.05).run(tmp_path / "out", Host())
+    message = str(stopped.value)
+    assert "9 of 108 samples (8.33%)" in message and "budget of 5.00%" in message and "00002.tar (8)" in message
+    assert "fates.jsonl" in message and "budget: 0.084" in message
+    assert record.key == clean[0]
+    reasons = {fate["key"]: fate["reason"] for fate in fates(tmp_path / "out") if fate["fate"] == "quarantined"}
+    assert reasons.keys() == {clean[0], "bad-picture", "bad-fake", "bad-none", "bad-json", "bad-utf8", "bad-nojson",
+                              "bad-other", "bad-size"}
+    for key, words in {clean[0]: "CRC32", "bad-picture": "undecodable", "bad-json": "not json", "bad-utf8": "UTF-8",
+                       "bad-nojson": "no json", "bad-other": "belongs to", "bad-size": "record says 32×64",
+                       "bad-none": "no picture"}.items():
+        assert words in reasons[key], reasons[key]
+    metrics = Curate(data=tmp_path / "in", budget=0.084).run(tmp_path / "out", Host())
+    assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
+
+
+def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
+    copy(crawl, tmp_path / "in", 40)
+    shard = tmp_path / "in" / "shards" / "00000.tar"
+    shard.write_bytes(shard.read_bytes()[:60_000])
+    out = tmp_path / "out"
+    out.mkdir()
+    metrics = Curate(data=tmp_path / "in", budget=1.0).run(out, Host())
+    lines = fates(out)
+    lost = [line for line in lines if line["reason"].startswith("shard: byte")]
+    assert {line["key"] for line in lines} >= {s for s in ShardReader(crawl).keys[:40]}
+    assert len(lost) > 2 and all(line["fate"] == "quarantined" and line["source"] == "00000.tar" for line in lost)
+    assert metrics["quarantined"] >= len(lost) and metrics["kept"] > 0
+
+
+def test_nothing_left(tmp_path, crawl):
+    with pytest.raises(DataError, match="nothing is left"):
+        Curate(data=crawl, filters=(Filter.find("size")(width=128),), budget=0.1).run(tmp_path, Host())
+
+
+def test_facts_pass_through():
+    facts = {"samples": 9, "width": 64, "height": 32}
+    assert Curate(data="x").facts({"data": facts}) == facts

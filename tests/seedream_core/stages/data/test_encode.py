@@ -1,0 +1,141 @@
+"""Latents are the autoencoder's, once: interrupted runs go on and end in the same bytes, changed inputs begin anew."""
+
+
+
+import pytest
+import torch
+
+from seedream_core.data.batches import Batches
+from seedream_core.data.latents import read_statistics, unpack
+from seedream_core.data.pictures import decode
+from seedream_core.data.shards import ShardReader
+from seedream_core.errors import DataError
+from seedream_core.host import Host, Train
+from seedream_core.models import network
+from seedream_core.models.autoencoder.conv import Conv
+from seedream_core.models.generator import load_autoencoder
+from seedream_core.stages.data import encode
+from seedream_core.stages.data.encode import Encode
+from seedream_core.stages.data.synthetic import Synthetic
+
+HOST = Host(precision="f32", accelerator="cpu", threads=1)
+
+
+def autoencoder(folder, seed=0):
+    torch.manual_seed(seed)
+    config = Conv(factor=16, channels=4, widths=(8, 16, 16), decoder_blocks=1)
+    module = config.build()
+    module.set_statistics(torch.tensor([0.5, -0.5, 0.0, 1.0]), torch.tensor([1.0, 2.0, 0.5, 1.0]))
+    network.save(folder / "network", config, module.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "data").mkdir()
+    Synthetic(samples=70).run(folder / "data", Host())
+    return {"data": folder / "data", "vae": autoencoder(folder / "vae")}
+
+
+def run(out, inputs, host=HOST, **options) -> dict:
+    out.mkdir(exist_ok=True)
+    return Encode(**inputs, batch=16, samples_per_shard=20, **options).run(out, host)
+
+
+def files(out) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_latents_are_the_autoencoders(tmp_path, inputs):
+    metrics = run(tmp_path, inputs)
+    assert metrics["samples"] == metrics["encoded_now"] == 70
+    pictures, latents = ShardReader(inputs["data"]), ShardReader(tmp_path)
+    module = load_autoencoder(inputs["vae"]).eval()
+    assert latents.keys == pictures.keys and len(list((tmp_path / "shards").glob("*.tar"))) == 4
+    for index in (0, 19, 20, 69):
+        image = torch.from_numpy(decode(pictures.read(index)).copy()).permute(2, 0, 1)[None] / 127.5 - 1
+        with torch.no_grad():
+            posterior = module.encode(image)
+        members = latents.read(index)
+        both = unpack("k", members["latent.safetensors"]).float()
+        assert torch.allclose(both, torch.cat([posterior.mean, posterior.std]), atol=2e-3)
+        assert members["json"] == pictures.read(index)["json"]
+    assert torch.equal(read_statistics(tmp_path)[0].flatten(), module.latent_mean)
+
+
+def test_batches_give_what_the_autoencoder_normalises(tmp_path, inputs):
+    run(tmp_path, inputs)
+    module = load_autoencoder(inputs["vae"])
+    batch = Batches(tmp_path, kind="latents", train=Train(steps=1, global_batch=70)).batch(0)
+    pictures = Batches(inputs["data"], kind="images", train=Train(steps=1, global_batch=70)).batch(0)
+    assert batch.keys == pictures.keys
+    with torch.no_grad():
+        posterior = module.encode(pictures.images)
+    spread = posterior.std / module.latent_std[:, None, None]
+    error = (batch.latents - module.normalise(posterior.mean)) / spread
+    assert abs(error.mean()) < 0.1 and abs(error.std() - 1) < 0.1
+
+
+def test_bf16_is_near(tmp_path, inputs):
+    run(tmp_path / "a", inputs)
+    run(tmp_path / "b", inputs, Host(precision="bf16", accelerator="cpu", threads=1))
+    for index in (0, 33):
+        a, b = (unpack("k", ShardReader(tmp_path / name).read(index)["latent.safetensors"]).float() for name in "ab")
+        assert (a - b).abs().max() < 0.05 * a.abs().max()
+
+
+def test_an_interrupted_run_goes_on(tmp_path, inputs, monkeypatch):
+    run(tmp_path / "whole", inputs)
+    calls, sound = [], encode._encode
+
+    def stops(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return sound(*arguments)
+
+    monkeypatch.setattr(encode, "_encode", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", inputs)
+    assert len(list((tmp_path / "cut" / "shards").glob("*.tar"))) == 2
+    monkeypatch.undo()
+    assert run(tmp_path / "cut", inputs)["encoded_now"] == 30
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+    assert run(tmp_path / "cut", inputs)["encoded_now"] == 0
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+
+
+def test_other_inputs_or_damage_begin_anew_and_say_why(tmp_path, inputs, capsys):
+    run(tmp_path / "out", inputs)
+    other = {**inputs, "vae": autoencoder(tmp_path / "vae", seed=1)}
+    assert run(tmp_path / "out", other)["encoded_now"] == 70
+    assert "begins anew: autoencoder changed" in capsys.readouterr().err
+    shard = tmp_path / "out" / "shards" / "00001.tar"
+    shard.write_bytes(shard.read_bytes()[:-5000])
+    assert run(tmp_path / "out", other)["encoded_now"] == 70
+    assert "its shards changed" in capsys.readouterr().err
+    run(tmp_path / "fresh", other)
+    assert files(tmp_path / "out") == files(tmp_path / "fresh")
+
+
+def test_facts():
+    stage = Encode(data="d", vae="v")
+    data, vae = {"samples": 9, "width": 64, "height": 32}, {"factor": 16, "channels": 8, "parameters": 5}
+    assert stage.facts({"data": data, "vae": vae}) == {"samples": 9, "width": 64, "height": 32, "channels": 8, "factor": 16}
+    with pytest.raises(ValueError, match="height of 40 pixels"):
+        stage.facts({"data": data | {"height": 40}, "vae": vae})
+
+
+def test_damaged_and_mixed_data(tmp_path, inputs):
+    for name, size in (("a", (64, 64)), ("b", (32, 32))):
+        (tmp_path / name).mkdir()
+        Synthetic(samples=3, size=size, seed=int(name == "b")).run(tmp_path / name, Host())
+    (tmp_path / "b" / "shards" / "00000.tar").rename(tmp_path / "a" / "shards" / "00001.tar")
+    with pytest.raises(DataError, match="several sizes"):
+        Encode(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
+    shard = tmp_path / "a" / "shards" / "00000.tar"
+    shard.write_bytes(shard.read_bytes()[:-3000])
+    with pytest.raises(DataError, match="data/curate"):
+        Encode(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
+
