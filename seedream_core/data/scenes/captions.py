@@ -21,7 +21,7 @@ CHINESE = {
     "purple": "紫色", "orange": "橙色", "black": "黑色", "cyan": "青色",
     "circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星", "heart": "心形", "cross": "十字",
 }
-SMALL, LARGE = 0.27, 0.4
+SMALL, LARGE = 0.3, 0.42
 ENGLISH_PLACES = (
     ("in the top left", "at the top", "in the top right"),
     ("on the left", "in the middle", "on the right"),

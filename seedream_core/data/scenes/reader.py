@@ -17,7 +17,7 @@ from seedream_core.data.scenes.world import BACKGROUNDS, COLORS, EXTENTS, SMALLE
 READING_SIDE = 64  # larger pictures are averaged down to a shorter side of 64 to 127 pixels
 BACKGROUND_NEAR = 30.0  # RGB distance of a pixel that counts as background
 BACKGROUND_SHIFT = 18.0  # of the whole background; beige and pink are 39 apart
-BACKGROUND_SHARE = 0.45  # the largest object leaves 0.75
+BACKGROUND_SHARE = 0.35  # four of the largest squares leave 0.48
 FOREGROUND = 45.0  # the weakest contrast, orange on pink, is 117
 COLOR_SHIFT = 42.0  # orange and yellow are 71 apart
 WORST_FIT = 0.80  # soft overlap with the fitted shape
@@ -70,12 +70,17 @@ def read(picture: np.ndarray) -> Reading:
     difference = _smooth(pixels.transpose(2, 0, 1) - ground[:, None, None])
     distance = np.sqrt((difference**2).sum(0))
     unexplained, objects, fits, problems = difference.copy(), [], [], []
-    for rows, columns, labels in regions(distance > FOREGROUND):
+    foreground = distance > FOREGROUND
+    for rows, columns, labels in regions(foreground):
         ink = _ink(difference[:, rows, columns], distance[rows, columns], labels)
         color = _color(ink + ground)
-        rows, columns = _wider(rows, distance.shape[0]), _wider(columns, distance.shape[1])
-        window = difference[:, rows, columns]
-        alpha = np.clip(np.tensordot(ink / (ink @ ink), window, 1), 0, 1)
+        foreground[rows, columns] ^= labels
+        near = _wider(rows, distance.shape[0]), _wider(columns, distance.shape[1])
+        others = _smooth(foreground[None, *near].astype(np.float32))[0] > 0
+        foreground[rows, columns] ^= labels
+        rows, columns = near
+        alpha = np.clip(np.tensordot(ink / (ink @ ink), difference[:, rows, columns], 1), 0, 1)
+        alpha[others] = 0
         best, next_best = _fits(alpha)[:2]
         unexplained[:, rows, columns] -= ink[:, None, None] * best.drawing
         if color is None:

@@ -4,28 +4,28 @@ Lengths are fractions of the picture's shorter side, so one scene can be drawn a
 """
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+
+from seedream_core.data.scenes import places
 
 BACKGROUNDS = {"white": (250, 250, 250), "gray": (150, 150, 150), "pink": (250, 190, 205), "beige": (240, 225, 190)}
 COLORS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (240, 210, 40),
     "purple": (140, 50, 180), "orange": (245, 140, 30), "black": (20, 20, 20), "cyan": (40, 200, 210),
 }
-# Width and height of each shape's box at size 1: chosen for areas between 0.65 and 0.81 (the circle has 0.79).
+# Width and height of each shape's box at size 1: chosen for areas between 0.72 and 0.81 (the circle has 0.79).
 EXTENTS = {
-    "circle": (1.0, 1.0), "square": (0.9, 0.9), "triangle": (1.24, 1.074),
-    "star": (1.331, 1.266), "heart": (1.05, 1.027), "cross": (1.14, 1.14),
+    "circle": (1.0, 1.0), "square": (0.9, 0.9), "triangle": (1.3, 1.126),
+    "star": (1.407, 1.339), "heart": (1.05, 1.027), "cross": (1.2, 1.2),
 }
 KINDS = ("one", "several", "pair")
 RELATIONS = ("left", "right", "above", "below")
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 HELD_OUT = ("yellow heart", "cyan cross", "purple triangle", "green star")
 
-SMALLEST = 0.2  # 13 pixels at 64: smaller stars did not survive a 16x autoencoder
-LARGEST_ONE = 0.56
-LARGEST_SEVERAL = {2: 0.32, 3: 0.28, 4: 0.25}
-LARGEST_PAIR = 0.30  # two stars of this size, their gap and both margins still fit the shorter side
+SMALLEST = 0.24  # 15 pixels at 64: a 16x autoencoder of 28 dB turned stars of 13 pixels into circles
+LARGEST_BOX = {1: 0.6, 2: 0.4, 3: 0.38, 4: 0.36}  # by count: two fit the shorter side with gap and margins
 MARGIN = 2.5 / 64  # free of objects along the picture's edge
 GAP = 5 / 64  # between boxes: closer objects grow together in a 16x autoencoder
 SLANT = 0.45  # a pair's offset across its relation is at most this share of the offset along it
@@ -76,9 +76,8 @@ class Object:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom."""
-        width, height = EXTENTS[self.shape]
-        width, height = width * self.size / 2, height * self.size / 2
-        return self.x - width, self.y - height, self.x + width, self.y + height
+        width, height = _box(self.shape, self.size)
+        return self.x - width / 2, self.y - height / 2, self.x + width / 2, self.y + height / 2
 
 
 @dataclass(frozen=True)
@@ -108,11 +107,6 @@ class Scene:
     def from_json(cls, truth: Mapping) -> "Scene":
         objects = tuple(Object(**o) for o in truth["objects"])
         return cls(truth["kind"], truth["background"], objects, truth["relation"])
-
-
-def rounded(one: Object) -> Object:
-    """To 1/100,000 of the picture, so that truth is short in JSON."""
-    return Object(one.color, one.shape, round(one.x, 5), round(one.y, 5), round(one.size, 5))
 
 
 def gap(a: Object, b: Object) -> float:
@@ -173,41 +167,28 @@ class World:
 
     def arrange(self, asked: Asked, draw: "Draw") -> Scene:
         """A scene that shows what is asked, sizes and places drawn."""
-        place = {"one": self._one, "several": self._several, "pair": self._pair}[asked.kind]
-        while True:  # a draw fails where a place is taken; every draw stands alone, so any number may fail
-            objects = place(asked, draw)
-            if objects:
-                return Scene(asked.kind, asked.background, tuple(map(rounded, objects)), asked.relation)
+        things, between = asked.things * (asked.count // len(asked.things)), draw.between
+        largest = [LARGEST_BOX[asked.count] / max(EXTENTS[thing.shape]) for thing in asked.things]
+        sizes = [between(SMALLEST, size) for size in largest] * (asked.count // len(asked.things))
+        boxes = [_box(thing.shape, size) for thing, size in zip(things, sizes, strict=True)]
+        across, down = self.bounds
+        area = (MARGIN, MARGIN, across - MARGIN, down - MARGIN)
+        if asked.kind == "pair":
+            axis, turned = divmod(RELATIONS.index(asked.relation), 2)
+            order = boxes[::-1] if turned else boxes
+            spots = places.in_line(*order, axis, area, GAP, SLANT, between)[:: -1 if turned else 1]
+        else:
+            spots = places.apart(asked.count, boxes[0], area, GAP, between)
+        objects = (
+            Object(thing.color, thing.shape, round(x, 5), round(y, 5), round(size, 5))  # short in JSON
+            for thing, size, (x, y) in zip(things, sizes, spots, strict=True)
+        )
+        return Scene(asked.kind, asked.background, tuple(objects), asked.relation)
 
-    def _one(self, asked: Asked, draw: "Draw") -> tuple[Object, ...]:
-        return (self._put(asked.things[0], draw.between(SMALLEST, LARGEST_ONE), draw),)
 
-    def _several(self, asked: Asked, draw: "Draw") -> tuple[Object, ...] | None:
-        size = draw.between(SMALLEST, LARGEST_SEVERAL[asked.count])
-        objects: list[Object] = []
-        for _ in range(20 * asked.count):
-            new = self._put(asked.things[0], size, draw)
-            if all(gap(new, old) >= GAP for old in objects):
-                objects.append(new)
-            if len(objects) == asked.count:
-                return tuple(objects)
-        return None
-
-    def _pair(self, asked: Asked, draw: "Draw") -> tuple[Object, ...] | None:
-        pair = tuple(self._put(thing, draw.between(SMALLEST, LARGEST_PAIR), draw) for thing in asked.things)
-        found = relation(*pair, GAP, SLANT)
-        if found == OPPOSITE[asked.relation]:  # its mirror image is as likely, and saves half of the draws
-            across, down = self.bounds
-            if found in ("left", "right"):
-                return tuple(replace(o, x=across - o.x) for o in pair)
-            return tuple(replace(o, y=down - o.y) for o in pair)
-        return pair if found == asked.relation else None
-
-    def _put(self, thing: Thing, size: float, draw: "Draw") -> Object:
-        (width, height), (across, down) = EXTENTS[thing.shape], self.bounds
-        x = draw.between(MARGIN + size * width / 2, across - MARGIN - size * width / 2)
-        y = draw.between(MARGIN + size * height / 2, down - MARGIN - size * height / 2)
-        return Object(thing.color, thing.shape, x, y, size)
+def _box(shape: str, size: float) -> tuple[float, float]:
+    width, height = EXTENTS[shape]
+    return width * size, height * size
 
 
 def relation(first: Object, second: Object, apart: float, slant: float) -> str | None:

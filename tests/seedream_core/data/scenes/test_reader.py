@@ -73,7 +73,7 @@ def wrong(scene: Scene, miss: str, draw: Draw, size: tuple[int, int] = (64, 64))
         return drawn(_swapped(objects)) if scene.kind == "pair" else None
     if miss == "more":
         for _ in range(50):
-            place = [draw.between(MARGIN + 0.15, side - MARGIN - 0.15) for side in WORLD.bounds]
+            place = [draw.between(MARGIN + 0.17, side - MARGIN - 0.17) for side in WORLD.bounds]
             new = Object(one.color, one.shape, *place, SMALLEST)
             if all(gap(new, old) >= GAP for old in objects):
                 return drawn([*objects, new])
