@@ -67,13 +67,14 @@ class Throughput(Callback):
         if trainer.global_step == self.step:
             return
         self.step = trainer.global_step
-        self._count(trainer.optimizers[0].bad_in_row)
+        self._count(trainer)
         if self.step % self.train.log_every == 0 or self.step >= trainer.max_steps:
             self._write(trainer)
         else:
             self._progress.advance(1)
 
-    def _count(self, bad_in_row: int) -> None:
+    def _count(self, trainer: Trainer) -> None:
+        bad_in_row = trainer.optimizers[0].bad_in_row
         for key in self._keys:
             self.seen += int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "little")
         self.seen %= 1 << 63
@@ -84,9 +85,10 @@ class Throughput(Callback):
         if bad_in_row:
             self.skipped += 1
         else:
+            # Every step, so that the sums in a checkpoint are all ranks', whichever of them wrote it.
+            mean = trainer.strategy.reduce(torch.stack(list(self._micro.values())), reduce_op="mean")
+            self.sums = {name: self.sums.get(name, 0) + value for name, value in zip(self._micro, mean)}
             self.counted += 1
-            for name, value in self._micro.items():
-                self.sums[name] = self.sums[name] + value if name in self.sums else value
         self._micro, self._keys = {}, []
 
     def _write(self, trainer: Trainer) -> None:
@@ -94,8 +96,7 @@ class Throughput(Callback):
         steps, seconds = self.step - self.row_step, now - self.row_started
         images_per_second = steps * self.train.global_batch / seconds
         rate = 3 * self.flops_per_image * images_per_second
-        means = {name: (float(trainer.strategy.reduce(value, reduce_op="mean")) / self.counted) if self.counted else None
-                 for name, value in self.sums.items()}
+        means = {name: float(value) / self.counted for name, value in self.sums.items()}
         row = {"step": self.step, "loss": means.pop("loss", None), "lr": trainer.optimizers[0].lr, **means,
                "samples": f"{self._all_seen(trainer):016x}", "skipped": self.skipped,
                "images_per_second": round(images_per_second, 2), "gflops": round(rate / 1e9, 2),
@@ -126,12 +127,14 @@ class Throughput(Callback):
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         self._stack.close()
 
-    def state_dict(self) -> dict:
-        return {"seen": self.seen, "skipped": self.skipped, "sums": self.sums, "counted": self.counted}
+    def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["throughput"] = {"seen": self._all_seen(trainer), "skipped": self.skipped, "sums": self.sums,
+                                    "counted": self.counted}
 
-    def load_state_dict(self, state_dict: dict) -> None:
-        self.seen, self.skipped = state_dict["seen"], state_dict["skipped"]
-        self.sums, self.counted = state_dict["sums"], state_dict["counted"]
+    def on_load_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["throughput"]
+        self.seen = state["seen"] if trainer.is_global_zero else 0
+        self.skipped, self.sums, self.counted = state["skipped"], state["sums"], state["counted"]
 
 
 def read_rows(path: Path) -> list[dict]:

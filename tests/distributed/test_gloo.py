@@ -1,0 +1,99 @@
+"""Two processes are one: the same loss curve at the same global batch, the same pictures, stops and skips together."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+from dataclasses import replace
+
+import pytest
+import toy_training as toy
+
+from seedream_core.callbacks.throughput import read_rows
+from seedream_core.host import Host
+from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.modules.flow import FlowModule
+from seedream_core.stages.pretrain.mmdit import Mmdit
+
+TWO = {"devices": 2, "accelerator": "cpu", "precision": "f32", "threads": 1, "strategy": "ddp"}
+
+
+def both(work) -> list[int]:
+    """Do the work in two processes that know each other as Lightning's ranks 0 and 1; gives their exit codes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def ranked(rank: int):
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+        work(rank)
+
+    children = [toy.start(lambda rank=rank: ranked(rank)) for rank in (0, 1)]
+    return [toy.wait(child) for child in children]
+
+
+@pytest.fixture
+def base(tiny_latents, tiny_generator):
+    return Mmdit(data=tiny_latents, vae=tiny_generator.parent / "vae", text=tiny_generator.parent / "text",
+                 net=MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=64),
+                 train=toy.config(steps=50, global_batch=8, log_every=1, checkpoint_every=20, sample_every=100, lr=3e-3))
+
+
+def test_mmdit_on_two_processes_follows_the_single_one(base, tmp_path):
+    assert toy.fork(lambda: base.run(tmp_path / "one", toy.host())) == 0
+    assert both(lambda rank: base.run(tmp_path / "two", Host(**TWO, micro_batch=2))) == [0, 0]
+    one, two = (read_rows(tmp_path / name / "logs" / "metrics.jsonl") for name in ("one", "two"))
+    assert len(one) == len(two) == 50
+    for single, double in zip(one, two):
+        assert double["loss"] == pytest.approx(single["loss"], rel=1e-3)
+        assert (double["lr"], double["samples"]) == (single["lr"], single["samples"])
+    assert one[-1]["loss"] != one[0]["loss"]
+    assert (tmp_path / "two" / "generator.yaml").exists()
+
+
+def test_killed_and_resumed_on_as_many_processes_and_on_fewer(base, tmp_path):
+    base = replace(base, train=replace(base.train, steps=12, checkpoint_every=5, log_every=3))
+    assert both(lambda rank: base.run(tmp_path / "whole", Host(**TWO))) == [0, 0]
+
+    def killed(rank):
+        real = FlowModule.training_step
+
+        def training_step(self, batch, index):
+            if batch.step == 7:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(self, batch, index)
+
+        FlowModule.training_step = training_step
+        base.run(tmp_path / "two", Host(**TWO))
+
+    assert both(killed) == [-signal.SIGKILL] * 2
+    shutil.copytree(tmp_path / "two", tmp_path / "one")
+    assert both(lambda rank: base.run(tmp_path / "two", Host(**TWO))) == [0, 0]
+    toy.assert_equal_runs(tmp_path / "whole", tmp_path / "two")
+    assert toy.fork(lambda: base.run(tmp_path / "one", toy.host())) == 0
+    whole, one = toy.rows(tmp_path / "whole"), toy.rows(tmp_path / "one")
+    assert [row["samples"] for row in one] == [row["samples"] for row in whole]
+    assert one[-1]["loss"] == pytest.approx(whole[-1]["loss"], rel=1e-3)
+
+
+def test_signal_to_one_rank_stops_both_at_the_same_step(tmp_path):
+    class Signalled(toy.Toy):
+        def training_step(self, batch, index):
+            if batch.step == 12 and self.global_rank == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().training_step(batch, index)
+
+    def work(rank):
+        toy.fit(Signalled(), toy.ToyBatches(toy.config()), toy.config(), Host(**TWO), tmp_path)
+
+    assert both(work) == [75, 75]
+    saved = max((tmp_path / "checkpoints").iterdir())
+    assert json.loads((saved / "manifest.json").read_text())["step"] == 13
+
+
+def test_bad_gradient_on_one_rank_is_skipped_by_both(tmp_path):
+    assert both(lambda rank: toy.run(tmp_path, toy.config(), Host(**TWO), bad_steps=(4, 8))) == [0, 0]
+    rows = read_rows(tmp_path / "logs" / "metrics.jsonl")
+    assert rows[-1]["step"] == 30 and rows[-1]["skipped"] == 2
+    assert all(row["loss"] is not None for row in rows)
