@@ -1,0 +1,85 @@
+"""posttrain/sft: what is picked, what is kept of the model, what is refused."""
+
+from dataclasses import replace
+
+import pytest
+import toy_training as toy
+
+from seedream_core import artifact, execute
+from seedream_core.errors import DataError, UserError
+from seedream_core.flow.sampler import Sampler
+from seedream_core.generate import knowledge
+from seedream_core.models import generator
+from seedream_core.stages.posttrain.sft import Choice, Sft
+
+SCORES = [{"clarity": 0.5, "margin": 1.0}, {"clarity": 0.2, "margin": 3.0}, {"clarity": 0.9, "margin": 2.0}, {"margin": 9.0}]
+
+
+@pytest.mark.parametrize("choice, picked", [
+    (Choice(), [0, 1, 2, 3]),
+    (Choice(least={"clarity": 0.3}), [0, 2]),
+    (Choice(by="margin", best=0.5), [1, 3]),
+    (Choice(least={"clarity": 0.1}, by="margin", best=0.67), [1, 2]),
+])
+def test_picks_by_scores(choice, picked):
+    assert choice.pick(SCORES) == picked
+
+
+def test_nothing_picked_names_the_scores():
+    with pytest.raises(DataError, match="none of 4 samples is picked; their scores are clarity, margin"):
+        Choice(least={"clarity": 1.1}).pick(SCORES)
+    with pytest.raises(ValueError, match="name the score in `by`"):
+        Choice(best=0.5)
+
+
+@pytest.fixture
+def sft(tiny_generator, tiny_latents):
+    return Sft(model=tiny_generator, data=tiny_latents, prompts=("an orange star",),
+               train=toy.config(steps=4, global_batch=4, log_every=2, lr=1e-3, ema=0.0))
+
+
+def test_goes_on_from_the_models_weights(sft, tmp_path):
+    out = tmp_path / "sft"
+    facts = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 1, "network": "mmdit"}
+    planned = sft.facts({"model": facts, "data": artifact.read(sft.data).facts})
+    assert (planned["images"], planned["flops"], planned["network"]) == (16, 48, "mmdit")
+    sft = replace(sft, train=replace(sft.train, lr=1e-9))
+    metrics = sft.run(out, toy.host())
+    assert (metrics["picked"], metrics["picked_of"]) == (24, 24)
+    before, after = generator.load(sft.model), generator.load(out)
+    assert after.spec.guidance == before.spec.guidance and after.spec.text.digest == before.spec.text.digest
+    for one, other in zip(before.network.parameters(), after.network.parameters()):
+        assert (one - other).abs().max() < 1e-6
+    assert knowledge.load(out) == knowledge.load(sft.model)
+    Sampler.load(out).images(["an orange star"], [0])
+
+
+def test_only_the_picked_samples_are_seen(sft, tmp_path, monkeypatch):
+    from seedream_core.modules import flow
+
+    seen = set()
+    real = flow.FlowModule.training_step
+    monkeypatch.setattr(flow.FlowModule, "training_step",
+                        lambda self, batch, index: seen.update(batch.keys) or real(self, batch, index))
+    monkeypatch.setattr(Choice, "pick", lambda self, scores: [3, 5, 8])
+    sft.run(tmp_path / "sft", toy.host())
+    assert seen == {"s003", "s005", "s008"}
+
+
+def test_quantised_models_are_refused(sft, tmp_path):
+    spec = generator.read_spec(sft.model)
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    generator.write_spec(packed, replace(generator.rebase(spec, sft.model, packed), format="w4a8"))
+    artifact.finish(packed, kind="generator", stage="quantize/calibrate", fingerprint="x", inputs={}, metrics={}, seconds=0,
+                    facts={"format": "w4a8", "channels": 4, "factor": 16})
+    with pytest.raises(UserError, match="w4a8|4-bit|packed"):
+        execute.step(replace(sft, model=packed), tmp_path / "out", toy.host(), say=lambda line: None)
+
+
+def test_students_and_foreign_latents_are_refused(sft):
+    data = artifact.read(sft.data).facts
+    with pytest.raises(ValueError, match="guidance-distilled"):
+        sft.facts({"model": {"channels": 4, "factor": 16, "guidance_distilled": True}, "data": data})
+    with pytest.raises(ValueError, match="the model draws 8"):
+        sft.facts({"model": {"channels": 8, "factor": 16}, "data": data})
