@@ -168,4 +168,4 @@ class _Pictures(_Store):
 
     def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
         pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))
-        return {"images": pixels.permute(0, 3, 1, 2).float() / 127.5 - 1}
+        return {"images": pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)}

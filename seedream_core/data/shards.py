@@ -13,6 +13,7 @@ import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from seedream_core.artifact import write_atomic
@@ -29,13 +30,16 @@ _KINDS = {"png", "jpg", "jpeg", "webp", "json", "txt", "safetensors"}
 _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
 
 
-def allowed(extension: str) -> bool:
-    """Pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could run."""
-    return extension.rpartition(".")[2] in _KINDS and _EXTENSION.fullmatch(extension) is not None
+@lru_cache(maxsize=1024)
+def limit(extension: str) -> int | None:
+    """Bytes that a member may have; None where the extension is none of ours.
 
-
-def limit(extension: str) -> int:
-    return JSON_BYTES if extension.rpartition(".")[2] in ("json", "txt") else MEMBER_BYTES
+    Ours are pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could run.
+    """
+    kind = extension.rpartition(".")[2]
+    if kind not in _KINDS or not _EXTENSION.fullmatch(extension):
+        return None
+    return JSON_BYTES if kind in ("json", "txt") else MEMBER_BYTES
 
 
 class DamagedSample(DataError):
@@ -88,7 +92,7 @@ class ShardWriter:
         if key in self._keys:
             raise DataError(f"sample {key} is written twice")
         for extension, data in members.items():
-            if not allowed(extension) or len(data) > limit(extension):
+            if len(data) > (limit(extension) or -1):
                 raise DataError(f"{key}.{extension[:40]} of {len(data)} bytes does not belong in a shard")
         if self._file is None:
             self._file = open(self._temporary, "wb", buffering=1 << 20)
@@ -250,11 +254,12 @@ class ShardReader:
             if problem:
                 self._lose(shard, item.offset, problem)
                 continue
-            if not allowed(extension):
+            most = limit(extension)
+            if most is None:
                 self.ignored[extension] += 1
                 continue
-            if item.size > limit(extension):
-                problem = f"{tar.printable(item.name)} of {item.size} bytes is over {limit(extension)}"
+            if item.size > most:
+                problem = f"{tar.printable(item.name)} of {item.size} bytes is over {most}"
             elif key in groups and key != last:
                 problem = f"members of {tar.printable(key)} lie apart (interleaved or written twice)"
             elif extension in groups.get(key, ()):
@@ -301,12 +306,17 @@ def _read_index(path: Path, shard: str) -> tuple[int, dict[str, tuple]]:
     for key, members in samples.items():
         if not valid_key(key) or not isinstance(members, dict) or not members:
             raise ValueError(f"sample {tar.printable(key)} is malformed")
+        places = []
         for extension, place in members.items():
-            if not (allowed(extension) and isinstance(place, list) and len(place) == 3
-                    and all(type(figure) is int and figure >= 0 for figure in place)
-                    and place[1] <= limit(extension) and place[0] + BLOCK + place[1] <= size):
-                raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed")
-        checked[key] = tuple((extension, *place) for extension, place in members.items())
+            try:
+                offset, length, crc = place
+                if not (type(offset) is type(length) is type(crc) is int and offset >= 0 <= crc
+                        and 0 <= length <= (limit(extension) or -1) and offset + BLOCK + length <= size):
+                    raise ValueError
+            except (TypeError, ValueError):
+                raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed") from None
+            places.append((extension, offset, length, crc))
+        checked[key] = tuple(places)
     return size, checked
 
 
