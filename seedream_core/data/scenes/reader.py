@@ -23,9 +23,10 @@ COLOR_SHIFT = 42.0  # orange and yellow are 71 apart
 WORST_FIT = 0.80  # soft overlap with the fitted shape
 MARGIN_OF_SHAPE = 0.02  # of the best shape's fit over the next
 SOFTEST = 4  # smoothings of the fitted shape, for edges that a decoder left soft
-UNEXPLAINED = 40.0  # mean RGB distance to the drawing, over any 5×5 pixels
+UNEXPLAINED = 40.0  # mean RGB distance to the drawing over 5×5 pixels, anywhere
+UNEXPLAINED_SHARE = 0.17  # around an object, as a share of its contrast: ringing grows with it
 LEAST_SIZE = 0.75 * SMALLEST
-EDGE = 4  # pixels around a region that its soft edge may reach into; boxes are 5 apart
+EDGE = 4  # pixels around a region that its soft edge may reach into; boxes are 6 apart
 LEAST_APART, MOST_SLANT = 0.0, 0.8  # of a pair whose relation is clear
 AXES = (
     (np.s_[:, 1:], np.s_[:, :-1], np.s_[:, 0], np.s_[:, -1]),
@@ -42,6 +43,7 @@ class Reading:
     fits: tuple[float, ...] = ()
     """Soft overlap of each object with its shape."""
     unexplained: float = 0.0
+    """The worst of what the objects leave over, in shares of what is allowed."""
 
     @property
     def relation(self) -> str | None:
@@ -69,7 +71,8 @@ def read(picture: np.ndarray) -> Reading:
         return Reading(background, (), (problem,))
     difference = _smooth(pixels.transpose(2, 0, 1) - ground[:, None, None])
     distance = np.sqrt((difference**2).sum(0))
-    unexplained, objects, fits, problems = difference.copy(), [], [], []
+    unexplained, allowed = difference.copy(), np.full_like(distance, UNEXPLAINED)
+    objects, fits, problems = [], [], []
     foreground = distance > FOREGROUND
     for rows, columns, labels in regions(foreground):
         ink = _ink(difference[:, rows, columns], distance[rows, columns], labels)
@@ -83,6 +86,7 @@ def read(picture: np.ndarray) -> Reading:
         alpha[others] = 0
         best, next_best = _fits(alpha)[:2]
         unexplained[:, rows, columns] -= ink[:, None, None] * best.drawing
+        allowed[rows, columns] = np.maximum(allowed[rows, columns], UNEXPLAINED_SHARE * np.linalg.norm(ink))
         if color is None:
             problems.append("an object of no known colour")
         elif best.overlap < WORST_FIT:
@@ -95,8 +99,8 @@ def read(picture: np.ndarray) -> Reading:
             x, y = (best.x + columns.start) / unit, (best.y + rows.start) / unit
             objects.append(Object(color, best.shape, x, y, best.size / unit))
             fits.append(best.overlap)
-    left = float(_mean5(np.sqrt((unexplained**2).sum(0))).max())
-    if left > UNEXPLAINED and not problems:
+    left = float((_mean5(np.sqrt((unexplained**2).sum(0))) / allowed[2:-2, 2:-2]).max())
+    if left > 1 and not problems:
         problems.append("something that no object explains")
     return Reading(background, tuple(objects), tuple(problems), tuple(fits), left)
 

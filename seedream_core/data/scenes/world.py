@@ -27,7 +27,7 @@ HELD_OUT = ("yellow heart", "cyan cross", "purple triangle", "green star")
 SMALLEST = 0.24  # 15 pixels at 64: a 16x autoencoder of 28 dB turned stars of 13 pixels into circles
 LARGEST_BOX = {1: 0.6, 2: 0.4, 3: 0.38, 4: 0.36}  # by count: two fit the shorter side with gap and margins
 MARGIN = 2.5 / 64  # free of objects along the picture's edge
-GAP = 5 / 64  # between boxes: closer objects grow together in a 16x autoencoder
+GAP = 6 / 64  # between boxes: closer objects grow together in a 16x autoencoder
 SLANT = 0.45  # a pair's offset across its relation is at most this share of the offset along it
 
 
