@@ -59,7 +59,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
             raise Interrupted(f"stopped; {out} keeps what was done", "the same command goes on from there") from None
         facts = {**facts, **metrics.pop("facts", {})}
         return artifact.finish(
-            out, kind=stage.makes, stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
+            out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
             options=states.options(stage), inputs=sources, facts=facts, metrics=metrics, seconds=time.monotonic() - started,
         )  # fmt: skip
 

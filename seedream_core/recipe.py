@@ -174,7 +174,7 @@ class _Reader:
             if value not in self.document.tree:
                 raise UserError(f"no step {value!r}{nearest(value, self.document.tree) or '; a folder is written with a /'}")
             needs.append(value)
-            makes = self.classes[value].makes if value in self.classes else item.kind.name
+            makes = self.classes[value].product(self.document.tree[value]) if value in self.classes else item.kind.name
             if item.kind.name not in ("folder", makes):
                 raise UserError(f"{value} makes {artifact.article(makes)}, but {artifact.need(item.kind.name)}")
             return self.out / value

@@ -56,6 +56,11 @@ class Stage(Config):
         """`pretrain/mmdit`, from the file the class stands in."""
         return "/".join(cls.__module__.split(".")[-2:])
 
+    @classmethod
+    def product(cls, options: Mapping[str, Any]) -> str:
+        """The kind that a config with these options makes: `makes`, unless the stage lets an option decide."""
+        return cls.makes
+
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         """What later stages may know before the artifact exists, from the facts of this stage's inputs.
 

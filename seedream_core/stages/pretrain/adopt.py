@@ -1,0 +1,132 @@
+"""Weights from outside become an artifact: a language model in transformers' format, or an autoencoder in ours."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from seedream_core import stage
+from seedream_core.errors import DataError
+from seedream_core.host import Host
+
+NEEDED = {"text_encoder": ("config.json", "tokenizer.json"), "autoencoder": ("config.yaml", "weights.safetensors")}
+TAKEN = ("config.json", "tokenizer.json", "encoder.json", "config.yaml", "*.safetensors", "*.safetensors.index.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopt(stage.Stage):
+    makes: ClassVar[str] = "text_encoder"
+    source: stage.Folder
+    "the folder on this machine: nothing is downloaded, no code in it is run"
+    kind: Literal["text_encoder", "autoencoder"] = "text_encoder"
+    "what it holds, and so what this makes"
+    sha256: dict[str, str] = field(default_factory=dict)
+    "file name -> the checksum that it must have; all checksums are kept in the manifest in any case"
+
+    def __post_init__(self) -> None:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(self.source)):
+            raise ValueError(f"source: {self.source} is an address; fetch it yourself and name the folder")
+
+    @classmethod
+    def product(cls, options: Mapping[str, Any]) -> str:
+        return options.get("kind", cls.makes)
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        self._check()
+        return self._text_facts() if self.kind == "text_encoder" else self._autoencoder_facts()
+
+    def run(self, out: Path, host: Host) -> dict:
+        self._check()
+        for name, wanted in self.sha256.items():
+            if not (self.source / name).is_file():
+                raise DataError(f"{self.source}: no {name}, whose sha256 is given")
+            with open(self.source / name, "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != wanted.lower():
+                raise DataError(f"{self.source / name}: its sha256 is {found}, not {wanted}", "fetch it again")
+        network = out / "network"
+        network.mkdir(parents=True, exist_ok=True)
+        for path in self._files():
+            shutil.copyfile(path, network / path.name)
+        return self._try_text(network) if self.kind == "text_encoder" else self._try_autoencoder(network)
+
+    def _files(self) -> list[Path]:
+        return sorted({path for pattern in TAKEN for path in self.source.glob(pattern) if path.is_file()})
+
+    def _check(self) -> None:
+        """Refuse what could run code, or is not what it is said to be."""
+        if not self.source.is_dir():
+            raise DataError(f"{self.source}: no such folder")
+        missing = [name for name in NEEDED[self.kind] if not (self.source / name).is_file()]
+        if missing:
+            raise DataError(f"{self.source}: no {', '.join(missing)}, so this is no {self.kind.replace('_', ' ')}")
+        if code := sorted(path.name for path in self.source.glob("*.py")):
+            raise DataError(f"{self.source}: {code[0]} is code that comes with the model; refused")
+        if not list(self.source.glob("*.safetensors")):
+            raise DataError(f"{self.source}: no .safetensors; pickled weights are never read", "convert them first")
+        if self.kind == "text_encoder":
+            from seedream_core.models.text.llm import check_folder
+
+            check_folder(self.source)
+
+    def _text_facts(self) -> dict:
+        from safetensors import safe_open
+
+        parameters = 0
+        for path in self.source.glob("*.safetensors"):
+            with safe_open(path, framework="numpy") as file:
+                for name in file.keys():
+                    size = 1
+                    for length in file.get_slice(name).get_shape():
+                        size *= length
+                    parameters += size
+        config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))
+        return {"width": config["hidden_size"], "max_tokens": self._max_tokens(), "vocabulary": config["vocab_size"],
+                "parameters": parameters}
+
+    def _max_tokens(self) -> int:
+        from seedream_core.models.text.llm import MAX_TOKENS
+
+        note = self.source / "encoder.json"
+        return json.loads(note.read_text()).get("max_tokens", MAX_TOKENS) if note.is_file() else MAX_TOKENS
+
+    def _autoencoder_facts(self) -> dict:
+        import torch
+
+        from seedream_core.models import network
+        from seedream_core.models.autoencoder import AutoencoderConfig
+
+        config, _ = network.read_config(self.source, AutoencoderConfig)
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in config.build().parameters())
+        return {"factor": config.factor, "channels": config.channels, "parameters": parameters}
+
+    def _try_text(self, folder: Path) -> dict:
+        """Features of a sentence in each language: finite, and not the same."""
+        import torch
+
+        from seedream_core.models.text.llm import LlmEncoder
+
+        encoder = LlmEncoder.load(folder)
+        with torch.no_grad():
+            ids, mask = encoder.tokenize(["a red circle", "一个红色圆形"])
+            features = encoder(ids, mask)
+        if not bool(features.isfinite().all()) or bool((features[0, 0] == features[1, 0]).all()):
+            raise DataError(f"{self.source}: its features are not finite, or the same for different words")
+        return {}
+
+    def _try_autoencoder(self, folder: Path) -> dict:
+        import torch
+
+        from seedream_core.models import generator
+
+        module = generator.load_autoencoder(folder.parent)
+        with torch.no_grad():
+            image = torch.linspace(-1, 1, 3 * (4 * module.config.factor) ** 2).view(1, 3, 4 * module.config.factor, -1)
+            if not bool(module.decode(module.encode(image).mean).isfinite().all()):
+                raise DataError(f"{self.source}: its pictures are not finite")
+        return {}
