@@ -30,7 +30,7 @@ class DistillModule(Objective):
     """Owns the student and its moving average; which phase a step belongs to follows from the step alone."""
 
     def __init__(self, teacher: Loaded, *, train: Train, phases: Sequence[Distiller], guidance: float,
-                 average: float = 0.95, prompts: Sequence[str] = ()) -> None:
+                 prompts: Sequence[str], average: float = 0.95) -> None:
         super().__init__()
         self.train_config, self.phases, self.guidance = train, tuple(phases), guidance
         self.decay, self.prompts = average, list(prompts)

@@ -86,32 +86,6 @@ def test_a_killed_training_ends_as_one_that_was_not(made, stage, tmp_path):
     assert all(torch.equal(tensor, weights(made[0])[name]) for name, tensor in weights(out).items())
 
 
-def test_phases_share_the_steps_in_order(stage):
-    from seedream_core.modules.distill import DistillModule
-
-    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=2.0)
-    assert [PHASES.index(module.phase(step)) for step in range(8)] == [0, 0, 1, 1, 2, 2, 2, 2]
-
-
-def test_checkpoints_hold_the_student_and_its_average_but_not_the_teacher(stage):
-    from seedream_core.modules.distill import DistillModule
-
-    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=1.0)
-    assert {name.partition(".")[0] for name in module.state_dict()} == {"student", "average"}
-    assert all(name.startswith("student.") for name, p in module.named_parameters() if p.requires_grad)
-
-
-def test_without_guidance_the_teacher_is_the_conditional_velocity(stage):
-    from seedream_core.data.batches import Batches
-    from seedream_core.modules.distill import DistillModule
-
-    module = DistillModule(generator.load(stage.model), train=TRAIN, phases=PHASES, guidance=1.0)
-    step = module.prepare(Batches(stage.data, kind="latents", train=TRAIN, captions=stage.captions, host=HOST).batch(0))
-    t = torch.rand(6)
-    torch.testing.assert_close(step.teacher(step.noise, t), step.student(step.noise, t))
-    assert Guidance().student_loss(step) < 1e-10
-
-
 def test_facts_count_images_and_work(stage):
     model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 10, "parameters": 5, "guidance_distilled": False}
     facts = stage.facts({"model": model, "data": {"channels": 4, "factor": 16}})

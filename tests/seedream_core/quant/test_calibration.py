@@ -1,0 +1,56 @@
+"""Questions are the same in every run, cover the sampler's times, and keep texts of like length together."""
+
+import pytest
+import torch
+
+from seedream_core.data.captions import CaptionMix
+from seedream_core.flow.sampler import time_grid
+from seedream_core.models import generator
+from seedream_core.quant.calibration import Calibration, ask, velocity_errors
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_generator):
+    return generator.load(tiny_generator)
+
+
+@pytest.fixture(scope="module")
+def calibration(loaded, tiny_latents):
+    return Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3)
+
+
+def test_a_round_asks_the_same_again_and_another_round_something_else(calibration, loaded, tiny_latents):
+    again = Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3)
+    first, second, other = (source.inputs(number, 8) for source, number in ((calibration, 0), (again, 0), (calibration, 1)))
+    assert all(torch.equal(a, b) for one, two in zip(first, second) for a, b in zip(one, two))
+    assert set(calibration.rows(0, 8)).isdisjoint(calibration.rows(1, 8))
+    assert not torch.equal(first[0][0], other[0][0])
+
+
+def test_rounds_beyond_the_data_begin_it_again(calibration):
+    assert sorted(calibration.rows(0, 24)) == list(range(24)) and len(calibration.rows(5, 40)) == 40
+
+
+def test_given_times_come_in_turn_and_others_lie_on_the_samplers_grid(calibration):
+    given = torch.cat([t for _, t, _, _ in calibration.inputs(0, 20, (1.0, 0.5))])
+    assert sorted(given.tolist()) == [0.5] * 10 + [1.0] * 10
+    grid = time_grid(8, calibration.loaded.spec.shift)
+    drawn = torch.cat([t for batch in range(6) for _, t, _, _ in calibration.inputs(batch, 20)])
+    assert len(drawn.unique()) == 8
+    assert bool(((drawn[:, None] - grid[None]).abs().min(1).values < 1e-6).all())
+
+
+def test_batches_are_sorted_by_length_and_latents_normalised(calibration):
+    batches = calibration.inputs(0, 24, (1e-6,))
+    lengths = [mask.sum(1) for *_, mask in batches]
+    assert len(batches) == 2 and int(lengths[0].max()) <= int(lengths[1].min())
+    assert batches[0][3].shape[1] == int(lengths[0].max())
+    z = torch.cat([z for z, *_ in batches])
+    assert abs(float(z.mean())) < 0.1 and 0.8 < float(z.std()) < 1.2
+
+
+def test_a_network_has_no_error_against_itself(calibration, loaded):
+    questions = {t: calibration.inputs(0, 4, (t,)) for t in (1.0, 0.5)}
+    assert velocity_errors(loaded.network, loaded.network, questions) == {1.0: 0.0, 0.5: 0.0}
+    with torch.no_grad():
+        assert ask(questions[0.5])(loaded.network).shape == (4, 4, 4, 4)
