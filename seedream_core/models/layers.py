@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seedream_core.models.mmdit_config import TIME_FEATURES, MmditConfig
@@ -64,20 +63,13 @@ class Modulation(nn.Module):
         return vectors[:, None, :].chunk(self.count, dim=-1)
 
 
-class HeadNorm(nn.RMSNorm):
-    """RMSNorm of queries or keys over a head's features, in the input's precision: a fused kernel needs equal dtypes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
-
-
 class Mlp(nn.Module):
-    """Linear, GELU (tanh), linear."""
+    """Linear, GELU, linear. The exact GELU: its tanh form is three times slower on CPU in bf16."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.up = nn.Linear(width, hidden)
-        self.act = nn.GELU(approximate="tanh")
+        self.act = nn.GELU()
         self.down = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:

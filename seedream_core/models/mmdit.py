@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seedream_core.models.attention import attend, frequencies, rotate
-from seedream_core.models.layers import Condition, HeadNorm, Mlp, Modulation, modulate, zero
+from seedream_core.models.attention import attend, frequencies, normalise_and_rotate
+from seedream_core.models.layers import Condition, Mlp, Modulation, modulate, zero
 from seedream_core.models.mmdit_config import MmditConfig
 
 
@@ -32,20 +32,16 @@ class Stream(nn.Module):
     def __init__(self, config: MmditConfig, last: bool = False) -> None:
         super().__init__()
         width = config.width
-        self.heads, self.last = config.heads, last
+        self.last = last
         self.modulation = Modulation(config, 2 if last else 6)
         self.qkv = nn.Linear(width, (2 if last else 3) * width)
-        self.k_norm = HeadNorm(width // config.heads, eps=1e-6)
         if not last:
-            self.q_norm = HeadNorm(width // config.heads, eps=1e-6)
             self.out = nn.Linear(width, width)
             self.mlp = Mlp(width, config.hidden)
 
-    def project(self, x: Tensor, shift: Tensor, scale: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Queries, keys and values, each B x heads x N x head_dim, queries and keys normalised."""
-        normed = modulate(F.layer_norm(x, x.shape[-1:]), shift, scale)
-        *q, k, v = self.qkv(normed).unflatten(-1, (-1, self.heads, x.shape[-1] // self.heads)).permute(2, 0, 3, 1, 4)
-        return (None if self.last else self.q_norm(q[0])), self.k_norm(k), v
+    def project(self, x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """Queries (unless `last`), keys and values side by side: B x N x 3 width."""
+        return self.qkv(modulate(F.layer_norm(x, x.shape[-1:]), shift, scale))
 
     def update(self, x: Tensor, attended: Tensor, vectors: tuple[Tensor, ...]) -> Tensor:
         gate, mlp_shift, mlp_scale, mlp_gate = vectors
@@ -58,24 +54,35 @@ class Block(nn.Module):
 
     def __init__(self, config: MmditConfig, last: bool) -> None:
         super().__init__()
+        self.heads = config.heads
         self.image = Stream(config)
         self.text = Stream(config, last)
 
     def forward(self, image: Tensor, text: Tensor, conditions: tuple[Tensor, Tensor],
                 rotation: tuple[Tensor, Tensor], bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        tokens = text.shape[1]
         image_vectors = self.image.modulation(conditions[0])
         text_vectors = self.text.modulation(conditions[1])
-        q, k, v = self.image.project(image, *image_vectors[:2])
-        text_q, text_k, text_v = self.text.project(text, *text_vectors[:2])
-        q, k = rotate(q, *rotation), rotate(k, *rotation)
-        queries = q if self.text.last else torch.cat([text_q, q], dim=2)
-        attended = attend(queries, torch.cat([text_k, k], dim=2), torch.cat([text_v, v], dim=2), bias)
-        attended = attended.transpose(1, 2).flatten(2)
+        image_qkv = self.image.project(image, *image_vectors[:2])
+        text_qkv = self.text.project(text, *text_vectors[:2])
+        if self.text.last:
+            width = image.shape[-1]
+            (q,) = self._heads(image_qkv[..., :width])
+            k, v = self._heads(torch.cat([text_qkv, image_qkv[..., width:]], dim=1))
+            q = normalise_and_rotate(q, *(part[tokens:] for part in rotation))
+        else:
+            q, k, v = self._heads(torch.cat([text_qkv, image_qkv], dim=1))
+            q = normalise_and_rotate(q, *rotation)
+        attended = attend(q, normalise_and_rotate(k, *rotation), v, bias).transpose(1, 2).flatten(2)
         if self.text.last:
             return self.image.update(image, attended, image_vectors[2:]), text
-        tokens = text.shape[1]
         return (self.image.update(image, attended[:, tokens:], image_vectors[2:]),
                 self.text.update(text, attended[:, :tokens], text_vectors[2:]))
+
+    def _heads(self, projected: Tensor) -> Tensor:
+        """B x N x (parts * width) -> parts x B x heads x N x head_dim."""
+        parts = projected.shape[-1] // self.image.out.in_features
+        return projected.unflatten(-1, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
 
 class Mmdit(nn.Module):
@@ -103,12 +110,13 @@ class Mmdit(nn.Module):
         """B x C x h x w latents at times t (B, 1 is noise), B x L x text_width features, B x L mask (True is a token)."""
         rows, columns = latents.shape[2] // self.config.patch, latents.shape[3] // self.config.patch
         image = self.image_in(self._patches(latents, rows, columns))
-        text = self.text_in(self.text_norm(text)) + self.text_positions[: text.shape[1]]
+        text = self.text_in(self.text_norm(text))
+        text = text + self.text_positions[: text.shape[1]].to(text.dtype)
         condition = self.condition(t, text, text_mask)
         conditions = (condition, condition)
         if self.config.modulation == "shared":
             conditions = (self.image_modulation(condition), self.text_modulation(condition))
-        rotation = self._rotation(rows, columns, latents.device)
+        rotation = self._rotation(text.shape[1], rows, columns, latents.device)
         bias = self._bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
@@ -129,8 +137,10 @@ class Mmdit(nn.Module):
         cells = tokens.reshape(batch, rows, columns, self.channels, patch, patch)
         return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, self.channels, rows * patch, columns * patch)
 
-    def _rotation(self, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        positions = self.config.rope.positions(rows, columns).to(device)
+    def _rotation(self, text_tokens: int, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Of text tokens, which are not rotated, then of image tokens."""
+        positions = self.config.rope.positions(rows, columns)
+        positions = F.pad(positions, (0, 0, text_tokens, 0)).to(device)
         return frequencies(positions, self.config.width // self.config.heads)
 
     @staticmethod

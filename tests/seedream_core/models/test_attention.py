@@ -21,8 +21,21 @@ def test_scores_depend_on_distance_only():
     scores = []
     for offset in (0.0, 3.25):
         rotation = attention.frequencies(positions + offset, 16)
-        scores.append(attention.rotate(q, *rotation) @ attention.rotate(k, *rotation).transpose(-2, -1))
+        turned = (attention.normalise_and_rotate(x, *rotation) for x in (q, k))
+        scores.append(next(turned) @ next(turned).transpose(-2, -1))
     torch.testing.assert_close(scores[0], scores[1], atol=1e-5, rtol=1e-5)
+
+
+def test_without_rotation_it_is_torchs_rms_norm():
+    x = torch.randn(2, 3, 5, 8)
+    none = (torch.ones(5, 4), torch.zeros(5, 4))
+    torch.testing.assert_close(attention.normalise_and_rotate(x, *none), F.rms_norm(x, (8,), eps=1e-6))
+
+
+def test_the_written_out_gradient_is_the_true_one():
+    x = torch.randn(2, 1, 5, 8, dtype=torch.float64, requires_grad=True)
+    rotation = tuple(part.double() for part in attention.frequencies(torch.rand(5, 2), 8))
+    assert torch.autograd.gradcheck(lambda x: attention.NormRotate.apply(x, *rotation), x, atol=1e-4)
 
 
 def test_rotations_turn_every_pair_by_its_axis():
