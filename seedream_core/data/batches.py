@@ -5,8 +5,7 @@ size, so a resumed run goes on from its step alone, and each sample comes exactl
 and webdataset keep loader state, which peers lost on the second resume.)
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -24,9 +23,10 @@ from seedream_core.data.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host, Train
 from seedream_core.randomness import generator, normal
-from seedream_core.records import Batch
+from seedream_core.records import Batch, Sample
 
 RESIDENT_BYTES = 2 * 2**30
+Captions = Mapping[str, Mapping[str, str]]
 
 
 @lru_cache(maxsize=4)
@@ -37,8 +37,11 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
 
 def rows(seed: int, step: int, global_batch: int, count: int) -> list[int]:
     """Positions of the samples of one step, over all ranks."""
-    first = step * global_batch
-    return [int(order(seed, i // count, count)[i % count]) for i in range(first, first + global_batch)]
+    found: list[int] = []
+    while len(found) < global_batch:
+        epoch, place = divmod(step * global_batch + len(found), count)
+        found += order(seed, epoch, count)[place:place + global_batch - len(found)].tolist()
+    return found
 
 
 def micro_batches(train: Train, host: Host) -> int:
@@ -76,7 +79,7 @@ class Batches(LightningDataModule):
         size = len(mine) // parts
         mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
-        captions = [self.captions.choose(self.store.captions(row), self.train.seed, key, step) if self.captions else ""
+        captions = [self.captions.choose(self.store.sample(row)[1], self.train.seed, key, step) if self.captions else ""
                     for row, key in zip(mine, keys)]
         return Batch(step=step, keys=keys, captions=captions, **self.store.tensors(mine, keys, self.train.seed, step))
 
@@ -118,11 +121,11 @@ class _Store:
         if not self.rows:
             raise DataError(f"{data}: no samples to train on")
         self.limit = RESIDENT_BYTES // max(1, host.workers)
-        self._kept: dict[int, tuple[np.ndarray, bytes]] = {}
+        self._kept: dict[int, tuple[np.ndarray, Captions]] = {}
         self._shape: tuple[int, ...] | None = None
 
-    def sample(self, row: int) -> tuple[np.ndarray, bytes]:
-        """Array and json of one sample."""
+    def sample(self, row: int) -> tuple[np.ndarray, Captions]:
+        """Array and captions of one sample."""
         if row in self._kept:
             return self._kept[row]
         members = self.reader.read(row)
@@ -134,13 +137,11 @@ class _Store:
         if array.shape != self._shape:
             raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
                             "one artifact holds one size: curate or encode sizes apart")
-        found = array, members["json"]
-        if (array.nbytes + len(found[1])) * len(self.rows) <= self.limit:
+        found = array, Sample.from_json(members["json"]).captions
+        # Captions as objects take about three times their json.
+        if (array.nbytes + 3 * len(members["json"])) * len(self.rows) <= self.limit:
             self._kept[row] = found
         return found
-
-    def captions(self, row: int) -> dict[str, dict[str, str]]:
-        return json.loads(self.sample(row)[1])["captions"]
 
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
         raise NotImplementedError

@@ -3,7 +3,7 @@
 Language and dropout are drawn per sample, the field per step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -42,14 +42,14 @@ class CaptionMix(Config):
                    for language in sorted(captions) if self.languages.get(language)]
         texts = _draw([(weight, fields) for weight, fields in weights if fields], fraction(seed, key, step, "language"))
         # One field for the whole step: a single long caption would pad every other of its batch to its length.
-        return _draw(texts or [], fraction(seed, "", step, "caption")) or ""
+        return _draw(texts or (), fraction(seed, "", step, "caption")) or ""
 
     def _within(self, texts: Mapping[str, str]) -> list[tuple[float, str]]:
         weighed = [(self.fields.get(name, self.others), text) for name, text in sorted(texts.items())]
         return [(weight, text) for weight, text in weighed if weight and text]
 
 
-def _draw(weighed: list[tuple[float, Any]], at: float) -> Any:
+def _draw(weighed: Sequence[tuple[float, Any]], at: float) -> Any:
     left = at * sum(weight for weight, _ in weighed)
     for weight, item in weighed:
         left -= weight
