@@ -29,7 +29,7 @@ class Sampler:
     @classmethod
     def load(cls, folder: Path, *, bf16: bool = False, device: str = "cpu") -> "Sampler":
         """Read an artifact of kind generator, quantised or not."""
-        return cls(generator.load(Path(folder)), bf16=bf16, device=device)
+        return cls(generator.load(Path(folder), sampling=True), bf16=bf16, device=device)
 
     def images(self, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None,
                height: int | None = None, steps: int | None = None, guidance: float | None = None,

@@ -123,14 +123,17 @@ def load_autoencoder(folder: Path) -> LatentModule:
     return module.eval()
 
 
-def load(folder: Path) -> Loaded:
-    """Everything that a picture needs; parts are found from generator.yaml and checked against their digests."""
+def load(folder: Path, *, sampling: bool = False) -> Loaded:
+    """Everything that a picture needs; parts are found from generator.yaml and checked against their digests.
+
+    With `sampling`, the text encoder can only be read, not saved: it then starts without transformers.
+    """
     spec = read_spec(folder)
     module, config = load_network(folder)
     return Loaded(
         network=module,
         autoencoder=load_autoencoder(locate(folder, spec.autoencoder)),
-        text=LlmEncoder.load(locate(folder, spec.text) / "network"),
+        text=LlmEncoder.load(locate(folder, spec.text) / "network", sampling=sampling),
         spec=spec,
         config=config,
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seedream_core.artifact import write_atomic
 from seedream_core.errors import DataError
+from seedream_core.models.text import qwen2
 
 MAX_TOKENS = 128
 
@@ -55,21 +56,26 @@ class LlmEncoder(nn.Module):
         write_atomic(folder / "encoder.json", json.dumps({"end_token": self.end_token, "max_tokens": self.max_tokens}))
 
     @classmethod
-    def load(cls, folder: Path) -> "LlmEncoder":
-        """Read a folder in transformers' format; code that comes with a model is never run."""
+    def load(cls, folder: Path, *, sampling: bool = False) -> "LlmEncoder":
+        """Read a folder in transformers' format; `sampling` spares the import of transformers where it can."""
         check_folder(folder)
-        from transformers import AutoModel
-        from transformers.utils import logging
-
-        # Its loading bar would stand among our own lines.
-        logging.disable_progress_bar()
-        model = AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False,
-                                          use_safetensors=True, dtype=torch.float32)
+        model = (qwen2.read(folder) if sampling else None) or through_transformers(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         note = folder / "encoder.json"
         page = json.loads(note.read_text()) if note.is_file() else {}
         end_token = page.get("end_token", model.config.eos_token_id)
         return cls(model.eval(), tokenizer, end_token, page.get("max_tokens", MAX_TOKENS))
+
+
+def through_transformers(folder: Path) -> nn.Module:
+    """Any causal model, in float32; code that comes with a model is never run."""
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    # Its loading bar would stand among our own lines.
+    logging.disable_progress_bar()
+    return AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False,
+                                     use_safetensors=True, dtype=torch.float32)
 
 
 def check_folder(folder: Path) -> None:
