@@ -1,0 +1,30 @@
+"""Tests stand where their file stands: every file above 60 lines and every technique has one of its name."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tree import ROOT, modules  # noqa: E402
+
+LINES = 60
+LONGEST = 400
+
+
+def test_every_file_has_its_test():
+    missing = []
+    for path in modules().values():
+        relative = path.relative_to(ROOT)
+        name = f"test_{path.parent.name if path.stem == '__init__' else path.stem}.py"
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > LINES and not (ROOT / "tests" / relative.parent / name).exists():
+            missing.append(f"{relative} ({lines} lines): no tests/{relative.parent}/{name}")
+    assert not missing, "\n".join(missing)
+
+
+def test_every_file_says_what_it_is_and_is_short():
+    for path in modules().values():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(('"""', 'r"""')), f"{path.relative_to(ROOT)}: no docstring on its first line"
+        assert len(text.splitlines()) <= LONGEST, f"{path.relative_to(ROOT)}: more than {LONGEST} lines"
+        assert path.name != "utils.py"
