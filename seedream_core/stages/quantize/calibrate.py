@@ -49,7 +49,8 @@ class Calibrate(Stage):
         for name in ("channels", "factor"):
             if model.get(name) != data.get(name):
                 raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
-        return model | {"format": "w4a8"}
+        trained = ("images", "flops")  # what the model's own training took, not this step
+        return {name: value for name, value in model.items() if name not in trained} | {"format": "w4a8"}
 
     def run(self, out: Path, host: Host) -> dict:
         import copy
