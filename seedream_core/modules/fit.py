@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 
+from seedream_core import memory
 from seedream_core.callbacks.checkpoint import CheckpointFolder, Checkpoints, Stopped, newest
 from seedream_core.callbacks.ema import Ema
 from seedream_core.callbacks.samples import Samples
@@ -62,6 +63,7 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
     Afterwards the module holds the averaged weights. Ranks other than 0 end here: what follows writes the artifact,
     and that is done once.
     """
+    memory.keep_freed()
     if host.threads:
         torch.set_num_threads(host.threads)
     module.train_config = train
