@@ -68,7 +68,7 @@ class Batches(LightningDataModule):
         self.data, self.train, self.captions, self.host = Path(data), train, captions, host
         self.first_step = first_step
         self.parts = micro_batches(train, host)
-        self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only)
+        self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only, captions is not None)
 
     def __len__(self) -> int:
         return len(self.store.rows)
@@ -109,9 +109,9 @@ class _Steps(IterableDataset):
 
 
 class _Store:
-    """Samples by position, kept in memory once read where the whole set is small."""
+    """Samples by position, kept in memory once read where the whole set is small; captions only where they are told."""
 
-    def __init__(self, data: Path, host: Host, only: Sequence[int] | None) -> None:
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
         self.reader = ShardReader(data)
         if self.reader.damage:
             raise DataError(f"{self.reader.folder}: {self.reader.damage[0]} (damages in all: {len(self.reader.damage)})",
@@ -121,8 +121,10 @@ class _Store:
         if not self.rows:
             raise DataError(f"{data}: no samples to train on")
         self.limit = RESIDENT_BYTES // max(1, host.workers)
+        self.told = told
         self._kept: dict[int, tuple[np.ndarray, Captions]] = {}
         self._shape: tuple[int, ...] | None = None
+        self._slab: np.ndarray | None = None
 
     def sample(self, row: int) -> tuple[np.ndarray, Captions]:
         """Array and captions of one sample."""
@@ -137,19 +139,25 @@ class _Store:
         if array.shape != self._shape:
             raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
                             "one artifact holds one size: curate or encode sizes apart")
-        found = array, Sample.from_json(members["json"]).captions
+        captions = Sample.from_json(members["json"]).captions if self.told else {}
         # Captions as objects take about three times their json.
-        if (array.nbytes + 3 * len(members["json"])) * len(self.rows) <= self.limit:
-            self._kept[row] = found
-        return found
+        if (array.nbytes + 3 * self.told * len(members["json"])) * len(self.rows) > self.limit:
+            return array, captions
+        if self._slab is None:
+            # In one piece: thousands of small arrays that stay would cut up the heap that a step's tensors come from.
+            self._slab = np.empty((len(self.rows), *array.shape), array.dtype)
+        place = self._slab[len(self._kept)]
+        place[...] = array
+        self._kept[row] = place, captions
+        return self._kept[row]
 
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
         raise NotImplementedError
 
 
 class _Latents(_Store):
-    def __init__(self, data: Path, host: Host, only: Sequence[int] | None) -> None:
-        super().__init__(data, host, only)
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
+        super().__init__(data, host, only, told)
         self.mean, self.std = latents.read_statistics(data)
 
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
