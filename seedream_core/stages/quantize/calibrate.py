@@ -29,7 +29,7 @@ class Calibrate(Stage):
     """Where on the way from noise (1) to data the velocity is compared."""
     compensate: bool = True
     """Rounding that makes up for its own errors, rather than to the nearest."""
-    tune: Annotated[int, Ge(0)] = 200
+    tune: Annotated[int, Ge(0)] = 100
     """Updates of scales and biases towards the original's answers, on other pictures."""
     tune_rate: Annotated[float, Gt(0)] = 3e-3
     """Largest change of a scale in one update, as a fraction of it."""
