@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from seedream_core import stage
-from seedream_core.config import Field, describe, nearest
+from seedream_core.config import Component, Config, Field, describe, nearest
 from seedream_core.errors import ConfigError, Problem, UserError
 
 
@@ -42,12 +42,26 @@ def fields(group: str, name: str) -> None:
             for field in part:
                 typer.echo(_field(field))
             typer.echo("")
+    for field in described:
+        for part in field.parts:
+            _part(field, part)
 
 
 def _find(group: str, name: str) -> type[stage.Stage]:
     if name not in (known := stage.listing(group)):
         raise ConfigError([Problem("", None, "", f"no stage {name!r} under `seedream {group}`{nearest(name, known)}; it has {', '.join(known)}")])
     return stage.find(f"{group}/{name}")
+
+
+def _part(field: Field, part: type[Config]) -> None:
+    """The options of a family's members, or of a list's items; members without options are named in the field's type."""
+    members = {f"{{name: {name}}}": part.find(name) for name in part.names()} if issubclass(part, Component) else {part.__name__: part}
+    for name, member in members.items():
+        if inner := describe(member):
+            typer.echo(f"{field.name}: {name}")
+            for option in inner:
+                typer.echo(_field(option))
+            typer.echo("")
 
 
 def _field(field: Field) -> str:

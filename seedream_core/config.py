@@ -87,6 +87,8 @@ class Field:
     type: str
     default: str | None
     help: str
+    parts: tuple[type, ...] = ()
+    """Families and configs of items inside this option, which have options of their own."""
 
 
 def camel(stem: str) -> str:
@@ -157,7 +159,7 @@ def describe(cls: type, given: Config | None = None) -> list[Field]:
         value = getattr(given, field.name) if given else None if _required(field) else _default(field)
         nested = describe(inner, value) if _is_config(inner) else []
         default = None if _required(field) and not given else "" if nested and value else _spell_value(value)
-        fields.append(Field(field.name, _spell(hints[field.name]), default, help.get(field.name, "")))
+        fields.append(Field(field.name, _spell(hints[field.name]), default, help.get(field.name, ""), () if nested else _parts(hints[field.name])))
         fields += [dataclasses.replace(item, name=f"{field.name}.{item.name}") for item in nested]
     return fields
 
@@ -223,6 +225,12 @@ def _spell(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Component) and Component in kind.__bases__:
         return "|".join(kind.names())
     return getattr(kind, "__name__", str(kind))
+
+
+def _parts(kind: Any) -> tuple[type, ...]:
+    if isinstance(kind, type) and issubclass(kind, Config):
+        return (kind,)
+    return tuple(part for arg in typing.get_args(kind) for part in _parts(arg))
 
 
 def _spell_value(value: Any) -> str:

@@ -29,6 +29,13 @@ def test_help_after_a_stage_shows_its_fields():
     assert text.index("Inputs:") < text.index("model") < text.index("Options:") < text.index("guidance")
 
 
+def test_help_shows_the_options_of_families_and_of_list_items():
+    text = invoke("data", "curate", "--help").stdout
+    assert text.index("Options:") < text.index("filters: {name: size}") < text.index("Least width in pixels.")
+    assert "ladder: Rung" in invoke("eval", "bench", "--help").stdout
+    assert "net.rope: {name: scaled}" in invoke("pretrain", "mmdit", "--help").stdout
+
+
 def test_a_stage_needs_its_two_files():
     result = invoke("eval", "bench")
     assert result.exit_code == 1 and "missing --config STEP.YAML and --out DIR" in result.stderr
