@@ -161,13 +161,10 @@ class ShardReader:
                 else:
                     seen[entry.key] = shard
                     self._entries.append(entry)
+        self.keys = [entry.key for entry in self._entries]
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    @property
-    def keys(self) -> list[str]:
-        return [entry.key for entry in self._entries]
 
     def shard(self, index: int) -> str:
         return self._entries[index].shard
