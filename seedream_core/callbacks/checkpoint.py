@@ -20,7 +20,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from seedream_core.artifact import write_atomic
-from seedream_core.errors import Interrupted, UserError
+from seedream_core.errors import STOPPED, Interrupted, UserError
 
 KEEP = 2
 STATE, MANIFEST = "state.pt", "manifest.json"
@@ -30,7 +30,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 class Stopped(Interrupted):
     """A signal asked the run to end, and it has ended where it can go on."""
 
-    exit_code = 75  # EX_TEMPFAIL: what a scheduler may requeue on
+    exit_code = STOPPED
 
 
 class CheckpointFolder(CheckpointIO):

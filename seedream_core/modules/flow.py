@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seedream_core import artifact, randomness
 from seedream_core.data.batches import Batches
+from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.sampler import Sampler
 from seedream_core.flow.timesteps import Timesteps
@@ -89,6 +90,7 @@ class FlowModule(Objective):
 def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
                     text_mode: TextMode, prompts: Sequence[str]) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
+    check_latents(batches.data, start.spec.autoencoder.digest)
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it
@@ -104,6 +106,14 @@ def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, t
     generator.write(out, module.network, start.config, spec)
     return {**fitted.metrics(), "facts": {"text_tokens": text_tokens, "flops_per_image_evaluation": flops,
                                           "flops": 3 * flops * train.steps * train.global_batch}}
+
+
+def check_latents(data: Path, autoencoder: str) -> None:
+    """UserError if the latents come from another autoencoder: the network would learn what nothing can decode."""
+    made_by = [source["digest"] for source in artifact.read(data, "latents").inputs.get("vae", [])]
+    if made_by and made_by != [autoencoder]:
+        raise UserError(f"{data}: these latents were made by another autoencoder ({made_by[0][:12]}) than this model's "
+                        f"({autoencoder[:12]})", "name the latents and the autoencoder of one run")
 
 
 def write_text(text: LlmEncoder, out: Path) -> generator.Part:

@@ -10,6 +10,7 @@ import torch
 
 from seedream_core.callbacks import checkpoint
 from seedream_core.callbacks.checkpoint import STATE, CheckpointFolder, damage, newest
+from seedream_core.errors import UserError
 
 
 def dying(module, name: str, at: int):
@@ -91,3 +92,14 @@ def flip(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    class Broken(toy.Toy):
+        def on_before_zero_grad(self, optimizer):
+            if self.global_step == 9:
+                self.network[0].bias.data[3] = float("nan")
+
+    with pytest.raises(UserError, match="weights are not finite after step 10: network.0.bias"):
+        toy.fit(Broken(), toy.ToyBatches(toy.config()), toy.config(checkpoint_every=5), toy.host(), tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000005"]
