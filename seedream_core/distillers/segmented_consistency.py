@@ -10,6 +10,14 @@ v-, t_end)) with the Euler jump Psi and the student's moving average v-. Departu
 
 Written as velocities, the target is the teacher's for the first part of the way and the average's for the rest:
 ((t_n - t_{n-1}) v_teacher(z_n) + (t_{n-1} - t_end) v-(z_{n-1})) / (t_n - t_end).
+
+How far one teacher step leads is free. Many grid points are cheap steps and a long chain of averages to pass the
+target on; few points with `substeps` between them are dear steps that a short training needs: on a 24-mode mixture of
+10 dimensions, with 1,200 steps after the same guidance distillation, the distance from the teacher's 50 steps was
+0.198 at 4 and 0.360 at 2 evaluations for 8, 4, then 4 and 2 segments of 16 points; 0.173 and 0.298 for 4 and 2
+segments of 4 points with 4 substeps; 0.185 and 0.207 for 2 segments alone of such points. A student of 2 segments
+serves 4 evaluations too, as its velocity at a half way still points to the segment's end; trained for both, it must
+answer one question in two ways. Hence the defaults.
 """
 
 from dataclasses import dataclass
@@ -25,11 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentedConsistency(Distiller):
-    segments: tuple[Annotated[int, Ge(1)], ...] = (4,)
+    segments: tuple[Annotated[int, Ge(1)], ...] = (2,)
     """Segments of the trajectory; with several numbers, each sample draws one of them."""
-    points: Annotated[int, Ge(1)] = 16
+    points: Annotated[int, Ge(1)] = 4
     """Steps of the time grid, a multiple of every number of segments."""
-    substeps: Annotated[int, Ge(1)] = 1
+    substeps: Annotated[int, Ge(1)] = 4
     """Teacher evaluations between two grid times."""
 
     def __post_init__(self) -> None:
@@ -75,5 +83,5 @@ class SegmentedConsistency(Distiller):
             for part in range(self.substeps):
                 t = start + (middle - start) * part / self.substeps
                 here = here + expand((middle - start) / self.substeps, z) * step.teacher(here, t)
-            landed = here + expand(end - middle, z) * step.average(here, middle)
+            landed = here + expand(end - middle, z) * step.average(here, middle) if bool((middle > end).any()) else here
             return (z - landed) / expand(start - end, z)

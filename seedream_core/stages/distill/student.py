@@ -18,8 +18,7 @@ SHOWN = 8
 
 def _phases() -> tuple[Distiller, ...]:
     consistency = Distiller.find("segmented_consistency")
-    return (Distiller.find("guidance")(share=1), consistency(segments=(8,)), consistency(segments=(4,)),
-            consistency(segments=(4, 2), share=2))
+    return Distiller.find("guidance")(), consistency(segments=(4,)), consistency(segments=(2,), share=3)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ def test_segments_begin_and_end_on_the_samplers_grid(count):
 
 def test_a_grid_that_does_not_divide_is_refused_with_one_that_does():
     with pytest.raises(ValueError, match="16 is not a multiple of 5 segments; try 15"):
-        SegmentedConsistency(segments=(5,))
+        SegmentedConsistency(segments=(5,), points=16)
     with pytest.raises(ValueError, match="at least one"):
         SegmentedConsistency(segments=())
 
@@ -77,7 +77,7 @@ def step(student, average=None, draws=None, batch=64) -> DistillStep:
 
 @pytest.mark.parametrize("count, substeps", [(1, 1), (2, 1), (4, 1), (4, 2), (16, 1)])
 def test_the_student_that_follows_the_teachers_path_has_no_loss(count, substeps):
-    distiller = SegmentedConsistency(segments=(count,), substeps=substeps)
+    distiller = SegmentedConsistency(segments=(count,), points=16, substeps=substeps)
     exact = Segments(distiller, 1.5, substeps)
     assert float(distiller.student_loss(step(exact))) < 1e-10
     if count < 16:
@@ -85,7 +85,7 @@ def test_the_student_that_follows_the_teachers_path_has_no_loss(count, substeps)
 
 
 def test_the_exact_student_takes_as_many_steps_as_segments_to_where_the_teacher_takes_all():
-    distiller = SegmentedConsistency(segments=(4,))
+    distiller = SegmentedConsistency(segments=(4,), points=16, substeps=1)
     noise = torch.randn(5, 2, 2, 2, dtype=torch.float64)
     few = Euler()(Segments(distiller, 1.5), noise, time_grid(4, 1.5))
     many = Euler()(field, noise, time_grid(16, 1.5))

@@ -13,7 +13,8 @@ from seedream_core.modules.distill import DistillModule
 from seedream_core.modules.fit import fit
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2)
-PHASES = (Guidance(), SegmentedConsistency(segments=(8,)), SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
+PHASES = (Guidance(), SegmentedConsistency(segments=(8,), points=16, substeps=1),
+          SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
 PROMPTS = ["an orange star on a white background"]
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 

@@ -20,7 +20,8 @@ from seedream_core.models import generator
 from seedream_core.stages.distill.student import Student
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2, ema=0.8, checkpoint_every=3, log_every=1, sample_every=8)
-PHASES = (Guidance(), SegmentedConsistency(segments=(8,)), SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
+PHASES = (Guidance(), SegmentedConsistency(segments=(8,), points=16, substeps=1),
+          SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 
 KILLED = """
@@ -99,7 +100,7 @@ def test_facts_count_images_and_work(stage):
 def test_configs_survive_being_written_and_name_what_is_wrong(stage):
     assert parse(Student, dump(stage)) == stage
     default = dataclasses.replace(stage, phases=Student(model="a/b", data="c/d", train=TRAIN).phases)
-    assert [phase.name() for phase in default.phases] == ["guidance"] + 3 * ["segmented_consistency"]
+    assert [phase.name() for phase in default.phases] == ["guidance"] + 2 * ["segmented_consistency"]
     assert set(Distiller.names()) == {"guidance", "segmented_consistency"}
     with pytest.raises(ValueError, match="phases"):
         dataclasses.replace(stage, phases=())
