@@ -36,8 +36,10 @@ class Student(Stage):
     """Decay of the student's moving average that consistency is held against."""
     steps: Annotated[int, Ge(1)] = 4
     """Evaluations per picture by default."""
-    captions: CaptionMix = field(default_factory=lambda: CaptionMix(dropout=0.0))
+    captions: CaptionMix = CaptionMix(dropout=0.0)
+    """Which caption a picture shows at a step."""
     train: Train
+    """How long and how hard."""
 
     def __post_init__(self) -> None:
         if not self.phases:

@@ -1,7 +1,7 @@
 """Post-training quantisation to W4A8: widths by measured sensitivity under a size budget (Seedream 4.0's adaptive 4/8 bit)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -33,10 +33,12 @@ class Calibrate(Stage):
     """Updates of scales and biases towards the original's answers, on other pictures."""
     tune_rate: Annotated[float, Gt(0)] = 3e-3
     """Largest change of a scale in one update, as a fraction of it."""
-    captions: CaptionMix = field(default_factory=lambda: CaptionMix(dropout=0.0))
+    captions: CaptionMix = CaptionMix(dropout=0.0)
+    """Which caption a picture shows at a step."""
     bundle: bool = False
     """Copy the autoencoder and the text encoder in, so that this artifact needs no other."""
     seed: Annotated[int, Ge(0)] = 0
+    """Of pictures, captions, noise and times."""
 
     def __post_init__(self) -> None:
         if not self.times:
