@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from seedream_core.host import Train
+from seedream_core.modules.muon import Muon
 
 
 def learning_rate(train: Train, step: int) -> float:
@@ -63,9 +64,7 @@ class Guarded(Optimizer):
         self.members: list[Optimizer] = [AdamW([group for group in groups if group["params"]], lr=train.lr,
                                                betas=train.betas, fused=True)]
         if hidden:
-            # match_rms_adamw: updates as large as AdamW's, so that one learning rate serves both members.
-            self.members.append(Muon(hidden, lr=train.lr, weight_decay=train.weight_decay,
-                                     adjust_lr_fn="match_rms_adamw"))
+            self.members.append(Muon(hidden, train.lr, train.weight_decay))
         super().__init__([{"params": matrices + rest + hidden}], {"lr": train.lr})
 
     def parameters(self) -> Iterable[Tensor]:
