@@ -18,8 +18,10 @@ class LogitNormal(Timesteps):
     std: Annotated[float, Gt(0)] = 1.0
     """Deviation of logit t."""
     base_tokens: Annotated[int, Gt(0)] = 16
-    """Image tokens at which nothing is shifted."""
+    """Image tokens at which times are shifted by `shift` alone."""
+    shift: Annotated[float, Gt(0)] = 1.0
+    """Shift at `base_tokens`, in training and in sampling: above 1 is noisier."""
 
     def __call__(self, uniform: Tensor, tokens: float) -> Tensor:
         normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()
-        return shift(torch.sigmoid(self.mean + self.std * normal), alpha(tokens, self.base_tokens))
+        return shift(torch.sigmoid(self.mean + self.std * normal), self.shift * alpha(tokens, self.base_tokens))

@@ -88,7 +88,7 @@ class Mmdit(stage.Stage):
         spec = generator.GeneratorSpec(
             format=self.format, autoencoder=generator.part(self.vae, out), text=generator.part(self.text, out),
             guidance=self.guidance, steps=self.sampling_steps, width=facts["width"], height=facts["height"],
-            base_tokens=getattr(self.timesteps, "base_tokens", tokens),
+            base_tokens=getattr(self.timesteps, "base_tokens", tokens), shift=getattr(self.timesteps, "shift", 1.0),
         )
         start = generator.Loaded(network, generator.load_autoencoder(self.vae), text, spec, self.net)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)

@@ -14,3 +14,8 @@ def test_more_tokens_shift_towards_noise_by_the_square_root():
     uniform = torch.rand(100)
     times = LogitNormal(base_tokens=16)
     torch.testing.assert_close(times(uniform, 64), shift(times(uniform, 16), 2.0))
+
+
+def test_a_shift_of_its_own_comes_on_top():
+    uniform = torch.rand(100)
+    torch.testing.assert_close(LogitNormal(shift=2.0)(uniform, 64), LogitNormal()(uniform, 256))
