@@ -90,6 +90,16 @@ def test_frozen_text_encoder_stays_as_it_was_and_out_of_the_checkpoints(base, tm
     assert all(name.startswith("network.") for name in toy.states(tmp_path)["state_dict"])
 
 
+def test_killed_after_the_last_step_writes_the_artifact_without_training(base, tmp_path):
+    base.run(tmp_path, toy.host())
+    rows = (tmp_path / "logs" / "metrics.jsonl").read_text()
+    first = artifact.load_tensors(tmp_path / "network" / "weights.safetensors")
+    (tmp_path / "network" / "weights.safetensors").unlink()
+    base.run(tmp_path, toy.host())
+    assert toy.differences(first, artifact.load_tensors(tmp_path / "network" / "weights.safetensors")) == []
+    assert (tmp_path / "logs" / "metrics.jsonl").read_text() == rows
+
+
 def test_inputs_that_do_not_fit_are_refused_at_plan_time(base, tiny_latents):
     data = artifact.read(tiny_latents).facts
     vae, text = {"factor": 16, "channels": 4}, {"width": 16, "max_tokens": 64}
