@@ -1,4 +1,4 @@
-"""The README is true: its Python runs, its commands parse."""
+"""The README is true: its paths exist, its Python runs, its commands parse."""
 
 import re
 import shlex
@@ -10,6 +10,14 @@ from typer.testing import CliRunner
 from seedream_cli.main import app
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = ("recipes", "seedream_cli", "seedream_core", "tests", "completions", ".ci")
+
+
+def test_readme_paths_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(rf"(?<![\w/.~-])((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*[\w/])", text))
+    named |= set(re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", text))
+    assert named and [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
 def blocks(language: str) -> list[str]:
