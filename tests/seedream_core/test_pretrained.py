@@ -22,7 +22,7 @@ def packaged(monkeypatch):
 
 
 def rows(folder):
-    return {row["name"]: row for row in json.loads((folder / "summary.json").read_text())}
+    return {row["name"]: row for row in json.loads((folder / "logs" / "summary.json").read_text())}
 
 
 def test_it_is_whole_and_at_most_16_megabytes(packaged):
@@ -31,7 +31,7 @@ def test_it_is_whole_and_at_most_16_megabytes(packaged):
 
 
 def test_it_says_how_it_was_made_and_how_good_it_is(packaged):
-    assert (packaged / "recipe.yaml").read_text() == (ROOT / "recipes" / "default.yaml").read_text()
+    assert (packaged / "logs" / "recipe.yaml").read_text() == (ROOT / "recipes" / "default.yaml").read_text()
     assert {"evaluations", "accuracy_seen", "accuracy_held_out", "seconds_per_image", "megabytes"} <= rows(packaged)["W4A8"].keys()
 
 
