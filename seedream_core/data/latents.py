@@ -31,7 +31,8 @@ def unpack(key: str, member: bytes | None) -> Tensor:
         raise DataError(f"{key}: no latents in it", "make them with data/encode")
     try:
         tensors = load(member)
-        both = torch.stack([tensors["mean"], tensors["std"]])
+        with torch.autocast("cpu", enabled=False):  # it knows no half precision, and a sampler may read inside it
+            both = torch.stack([tensors["mean"], tensors["std"]])
     except (KeyError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{key}: its latents cannot be read ({error})", "redo data/encode") from None
     if both.dtype != torch.float16 or both.dim() != 4 or not bool(both.isfinite().all()):

@@ -17,6 +17,12 @@ def test_round_trip(tmp_path):
     assert torch.equal(back[0], torch.tensor([[[1.0]], [[2.0]]])) and back[1].flatten().tolist() == [0.5, 3.0]
 
 
+def test_reading_inside_autocast(tmp_path):
+    (member,) = pack(torch.zeros(1, 2, 2, 2), torch.ones(1, 2, 2, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert unpack("k", member).dtype == torch.float16
+
+
 def test_what_fp16_cannot_hold_is_not_written():
     for wrong in (1e6, float("nan")):
         with pytest.raises(DataError, match="not finite"):
