@@ -4,13 +4,19 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from seedream_core import artifact
 from seedream_core.data.scenes.prompts import evaluation_prompts
-from seedream_core.flow.sampler import Sampler
+from seedream_core.data.scenes.reader import read
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import World
+from seedream_core.flow.sampler import Sampler, to_pixels
 from seedream_core.generate.model import find
-from seedream_core.metrics.scene_accuracy import scene_accuracy
+from seedream_core.metrics.scene_accuracy import matches, scene_accuracy
+from seedream_core.models.generator import load_autoencoder
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +49,25 @@ def test_it_is_as_good_as_it_says(packaged):
     right = sum(fault is None for fault in result.faults) / 60
     said = rows(packaged)["W4A8"]["accuracy_seen"]
     assert right >= said - 3 * math.sqrt(max(said * (1 - said), 0.01) / 60)
+
+
+def round_trip(folder, count):
+    """Share of fresh renders that the judge still reads fully right after the packaged autoencoder."""
+    autoencoder, scenes = load_autoencoder(folder / "autoencoder"), [World().sample(4242, i) for i in range(count)]
+    right = 0
+    for start in range(0, count, 100):
+        some = scenes[start:start + 100]
+        images = torch.from_numpy(np.stack([render(scene, 64, 64) for scene in some])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        with torch.inference_mode():
+            back = to_pixels(autoencoder.decode(autoencoder.encode(images).mean))
+        right += sum(matches(read(picture), scene.asked) for picture, scene in zip(back, some))
+    return right / count
+
+
+def test_scenes_stay_legible_through_its_autoencoder(packaged):
+    assert round_trip(packaged, 200) >= 0.98
+
+
+@pytest.mark.slow
+def test_two_thousand_scenes_stay_legible_through_its_autoencoder(packaged):
+    assert round_trip(packaged, 2000) >= 0.98
