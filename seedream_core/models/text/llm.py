@@ -1,4 +1,4 @@
-"""A decoder-only bilingual LLM as text encoder: its last hidden states (Seedream 2.0, A5).
+"""A decoder-only bilingual LLM as text encoder: its hidden states, the last ones by default (Seedream 2.0, A5).
 
 Any causal model that `transformers` loads from a folder serves; ours is a small Qwen2
 that `pretrain/text` trains with its own byte-level BPE.
@@ -6,30 +6,37 @@ that `pretrain/text` trains with its own byte-level BPE.
 
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from seedream_core.artifact import write_atomic
+from seedream_core.artifact import load_tensors, save_tensors, write_atomic
 from seedream_core.errors import DataError
+from seedream_core.models.network import fill
 from seedream_core.models.text import qwen2
+from seedream_core.models.text.whitening import Whitening
 
 MAX_TOKENS = 128
+NOTE, WHITENING = "encoder.json", "whitening.safetensors"
 
 
 class LlmEncoder(nn.Module):
     """Text -> one feature vector per token. The empty text is the null caption: its end token alone."""
 
-    def __init__(self, model: nn.Module, tokenizer: Tokenizer, end_token: int, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(self, model: nn.Module, tokenizer: Tokenizer, end_token: int, max_tokens: int = MAX_TOKENS,
+                 layers: Sequence[int] = (-1,), whitening: Whitening | None = None) -> None:
+        """`layers` are stacked in a feature: 0 is the embedding, -1 the states after the last norm."""
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
         self.end_token, self.max_tokens = end_token, max_tokens
+        self.layers, self.whitening = tuple(layers), whitening
 
     @property
     def width(self) -> int:
-        return self.model.config.hidden_size
+        return self.model.config.hidden_size * len(self.layers)
 
     def tokenize(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """ids and mask (True is a token), each B x L, padded on the right, every text closed by the end token."""
@@ -42,18 +49,35 @@ class LlmEncoder(nn.Module):
         return ids, torch.arange(longest)[None, :] < lengths[:, None]
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """B x L x width, after the model's last norm. Padding sits on the right, where a causal model never looks back from."""
-        return self.model(input_ids=ids, use_cache=False).last_hidden_state * mask[:, :, None]
+        """B x L x width, zero on padding, which sits on the right, where a causal model never looks back from."""
+        states = self.model(input_ids=ids, use_cache=False, output_hidden_states=True).hidden_states
+        features = torch.cat([states[layer] for layer in self.layers], dim=-1)
+        return (self.whitening(features) if self.whitening else features) * mask[:, :, None]
+
+    @torch.no_grad()
+    def whiten(self, captions: list[str], batch: int = 256) -> None:
+        """Measure the whitening of these features on captions, and keep it."""
+        self.whitening = None
+        features = []
+        for first in range(0, len(captions), batch):
+            ids, mask = self.tokenize(captions[first:first + batch])
+            features.append(self(ids, mask)[mask])
+        whitening = Whitening(self.model.config.hidden_size, len(self.layers))
+        whitening.measure(features)
+        self.whitening = whitening
 
     def save(self, folder: Path) -> None:
-        """Write the model in transformers' own format."""
+        """Write the model in transformers' own format, and beside it what is ours."""
         from transformers.utils import logging
 
         folder.mkdir(parents=True, exist_ok=True)
         logging.disable_progress_bar()
         self.model.save_pretrained(folder)
         write_atomic(folder / "tokenizer.json", self.tokenizer.to_str())
-        write_atomic(folder / "encoder.json", json.dumps({"end_token": self.end_token, "max_tokens": self.max_tokens}))
+        page = {"end_token": self.end_token, "max_tokens": self.max_tokens, "layers": list(self.layers)}
+        write_atomic(folder / NOTE, json.dumps(page))
+        if self.whitening:
+            save_tensors(folder / WHITENING, self.whitening.state_dict())
 
     @classmethod
     def load(cls, folder: Path, *, sampling: bool = False) -> "LlmEncoder":
@@ -61,10 +85,29 @@ class LlmEncoder(nn.Module):
         check_folder(folder)
         model = (qwen2.read(folder) if sampling else None) or through_transformers(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        note = folder / "encoder.json"
-        page = json.loads(note.read_text()) if note.is_file() else {}
-        end_token = page.get("end_token", model.config.eos_token_id)
-        return cls(model.eval(), tokenizer, end_token, page.get("max_tokens", MAX_TOKENS))
+        page = read_note(folder)
+        layers = page.get("layers", [-1])
+        encoder = cls(model.eval(), tokenizer, page.get("end_token", model.config.eos_token_id),
+                      page.get("max_tokens", MAX_TOKENS), layers)
+        if (folder / WHITENING).is_file():
+            encoder.whitening = Whitening(model.config.hidden_size, len(layers))
+            fill(encoder.whitening, load_tensors(folder / WHITENING), folder / WHITENING)
+        return encoder
+
+
+def read_note(folder: Path) -> dict:
+    """What we keep beside a transformers model; empty for a folder that we did not write."""
+    note = folder / NOTE
+    if not note.is_file():
+        return {}
+    try:
+        page = json.loads(note.read_bytes())
+        layers = page.get("layers", [-1])
+        if not layers or not all(type(number) is int for number in (*layers, page["end_token"], page["max_tokens"])):
+            raise ValueError("end_token and max_tokens are whole numbers, layers a list of them")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{note}: not readable ({error})", "make the text encoder again, or take that file away") from None
+    return page
 
 
 def through_transformers(folder: Path) -> nn.Module:

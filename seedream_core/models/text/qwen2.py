@@ -60,7 +60,7 @@ def read(folder: Path) -> "Qwen2 | None":
 
 
 class Qwen2(nn.Module):
-    """Token ids -> hidden states after the last norm; modules are named as in transformers."""
+    """Token ids -> hidden states; modules are named as in transformers."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -70,12 +70,13 @@ class Qwen2(nn.Module):
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_hidden_layers))
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
 
-    def forward(self, input_ids: Tensor, use_cache: bool = False) -> SimpleNamespace:
-        states = self.embed_tokens(input_ids)
-        rotation = self._rotation(input_ids.shape[1], states.device)
+    def forward(self, input_ids: Tensor, **_: bool) -> SimpleNamespace:
+        """All hidden states, as `output_hidden_states` gives them: the embedding first, the last ones normed."""
+        states = [self.embed_tokens(input_ids)]
+        rotation = self._rotation(input_ids.shape[1], states[0].device)
         for layer in self.layers:
-            states = layer(states, rotation)
-        return SimpleNamespace(last_hidden_state=self.norm(states))
+            states.append(layer(states[-1], rotation))
+        return SimpleNamespace(hidden_states=(*states[:-1], self.norm(states[-1])))
 
     def _rotation(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         size = self.config.hidden_size // self.config.num_attention_heads

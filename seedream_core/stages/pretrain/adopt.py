@@ -76,8 +76,10 @@ class Adopt(stage.Stage):
     def _text_facts(self) -> dict:
         from safetensors import safe_open
 
+        from seedream_core.models.text.llm import MAX_TOKENS, WHITENING, read_note
+
         parameters = 0
-        for path in self.source.glob("*.safetensors"):
+        for path in set(self.source.glob("*.safetensors")) - {self.source / WHITENING}:
             with safe_open(path, framework="numpy") as file:
                 for name in file.keys():
                     size = 1
@@ -85,14 +87,10 @@ class Adopt(stage.Stage):
                         size *= length
                     parameters += size
         config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))
-        return {"width": config["hidden_size"], "max_tokens": self._max_tokens(), "vocabulary": config["vocab_size"],
+        note = read_note(self.source)
+        return {"width": config["hidden_size"] * len(note.get("layers", [-1])),
+                "max_tokens": note.get("max_tokens", MAX_TOKENS), "vocabulary": config["vocab_size"],
                 "parameters": parameters}
-
-    def _max_tokens(self) -> int:
-        from seedream_core.models.text.llm import MAX_TOKENS
-
-        note = self.source / "encoder.json"
-        return json.loads(note.read_text()).get("max_tokens", MAX_TOKENS) if note.is_file() else MAX_TOKENS
 
     def _autoencoder_facts(self) -> dict:
         import torch

@@ -30,14 +30,20 @@ class Text(stage.Stage):
     "attention heads; the width must be a multiple of them"
     max_tokens: Annotated[int, Ge(8)] = 64
     "where longer captions are cut"
+    layers: tuple[int, ...] = (0, -2)
+    "hidden states that make a feature, side by side: 0 is the embedding, -1 the last, most bent on what comes next"
+    whiten: bool = True
+    "decorrelate the features: words that are followed alike otherwise have nearly the same ones"
     texts: Annotated[int, Ge(100)] = 200_000
-    "most different captions to read"
+    "most different captions to read, and as many translations"
     train: Train
     "how long and how hard"
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+        if not self.layers or not all(-self.depth - 1 <= layer <= self.depth for layer in self.layers):
+            raise ValueError(f"layers: {list(self.layers)} must be some of {-self.depth - 1} to {self.depth}")
 
     @property
     def hidden(self) -> int:
@@ -46,14 +52,14 @@ class Text(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         layer = 4 * self.width**2 + 3 * self.width + 3 * self.width * self.hidden + 2 * self.width
-        return {"width": self.width, "max_tokens": self.max_tokens, "vocabulary": self.vocabulary,
+        return {"width": self.width * len(self.layers), "max_tokens": self.max_tokens, "vocabulary": self.vocabulary,
                 "parameters": self.vocabulary * self.width + self.depth * layer + self.width}
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
         from transformers import Qwen2Config, Qwen2ForCausalLM
 
-        from seedream_core.data.texts import distinct
+        from seedream_core.data.texts import distinct, translations
         from seedream_core.data.tokens import END, train_tokenizer
         from seedream_core.models.text.llm import LlmEncoder
         from seedream_core.modules.fit import fit
@@ -69,19 +75,29 @@ class Text(stage.Stage):
         )
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         model = Qwen2ForCausalLM(config)
-        encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens)
-        lengths = encoder.tokenize(seen[:MEASURED])[1].sum(1).double()
+        encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens, self.layers)
+        learned = seen + documents(translations(self.data, self.texts), set(unseen))
+        lengths = encoder.tokenize(learned[::-(-len(learned) // MEASURED)])[1].sum(1).double()
         module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
         module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())
-        fitted = fit(module, TextBatches(seen, self.train, host), self.train, host, out)
-        encoder.model.to(torch.bfloat16)  # as it is stored, which is what every later stage will use
+        fitted = fit(module, TextBatches(learned, self.train, host), self.train, host, out)
+        encoder.model.to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
+        if self.whiten:
+            encoder.whiten(seen[:MEASURED])
+        encoder.model.to(torch.bfloat16)
         encoder.save(out / "network")
         encoder.model.float()
         parameters = sum(p.numel() for p in encoder.parameters())
         return {**fitted.metrics(), "perplexity": perplexity(module, unseen[:MEASURED]),
                 "perplexity_unigram": unigram_perplexity(encoder, seen[:MEASURED], unseen[:MEASURED]),
-                "tokens_per_caption": round(float(lengths.mean()), 2), "captions": len(seen),
+                "tokens_per_text": round(float(lengths.mean()), 2), "captions": len(seen),
+                "translations": len(learned) - len(seen),
                 "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": parameters}}
+
+
+def documents(pairs: list[tuple[str, str]], kept_back: set[str]) -> list[str]:
+    """A caption and its translation as one text: to foretell the second, states must hold what each word was."""
+    return ["\n".join(pair) for pair in pairs if kept_back.isdisjoint(pair)]
 
 
 def split(texts: list[str]) -> tuple[list[str], list[str]]:

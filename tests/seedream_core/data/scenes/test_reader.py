@@ -25,6 +25,21 @@ def blurred(picture: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(shifted, 0, 255).round().astype(np.uint8)
 
 
+def bent(picture: np.ndarray, seed: int, pixels: float) -> np.ndarray:
+    """Outlines as a hand draws them: a smooth random shift of `pixels` root mean square, over about six pixels."""
+    generator, size = np.random.default_rng(seed), len(picture)
+    shifts = generator.normal(size=(2, size, size))
+    for _ in range(32):  # a binomial of deviation 4
+        for axis in (1, 2):
+            ends = np.pad(shifts, [(0, 0)] + [(1, 1) if axis == each else (0, 0) for each in (1, 2)], "reflect")
+            shifts = (ends.take(range(size), axis) + 2 * shifts + ends.take(range(2, size + 2), axis)) / 4
+    shifts *= pixels / np.sqrt((shifts**2).mean())
+    spots = np.clip(np.indices((size, size)) + shifts, 0, size - 1.001)
+    (top, left), (down, across) = spots.astype(int), (spots % 1)[..., None]
+    rows = [picture[top + one, left] * (1 - across) + picture[top + one, left + 1] * across for one in (0, 1)]
+    return (rows[0] * (1 - down) + rows[1] * down).round().astype(np.uint8)
+
+
 def low_rank_patches(width: int, count: int, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and first principal components of 16×16 patches of the world."""
     patches = [
@@ -96,6 +111,20 @@ def wrong(scene: Scene, miss: str, draw: Draw, size: tuple[int, int] = (64, 64))
     return drawn(put(replace(one, x=(one.x + 2 * other.x) / 3, y=(one.y + 2 * other.y) / 3)))
 
 
+def bitten(scene: Scene, share: float, seed: int) -> np.ndarray:
+    """The picture without that share of one object, cut off along a straight line."""
+    draw = Draw("bite", seed)
+    one, angle = draw.choice(scene.objects), draw.between(0, 2 * np.pi)
+    ground = np.array(BACKGROUNDS[scene.background])
+    alone = render(replace(scene, objects=(one,)), 64, 64).astype(int)
+    rows, columns = np.indices((64, 64))
+    along = columns * np.cos(angle) + rows * np.sin(angle)
+    beyond = along > np.quantile(along[np.abs(alone - ground).sum(-1) > 60], 1 - share)
+    picture = render(scene, 64, 64)
+    picture[beyond & (alone != ground).any(-1)] = ground
+    return picture
+
+
 def _swapped(objects: tuple[Object, ...]) -> list[Object]:
     first, second = objects
     return [replace(first, color=second.color, shape=second.shape), replace(second, color=first.color, shape=first.shape)]
@@ -149,6 +178,34 @@ def test_refuses_near_misses(codec):
     assert share_refused(400, 2) >= 0.99
     assert share_refused(200, 2, blurred) >= 0.99
     assert share_refused(200, 2, codec) >= 0.99
+
+
+def test_bent_outlines_count_and_spoiled_ones_do_not():
+    """A person calls a heart with a wavy outline a heart, small or large; not one with a piece bitten off."""
+    assert share_right(200, 1, lambda picture, seed: bent(picture, seed, 0.5)) >= 0.96
+    assert 0.75 <= share_right(200, 1, lambda picture, seed: bent(picture, seed, 0.7)) <= 0.95
+    assert share_right(200, 1, lambda picture, seed: bent(picture, seed, 2.0)) <= 0.1
+    assert share_refused(200, 2, lambda picture, seed: bent(picture, seed, 0.7)) >= 0.99
+
+
+@pytest.mark.parametrize(("share", "least"), [(0.15, 0.85), (0.25, 0.93), (0.35, 0.93)])
+def test_refuses_a_bite(share, least):
+    refused = [fault(read(bitten(scene, share, seed)), scene.asked) is not None
+               for seed, scene in enumerate(WORLD.sample(8, i) for i in range(200))]
+    assert sum(refused) / len(refused) >= least
+
+
+@pytest.mark.parametrize(("distance", "least"), [(0.3, 0.8), (0.4, 0.97), (0.6, 0.97)])
+def test_refuses_a_twin_grown_into_its_neighbour(distance, least):
+    refused = []
+    for seed in range(200):
+        scene, angle = WORLD.sample(8, seed), Draw("twin", seed).between(0, 2 * np.pi)
+        one = scene.objects[0]
+        step = distance * one.size
+        twin = replace(one, x=one.x + step * np.cos(angle), y=one.y + step * np.sin(angle))
+        picture = render(replace(scene, objects=(*scene.objects, twin)), 64, 64)
+        refused.append(fault(read(picture), scene.asked) is not None)
+    assert sum(refused) / len(refused) >= least
 
 
 @pytest.mark.slow

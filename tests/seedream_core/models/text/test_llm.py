@@ -49,6 +49,19 @@ def test_saved_and_loaded_it_is_the_same(encoder, tmp_path):
     torch.testing.assert_close(loaded(*loaded.tokenize(["白色背景", "a star"])), encoder(*batch))
 
 
+def test_layers_and_whitening_are_saved_too(encoder, tmp_path):
+    encoder.layers = (0, -1)
+    encoder.whiten([f"{number} stars on a {word}" for number in range(30) for word in ("wall", "背景")])
+    ids, mask = encoder.tokenize(["白色背景", "a star"])
+    assert encoder(ids, mask).shape[2] == encoder.width == 32
+    encoder.save(tmp_path / "text")
+    for sampling in (False, True):
+        torch.testing.assert_close(LlmEncoder.load(tmp_path / "text", sampling=sampling)(ids, mask), encoder(ids, mask))
+    (tmp_path / "text" / "encoder.json").write_text('{"end_token": 0, "max_tokens": 128, "layers": "all"}')
+    with pytest.raises(DataError, match="encoder.json"):
+        LlmEncoder.load(tmp_path / "text")
+
+
 def test_a_folder_that_brings_code_is_refused(encoder, tmp_path):
     encoder.save(tmp_path)
     page = json.loads((tmp_path / "config.json").read_text())
