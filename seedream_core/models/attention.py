@@ -23,43 +23,64 @@ def frequencies(positions: Tensor, head_dim: int, theta: float = 100.0) -> tuple
     return angles.cos(), angles.sin()
 
 
-class NormRotate(torch.autograd.Function):
-    """RMS-normalise each head's features and rotate them, with few passes over memory.
+class Heads(torch.autograd.Function):
+    """Projected tokens -> heads, the leading parts RMS-normalised and rotated, with few passes over memory.
 
-    Written out because autograd's own pieces of RMSNorm and rotation took a quarter of a training
-    step on CPU. Without a learned scale the two commute, and |q| |k| / sqrt(d) bounds the scores.
+    Written out because autograd's own pieces of RMSNorm, rotation and the copies between layouts took a quarter of a
+    training step on CPU. Without a learned scale norm and rotation commute, and |q| |k| / sqrt(d) bounds the scores.
     """
 
     EPS = 1e-6
 
     @staticmethod
-    def forward(ctx, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-        inverse = (norm.square() / x.shape[-1] + NormRotate.EPS).rsqrt().to(x.dtype)
-        normed = x * inverse
-        ctx.save_for_backward(normed, inverse, cosine, sine)
-        return _rotate(normed, cosine, sine)
+    def forward(ctx, projected: Tensor, heads: int, parts: int, turned: int,
+                cosine: Tensor, sine: Tensor) -> tuple[Tensor, ...]:
+        split = projected.unflatten(-1, (parts, heads, -1)).permute(2, 0, 3, 1, 4)
+        x = split[:turned]
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        inverse = (norm.square() / x.shape[-1] + Heads.EPS).rsqrt()
+        text = x.shape[-2] - len(cosine)
+        out = x.new_empty(x.shape)
+        torch.mul(x[..., :text, :], inverse[..., :text, :], out=out[..., :text, :])
+        _rotate(x[..., text:, :], cosine, sine, out[..., text:, :])
+        out[..., text:, :].mul_(inverse[..., text:, :])
+        ctx.save_for_backward(out, inverse, cosine, sine)
+        ctx.parts = parts
+        return *out.unbind(), *(part.contiguous() for part in split[turned:])
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
-        normed, inverse, cosine, sine = ctx.saved_tensors
-        grad = _rotate(grad, cosine, -sine)
-        along = (grad * normed).mean(-1, keepdim=True)
-        return grad.addcmul_(normed, along, value=-1).mul_(inverse), None, None
+    def backward(ctx, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        out, inverse, cosine, sine = ctx.saved_tensors
+        batch, heads, tokens, size = grads[0].shape
+        text = tokens - len(cosine)
+        grad = grads[0].new_empty(batch, tokens, ctx.parts, heads, size)
+        split = grad.permute(2, 0, 3, 1, 4)
+        for into, given, normed, factor in zip(split, grads, out, inverse):
+            # rotation keeps products, so that what norm takes away can be taken before it is undone
+            along = (given * normed).mean(-1, keepdim=True)
+            left = torch.addcmul(given, normed, along, value=-1).mul_(factor)
+            into[..., :text, :] = left[..., :text, :]
+            _rotate(left[..., text:, :], cosine, -sine, into[..., text:, :])
+        for into, given in zip(split[len(out):], grads[len(out):]):
+            into.copy_(given)
+        return grad.flatten(2), None, None, None, None, None
 
 
-def normalise_and_rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Queries or keys, B x heads x N x head_dim, with rotations N x (head_dim / 2); keeps the dtype (QK-RMSNorm, 2D RoPE)."""
-    return NormRotate.apply(x, cosine.to(x.dtype), sine.to(x.dtype))
+def split_heads(projected: Tensor, heads: int, rotation: tuple[Tensor, Tensor], *,
+                parts: int, turned: int) -> tuple[Tensor, ...]:
+    """B x N x (parts * width) -> `parts` times B x heads x N x head_dim (QK-RMSNorm, 2D RoPE).
+
+    The first `turned` parts (queries, keys) are normalised and rotated. Rotations, M x (head_dim / 2), are those of the
+    last M tokens: text stands before them and is not rotated.
+    """
+    return Heads.apply(projected, heads, parts, turned, *(part.to(projected.dtype) for part in rotation))
 
 
-def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+def _rotate(x: Tensor, cosine: Tensor, sine: Tensor, out: Tensor) -> None:
     half = x.shape[-1] // 2
     first, second = x[..., :half], x[..., half:]
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
     torch.mul(first, cosine, out=out[..., :half]).addcmul_(second, sine, value=-1)
     torch.mul(second, cosine, out=out[..., half:]).addcmul_(first, sine)
-    return out
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
@@ -68,6 +89,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
         if bias is not None:
             scores = scores + bias.to(scores.dtype)
-        return scores.softmax(dim=-1) @ v
+        return scores.softmax(dim=-1, dtype=torch.float32).to(v.dtype) @ v
     mask = None if bias is None else bias.to(q.dtype)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seedream_core.models.attention import attend, frequencies, normalise_and_rotate
+from seedream_core.models.attention import attend, frequencies, split_heads
 from seedream_core.models.layers import Condition, Mlp, Modulation, modulate, zero
 from seedream_core.models.mmdit_config import MmditConfig
 
@@ -67,22 +67,17 @@ class Block(nn.Module):
         text_qkv = self.text.project(text, *text_vectors[:2])
         if self.text.last:
             width = image.shape[-1]
-            (q,) = self._heads(image_qkv[..., :width])
-            k, v = self._heads(torch.cat([text_qkv, image_qkv[..., width:]], dim=1))
-            q = normalise_and_rotate(q, *(part[tokens:] for part in rotation))
+            (q,) = split_heads(image_qkv[..., :width], self.heads, rotation, parts=1, turned=1)
+            both = torch.cat([text_qkv, image_qkv[..., width:]], dim=1)
+            k, v = split_heads(both, self.heads, rotation, parts=2, turned=1)
         else:
-            q, k, v = self._heads(torch.cat([text_qkv, image_qkv], dim=1))
-            q = normalise_and_rotate(q, *rotation)
-        attended = attend(q, normalise_and_rotate(k, *rotation), v, bias).transpose(1, 2).flatten(2)
+            both = torch.cat([text_qkv, image_qkv], dim=1)
+            q, k, v = split_heads(both, self.heads, rotation, parts=3, turned=2)
+        attended = attend(q, k, v, bias).transpose(1, 2).flatten(2)
         if self.text.last:
             return self.image.update(image, attended, image_vectors[2:]), text
         return (self.image.update(image, attended[:, tokens:], image_vectors[2:]),
                 self.text.update(text, attended[:, :tokens], text_vectors[2:]))
-
-    def _heads(self, projected: Tensor) -> Tensor:
-        """B x N x (parts * width) -> parts x B x heads x N x head_dim."""
-        parts = projected.shape[-1] // self.image.out.in_features
-        return projected.unflatten(-1, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
 
 class Mmdit(nn.Module):
@@ -116,7 +111,7 @@ class Mmdit(nn.Module):
         conditions = (condition, condition)
         if self.config.modulation == "shared":
             conditions = (self.image_modulation(condition), self.text_modulation(condition))
-        rotation = self._rotation(text.shape[1], rows, columns, latents.device)
+        rotation = self._rotation(rows, columns, latents.device)
         bias = self._bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
@@ -137,10 +132,9 @@ class Mmdit(nn.Module):
         cells = tokens.reshape(batch, rows, columns, self.channels, patch, patch)
         return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, self.channels, rows * patch, columns * patch)
 
-    def _rotation(self, text_tokens: int, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Of text tokens, which are not rotated, then of image tokens."""
-        positions = self.config.rope.positions(rows, columns)
-        positions = F.pad(positions, (0, 0, text_tokens, 0)).to(device)
+    def _rotation(self, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Of image tokens."""
+        positions = self.config.rope.positions(rows, columns).to(device)
         return frequencies(positions, self.config.width // self.config.heads)
 
     @staticmethod

@@ -16,18 +16,38 @@ from seedream_core.records import Batch
 
 
 class AutoencoderModule(Objective):
-    """`shown` are held-out pictures (B×3×H×W in [-1, 1]) for the sample grids."""
+    """`shown` are held-out pictures (B×3×H×W in [-1, 1]) for the sample grids.
 
-    def __init__(self, network: LatentModule, *, train: Train, loss: Reconstruction, shown: Tensor) -> None:
+    With `latent_noise`, half of the samples reach the decoder with noise of up to that share of the latents' deviation
+    over the batch, and the encoder does not learn from them: it would make louder latents (after RAE's noise-augmented
+    decoding; the reports are silent). A decoder tuned so for 1,000 steps drew 126 instead of 122 of 180 pictures right
+    from the same latents of a generator, and left 12 instead of 20 with stray ink, at the same PSNR.
+    """
+
+    def __init__(self, network: LatentModule, *, train: Train, loss: Reconstruction, shown: Tensor,
+                 latent_noise: float = 0.0) -> None:
         super().__init__()
         self.network, self.train_config, self.loss, self.shown = network, train, loss, shown
+        self.latent_noise = latent_noise
 
     def training_step(self, batch: Batch, index: int) -> dict:
         posterior = self.network.encode(batch.images)
         noise = randomness.normal(self.train_config.seed, batch.keys, batch.step, posterior.mean.shape[1:], "latent")
-        reconstructed = self.network.decode(posterior.sample(noise.to(self.device)))
+        latents = posterior.sample(noise.to(self.device))
+        if self.latent_noise:
+            latents = self.noisy(latents, batch)
+        reconstructed = self.network.decode(latents)
         loss = self.loss(batch.images, reconstructed, posterior)
         return {"loss": loss, "figures": {"psnr": psnr(batch.images, reconstructed.detach()).mean()}}
+
+    def noisy(self, latents: Tensor, batch: Batch) -> Tensor:
+        """Latents, with noise and cut off from the encoder in about half of the samples."""
+        seed, shape = self.train_config.seed, latents.shape[1:]
+        draws = [randomness.fraction(seed, key, batch.step, "decoder noise level") for key in batch.keys]
+        level = self.latent_noise * (2 * latents.new_tensor(draws).view(-1, 1, 1, 1) - 1).clamp(min=0)
+        noise = randomness.normal(seed, batch.keys, batch.step, shape, "decoder noise").to(self.device)
+        spread = latents.detach().std((0, 2, 3), keepdim=True)
+        return torch.where(level > 0, latents.detach() + level * spread * noise, latents)
 
     def samples(self) -> Tensor:
         """Originals above their reconstructions."""

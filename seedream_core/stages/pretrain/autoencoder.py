@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge
 
 from seedream_core import stage
 from seedream_core.host import Host, Train
@@ -25,6 +27,8 @@ class Autoencoder(stage.Stage):
     "the architecture"
     loss: Reconstruction = Reconstruction()
     "what it is held to"
+    latent_noise: Annotated[float, Ge(0)] = 0.0
+    "most noise on latents that the decoder learns from, as a share of their deviation: it then forgives a generator"
     train: Train
     "how long and how hard"
 
@@ -51,7 +55,8 @@ class Autoencoder(stage.Stage):
         batches = Batches(self.data, kind="images", train=self.train, host=host)
         judged = Batches(self.validation, kind="images", train=self.train, host=host) if self.validation else batches
         shown = judged.batch(0).images[:SHOWN]
-        module = AutoencoderModule(self.net.build(), train=self.train, loss=self.loss, shown=shown)
+        module = AutoencoderModule(self.net.build(), train=self.train, loss=self.loss, shown=shown,
+                                   latent_noise=self.latent_noise)
         module.flops_per_image = forward_flops(module.network, shown[:1])
         fitted = fit(module, batches, self.train, host, out)
         # Measured on the weights as they are stored, which is what every later stage will use.

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -14,28 +15,47 @@ def test_plain_attention_is_scaled_dot_product_attention(monkeypatch):
     torch.testing.assert_close(attention.attend(q, k, v, bias), plain)
 
 
+def turned(x, rotation):
+    """One part of one head: B x N x d."""
+    return attention.split_heads(x, 1, rotation, parts=1, turned=1)[0][:, 0]
+
+
 def test_scores_depend_on_distance_only():
     """Rotating queries and keys by equal offsets leaves their products unchanged."""
-    q, k = torch.randn(2, 1, 1, 6, 16)
+    q, k = torch.randn(2, 1, 6, 16)
     positions = torch.rand(6, 2) * 5
     scores = []
     for offset in (0.0, 3.25):
         rotation = attention.frequencies(positions + offset, 16)
-        turned = (attention.normalise_and_rotate(x, *rotation) for x in (q, k))
-        scores.append(next(turned) @ next(turned).transpose(-2, -1))
+        scores.append(turned(q, rotation) @ turned(k, rotation).transpose(-2, -1))
     torch.testing.assert_close(scores[0], scores[1], atol=1e-5, rtol=1e-5)
 
 
 def test_without_rotation_it_is_torchs_rms_norm():
-    x = torch.randn(2, 3, 5, 8)
+    x = torch.randn(2, 5, 8)
     none = (torch.ones(5, 4), torch.zeros(5, 4))
-    torch.testing.assert_close(attention.normalise_and_rotate(x, *none), F.rms_norm(x, (8,), eps=1e-6))
+    torch.testing.assert_close(turned(x, none), F.rms_norm(x, (8,), eps=1e-6))
 
 
-def test_the_written_out_gradient_is_the_true_one():
-    x = torch.randn(2, 1, 5, 8, dtype=torch.float64, requires_grad=True)
-    rotation = tuple(part.double() for part in attention.frequencies(torch.rand(5, 2), 8))
-    assert torch.autograd.gradcheck(lambda x: attention.NormRotate.apply(x, *rotation), x, atol=1e-4)
+def test_parts_and_heads_are_cut_in_the_order_of_the_projection():
+    x, none = torch.randn(2, 5, 3 * 2 * 4), (torch.ones(5, 2), torch.zeros(5, 2))
+    q, k, v = attention.split_heads(x, 2, none, parts=3, turned=2)
+    parts = x.reshape(2, 5, 3, 2, 4).permute(2, 0, 3, 1, 4)
+    torch.testing.assert_close(torch.stack([q, k]), F.rms_norm(parts[:2], (4,), eps=1e-6))
+    assert torch.equal(v, parts[2])
+
+
+def test_text_before_the_image_is_not_rotated():
+    x, rotation = torch.randn(2, 7, 8), attention.frequencies(torch.rand(4, 2) * 3, 8)
+    torch.testing.assert_close(turned(x, rotation)[:, :3], F.rms_norm(x[:, :3], (8,), eps=1e-6))
+    torch.testing.assert_close(turned(x, rotation)[:, 3:], turned(x[:, 3:], rotation))
+
+
+@pytest.mark.parametrize(("parts", "norms"), [(3, 2), (2, 1), (1, 1)])
+def test_the_written_out_gradient_is_the_true_one(parts, norms):
+    x = torch.randn(2, 6, parts * 2 * 4, dtype=torch.float64, requires_grad=True)
+    rotation = tuple(part.double() for part in attention.frequencies(torch.rand(4, 2), 4))
+    assert torch.autograd.gradcheck(lambda x: attention.Heads.apply(x, 2, parts, norms, *rotation), x, atol=1e-4)
 
 
 def test_rotations_turn_every_pair_by_its_axis():

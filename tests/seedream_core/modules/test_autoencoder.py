@@ -7,8 +7,10 @@ import toy_training as toy
 import torch
 
 from seedream_core.data.batches import Batches
+from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.modules.autoencoder import forward_flops, measure, psnr
+from seedream_core.modules.autoencoder import AutoencoderModule, forward_flops, measure, psnr
+from seedream_core.records import Batch
 from seedream_core.stages.data.synthetic import Synthetic
 
 
@@ -32,6 +34,23 @@ def test_statistics_are_the_latents_own(tmp_path):
     means, stds = torch.cat([one.mean for one in both]), torch.cat([one.std for one in both])
     torch.testing.assert_close(mean, means.mean((0, 2, 3)))
     torch.testing.assert_close(std, (means.var((0, 2, 3), unbiased=False) + stds.square().mean((0, 2, 3))).sqrt())
+
+
+def test_latent_noise_reaches_the_decoder_and_not_the_encoder():
+    network = Conv(channels=4, stem=8, widths=(16, 16)).build()
+    module = AutoencoderModule(network, train=toy.config(), loss=Reconstruction(), shown=torch.zeros(0),
+                               latent_noise=0.5)
+    batch = Batch(step=3, keys=[str(i) for i in range(400)], captions=[""] * 400)
+    latents = (torch.randn(400, 4, 2, 2) * torch.tensor([1.0, 2.0, 5.0, 10.0])[:, None, None]).requires_grad_()
+    noisy = module.noisy(latents, batch)
+    noisy.sum().backward()
+    added = (noisy - latents).detach()
+    touched = added.flatten(1).any(1)
+    assert 0.4 < touched.float().mean() < 0.6
+    assert not latents.grad[touched].any() and bool((latents.grad[~touched] == 1).all())
+    shares = added[touched].std((0, 2, 3)) / latents.detach().std((0, 2, 3))
+    torch.testing.assert_close(shares, torch.full((4,), 0.5 / 3**0.5), atol=0.05, rtol=0)  # uniform levels up to 0.5
+    assert torch.equal(module.noisy(latents, batch), noisy)
 
 
 def test_flops_grow_with_the_pixels():
