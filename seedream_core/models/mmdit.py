@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seedream_core.models.attention import attend, frequencies, split_heads
-from seedream_core.models.layers import Condition, Mlp, Modulation, modulate, zero
+from seedream_core.models.layers import Condition, Mlp, Modulation, Positions, modulate, zero
 from seedream_core.models.mmdit_config import MmditConfig
 
 
@@ -88,6 +88,8 @@ class Mmdit(nn.Module):
         self.config, self.channels, self.text_width = config, channels, text_width
         width, cells = config.width, channels * config.patch**2
         self.image_in = nn.Linear(cells, width)
+        if config.absolute:
+            self.image_positions = Positions(width)
         # Raw LLM features destabilise diffusion; a norm before the projection is the open remedy (Sana).
         self.text_norm = nn.RMSNorm(text_width, eps=1e-6)
         self.text_in = nn.Linear(text_width, width)
@@ -105,13 +107,16 @@ class Mmdit(nn.Module):
         """B x C x h x w latents at times t (B, 1 is noise), B x L x text_width features, B x L mask (True is a token)."""
         rows, columns = latents.shape[2] // self.config.patch, latents.shape[3] // self.config.patch
         image = self.image_in(self._patches(latents, rows, columns))
+        positions = self.config.rope.positions(rows, columns).to(latents.device)
+        if self.config.absolute:
+            image = image + self.image_positions(positions).to(image.dtype)
         text = self.text_in(self.text_norm(text))
         text = text + self.text_positions[: text.shape[1]].to(text.dtype)
         condition = self.condition(t, text, text_mask)
         conditions = (condition, condition)
         if self.config.modulation == "shared":
             conditions = (self.image_modulation(condition), self.text_modulation(condition))
-        rotation = self._rotation(rows, columns, latents.device)
+        rotation = frequencies(positions, self.config.width // self.config.heads)
         bias = self._bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
@@ -131,11 +136,6 @@ class Mmdit(nn.Module):
         batch, patch = tokens.shape[0], self.config.patch
         cells = tokens.reshape(batch, rows, columns, self.channels, patch, patch)
         return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, self.channels, rows * patch, columns * patch)
-
-    def _rotation(self, rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Of image tokens."""
-        positions = self.config.rope.positions(rows, columns).to(device)
-        return frequencies(positions, self.config.width // self.config.heads)
 
     @staticmethod
     def _bias(text_mask: Tensor, image_tokens: int) -> Tensor | None:

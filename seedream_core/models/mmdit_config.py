@@ -9,6 +9,7 @@ from seedream_core.config import Config
 from seedream_core.models.rope import Rope
 
 TIME_FEATURES = 256
+POSITION_FEATURES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class MmditConfig(Config):
     """Rank of `low_rank` modulation."""
     rope: Rope = field(default_factory=lambda: Rope.find("scaled")())
     """Positions of the image tokens."""
+    absolute: bool = False
+    """Adds to image tokens where they stand, beside the rotary positions, which tell only distances."""
     text_positions: Annotated[int, Ge(1)] = 128
     """Longest text, in tokens: each position has a learned embedding (Seedream 2.0)."""
 
@@ -63,6 +66,7 @@ class MmditConfig(Config):
         blocks -= text_tokens * (2 * width * (2 * width + 2 * self.hidden) + 4 * tokens * width)
         cells = channels * self.patch**2
         edges = image_tokens * 4 * cells * width + text_tokens * 2 * text_width * width
+        edges += self.absolute * image_tokens * 2 * POSITION_FEATURES * width
         condition = 2 * (TIME_FEATURES * width + 2 * width * width)
         return blocks + edges + condition + 2 * self._modulation_products() + 4 * width * width
 

@@ -43,6 +43,19 @@ def test_flops_in_closed_form_are_what_the_counter_counts(modulation, patch):
     assert module.config.flops(tokens, 7, channels=4, text_width=12) * 3 == counter.get_total_flops()
 
 
+def test_absolute_positions_are_counted_learn_and_tell_places_apart():
+    module = network(awake=True, absolute=True)
+    latents, t, text, mask = inputs(batch=1)
+    with FlopCounterMode(display=False) as counter:
+        velocity = module(latents, t, text, mask).velocity
+    assert module.config.flops(16, 5, channels=4, text_width=12) == counter.get_total_flops()
+    velocity.square().mean().backward()
+    assert module.image_positions.project.weight.grad.any()
+    places = module.image_positions(module.config.rope.positions(4, 4))
+    assert torch.pdist(places).min() > 0.05
+    assert module(*inputs(side=6)).velocity.shape[2:] == (6, 6)
+
+
 def test_padding_of_the_text_changes_nothing():
     module = network(awake=True)
     latents, t, text, mask = inputs()
