@@ -123,6 +123,8 @@ class World:
     """Colour-shape pairs that occur in no scene."""
     kinds: Mapping[str, float] = field(default_factory=lambda: {kind: 1.0 for kind in KINDS})
     """How often each kind of scene is drawn, by weight."""
+    relations: Mapping[str, float] = field(default_factory=lambda: {relation: 1.0 for relation in RELATIONS})
+    """How often the first of a pair stands in each relation to the second, by weight; prompts ask for all alike."""
 
     def __post_init__(self):
         for side in ("width", "height"):
@@ -136,13 +138,8 @@ class World:
                 raise ValueError(f"held_out: '{pair}' is no colour and shape of this world, such as 'yellow heart'")
         if len(set(self.held_out)) > len(known) - 2:
             raise ValueError("held_out: at least two colour-shape pairs must remain")
-        for kind, weight in self.kinds.items():
-            if kind not in KINDS:
-                raise ValueError(f"kinds: '{kind}' is none of {', '.join(KINDS)}")
-            if not 0 <= weight < float("inf"):
-                raise ValueError(f"kinds: the weight of '{kind}' must be zero or more, not {weight}")
-        if not sum(self.kinds.values()):
-            raise ValueError("kinds: at least one kind needs a weight above zero")
+        _check_weights("kind", self.kinds, KINDS)
+        _check_weights("relation", self.relations, RELATIONS)
 
     @cached_property
     def seen(self) -> tuple[Thing, ...]:
@@ -163,7 +160,7 @@ class World:
         """The scene number `index` of the data drawn from `seed`."""
         draw = Draw("scene", seed, index)
         kind = draw.weighted(self.kinds)
-        return self.arrange(draw.asked(kind, self.seen, self.seen), draw)
+        return self.arrange(draw.asked(kind, self.seen, self.seen, self.relations), draw)
 
     def arrange(self, asked: Asked, draw: "Draw") -> Scene:
         """A scene that shows what is asked, sizes and places drawn."""
@@ -184,6 +181,16 @@ class World:
             for thing, size, (x, y) in zip(things, sizes, spots, strict=True)
         )
         return Scene(asked.kind, asked.background, tuple(objects), asked.relation)
+
+
+def _check_weights(what: str, weights: Mapping[str, float], known: tuple[str, ...]) -> None:
+    for name, weight in weights.items():
+        if name not in known:
+            raise ValueError(f"{what}s: '{name}' is none of {', '.join(known)}")
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"{what}s: the weight of '{name}' must be zero or more, not {weight}")
+    if not sum(weights.values()):
+        raise ValueError(f"{what}s: at least one {what} needs a weight above zero")
 
 
 def _box(shape: str, size: float) -> tuple[float, float]:
@@ -222,8 +229,13 @@ class Draw:
                 return name
         return name
 
-    def asked(self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...]) -> Asked:
-        """A random request; a pair takes one thing of `first` and one of `others`, in either order."""
+    def asked(
+        self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...], relations: Mapping[str, float] | None = None
+    ) -> Asked:
+        """A random request; a pair takes one thing of `first` and one of `others`, in either order.
+
+        `relations` weighs what they are drawn from; none draws all alike.
+        """
         background, thing = self.choice(tuple(BACKGROUNDS)), self.choice(first)
         if kind == "one":
             return Asked(kind, background, (thing,), 1)
@@ -231,4 +243,4 @@ class Draw:
             return Asked(kind, background, (thing,), 2 + int(self._random() * 3))
         other = self.choice([o for o in others if o != thing])
         things = (thing, other) if self._random() < 0.5 else (other, thing)
-        return Asked(kind, background, things, 2, self.choice(RELATIONS))
+        return Asked(kind, background, things, 2, self.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))

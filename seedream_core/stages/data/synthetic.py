@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.scenes.world import GAP, HELD_OUT, MARGIN, Draw, Scene, World
+from seedream_core.data.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Draw, Scene, World
 from seedream_core.host import Host
 from seedream_core.stage import Stage
 
@@ -28,6 +28,8 @@ class Synthetic(Stage):
     "colour-shape pairs that never occur, so that composition can be told from memory"
     kinds: dict[str, float] = field(default_factory=lambda: {"one": 1.0, "several": 1.5, "pair": 1.5})
     "weights of the kinds of scene: one object, several equal ones, a pair in relation"
+    relations: dict[str, float] = field(default_factory=lambda: dict.fromkeys(RELATIONS, 1.0))
+    "weights of left, right, above and below: where the first of a pair stands to the second"
     damage: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -38,7 +40,8 @@ class Synthetic(Stage):
 
     @property
     def world(self) -> World:
-        return World(width=self.size[0], height=self.size[1], held_out=self.held_out, kinds=self.kinds)
+        width, height = self.size
+        return World(width=width, height=height, held_out=self.held_out, kinds=self.kinds, relations=self.relations)
 
     def facts(self, inputs: dict) -> dict:
         return {"samples": self.samples, "width": self.size[0], "height": self.size[1]}

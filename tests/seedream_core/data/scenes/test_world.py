@@ -4,7 +4,10 @@ from collections import Counter
 
 import pytest
 
-from seedream_core.data.scenes.world import GAP, HELD_OUT, KINDS, MARGIN, SLANT, SMALLEST, Scene, World, gap, relation
+from seedream_core.data.scenes.prompts import evaluation_prompts
+from seedream_core.data.scenes.world import (
+    GAP, HELD_OUT, KINDS, MARGIN, RELATIONS, SLANT, SMALLEST, Scene, World, gap, relation,
+)
 
 SIZES = [(64, 64), (128, 128), (96, 64), (64, 160)]
 
@@ -63,6 +66,14 @@ def test_kinds_follow_their_weights():
     assert set(counts) == {"one", "several"} and 1400 < counts["several"] < 1600
 
 
+def test_relations_follow_their_weights_and_prompts_ask_for_all_alike():
+    world = World(kinds={"pair": 1}, relations={"left": 3, "above": 1})
+    counts = Counter(world.sample(0, index).relation for index in range(1000))
+    assert set(counts) == {"left", "above"} and 700 < counts["left"] < 800
+    asked = Counter(prompt.asked.relation for prompt in evaluation_prompts(600, 0, world=world) if prompt.kind == "pair")
+    assert set(asked) == set(RELATIONS) and min(asked.values()) > 30
+
+
 def test_same_key_same_scene_and_truth_survives_json():
     world = World()
     assert world.sample(5, 7) == world.sample(5, 7) != world.sample(6, 7)
@@ -85,6 +96,8 @@ def test_gap_is_along_the_separating_axis():
         ({"kinds": {"two": 1}}, "none of one, several, pair"),
         ({"kinds": {kind: 0 for kind in KINDS}}, "above zero"),
         ({"kinds": {"one": float("nan")}}, "zero or more"),
+        ({"relations": {"under": 1}}, "none of left, right, above, below"),
+        ({"relations": {"left": 0}}, "at least one relation"),
     ],
 )
 def test_impossible_worlds_are_refused(fields, message):

@@ -114,6 +114,7 @@ def test_the_first_sample_repeats_nothing():
         ({"size": [500, 64]}, "try 496 or 512"),
         ({"held_out": ["yellow hart"]}, "yellow hart"),
         ({"kinds": {"two": 1}}, "none of one"),
+        ({"relations": {"under": 1}}, "none of left"),
         ({"damage": 2}, "damage"),
         ({"samples": 0}, "samples"),
     ],
