@@ -101,7 +101,7 @@ class Throughput(Callback):
                "samples": f"{self._all_seen(trainer):016x}", "skipped": self.skipped,
                "images_per_second": round(images_per_second, 2), "gflops": round(rate / 1e9, 2),
                "matmul_share": round(rate / self.ceiling / trainer.world_size, 4),
-               "data_seconds": round(self.data_seconds / seconds, 4)}
+               "data_share": round(self.data_seconds / seconds, 4)}
         self.sums, self.counted = {}, 0
         self.row_started, self.row_step, self.data_seconds = now, self.step, 0.0
         if trainer.is_global_zero:

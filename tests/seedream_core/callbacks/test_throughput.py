@@ -34,7 +34,7 @@ def test_table_holds_the_same_rows(out):
     with open(out / "dense" / "logs" / "metrics.csv") as file:
         table = list(csv.DictReader(file))
     assert [float(line["loss"]) for line in table] == [row["loss"] for row in rows]
-    assert {"images_per_second", "gflops", "matmul_share", "data_seconds", "seconds"} <= table[0].keys()
+    assert {"images_per_second", "gflops", "matmul_share", "data_share", "seconds"} <= table[0].keys()
 
 
 def test_a_torn_last_line_is_left_out(out, tmp_path):
