@@ -61,6 +61,7 @@ def run(asked: Asked) -> None:
     sampler = Sampler.load(model, bf16=gpu, device="cuda" if gpu else "cpu")
     wanted = draw.requests(lines, sampler.spec, seed=asked.seed or 0, count=asked.count, size=size, steps=asked.steps,
                            guidance=asked.guidance, solver=asked.solver or (origin.request.solver if origin else "euler"))
+    before = pictures.load(asked.picture) if origin else None  # --out may name the same file
     started = time.perf_counter()
     drawn = draw.pictures(sampler, wanted, batch=BATCH)
     if len(wanted) == 1:
@@ -78,7 +79,7 @@ def run(asked: Asked) -> None:
         typer.echo(targets[0].parent)
     _say_made(wanted, time.perf_counter() - started)
     if origin and wanted == [origin.request]:
-        _compare(asked.picture, pixels)
+        _compare(asked.picture, before, pixels)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -125,7 +126,6 @@ def _save(target: Path, request: pictures.Request, pixels, digest: str, metadata
     pictures.save(target, pixels, origin)
 
 
-def _compare(picture: Path, pixels) -> None:
-    before = pictures.load(picture)
+def _compare(picture: Path, before, pixels) -> None:
     most = int(abs(before.astype(int) - pixels.astype(int)).max())
     typer.echo(f"the same as {picture}, bit for bit" if most == 0 else f"differs from {picture} by at most {most}/255", err=True)

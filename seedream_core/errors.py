@@ -53,5 +53,11 @@ STOPPED = 75
 """Exit code (EX_TEMPFAIL) of a stage that a signal stopped where it can go on: what a scheduler may requeue on."""
 
 
+class Stopped(Interrupted):
+    """A signal asked a stage to end, and it has ended where it can go on."""
+
+    exit_code = STOPPED
+
+
 class StepFailed(UserError):
     """A step of a recipe ended badly; the message holds the line that reruns it."""

@@ -12,7 +12,9 @@ import contextlib
 import fcntl
 import functools
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,12 +24,13 @@ from seedream_core import artifact, states
 from seedream_core import stage as stages
 from seedream_core.config import parse
 from seedream_core.document import load_yaml
-from seedream_core.errors import Interrupted, UserError
+from seedream_core.errors import Interrupted, Stopped, UserError
 from seedream_core.host import Host, leads
 from seedream_core.launch import Job, Launcher
 from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
 LOCK = ".lock"
+GO_ON = "the same command goes on from there"
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
 
@@ -35,9 +38,11 @@ _say = functools.partial(print, flush=True)
 def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = _say) -> artifact.Manifest | None:
     """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
     if not leads():
-        stage.run(out, host)
+        # what the leading process would not run, nobody may wait for
+        if stage.distributed and states.state(stage, out).name in ("new", "partial"):
+            stage.run(out, host)
         return None
-    with _locked(out):
+    with _locked(out), _stopping(out):
         state = states.state(stage, out)
         if state.name == "done":
             say(f"{out} is done; nothing to do")
@@ -53,10 +58,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         sources = states.sources(stage, out)
         states.write_config(stage, out, sources)
         started = time.monotonic()
-        try:
-            metrics = dict(stage.run(out, host) or {})
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped; {out} keeps what was done", "the same command goes on from there") from None
+        metrics = dict(stage.run(out, host) or {})
         facts = {**facts, **metrics.pop("facts", {})}
         return artifact.finish(
             out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
@@ -123,6 +125,24 @@ def set_aside(folder: Path, say: Callable[[str], Any] = _say) -> None:
     with _locked(folder):
         folder.rename(aside)
     say(f"{folder} is kept as {aside}")
+
+
+@contextlib.contextmanager
+def _stopping(out: Path) -> Iterator[None]:
+    """Ctrl-C, and the signals by which a scheduler announces an end, in one message; a training takes them over."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(f"stopped by {signal.Signals(number).name}; {out} keeps what was done", GO_ON)
+
+    mine = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1) if mine}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; {out} keeps what was done", GO_ON) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _process() -> Launcher:

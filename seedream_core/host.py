@@ -23,8 +23,8 @@ class Host(Config):
     "machines"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     "what the devices are; auto takes the GPU where there is one"
-    strategy: str = "auto"
-    "how Lightning spreads training (auto, ddp, fsdp)"
+    strategy: Literal["auto", "ddp"] = "auto"
+    "how training is spread: auto is one device alone, or ddp over several"
     precision: Literal["auto", "bf16", "f32"] = "auto"
     "arithmetic of the networks; auto takes bf16 where the hardware has it"
     micro_batch: Annotated[int, Ge(1)] | None = None
@@ -35,6 +35,13 @@ class Host(Config):
     "CPU threads per process; none leaves it to torch"
     launch: Launcher | None = None
     "how a recipe's steps are started; none for a child process each"
+
+    def limit_threads(self) -> None:
+        """Give torch this process's share of the cores."""
+        if self.threads:
+            import torch
+
+            torch.set_num_threads(self.threads)
 
     def bf16(self) -> bool:
         """Whether networks compute in bf16 here."""

@@ -29,6 +29,14 @@ def fraction(seed: int, key: str, step: int, purpose: str) -> float:
     return (_hash(seed, key, step, purpose) >> 11) / (1 << 53)
 
 
+def uniform(seed: int, keys: Sequence[str], step: int, purpose: str) -> "Tensor":
+    """One number in [0, 1) per key, B in f32."""
+    import torch
+
+    draws = torch.tensor([fraction(seed, key, step, purpose) for key in keys])
+    return draws.clamp_(max=1 - 2**-24)  # the nearest f32 of a draw can be 1
+
+
 def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purpose: str = "noise") -> "Tensor":
     """Standard normal B×shape in f32, each row from its own key."""
     import torch

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -58,7 +58,7 @@ def _is(value: object, kind: type | tuple[type, ...]) -> bool:
 
 
 def _finite(value: object) -> bool:
-    return _is(value, (int, float)) and math.isfinite(value)
+    return _is(value, (int, float)) and abs(value) <= sys.float_info.max  # isfinite raises at integers of 400 digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,10 +106,12 @@ class Sample:
         """Compact UTF-8, the same bytes for the same record."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
         try:
-            text = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            return text.encode("utf-8")
+            data = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
         except (TypeError, ValueError) as error:
             raise DataError(f"sample {self.key} cannot be written as json: {error}") from None
+        if len(data) > JSON_BYTES:
+            raise DataError(f"sample {self.key}: json of {len(data)} bytes is over {JSON_BYTES}")
+        return data
 
     @classmethod
     def from_json(cls, data: bytes | str) -> "Sample":

@@ -50,6 +50,8 @@ class Stage(Config):
 
     makes: ClassVar[str]
     version: ClassVar[int] = 1
+    distributed: ClassVar[bool] = False
+    """Whether every process of a host has a part in it; else the leading one does it alone."""
 
     @classmethod
     def path(cls) -> str:

@@ -20,24 +20,30 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from seedream_core.artifact import write_atomic
-from seedream_core.errors import STOPPED, Interrupted, UserError
+from seedream_core.errors import UserError
 
 KEEP = 2
 STATE, MANIFEST = "state.pt", "manifest.json"
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
-class Stopped(Interrupted):
-    """A signal asked the run to end, and it has ended where it can go on."""
-
-    exit_code = STOPPED
-
-
 class CheckpointFolder(CheckpointIO):
     """One folder per checkpoint: state.pt and a manifest with its sha256, made under another name and renamed."""
 
+    failed: OSError | None = None
+    """Why the last one could not be written: kept, not raised, since after a save Lightning has all ranks meet."""
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        path = Path(path)
+        self.failed = None
+        try:
+            self._write(checkpoint, Path(path))
+        except (OSError, RuntimeError) as error:
+            # torch's own clean-up after a full disk hides it behind a RuntimeError.
+            self.failed = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(self.failed, OSError):
+                raise
+
+    def _write(self, checkpoint: dict[str, Any], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.{os.getpid()}")
         shutil.rmtree(building, ignore_errors=True)
@@ -157,10 +163,11 @@ class Checkpoints(Callback):
             raise UserError(f"weights are not finite after step {self.step}: {', '.join(bad[:3])}",
                             "lower train.lr or train.clip; the last checkpoint is sound")
         path = self.folder / f"step_{self.step:08d}"
-        try:
-            trainer.save_checkpoint(path)
-        except OSError as error:  # a full disk must not cost the run: the previous checkpoint stands
-            print(f"checkpoint {path} could not be written ({error}); training goes on", file=sys.stderr)
+        trainer.save_checkpoint(path)
+        failed = getattr(trainer.strategy.checkpoint_io, "failed", None)
+        if failed:  # a full disk must not cost the run: the previous checkpoint stands
+            print(f"checkpoint {path} could not be written ({failed}); training goes on", file=sys.stderr)
+        if trainer.strategy.reduce_boolean_decision(failed is not None, all=False):
             return False
         if trainer.is_global_zero:
             for old in sorted(self.folder.glob("step_*"))[:-KEEP]:

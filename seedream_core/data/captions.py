@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 
 from seedream_core.config import Config
+from seedream_core.errors import DataError
 from seedream_core.randomness import fraction
 
 Weight = Annotated[float, Ge(0)]
@@ -35,18 +36,29 @@ class CaptionMix(Config):
             raise ValueError("fields: at least one needs a weight above 0, or `others` does")
 
     def choose(self, captions: Mapping[str, Mapping[str, str]], seed: int, key: str, step: int) -> str:
-        """The caption of sample `key` at this step; "" where it is dropped, or where the sample has none in the mix."""
-        if fraction(seed, key, step, "caption dropout") < self.dropout:
-            return ""
+        """The caption of sample `key` at this step; "" where it is dropped, or where the sample has no caption at all.
+
+        DataError where it has captions, but none that the mix takes: it would train as one without.
+        """
         weights = [(self.languages[language], self._within(captions[language]))
                    for language in sorted(captions) if self.languages.get(language)]
-        texts = _draw([(weight, fields) for weight, fields in weights if fields], fraction(seed, key, step, "language"))
+        texts = [(weight, fields) for weight, fields in weights if fields]
+        if not texts and (has := _names(captions)):
+            raise DataError(f"sample {key}: the caption mix takes none of its captions ({', '.join(has)})",
+                            "name them in captions.languages and captions.fields, or give captions.others a weight")
+        if not texts or fraction(seed, key, step, "caption dropout") < self.dropout:
+            return ""
         # One field for the whole step: a single long caption would pad every other of its batch to its length.
-        return _draw(texts or (), fraction(seed, "", step, "caption")) or ""
+        return _draw(_draw(texts, fraction(seed, key, step, "language")), fraction(seed, "", step, "caption"))
 
     def _within(self, texts: Mapping[str, str]) -> list[tuple[float, str]]:
         weighed = [(self.fields.get(name, self.others), text) for name, text in sorted(texts.items())]
         return [(weight, text) for weight, text in weighed if weight and text]
+
+
+def _names(captions: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """`en.short` and so on, of the captions that say anything."""
+    return [f"{language}.{name}" for language in sorted(captions) for name, text in sorted(captions[language].items()) if text]
 
 
 def _draw(weighed: Sequence[tuple[float, Any]], at: float) -> Any:
@@ -55,4 +67,4 @@ def _draw(weighed: Sequence[tuple[float, Any]], at: float) -> Any:
         left -= weight
         if left < 0:
             return item
-    return weighed[-1][1] if weighed else None
+    return weighed[-1][1]

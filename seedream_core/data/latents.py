@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from seedream_core import artifact
 from seedream_core.artifact import write_atomic
 from seedream_core.errors import DataError, UserError
 
@@ -38,6 +39,14 @@ def unpack(key: str, member: bytes | None) -> Tensor:
     if both.dtype != torch.float16 or both.dim() != 4 or not bool(both.isfinite().all()):
         raise DataError(f"{key}: latents are {both.dtype} {tuple(both.shape)} or not finite", "redo data/encode")
     return both
+
+
+def check_made_by(data: Path, autoencoder: str) -> None:
+    """UserError if the latents of an artifact come from another autoencoder: nothing could decode what is learned."""
+    made_by = [source["digest"] for source in artifact.read(data, "latents").inputs.get("vae", [])]
+    if made_by and made_by != [autoencoder]:
+        raise UserError(f"{data}: these latents were made by another autoencoder ({made_by[0][:12]}) than this model's "
+                        f"({autoencoder[:12]})", "name the latents and the autoencoder of one run")
 
 
 def write_statistics(folder: Path, mean: Tensor, std: Tensor) -> None:

@@ -26,6 +26,7 @@ FORMAT = 1
 MEMBER_BYTES = 64 * 2**20
 INDEX_BYTES = 256 * 2**20
 OPEN_SHARDS = 64
+EXTENSION_CHARACTERS = 32  # with a key of 64 the name fits a ustar header
 _KINDS = {"png", "jpg", "jpeg", "webp", "json", "txt", "safetensors"}
 _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
 
@@ -37,7 +38,7 @@ def limit(extension: str) -> int | None:
     Ours are pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could run.
     """
     kind = extension.rpartition(".")[2]
-    if kind not in _KINDS or not _EXTENSION.fullmatch(extension):
+    if kind not in _KINDS or len(extension) > EXTENSION_CHARACTERS or not _EXTENSION.fullmatch(extension):
         return None
     return JSON_BYTES if kind in ("json", "txt") else MEMBER_BYTES
 

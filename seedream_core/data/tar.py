@@ -72,7 +72,7 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
             return
         size = info.size
         if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and "size" in pax:
-            size = int(pax["size"]) if pax["size"].isdecimal() else -1
+            size = int(pax["size"]) if _number(pax["size"]) else -1
         if size < 0:
             yield Damage(shard, offset, "negative or unreadable size; the rest of the shard is not read", ends=True)
             return
@@ -89,19 +89,25 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
             continue
         sparse = any(record.startswith("GNU.sparse") for record in pax)
         pax = {}
+        # Links and devices carry no payload, whatever their size says (as in tarfile).
+        carries = sparse or info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.type not in tarfile.SUPPORTED_TYPES
+        if carries and follows + size > total:
+            yield Damage(shard, offset, f"cut inside {printable(name)}: {size} bytes promised, {total - follows} there",
+                         ends=True)
+            return
         if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not sparse:
-            if follows + size > total:
-                yield Damage(shard, offset, f"cut inside {printable(name)}: {size} bytes promised, "
-                                            f"{total - follows} there", ends=True)
-                return
             yield Member(name, offset, size)
             offset = follows + size + padding(size)
         elif info.type == tarfile.DIRTYPE:
             offset = follows
         else:
             yield Damage(shard, offset, f"{_kind(info, sparse)} {printable(name)} refused: only regular files are read")
-            # Links and devices carry no payload, whatever their size says (as in tarfile).
-            offset = follows + (size + padding(size) if sparse or info.type not in tarfile.SUPPORTED_TYPES else 0)
+            offset = follows + (size + padding(size) if carries else 0)
+
+
+def _number(digits: str | bytes) -> bool:
+    """Whether a stranger's digits are a size: Python refuses to read thousands of them."""
+    return digits.isdigit() and len(digits) < 20
 
 
 def printable(name: str) -> str:
@@ -136,7 +142,7 @@ def _extended(descriptor: int, info: tarfile.TarInfo, start: int, total: int) ->
     records: dict[str, str] = {}
     while data := data.lstrip(b"\0"):
         length, _, _ = data.partition(b" ")
-        if not length.isdigit() or not len(length) + 1 < int(length) <= len(data):
+        if not _number(length) or not len(length) + 1 < int(length) <= len(data):
             return "broken extended header", {}
         key, equals, value = data[len(length) + 1:int(length)].rstrip(b"\n").partition(b"=")
         if not equals:

@@ -51,15 +51,16 @@ class Slurm(Launcher):
 
     def script(self, job: Job) -> str:
         """The whole script, to be read by people too."""
+        nodes, devices = (job.host.nodes, job.host.devices) if job.stage.distributed else (1, 1)
         options = {
             "job-name": f"seedream-{job.name}",
             "partition": self.partition,
             "account": self.account,
             "time": self.time,
-            "nodes": job.host.nodes,
-            "ntasks-per-node": job.host.devices,
+            "nodes": nodes,
+            "ntasks-per-node": devices,
             "cpus-per-task": self.cpus,
-            "gpus-per-node": None if job.host.accelerator == "cpu" else job.host.devices,
+            "gpus-per-node": None if job.host.accelerator == "cpu" else devices,
             "chdir": Path.cwd(),
             "output": job.folder / "logs" / "slurm-%j.out",
         }

@@ -44,8 +44,8 @@ class AutoencoderModule(Objective):
     def noisy(self, latents: Tensor, batch: Batch) -> Tensor:
         """Latents, with noise and cut off from the encoder in about half of the samples."""
         seed, shape = self.train_config.seed, latents.shape[1:]
-        draws = [randomness.fraction(seed, key, batch.step, "decoder noise level") for key in batch.keys]
-        level = self.latent_noise * (2 * latents.new_tensor(draws).view(-1, 1, 1, 1) - 1).clamp(min=0)
+        draws = randomness.uniform(seed, batch.keys, batch.step, "decoder noise level").to(self.device)
+        level = self.latent_noise * (2 * draws.view(-1, 1, 1, 1) - 1).clamp(min=0)
         noise = randomness.normal(seed, batch.keys, batch.step, shape, "decoder noise").to(self.device)
         spread = latents.detach().std((0, 2, 3), keepdim=True)
         return torch.where(level > 0, latents.detach() + level * spread * noise, latents)

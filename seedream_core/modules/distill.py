@@ -62,8 +62,7 @@ class DistillModule(Objective):
         self.teacher.network.to(self.device)
         seed, shape = self.train_config.seed, batch.latents.shape[1:]
         noise = randomness.normal(seed, batch.keys, batch.step, shape)
-        draws = torch.tensor([[randomness.fraction(seed, key, batch.step, f"draw {i}") for key in batch.keys]
-                              for i in range(3)])
+        draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
         text, null = self.encode(batch.captions), self.encode([""])
         return DistillStep(
             latents=batch.latents, noise=noise.to(self.device), draws=draws.to(self.device), shift=self.shift(shape),
@@ -77,7 +76,7 @@ class DistillModule(Objective):
         return cfg.guided(self.teacher.network, text, null, self.guidance)
 
     def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        features, mask = self.features(captions)
+        features, mask = self.features.to(self.device)(captions)
         return features.to(self.device), mask.to(self.device)
 
     def shift(self, shape: Sequence[int]) -> float:

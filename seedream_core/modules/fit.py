@@ -11,17 +11,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seedream_core import memory
-from seedream_core.callbacks.checkpoint import CheckpointFolder, Checkpoints, Stopped, newest
+from seedream_core.callbacks.checkpoint import CheckpointFolder, Checkpoints, newest
 from seedream_core.callbacks.ema import Ema
 from seedream_core.callbacks.samples import Samples
 from seedream_core.callbacks.throughput import Throughput, read_rows
 from seedream_core.data.batches import micro_batches
+from seedream_core.errors import Stopped, UserError
 from seedream_core.host import Host, Train
 from seedream_core.modules.optimizer import Guarded
 
@@ -64,8 +67,7 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
     and that is done once.
     """
     memory.keep_freed()
-    if host.threads:
-        torch.set_num_threads(host.threads)
+    host.limit_threads()
     module.train_config = train
     resume = newest(out / "checkpoints")
     batches.first_step = int(resume.name.removeprefix("step_")) if resume else 0
@@ -74,15 +76,10 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
     checkpoints = Checkpoints(out / "checkpoints", train.checkpoint_every)
     drawn = [Samples(out / "samples", train.sample_every, ema)] if hasattr(module, "samples") else []
     with quiet():
-        trainer = Trainer(
-            max_steps=train.steps, max_epochs=-1,
-            accelerator=host.accelerator, devices=host.devices, num_nodes=host.nodes, strategy=host.strategy,
-            precision="bf16-mixed" if host.bf16() else "32-true",
+        trainer = _trainer(
+            host, max_steps=train.steps, max_epochs=-1, default_root_dir=out,
             accumulate_grad_batches=micro_batches(train, host) if module.automatic_optimization else 1,
             callbacks=[ema, *callbacks, throughput, *drawn, checkpoints],
-            plugins=[CheckpointFolder(), *_environment()],
-            logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-            use_distributed_sampler=False, num_sanity_val_steps=0, default_root_dir=out,
         )
         trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
     if not trainer.is_global_zero:
@@ -93,6 +90,19 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
     module.eval()
     last = read_rows(throughput.path)[-1]
     return Fitted(last["step"], last["loss"], last["images_per_second"], last["seconds"])
+
+
+def _trainer(host: Host, **options: Any) -> Trainer:
+    try:
+        return Trainer(
+            accelerator=host.accelerator, devices=host.devices, num_nodes=host.nodes, strategy=host.strategy,
+            precision="bf16-mixed" if host.bf16() else "32-true", plugins=[CheckpointFolder(), *_environment()],
+            logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+            use_distributed_sampler=False, num_sanity_val_steps=0, **options,
+        )
+    except MisconfigurationException as error:
+        raise UserError(f"this machine cannot train as the host file asks: {error}",
+                        "correct `accelerator`, `devices` and `nodes` there") from None
 
 
 def _environment() -> list[SLURMEnvironment]:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from seedream_core import artifact, randomness
+from seedream_core.data import latents
 from seedream_core.data.batches import Batches
-from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.sampler import Sampler
 from seedream_core.flow.timesteps import Timesteps
@@ -38,13 +38,13 @@ class FlowModule(Objective):
         self.start, self.train_config, self.timesteps, self.prompts = start, train, timesteps, list(prompts)
         self.network = start.network.requires_grad_(True).train()
         # What is frozen stays out of the module's state: checkpoints and averages hold what is trained.
-        self.text = start.text.requires_grad_(True).train() if text_mode == "tuned" else None
+        self.text = start.text.tune() if text_mode == "tuned" else None
         self.features = FrozenFeatures(start.text) if self.text is None else None
 
     def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Features B×L×d of the captions and their mask B×L."""
         if self.text is None:
-            features, mask = self.features(captions)
+            features, mask = self.features.to(self.device)(captions)
             return features.to(self.device), mask.to(self.device)
         ids, mask = self.text.tokenize(captions)
         mask = mask.to(self.device)
@@ -56,18 +56,17 @@ class FlowModule(Objective):
 
     def predict(self, batch: Batch) -> FlowStep:
         """The network's velocity for a batch at its own noise and times."""
-        latents = batch.latents
         noise, t = (part.to(self.device) for part in self.draw(batch))
-        noisy = interpolate(latents, noise, t)
+        noisy = interpolate(batch.latents, noise, t)
         velocity = self.network(noisy, t, *self.encode(batch.captions)).velocity
-        return FlowStep(latents=latents, noise=noise, t=t, noisy=noisy, velocity=velocity,
-                        target=target(latents, noise))
+        return FlowStep(latents=batch.latents, noise=noise, t=t, noisy=noisy, velocity=velocity,
+                        target=target(batch.latents, noise))
 
     def draw(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Noise and times of a batch."""
         seed, shape = self.train_config.seed, batch.latents.shape[1:]
         noise = randomness.normal(seed, batch.keys, batch.step, shape)
-        uniform = torch.tensor([randomness.fraction(seed, key, batch.step, "time") for key in batch.keys])
+        uniform = randomness.uniform(seed, batch.keys, batch.step, "time")
         tokens = shape[1] * shape[2] / self.start.config.patch**2
         return noise, self.timesteps(uniform, tokens)
 
@@ -90,7 +89,7 @@ class FlowModule(Objective):
 def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
                     text_mode: TextMode, prompts: Sequence[str]) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
-    check_latents(batches.data, start.spec.autoencoder.digest)
+    latents.check_made_by(batches.data, start.spec.autoencoder.digest)
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it
@@ -106,14 +105,6 @@ def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, t
     generator.write(out, module.network, start.config, spec)
     return {**fitted.metrics(), "facts": {"text_tokens": text_tokens, "flops_per_image_evaluation": flops,
                                           "flops": 3 * flops * train.steps * train.global_batch}}
-
-
-def check_latents(data: Path, autoencoder: str) -> None:
-    """UserError if the latents come from another autoencoder: the network would learn what nothing can decode."""
-    made_by = [source["digest"] for source in artifact.read(data, "latents").inputs.get("vae", [])]
-    if made_by and made_by != [autoencoder]:
-        raise UserError(f"{data}: these latents were made by another autoencoder ({made_by[0][:12]}) than this model's "
-                        f"({autoencoder[:12]})", "name the latents and the autoencoder of one run")
 
 
 def write_text(text: LlmEncoder, out: Path) -> generator.Part:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seedream_core import randomness
 from seedream_core.data.captions import CaptionMix
 from seedream_core.data.shards import ShardReader
+from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate
 from seedream_core.flow.shift import alpha, shift
 from seedream_core.models.generator import Loaded
@@ -32,23 +33,33 @@ Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Calibration:
-    """Latents of an artifact as questions to a velocity network."""
+    """Latents of an artifact as questions to a velocity network; `kept_back` samples are for the exam alone."""
 
-    def __init__(self, loaded: Loaded, data: Path, captions: CaptionMix, seed: int) -> None:
+    def __init__(self, loaded: Loaded, data: Path, captions: CaptionMix, seed: int, kept_back: int) -> None:
         self.loaded, self.captions, self.seed = loaded, captions, seed
         self.reader = ShardReader(data)
+        if len(self.reader) < 2 * kept_back:
+            raise UserError(f"{data}: {len(self.reader)} samples are too few to calibrate on {kept_back} and to be judged on "
+                            f"{kept_back} others", f"set samples to {len(self.reader) // 2} or less")
+        order = torch.randperm(len(self.reader), generator=randomness.generator(seed, "calibration", 0, "order")).tolist()
+        self.exam_rows, self.practice = order[:kept_back], order[kept_back:]
         statistics = json.loads((data / "normalisation.json").read_bytes())
         self.mean, self.std = (torch.tensor(statistics[name])[:, None, None] for name in ("mean", "std"))
         self.features = FrozenFeatures(loaded.text)
 
     def rows(self, number: int, count: int) -> list[int]:
-        """The samples of round `number`: spread over the artifact, others in each round."""
-        order = torch.randperm(len(self.reader), generator=randomness.generator(self.seed, "calibration", 0, "order"))
-        return [int(order[(number * count + i) % len(order)]) for i in range(count)]
+        """The samples of round `number`: spread over the artifact, others in each round, none of the exam's."""
+        return [self.practice[(number * count + i) % len(self.practice)] for i in range(count)]
+
+    def exam(self, times: Sequence[float]) -> list[Inputs]:
+        """The samples that were kept back, as `inputs`."""
+        return self._inputs(self.exam_rows, 0, times)
 
     def inputs(self, number: int, count: int, times: Sequence[float] | None = None) -> list[Inputs]:
         """`count` samples of round `number` in batches of texts of like length, at `times` in turn, else at random grid times."""
-        rows = self.rows(number, count)
+        return self._inputs(self.rows(number, count), number, times)
+
+    def _inputs(self, rows: list[int], number: int, times: Sequence[float] | None) -> list[Inputs]:
         keys = [self.reader.keys[row] for row in rows]
         members = [self.reader.read(row) for row in rows]
         latents = torch.stack([load_tensors(member["latent.safetensors"])["mean"].float() for member in members])
@@ -56,7 +67,7 @@ class Calibration:
         texts = [self.captions.choose(json.loads(member["json"])["captions"], self.seed, key, number)
                  for key, member in zip(keys, members)]
         noise = randomness.normal(self.seed, keys, number, latents.shape[1:], "calibration")
-        t = torch.tensor([times[i % len(times)] for i in range(count)]) if times else self.grid_times(keys, number, latents)
+        t = torch.tensor([times[i % len(times)] for i in range(len(rows))]) if times else self.grid_times(keys, number, latents)
         z = interpolate(latents, noise, t)
         lengths = self.features(texts)[1].sum(1)
         batches = []

@@ -52,6 +52,13 @@ def test_mmdit_on_two_processes_follows_the_single_one(base, tmp_path):
     assert (tmp_path / "two" / "generator.yaml").exists()
 
 
+def test_a_text_encoder_whose_last_layer_is_not_read_is_tuned_on_two_processes(base, tmp_path):
+    shutil.copytree(base.text, tmp_path / "text")
+    (tmp_path / "text" / "network" / "encoder.json").write_text('{"end_token": 0, "max_tokens": 64, "layers": [0]}')
+    base = replace(base, text=tmp_path / "text", text_mode="tuned", train=replace(base.train, steps=3))
+    assert both(lambda rank: base.run(tmp_path / "two", Host(**TWO))) == [0, 0]
+
+
 def test_killed_and_resumed_on_as_many_processes_and_on_fewer(base, tmp_path):
     base = replace(base, train=replace(base.train, steps=12, checkpoint_every=5, log_every=3))
     assert both(lambda rank: base.run(tmp_path / "whole", Host(**TWO))) == [0, 0]

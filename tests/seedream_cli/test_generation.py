@@ -94,6 +94,13 @@ def test_from_makes_it_again_bit_for_bit(here):
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
 
 
+def test_from_onto_itself_is_held_against_what_was_there(here):
+    generate("red", "--out", "a.png", "--seed", 9)
+    made = pictures.origin(here / "a.png")
+    pictures.save(here / "a.png", 255 - pictures.load(here / "a.png"), made)
+    assert "differs from a.png by at most" in generate("--from", "a.png", "--out", "a.png").stderr
+
+
 def test_from_takes_changes(here):
     generate("red", "--out", "a.png", "--seed", 9)
     result = generate("--from", "a.png", "--out", "b.png", "--seed", 10, "--size", "32x32")

@@ -2,6 +2,7 @@
 
 import fcntl
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seedream_core import artifact, execute, recipe
-from seedream_core.errors import ConfigError, Interrupted, StepFailed, UserError
+from seedream_core.errors import STOPPED, ConfigError, Interrupted, StepFailed, Stopped, UserError
 from seedream_core.host import Host
 from seedream_core.launch.inline import Inline
 from seedream_core.launch.process import Process
@@ -165,11 +166,30 @@ def test_one_step_by_hand_is_as_careful(toy):
         execute.step(toy.load("vae.data=./many").step("vae").stage, Path("vae2"), Host())
 
 
-def test_processes_that_do_not_lead_only_run(toy, monkeypatch):
+def test_processes_that_do_not_lead_only_train(toy, monkeypatch):
+    toy.run()
+    loaded = toy.load()
     monkeypatch.setenv("LOCAL_RANK", "1")
-    Path("out").mkdir()
-    assert execute.step(toy.load().step("crawl").stage, Path("out"), Host()) is None
-    assert Path("out/shards/all.txt").exists() and not Path("out/artifact.json").exists()
+    for name in ("crawl", "base"):
+        Path(name).mkdir()
+    assert execute.step(loaded.step("base").stage, Path("base"), Host()) is None
+    assert Path("base/network.txt").exists() and not Path("base/artifact.json").exists()
+    assert execute.step(loaded.step("crawl").stage, Path("crawl"), Host()) is None and not list(Path("crawl").iterdir())
+    # nor do they train what the leading one finds done: it would not come to meet them
+    sessions = list(Path("runs/toy/base/checkpoints").iterdir())
+    execute.step(loaded.step("base").stage, Path("runs/toy/base"), Host())
+    assert list(Path("runs/toy/base/checkpoints").iterdir()) == sessions
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_any_stage_with_the_code_that_a_scheduler_requeues_on(toy, monkeypatch, number):
+    before = signal.getsignal(number)
+    stage = toy.load().step("crawl").stage
+    monkeypatch.setattr(type(stage), "run", lambda *_: signal.raise_signal(number))
+    with pytest.raises(Stopped, match=f"stopped by {number.name}; out keeps") as stopped:
+        execute.step(stage, Path("out"), Host())
+    assert stopped.value.exit_code == STOPPED and signal.getsignal(number) == before
+    assert not Path("out/artifact.json").exists()
 
 
 def test_a_host_file_goes_to_the_step_and_into_its_command(toy):

@@ -27,6 +27,11 @@ def test_one_process_of_all_leads(monkeypatch, name, value):
     assert not leads()
 
 
+def test_no_way_of_spreading_is_offered_that_is_not_built():
+    with pytest.raises(ConfigError, match="strategy"):
+        parse(Host, {"strategy": "fsdp"})
+
+
 def test_training_takes_no_nonsense():
     with pytest.raises(ValueError, match="at least 1"):
         Train(steps=0)

@@ -1,8 +1,10 @@
 """Numbers depend on seed, key, step and purpose, and on nothing drawn before."""
 
+import pytest
 import torch
 
-from seedream_core.randomness import fraction, generator, normal
+from seedream_core import randomness
+from seedream_core.randomness import fraction, generator, normal, uniform
 
 
 def test_a_row_is_the_same_in_any_batch_and_order():
@@ -22,6 +24,12 @@ def test_every_part_of_the_tuple_counts():
 def test_normal_is_standard():
     draws = normal(0, [str(i) for i in range(2000)], 0, (16,))
     assert abs(draws.mean()) < 0.02 and abs(draws.std() - 1) < 0.02
+
+
+def test_uniform_is_below_one_even_where_f32_rounds_up(monkeypatch):
+    assert uniform(0, ["a"], 3, "time").item() == pytest.approx(fraction(0, "a", 3, "time"))
+    monkeypatch.setattr(randomness, "fraction", lambda *_: 1 - 2**-53)
+    assert uniform(0, ["a"], 3, "time").item() < 1
 
 
 def test_generator_and_fraction_are_stable_across_versions():

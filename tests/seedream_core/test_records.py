@@ -23,7 +23,7 @@ def test_json_round_trip():
 @pytest.mark.parametrize("changes", [
     {"key": "../x"}, {"key": "a.b"}, {"key": "键"}, {"key": ""}, {"width": 0}, {"width": True}, {"height": 3.0},
     {"captions": {"en": "flat"}}, {"captions": {"en": {"short": 3}}}, {"weight": float("nan")}, {"weight": -1.0},
-    {"scores": {"x": "high"}}, {"tags": ("a", 1)}, {"boxes": [1]},
+    {"weight": 10**400}, {"scores": {"x": "high"}}, {"tags": ("a", 1)}, {"boxes": [1]},
 ])
 def test_wrong_records_are_refused(changes):
     with pytest.raises(DataError):

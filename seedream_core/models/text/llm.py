@@ -54,6 +54,16 @@ class LlmEncoder(nn.Module):
         features = torch.cat([states[layer] for layer in self.layers], dim=-1)
         return (self.whitening(features) if self.whitening else features) * mask[:, :, None]
 
+    def tune(self) -> "LlmEncoder":
+        """Let all that features depend on learn: layers above the highest that is read would never get a gradient."""
+        self.requires_grad_(True).train()
+        depth = self.model.config.num_hidden_layers
+        read = max(layer % (depth + 1) for layer in self.layers)
+        if read < depth:
+            for part in (*self.model.layers[read:], self.model.norm):
+                part.requires_grad_(False)
+        return self
+
     @torch.no_grad()
     def whiten(self, captions: list[str], batch: int = 256) -> None:
         """Measure the whitening of these features on captions, and keep it."""
@@ -87,12 +97,18 @@ class LlmEncoder(nn.Module):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         page = read_note(folder)
         layers = page.get("layers", [-1])
-        encoder = cls(model.eval(), tokenizer, page.get("end_token", model.config.eos_token_id),
-                      page.get("max_tokens", MAX_TOKENS), layers)
+        encoder = cls(model.eval(), tokenizer, page.get("end_token", _end_token(model)), page.get("max_tokens", MAX_TOKENS), layers)
         if (folder / WHITENING).is_file():
             encoder.whitening = Whitening(model.config.hidden_size, len(layers))
             fill(encoder.whitening, load_tensors(folder / WHITENING), folder / WHITENING)
         return encoder
+
+
+def _end_token(model: nn.Module) -> int:
+    """The config's end token, the first where it has several; padding where it has none."""
+    end = model.config.eos_token_id
+    end = end[0] if isinstance(end, list) and end else end
+    return end if isinstance(end, int) else model.config.pad_token_id or 0
 
 
 def read_note(folder: Path) -> dict:
@@ -121,15 +137,21 @@ def through_transformers(folder: Path) -> nn.Module:
                                      use_safetensors=True, dtype=torch.float32)
 
 
-def check_folder(folder: Path) -> None:
-    """DataError unless the folder is a plain transformers model: safetensors, a fast tokenizer, no code of its own."""
+def check_folder(folder: Path) -> dict:
+    """The config of a plain transformers model; DataError unless it has a fast tokenizer and no code of its own."""
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise DataError(f"{folder}: no {name}; a text encoder is a transformers folder with a fast tokenizer")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        if not isinstance(config, dict):
+            raise ValueError("not a mapping")
+    except ValueError as error:
+        raise DataError(f"{folder}/config.json: not readable ({error})", "fetch it again") from None
     for key in ("auto_map", "_attn_implementation_internal"):
         if key in config:
             raise DataError(f"{folder}/config.json: '{key}' would run or choose code that comes with the model; refused")
+    return config
 
 
 class FrozenFeatures:
@@ -140,6 +162,11 @@ class FrozenFeatures:
         self.limit = int(gigabytes * 2**30)
         self.size = 0
         self.kept: OrderedDict[str, Tensor] = OrderedDict()
+
+    def to(self, device: torch.device) -> "FrozenFeatures":
+        """Compute on this device from now on; what comes out stays on the CPU."""
+        self.encoder.to(device)
+        return self
 
     @torch.no_grad()
     def __call__(self, captions: list[str]) -> tuple[Tensor, Tensor]:
@@ -163,7 +190,8 @@ class FrozenFeatures:
         ids, mask = self.encoder.tokenize(captions)
         ids, mask = (nn.functional.pad(part, (0, length - part.shape[1])) for part in (ids, mask))
         device = next(self.encoder.parameters()).device
-        features = self.encoder(ids.to(device), mask.to(device)).cpu()
+        with torch.autocast(device.type, enabled=False):  # the same features whoever asks
+            features = self.encoder(ids.to(device), mask.to(device)).cpu()
         for caption, row, length in zip(captions, features, mask.sum(1).tolist()):
             self.kept[caption] = row[:length].to(torch.bfloat16)
             self.size += self.kept[caption].nbytes

@@ -67,7 +67,7 @@ class Curate(Stage):
                 lines.write(fate.to_json() + "\n")
                 if fate.fate == "kept":
                     sizes.add((outcome.sample.width, outcome.sample.height))
-                    writer.add(fate.key, outcome.members | {"json": outcome.sample.to_json()})
+                    writer.add(fate.key, outcome.members)
                 else:
                     causes[outcome.cause] += 1
                 if fate.fate == "quarantined":
@@ -118,7 +118,11 @@ class Curate(Stage):
             if not verdict.keep:
                 return Outcome(self._fate(key, shard, "dropped", f"{name}: {verdict.reason}"), name)
         kept = replace(sample, scores={**sample.scores, **view.scores})
-        return Outcome(self._fate(key, shard, "kept", ""), "", kept, members)
+        try:
+            record = kept.to_json()
+        except DataError as error:
+            return self._quarantined(key, shard, "record", error.message)
+        return Outcome(self._fate(key, shard, "kept", ""), "", kept, members | {"json": record})
 
     def _quarantined(self, key: str, shard: str, cause: str, reason: str) -> Outcome:
         return Outcome(self._fate(key, shard, "quarantined", f"{cause}: {reason}"), f"unreadable {cause}")

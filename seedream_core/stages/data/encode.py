@@ -54,8 +54,7 @@ class Encode(Stage):
         from seedream_core.models.generator import load_autoencoder
         from seedream_core.progress import track
 
-        if host.threads:
-            torch.set_num_threads(host.threads)
+        host.limit_threads()
         started = time.monotonic()
         reader = ShardReader(self.data)
         if reader.damage:

@@ -24,6 +24,7 @@ def _phases() -> tuple[Distiller, ...]:
 @dataclass(frozen=True, kw_only=True)
 class Student(Stage):
     makes: ClassVar[str] = "generator"
+    distributed: ClassVar[bool] = True
     model: Trainable
     """The teacher, and where the student begins."""
     data: Latents
@@ -60,6 +61,7 @@ class Student(Stage):
         return 3 + sum(phase.share * (guided * phase.asks[0] + phase.asks[1]) for phase in self.phases) / whole
 
     def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data import latents
         from seedream_core.data.batches import Batches
         from seedream_core.generate import knowledge
         from seedream_core.models import generator
@@ -67,6 +69,7 @@ class Student(Stage):
         from seedream_core.modules.fit import fit
 
         teacher = generator.load(self.model)
+        latents.check_made_by(self.data, teacher.spec.autoencoder.digest)
         guidance = teacher.spec.guidance if self.guidance is None else self.guidance
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
         prompts = sorted(set(batches.batch(0).captions))[:SHOWN]

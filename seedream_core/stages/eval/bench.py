@@ -100,6 +100,7 @@ class Bench(stage.Stage):
         from seedream_core.metrics.paired import compare
         from seedream_core.models import generator
 
+        host.limit_threads()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
         bf16 = host.bf16() if self.precision == "auto" else self.precision == "bf16"
         spec = generator.read_spec(self.models[self.ladder[0].model])

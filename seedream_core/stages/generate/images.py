@@ -53,6 +53,7 @@ class Images(stage.Stage):
         from seedream_core.generate import draw, pictures
         from seedream_core.progress import track
 
+        host.limit_threads()
         lines, asked = self._lines()
         device = "cuda" if host.accelerator != "cpu" and _gpu() else "cpu"
         sampler = Sampler.load(self.model, bf16=host.bf16(), device=device)

@@ -48,6 +48,7 @@ class Choice(Config):
 @dataclass(frozen=True, kw_only=True)
 class Sft(stage.Stage):
     makes: ClassVar[str] = "generator"
+    distributed: ClassVar[bool] = True
     model: stage.Trainable
     "where to start"
     data: stage.Latents

@@ -1,7 +1,7 @@
 """Weights from outside become an artifact: a language model in transformers' format, or an autoencoder in ours."""
 
 import hashlib
-import json
+import math
 import re
 import shutil
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ class Adopt(stage.Stage):
 
     @classmethod
     def product(cls, options: Mapping[str, Any]) -> str:
-        return options.get("kind", cls.makes)
+        kind = options.get("kind", cls.makes)
+        return kind if isinstance(kind, str) else cls.makes  # what it ought to be, the config's own check says
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         self._check()
@@ -74,19 +75,21 @@ class Adopt(stage.Stage):
             check_folder(self.source)
 
     def _text_facts(self) -> dict:
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
-        from seedream_core.models.text.llm import MAX_TOKENS, WHITENING, read_note
+        from seedream_core.models.text.llm import MAX_TOKENS, WHITENING, check_folder, read_note
 
         parameters = 0
         for path in set(self.source.glob("*.safetensors")) - {self.source / WHITENING}:
-            with safe_open(path, framework="numpy") as file:
-                for name in file.keys():
-                    size = 1
-                    for length in file.get_slice(name).get_shape():
-                        size *= length
-                    parameters += size
-        config = json.loads((self.source / "config.json").read_text(encoding="utf-8"))
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
+            except SafetensorError as error:
+                raise DataError(f"{path}: not a whole safetensors file ({error})", "fetch it again") from None
+        config = check_folder(self.source)
+        if missing := [key for key in ("hidden_size", "vocab_size") if not isinstance(config.get(key), int)]:
+            raise DataError(f"{self.source / 'config.json'}: no {' and no '.join(missing)}, so this is no language model that "
+                            "transformers would give features of", "adopt one of the Llama or Qwen kind")
         note = read_note(self.source)
         return {"width": config["hidden_size"] * len(note.get("layers", [-1])),
                 "max_tokens": note.get("max_tokens", MAX_TOKENS), "vocabulary": config["vocab_size"],

@@ -19,6 +19,7 @@ SHOWN = 8
 @dataclass(frozen=True, kw_only=True)
 class Autoencoder(stage.Stage):
     makes: ClassVar[str] = "autoencoder"
+    distributed: ClassVar[bool] = True
     data: stage.Shards
     "pictures to learn from"
     validation: stage.Shards | None = None

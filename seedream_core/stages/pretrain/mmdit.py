@@ -25,6 +25,7 @@ PLANNED_TEXT_TOKENS = 32
 @dataclass(frozen=True, kw_only=True)
 class Mmdit(stage.Stage):
     makes: ClassVar[str] = "generator"
+    distributed: ClassVar[bool] = True
     data: stage.Latents
     "what to learn from"
     vae: stage.Autoencoder

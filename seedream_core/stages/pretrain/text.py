@@ -18,6 +18,7 @@ MEASURED = 2000
 @dataclass(frozen=True, kw_only=True)
 class Text(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
+    distributed: ClassVar[bool] = True
     data: stage.Shards
     "whose captions to learn, in all languages and fields"
     vocabulary: Annotated[int, Ge(300)] = 1024

@@ -24,13 +24,13 @@ class Calibrate(Stage):
     budget: Annotated[float, Gt(0), Le(1)] = 0.32
     """Largest network file, as a share of all its tensors in bf16."""
     samples: Annotated[int, Ge(1)] = 40
-    """Pictures to measure layers and errors on."""
+    """Pictures to measure layers on, and as many others to report the velocity's error on."""
     times: tuple[Time, ...] = (1.0, 0.8, 0.6, 0.4, 0.2)
     """Where on the way from noise (1) to data the velocity is compared."""
     compensate: bool = True
     """Rounding that makes up for its own errors, rather than to the nearest."""
     tune: Annotated[int, Ge(0)] = 100
-    """Updates of scales and biases towards the original's answers, on other pictures."""
+    """Updates of scales and biases towards the original's answers."""
     tune_rate: Annotated[float, Gt(0)] = 3e-3
     """Largest change of a scale in one update, as a fraction of it."""
     captions: CaptionMix = CaptionMix(dropout=0.0)
@@ -60,15 +60,16 @@ class Calibrate(Stage):
         import torch
 
         from seedream_core import progress
+        from seedream_core.data import latents
         from seedream_core.generate import knowledge
         from seedream_core.models import generator
         from seedream_core.quant import calibration, save_quantised, sensitivity, tuning, w4a8
 
-        if host.threads:
-            torch.set_num_threads(host.threads)
+        host.limit_threads()
         loaded = generator.load(self.model)
         original = loaded.network.requires_grad_(False)
-        questions = calibration.Calibration(loaded, self.data, self.captions, self.seed)
+        latents.check_made_by(self.data, loaded.spec.autoencoder.digest)
+        questions = calibration.Calibration(loaded, self.data, self.captions, self.seed, kept_back=self.samples)
         measure = calibration.ask(questions.inputs(0, self.samples, self.times))
         with torch.no_grad(), progress.track("layers", 2 * len(w4a8.linears(original))) as bar:
             table = sensitivity.options(original, measure, compensate=self.compensate, done=bar.advance)
@@ -86,7 +87,7 @@ class Calibrate(Stage):
         if self.bundle:
             generator.bundle(out, out)
         written, _ = generator.load_network(out)
-        at = {t: questions.inputs(0, self.samples, (t,)) for t in self.times}
+        at = {t: questions.exam((t,)) for t in self.times}
         errors = calibration.velocity_errors(written, original, at)
         return {"file_ratio": size / (2 * sum(tensor.numel() for tensor in original.state_dict().values())), "network_bytes": size,
                 "velocity_error": max(errors.values()), "velocity_errors": {str(t): error for t, error in errors.items()},

@@ -70,6 +70,15 @@ def test_full_disk_costs_a_checkpoint_but_not_the_run(tmp_path, monkeypatch, cap
     assert "No space left on device" in capsys.readouterr().err
 
 
+def test_what_torch_makes_of_a_full_disk_is_known_for_one(tmp_path, monkeypatch):
+    real = open
+    monkeypatch.setattr("builtins.open", lambda name, mode="r", *rest, **options: real(
+        "/dev/full" if str(name).endswith(STATE) and mode == "wb" else name, mode, *rest, **options))
+    folder = CheckpointFolder()
+    folder.save_checkpoint({"global_step": 1, "weights": torch.zeros(1 << 20)}, tmp_path / "step_00000001")
+    assert "No space left on device" in str(folder.failed) and not list(tmp_path.iterdir())
+
+
 def test_only_two_are_kept(tmp_path):
     toy.run(tmp_path, toy.config(checkpoint_every=5))
     assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == ["step_00000025", "step_00000030"]

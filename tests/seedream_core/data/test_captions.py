@@ -6,6 +6,7 @@ import pytest
 
 from seedream_core.config import ConfigError, dump, parse
 from seedream_core.data.captions import CaptionMix
+from seedream_core.errors import DataError
 
 CAPTIONS = {"en": {"short": "es", "long": "el"}, "zh": {"short": "zs", "long": "zl", "other": "zo", "empty": ""}}
 
@@ -27,8 +28,16 @@ def test_every_option():
     found = shares(mix)
     assert found.keys() == {"zs", "zl"} and abs(found["zs"] - 0.75) < 0.03
     assert shares(CaptionMix(dropout=1.0)) == {"": 1.0}
-    assert mix.choose({"en": {"short": "x"}}, 0, "k", 0) == "" and mix.choose({}, 0, "k", 0) == ""
+    assert mix.choose({}, 0, "k", 0) == mix.choose({"en": {"short": ""}}, 0, "k", 0) == ""
     assert shares(CaptionMix(dropout=0.0), {"en": {"short": "x"}, "zh": {}}).keys() == {"x"}
+
+
+@pytest.mark.parametrize("mix", [
+    CaptionMix(languages={"eng": 1.0}), CaptionMix(fields={"shrot": 1.0}, others=0.0), CaptionMix(languages={"fr": 1.0}, dropout=1.0),
+])
+def test_a_mix_that_takes_none_of_the_captions_is_refused(mix):
+    with pytest.raises(DataError, match=r"sample k: .* \(en.short, zh.long\)"):
+        mix.choose({"en": {"short": "x", "empty": ""}, "zh": {"long": "y"}}, 0, "k", 0)
 
 
 def test_key_step_and_seed_count():

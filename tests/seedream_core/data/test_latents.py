@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from seedream_core.data.latents import NORMALISATION, pack, read_statistics, unpack, write_statistics
+from seedream_core import artifact
+from seedream_core.data.latents import NORMALISATION, check_made_by, pack, read_statistics, unpack, write_statistics
 from seedream_core.errors import DataError, UserError
 
 
@@ -46,6 +47,14 @@ def test_broken_statistics(tmp_path, text):
     (tmp_path / NORMALISATION).write_text(text)
     with pytest.raises(DataError, match="damaged"):
         read_statistics(tmp_path)
+
+
+def test_latents_of_another_autoencoder_are_refused(tmp_path):
+    artifact.finish(tmp_path, kind="latents", stage="data/encode", fingerprint="x", facts={}, metrics={}, seconds=0,
+                    inputs={"vae": [{"path": "../vae", "digest": "aaa"}]})
+    check_made_by(tmp_path, "aaa")
+    with pytest.raises(UserError, match="made by another autoencoder"):
+        check_made_by(tmp_path, "bbb")
 
 
 def test_no_statistics(tmp_path):

@@ -74,6 +74,8 @@ def test_negative_size(tmp_path):
 def test_an_eight_gigabyte_promise_is_not_read(tmp_path):
     members, damage = walk(tmp_path, header("a.png", 8 * 2**30 - 1) + b"x" * BLOCK)
     assert not members and "cut inside 'a.png'" in damage[0].reason
+    strange = info("a", type=b"Z", size=2**80).tobuf(tarfile.GNU_FORMAT)
+    assert "cut inside" in walk(tmp_path, strange + END)[1][0].reason
 
 
 def test_pax_bombs_and_lies(tmp_path):
@@ -83,6 +85,12 @@ def test_pax_bombs_and_lies(tmp_path):
         lie = info("p", type=tarfile.XHDTYPE, size=len(record)).tobuf(tarfile.USTAR_FORMAT)
         members, damage = walk(tmp_path, lie + record + bytes(padding(len(record))) + pack("a.png", b"") + END)
         assert not members and "broken extended header" in damage[0].reason
+    digits = b"1" * 5000 + b" path=x\n"
+    lie = info("p", type=tarfile.XHDTYPE, size=len(digits)).tobuf(tarfile.USTAR_FORMAT)
+    assert "broken extended header" in walk(tmp_path, lie + digits + bytes(padding(len(digits))) + END)[1][0].reason
+    size = b"5010 size=" + b"1" * 4999 + b"\n"
+    lie = info("p", type=tarfile.XHDTYPE, size=len(size)).tobuf(tarfile.USTAR_FORMAT)
+    assert "unreadable size" in walk(tmp_path, lie + size + bytes(padding(len(size))) + pack("a.png", b"") + END)[1][0].reason
     rename = b"12 path=b/c\n"
     everywhere = info("g", type=tarfile.XGLTYPE, size=len(rename)).tobuf(tarfile.USTAR_FORMAT)
     assert "global header" in walk(tmp_path, everywhere + rename + bytes(padding(12)) + END)[1][0].reason

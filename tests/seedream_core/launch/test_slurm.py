@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ steps:
   vae: {run: pretrain/vae, data: crawl, train: {steps: 4}}
   base: {run: pretrain/base, data: [crawl], vae: vae, paint: red, train: {steps: 4}}
 """
+TRAINING, ALONE = SimpleNamespace(distributed=True), SimpleNamespace(distributed=False)
 SBATCH = """#!/bin/sh
 echo "$@" >> calls
 echo "$(wc -l < calls | tr -d ' ');cluster"
@@ -58,7 +60,7 @@ def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "it's; rm -rf $HOME"
     host = Host(devices=8, nodes=2)
-    job = Job("base", None, folder, ("printf", "%s|", "a b", "$HOME", "'"), host, print)
+    job = Job("base", TRAINING, folder, ("printf", "%s|", "a b", "$HOME", "'"), host, print)
     script = Slurm(account="me", time="01:00:00", lines=("srun() { \"$@\"; }",)).script(job)
     head = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")]
     assert {"job-name=seedream-base", "account=me", "time=01:00:00", "nodes=2", "ntasks-per-node=8", "gpus-per-node=8", "requeue"} <= set(head)
@@ -69,7 +71,7 @@ def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
 def test_a_job_that_was_stopped_in_time_is_requeued_and_one_that_failed_is_not(tmp_path):
     for code, requeued in ((75, True), (1, False), (0, False)):
         lines = (f"srun() {{ return {code}; }}", "scontrol() { echo $@; }", "SLURM_JOB_ID=7")
-        script = Slurm(lines=lines).script(Job("base", None, tmp_path, ("true",), Host(), print))
+        script = Slurm(lines=lines).script(Job("base", ALONE, tmp_path, ("true",), Host(), print))
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (code, "requeue 7\n" if requeued else "")
 
@@ -85,7 +87,12 @@ def test_print_only_says_lines_that_can_be_pasted(loaded, monkeypatch):
 
 
 def test_a_cpu_host_asks_for_no_gpus():
-    assert "gpus" not in Slurm().script(Job("x", None, Path("x"), ("true",), Host(accelerator="cpu"), print))
+    assert "gpus" not in Slurm().script(Job("x", TRAINING, Path("x"), ("true",), Host(accelerator="cpu"), print))
+
+
+def test_a_stage_that_does_not_train_is_one_process_on_any_host():
+    script = Slurm().script(Job("x", ALONE, Path("x"), ("true",), Host(devices=8, nodes=4), print))
+    assert {"#SBATCH --nodes=1", "#SBATCH --ntasks-per-node=1", "#SBATCH --gpus-per-node=1"} <= set(script.splitlines())
 
 
 def test_no_slurm_and_a_refusing_slurm_are_told_plainly(loaded, monkeypatch):

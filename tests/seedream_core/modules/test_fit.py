@@ -92,3 +92,9 @@ def test_nothing_but_our_own_lines_on_the_terminal(tmp_path, capfd):
     said = capfd.readouterr()
     assert said.out == ""
     assert [line.split(" ")[0] for line in said.err.splitlines()] == [tmp_path.name]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
+def test_a_host_file_that_this_machine_cannot_serve_is_one_message(tmp_path):
+    with pytest.raises(UserError, match="this machine cannot train as the host file asks"):
+        toy.run(tmp_path, toy.config(), toy.host(accelerator="gpu"))

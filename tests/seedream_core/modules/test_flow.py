@@ -4,13 +4,11 @@ import pytest
 import toy_training as toy
 import torch
 
-from seedream_core.flow.timesteps import Timesteps
-from seedream_core import artifact
 from seedream_core.data.batches import Batches
 from seedream_core.data.captions import CaptionMix
-from seedream_core.errors import UserError
+from seedream_core.flow.timesteps import Timesteps
 from seedream_core.models import generator
-from seedream_core.modules.flow import FlowModule, check_latents
+from seedream_core.modules.flow import FlowModule
 from seedream_core.records import Batch
 
 TRAIN = toy.config(global_batch=8)
@@ -67,11 +65,3 @@ def test_samples_leave_the_training_as_it_was(module):
     assert first.shape == (2, 4, 3, 64, 64)
     assert torch.equal(first, second)
     assert all(p.requires_grad and torch.equal(p, before[name]) for name, p in module.named_parameters())
-
-
-def test_latents_of_another_autoencoder_are_refused(tmp_path):
-    artifact.finish(tmp_path, kind="latents", stage="data/encode", fingerprint="x", facts={}, metrics={}, seconds=0,
-                    inputs={"vae": [{"path": "../vae", "digest": "aaa"}]})
-    check_latents(tmp_path, "aaa")
-    with pytest.raises(UserError, match="made by another autoencoder"):
-        check_latents(tmp_path, "bbb")

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seedream_core.data.captions import CaptionMix
+from seedream_core.errors import UserError
 from seedream_core.flow.sampler import time_grid
 from seedream_core.models import generator
 from seedream_core.quant.calibration import Calibration, ask, velocity_errors
@@ -16,11 +17,11 @@ def loaded(tiny_generator):
 
 @pytest.fixture(scope="module")
 def calibration(loaded, tiny_latents):
-    return Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3)
+    return Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
 
 
 def test_a_round_asks_the_same_again_and_another_round_something_else(calibration, loaded, tiny_latents):
-    again = Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3)
+    again = Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
     first, second, other = (source.inputs(number, 8) for source, number in ((calibration, 0), (again, 0), (calibration, 1)))
     assert all(torch.equal(a, b) for one, two in zip(first, second) for a, b in zip(one, two))
     assert set(calibration.rows(0, 8)).isdisjoint(calibration.rows(1, 8))
@@ -28,7 +29,14 @@ def test_a_round_asks_the_same_again_and_another_round_something_else(calibratio
 
 
 def test_rounds_beyond_the_data_begin_it_again(calibration):
-    assert sorted(calibration.rows(0, 24)) == list(range(24)) and len(calibration.rows(5, 40)) == 40
+    assert sorted(calibration.rows(0, 20) + calibration.exam_rows) == list(range(24)) and len(calibration.rows(5, 40)) == 40
+
+
+def test_the_exam_is_never_practised_and_needs_data_of_its_own(calibration, loaded, tiny_latents):
+    assert sum(len(t) for _, t, _, _ in calibration.exam((0.5,))) == 4
+    assert not set(calibration.exam_rows) & {row for number in range(30) for row in calibration.rows(number, 16)}
+    with pytest.raises(UserError, match="24 samples are too few"):
+        Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=13)
 
 
 def test_given_times_come_in_turn_and_others_lie_on_the_samplers_grid(calibration):
@@ -41,7 +49,7 @@ def test_given_times_come_in_turn_and_others_lie_on_the_samplers_grid(calibratio
 
 
 def test_batches_are_sorted_by_length_and_latents_normalised(calibration):
-    batches = calibration.inputs(0, 24, (1e-6,))
+    batches = calibration.inputs(0, 20, (1e-6,))
     lengths = [mask.sum(1) for *_, mask in batches]
     assert len(batches) == 2 and int(lengths[0].max()) <= int(lengths[1].min())
     assert batches[0][3].shape[1] == int(lengths[0].max())

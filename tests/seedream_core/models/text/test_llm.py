@@ -62,6 +62,13 @@ def test_layers_and_whitening_are_saved_too(encoder, tmp_path):
         LlmEncoder.load(tmp_path / "text")
 
 
+def test_tuning_leaves_out_what_no_feature_depends_on(encoder):
+    for layers, frozen in (((-1,), ()), ((0, -2), ("layers.1.", "norm.")), ((0,), ("layers.0.", "layers.1.", "norm."))):
+        encoder.layers = layers
+        still = {name for name, p in encoder.tune().model.named_parameters() if not p.requires_grad}
+        assert still == {name for name, _ in encoder.model.named_parameters() if frozen and name.startswith(frozen)}
+
+
 def test_a_folder_that_brings_code_is_refused(encoder, tmp_path):
     encoder.save(tmp_path)
     page = json.loads((tmp_path / "config.json").read_text())

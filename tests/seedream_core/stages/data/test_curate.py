@@ -96,17 +96,24 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
         good = reader.read(reader.keys.index(clean[0]))
         record = Sample.from_json(good["json"])
         other = json.loads(good["json"]) | {"key": "bad-size", "width": 32}
+
+        def raw(key, **changes) -> bytes:
+            return json.dumps(json.loads(good["json"]) | {"key": key, **changes}).encode()
+
         for key, members in {
             "bad-picture": {"png": good["png"][:-40]}, "bad-fake": {"png": b"GIF89a" + good["png"]},
             "bad-none": {}, "bad-json": {"png": good["png"], "json": b'{"key":'},
             "bad-utf8": {"png": good["png"], "json": good["json"].replace(b"short", b"sh\xffrt")},
             "bad-nojson": {"png": good["png"], "json": None}, "bad-other": good,
             "bad-size": {"png": good["png"], "json": json.dumps(other).encode()},
+            "bad-weight": {"png": good["png"], "json": raw("bad-weight", weight=10**400)},
+            "bad-truth": {"png": good["png"], "json": raw("bad-truth", truth=0).replace(b'"truth": 0', b'"truth": 1e999')},
+            "bad-tag": {"png": good["png"], "json": raw("bad-tag", tags=["\ud800"])},
         }.items():
             mine = json.loads(good["json"]) | {"key": key}
             full = {"json": json.dumps(mine).encode()} | members
             writer.add(key, {name: data for name, data in full.items() if data is not None})
-    bad = 8
+    bad = 11
     shard = tmp_path / "in" / "shards" / "00000.tar"
     data = bytearray(shard.read_bytes())
     data[700] ^= 4
@@ -115,17 +122,18 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
     with pytest.raises(DataError) as stopped:
         Curate(data=tmp_path / "in", budget=0.05).run(tmp_path / "out", Host())
     message = str(stopped.value)
-    assert "9 of 108 samples (8.33%)" in message and "budget of 5.00%" in message and "00002.tar (8)" in message
-    assert "fates.jsonl" in message and "budget: 0.084" in message
+    assert "12 of 111 samples (10.81%)" in message and "budget of 5.00%" in message and "00002.tar (11)" in message
+    assert "fates.jsonl" in message and "budget: 0.109" in message
     assert record.key == clean[0]
     reasons = {fate["key"]: fate["reason"] for fate in fates(tmp_path / "out") if fate["fate"] == "quarantined"}
     assert reasons.keys() == {clean[0], "bad-picture", "bad-fake", "bad-none", "bad-json", "bad-utf8", "bad-nojson",
-                              "bad-other", "bad-size"}
+                              "bad-other", "bad-size", "bad-weight", "bad-truth", "bad-tag"}
     for key, words in {clean[0]: "CRC32", "bad-picture": "undecodable", "bad-json": "not json", "bad-utf8": "UTF-8",
                        "bad-nojson": "no json", "bad-other": "belongs to", "bad-size": "record says 32×64",
-                       "bad-none": "no picture"}.items():
+                       "bad-none": "no picture", "bad-weight": "weight", "bad-truth": "cannot be written",
+                       "bad-tag": "cannot be written"}.items():
         assert words in reasons[key], reasons[key]
-    metrics = Curate(data=tmp_path / "in", budget=0.084).run(tmp_path / "out", Host())
+    metrics = Curate(data=tmp_path / "in", budget=0.109).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
 
 

@@ -59,12 +59,23 @@ def change(name, **values):
     (lambda folder: (folder / "modeling_evil.py").write_text("raise SystemExit"), "modeling_evil.py is code"),
     (lambda folder: (folder / "model.safetensors").unlink(), "pickled weights are never read"),
     (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
+    (lambda folder: (folder / "config.json").write_text('{"n_embd": 16}'), "no hidden_size and no vocab_size"),
+    (lambda folder: (folder / "config.json").write_text("{"), "config.json: not readable"),
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"cut off"), "model.safetensors: not a whole"),
 ])
 def test_refusals(llm, tmp_path, harm, said):
     harm(llm)
     with pytest.raises(UserError, match=said):
         adopt(llm, tmp_path / "text")
     assert not (tmp_path / "text" / "artifact.json").exists()
+
+
+@pytest.mark.parametrize("ends, end", [([7, 9], 7), (None, 0)])
+def test_a_model_with_several_end_tokens_or_none(llm, tmp_path, ends, end):
+    (llm / "encoder.json").unlink()
+    change("config.json", eos_token_id=ends, pad_token_id=None)(llm)
+    adopt(llm, tmp_path / "text")
+    assert LlmEncoder.load(tmp_path / "text" / "network").tokenize([""])[0].tolist() == [[end]]
 
 
 def test_other_bytes_are_refused(llm, tmp_path):
@@ -93,6 +104,9 @@ steps:
     assert artifact.read(tmp_path / "runs" / "vae").kind == "autoencoder"
     page.write_text(page.read_text().replace("vae: vae}", "vae: llm}"))
     with pytest.raises(ConfigError, match="llm makes a text encoder"):
+        recipe.load(page)
+    page.write_text(page.read_text().replace("kind: autoencoder", "kind: 5"))
+    with pytest.raises(ConfigError, match="kind"):
         recipe.load(page)
 
 

@@ -15,6 +15,7 @@ from seedream_core.stage import Autoencoder, Shards, Stage
 @dataclass(frozen=True, kw_only=True)
 class Base(Stage):
     makes: ClassVar[str] = "generator"
+    distributed: ClassVar[bool] = True
     data: tuple[Shards, ...]
     vae: Autoencoder | None = None
     paint: Paint
