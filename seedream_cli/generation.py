@@ -12,8 +12,6 @@ from seedream_core.generate import draw, files, knowledge, pictures, prompts
 from seedream_core.generate.model import find
 from seedream_core.progress import track
 
-BATCH = 16
-
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -63,7 +61,7 @@ def run(asked: Asked) -> None:
                            guidance=asked.guidance, solver=asked.solver or (origin.request.solver if origin else "euler"))
     before = pictures.load(asked.picture) if origin else None  # --out may name the same file
     started = time.perf_counter()
-    drawn = draw.pictures(sampler, wanted, batch=BATCH)
+    drawn = draw.pictures(sampler, wanted)
     if len(wanted) == 1:
         request, pixels = next(drawn)
         _save(targets[0], request, pixels, digest, asked.metadata)
@@ -96,6 +94,8 @@ def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
                         "give prompts, or --prompts FILE, or --from PICTURE.PNG: seedream generate \"a red circle on a white background\"")
     if asked.file:
         return prompts.read(asked.file)
+    if wrong := next((prompt for prompt in asked.prompts if not prompts.is_text(prompt)), None):
+        raise UserError(f"{wrong!r}: not valid UTF-8", "set the terminal to UTF-8, or give the prompts in a file")
     if not origin:
         return [prompts.Line(prompt=prompt) for prompt in asked.prompts]
     made = origin.request
@@ -127,5 +127,8 @@ def _save(target: Path, request: pictures.Request, pixels, digest: str, metadata
 
 
 def _compare(picture: Path, before, pixels) -> None:
+    if before.shape != pixels.shape:
+        typer.echo(f"{picture} has been resized since it was made: nothing to compare with", err=True)
+        return
     most = int(abs(before.astype(int) - pixels.astype(int)).max())
     typer.echo(f"the same as {picture}, bit for bit" if most == 0 else f"differs from {picture} by at most {most}/255", err=True)

@@ -68,9 +68,14 @@ def run(recipe: options.Recipe, changes: options.Changes = [], host: options.Hos
         print_only: options.PrintOnly = False) -> None:
     """Make what a recipe says, step by step; what is done is skipped, what was interrupted goes on."""
     from seedream_cli import recipes, show
+    from seedream_core.errors import UserError
+    from seedream_core.execute import read_host
     from seedream_core.recipe import load
 
     loaded = load(recipe, changes, out)
+    read_host(host)
+    if (status or dry_run) and (start or only or redo or slurm or print_only):
+        raise UserError("--status and --dry-run show the whole recipe", "leave --from, --only, --redo, --slurm and --print-only out")
     if status:
         show.status(loaded)
     elif dry_run:

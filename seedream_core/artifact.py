@@ -144,8 +144,8 @@ def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[
         temporary.unlink(missing_ok=True)
 
 
-def load_tensors(path: Path, device: str = "cpu", *, finite: bool = False) -> dict[str, "Tensor"]:
-    """Read a safetensors file; `finite` refuses NaN and infinity in it."""
+def load_tensors(path: Path, device: str = "cpu") -> dict[str, "Tensor"]:
+    """Read a safetensors file; NaN and infinity in it are refused."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -160,7 +160,7 @@ def load_tensors(path: Path, device: str = "cpu", *, finite: bool = False) -> di
     except (SafetensorError, struct.error) as error:
         raise DataError(f"{path}: not a whole safetensors file ({error})") from None
     for name, tensor in tensors.items():
-        if finite and tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise DataError(f"{path}: {name} holds NaN or infinity")
     return tensors
 

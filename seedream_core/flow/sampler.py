@@ -1,4 +1,4 @@
-"""Prompts to pictures, without Lightning: one seed per picture, so that a batch changes nothing."""
+"""Prompts to pictures, without Lightning: one seed per picture, and each drawn alone unless speed matters more."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,8 +33,12 @@ class Sampler:
 
     def images(self, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None,
                height: int | None = None, steps: int | None = None, guidance: float | None = None,
-               solver: str = "euler", batch: int = 16, progress: Progress | None = None) -> numpy.ndarray:
-        """One picture per prompt and seed: uint8, B x height x width x 3."""
+               solver: str = "euler", batch: int = 1, progress: Progress | None = None) -> numpy.ndarray:
+        """One picture per prompt and seed: uint8, B x height x width x 3.
+
+        A `batch` of more is faster and rounds otherwise: in float32 by 1/255, but bfloat16 and quantised activations
+        turn a last bit into up to 200/255 at single pixels (packaged model, 96 prompts; one verdict of 96 changed).
+        """
         parts = []
         for rows in _chunks(len(prompts), batch):
             latents = self.latents(prompts[rows], seeds[rows], width=width, height=height, steps=steps,

@@ -1,6 +1,5 @@
-"""From requests to pictures: those with equal settings are drawn together, and handed over as each batch is done."""
+"""From requests to pictures: each drawn alone, so that it is the same whatever is asked for beside it."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,15 +29,12 @@ def requests(lines: Sequence[Line], spec, *, seed: int = 0, count: int = 1, size
     return made
 
 
-def pictures(sampler: "Sampler", wanted: Sequence[Request], *, batch: int = 16) -> "Iterator[tuple[Request, numpy.ndarray]]":
+def pictures(sampler: "Sampler", wanted: Sequence[Request]) -> "Iterator[tuple[Request, numpy.ndarray]]":
     """Each request with its H×W×3 bytes, in order."""
-    for (width, height, steps, guidance, solver), alike in itertools.groupby(wanted, key=lambda request: request.settings):
-        alike = list(alike)
-        for first in range(0, len(alike), batch):
-            some = alike[first:first + batch]
-            drawn = sampler.images([request.prompt for request in some], [request.seed for request in some],
-                                   width=width, height=height, steps=steps, guidance=guidance, solver=solver, batch=batch)
-            yield from zip(some, drawn, strict=True)
+    for request in wanted:
+        width, height, steps, guidance, solver = request.settings
+        drawn = sampler.images([request.prompt], [request.seed], width=width, height=height, steps=steps, guidance=guidance, solver=solver)
+        yield request, drawn[0]
 
 
 def _first(*values):

@@ -17,7 +17,7 @@ def targets(out: Path | None, count: int, prompt: str) -> list[Path]:
         if count > 1:
             raise UserError(f"--out {out} names one picture, but {count} are asked for",
                             f"give a folder: --out {out.with_suffix('')}")
-        if out.is_dir():
+        if _is_folder(out):
             raise UserError(f"--out {out} is a folder, but its name says picture", f"give {out / '00000.png'}, or another name")
         _make(out.parent)
         return [out]
@@ -42,6 +42,13 @@ def _free(path: Path) -> Path:
     """`star.png`, or `star-2.png` if that is taken: a name the user did not choose overwrites nothing."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(candidate for candidate in itertools.chain([path], numbered) if not candidate.exists())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as problem:  # a name that no file can have
+        raise UserError(f"--out {path}: cannot be written ({problem.strerror})") from None
 
 
 def _make(folder: Path) -> None:

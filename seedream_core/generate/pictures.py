@@ -62,9 +62,14 @@ def save(path: Path, pixels: "numpy.ndarray", origin: Origin | None = None) -> N
     if origin:
         for key, text in _texts(origin).items():
             info.add_itxt(key, text)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    Image.fromarray(pixels).save(temporary, format="PNG", pnginfo=info)
-    temporary.replace(path)
+    temporary = path.with_name(f".{os.getpid()}.tmp")
+    try:
+        Image.fromarray(pixels).save(temporary, format="PNG", pnginfo=info)
+        temporary.replace(path)
+    except OSError as problem:
+        raise UserError(f"{path}: cannot be written ({problem.strerror or problem})", "name another --out") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> "numpy.ndarray":
@@ -85,7 +90,7 @@ def origin(path: Path) -> Origin:
             texts = dict(getattr(image, "text", {}))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file")
-    except (UnidentifiedImageError, OSError, SyntaxError) as problem:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as problem:
         raise UserError(f"{path}: not a readable PNG ({problem})")
     missing = [key for key in _KEYS if key not in texts]
     if missing:
@@ -95,6 +100,8 @@ def origin(path: Path) -> Origin:
         width, height = texts["size"].split("x")
         request = Request(prompt=texts["prompt"], seed=int(texts["seed"]), width=int(width), height=int(height),
                           steps=int(texts["steps"]), guidance=float(texts["guidance"]), solver=texts["solver"])
+        if request.seed < 0 or request.steps < 1 or not 0 <= request.guidance < float("inf"):
+            raise ValueError(f"seed {request.seed}, {request.steps} steps, guidance {request.guidance:g}")
     except ValueError as problem:
         raise UserError(f"{path}: its description is damaged ({problem})")
     return Origin(request=request, model_digest=texts["model_digest"], version=texts["version"])

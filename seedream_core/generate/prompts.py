@@ -93,6 +93,9 @@ def _json_rows(text: str, problems: list[Problem], name: str):
         except json.JSONDecodeError as problem:
             problems.append(Problem(name, number, "", f"not JSON: {problem.msg} (column {problem.colno})"))
             continue
+        except (ValueError, RecursionError) as problem:  # numbers of thousands of digits, lists in lists in lists
+            problems.append(Problem(name, number, "", f"not JSON that can be read: {problem}"))
+            continue
         yield number, {"prompt": row} if isinstance(row, str) else row
 
 
@@ -129,11 +132,22 @@ def _line(row: Any) -> Line:
     prompt = row.get("prompt")
     if not isinstance(prompt, str):
         raise _Bad("prompt", "missing" if prompt is None else f"{prompt!r} is not a text")
+    if not is_text(prompt):
+        raise _Bad("prompt", f"{prompt!r} is not valid UTF-8")
     values: dict[str, Any] = {"prompt": prompt.strip()}
     for key, convert in (("seed", _whole), ("size", _size), ("steps", _count), ("guidance", _number)):
         if row.get(key) is not None:
             values[key] = convert(key, row[key])
     return Line(**values)
+
+
+def is_text(prompt: str) -> bool:
+    """Whether every character can be written: half a surrogate pair, or a terminal's foreign bytes, cannot."""
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(key: str, value: Any) -> int:
@@ -155,7 +169,7 @@ def _count(key: str, value: Any) -> int:
 def _number(key: str, value: Any) -> float:
     try:
         number = None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or not 0 <= number < float("inf"):
         raise _Bad(key, f"{value!r} is not a number from 0 up")

@@ -141,7 +141,8 @@ def load(folder: Path, *, sampling: bool = False) -> Loaded:
 
 def locate(folder: Path, item: Part) -> Path:
     """The folder of a part, if it is there and still what it was."""
-    path = Path(os.path.normpath(folder / item.path))
+    # resolved first: the way out of a link's target is not the way out of the link
+    path = Path(os.path.normpath(folder.resolve() / item.path))
     digest = artifact.read(path).digest
     if digest != item.digest:
         raise DataError(f"{path} has changed since {folder} was made ({digest[:12]} instead of {item.digest[:12]})",

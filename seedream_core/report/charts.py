@@ -126,10 +126,11 @@ def number(value: float) -> str:
     """Three significant digits without an exponent where it can be avoided: 12000 -> 12k, 0.000312 -> 3.12e-4."""
     if value == 0:
         return "0"
+    rounded = float(f"{value:.3g}")  # before the unit is chosen: 999.7k is 1M
     for size, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
-    if abs(value) >= 1000:
+        if abs(rounded) >= size:
+            return f"{rounded / (1e3 if unit == 'k' else size):g}{unit}"
+    if abs(rounded) >= 1000:
         return f"{value:.0f}"
     if abs(value) < 1e-3:
         mantissa, exponent = f"{value:.2e}".split("e")

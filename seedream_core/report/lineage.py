@@ -50,7 +50,8 @@ def trace(*folders: Path) -> Lineage:
         try:
             manifest = artifact.read(folder)
         except UserError:
-            lost[folder.name] = None
+            if not folder.exists():  # a prompts file or an adopted folder is there, and no artifact
+                lost[folder.name] = None
             return None
         if manifest.digest not in names:
             name = folder.name
@@ -70,7 +71,10 @@ def trace(*folders: Path) -> Lineage:
 def rows(path: Path) -> list[dict]:
     """JSON lines of a log; a last line torn by a kill ends it."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    # not splitlines(): a caption may hold the other line ends of Unicode
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+        if not line:
+            continue
         try:
             found.append(json.loads(line))
         except ValueError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
@@ -101,6 +101,25 @@ def test_from_onto_itself_is_held_against_what_was_there(here):
     assert "differs from a.png by at most" in generate("--from", "a.png", "--out", "a.png").stderr
 
 
+@pytest.mark.parametrize("harm", [{"steps": "0"}, {"seed": "-1"}, {"guidance": "nan"}, {"prompt": "x" * 3_000_000}])
+def test_from_a_picture_whose_description_was_tampered_with(here, harm):
+    generate("red", "--out", "a.png")
+    with Image.open("a.png") as image:
+        texts, info = dict(image.text) | harm, PngImagePlugin.PngInfo()
+        for key, text in texts.items():
+            info.add_itxt(key, text, zip=True)
+        image.save("a.png", pnginfo=info)
+    result = generate("--from", "a.png", "--out", "b.png", ok=False)
+    assert result.exit_code == 1 and "a.png" in result.stderr and "Traceback" not in result.output
+
+
+def test_from_a_picture_that_was_resized(here):
+    generate("red", "--out", "a.png")
+    made = pictures.origin(here / "a.png")
+    pictures.save(here / "a.png", pictures.load(here / "a.png")[:32], made)
+    assert "has been resized" in generate("--from", "a.png", "--out", "b.png").stderr
+
+
 def test_from_takes_changes(here):
     generate("red", "--out", "a.png", "--seed", 9)
     result = generate("--from", "a.png", "--out", "b.png", "--seed", 10, "--size", "32x32")
@@ -156,6 +175,8 @@ def test_unknown_words_get_one_line_and_their_picture(here):
     (("red", "--config", "a.yaml"), "no stage 'red' under `seedream generate`", 2),
     (("--seed", "3", "--config", "a.yaml"), "--config takes prompts and settings from its file", 1),
     (("red", "--steps", "0"), "Invalid value for '--steps'", 2),
+    (("red \udcff",), "not valid UTF-8", 1),
+    (("red", "--out", "x" * 260 + ".png"), "cannot be written", 1),
 ])
 def test_mistakes_are_one_message(arguments, message, code):
     result = generate(*arguments, ok=False)

@@ -51,6 +51,11 @@ def test_from_and_out(recipe, tmp_path):
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["unseen"]
 
 
+def test_a_plan_is_of_the_whole_recipe_and_reads_the_host_file(recipe):
+    assert "whole recipe" in invoke("run", recipe, "--dry-run", "--from", "unseen", code=1).stderr
+    assert "nofile.yaml" in invoke("run", recipe, "--status", "--host", "nofile.yaml", code=2).stderr
+
+
 def test_slurm_prints_what_it_would_submit(recipe):
     result = invoke("run", recipe, "--slurm", "--print-only")
     assert "seen=$(sbatch --parsable" in result.stdout

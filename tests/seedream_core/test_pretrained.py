@@ -51,6 +51,13 @@ def test_it_is_as_good_as_it_says(packaged):
     assert right >= said - 3 * math.sqrt(max(said * (1 - said), 0.01) / 60)
 
 
+def test_a_picture_is_the_same_whatever_is_drawn_beside_it(packaged):
+    sampler, prompts = Sampler.load(packaged), [prompt.text for prompt in evaluation_prompts(6, seed=5)]
+    together = sampler.images(prompts, list(range(6)))
+    alone = [sampler.images([prompt], [seed])[0] for seed, prompt in enumerate(prompts)]
+    assert abs(together.astype(int) - np.stack(alone)).max() <= 1
+
+
 def round_trip(folder, count):
     """Share of fresh renders that the judge still reads fully right after the packaged autoencoder."""
     autoencoder, scenes = load_autoencoder(folder / "autoencoder"), [World().sample(4242, i) for i in range(count)]

@@ -46,6 +46,11 @@ class Images(stage.Stage):
         lines, _ = self._lines()
         model = inputs["model"] or {}
         width, height = self.size or (model.get("width"), model.get("height"))
+        if model.get("guidance_distilled") and self.guidance not in (None, 1):
+            raise ValueError(f"guidance: {self.guidance:g}, but this model was distilled to need none")
+        for name, side in (("width", width), ("height", height)):
+            if side and side % model.get("factor", 1):
+                raise ValueError(f"size: {name} {side} is not a multiple of the model's {model['factor']}")
         return {"samples": len(lines) * self.count, "width": width, "height": height}
 
     def run(self, out: Path, host: Host) -> dict:
@@ -56,7 +61,8 @@ class Images(stage.Stage):
         host.limit_threads()
         lines, asked = self._lines()
         device = "cuda" if host.accelerator != "cpu" and _gpu() else "cpu"
-        sampler = Sampler.load(self.model, bf16=host.bf16(), device=device)
+        # as `seedream generate` draws, so that --from makes each of these again
+        sampler = Sampler.load(self.model, bf16=device == "cuda", device=device)
         wanted = draw.requests(lines, sampler.spec, seed=self.seed, count=self.count, size=self.size, steps=self.steps,
                                guidance=self.guidance, solver=self.solver.name() if self.solver else "euler")
         digest, version = artifact.read(self.model, "generator").digest, pictures.version()
@@ -65,7 +71,7 @@ class Images(stage.Stage):
         sheet = pictures.Sheet(wanted, columns=self.count if self.count > 1 else None)
         rows, started = [], time.perf_counter()
         with track("pictures", len(wanted)) as progress:
-            for index, (request, pixels) in enumerate(draw.pictures(sampler, wanted, batch=host.micro_batch or 16)):
+            for index, (request, pixels) in enumerate(draw.pictures(sampler, wanted)):
                 name = f"{index:05d}.png"
                 pictures.save(folder / name, pixels, pictures.Origin(request=request, model_digest=digest, version=version))
                 sheet.add(pixels)

@@ -1,6 +1,7 @@
 """A PNG says how it was made, in any script, and loses no bit of its pixels or settings."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy
 import pytest
@@ -90,3 +91,13 @@ def test_version_is_a_word():
 def test_index_line_keeps_the_prompt_readable():
     assert '"file": "00000.png"' in (line := pictures.index_line("00000.png", REQUEST, kind="several"))
     assert "五角星" in line and '"kind": "several"' in line and line.count("\n") == 1
+
+
+def test_what_cannot_be_written_is_one_message_and_leaves_nothing(tmp_path, monkeypatch):
+    pixels = numpy.zeros((16, 16, 3), "uint8")
+    with pytest.raises(UserError, match="cannot be written"):
+        pictures.save(tmp_path / "nowhere" / "a.png", pixels)
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(UserError, match="No space left on device"):
+        pictures.save(tmp_path / "a.png", pixels)
+    assert not list(tmp_path.iterdir())

@@ -92,3 +92,16 @@ def test_sizes(text, expected):
 def test_bad_sizes(text):
     with pytest.raises(ValueError, match="is not a size"):
         prompts.size(text)
+
+
+@pytest.mark.parametrize("line, message", [
+    ('{"prompt": "red", "guidance": 1' + "0" * 400 + "}", "not a number from 0 up"),
+    ('{"prompt": "red", "seed": 1' + "0" * 5000 + "}", "not JSON that can be read"),
+    ("[" * 100_000, "not JSON"),
+    ('{"prompt": "\\ud800"}', "not valid UTF-8"),
+])
+def test_hostile_lines_are_named(tmp_path, line, message):
+    (tmp_path / "p.jsonl").write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=message) as caught:
+        prompts.read(str(tmp_path / "p.jsonl"))
+    assert "p.jsonl:1" in str(caught.value)

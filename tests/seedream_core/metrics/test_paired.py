@@ -18,12 +18,12 @@ def test_p_is_the_two_sided_binomial():
     assert Paired(both=9, only_first=3, only_second=3, neither=1).p == 1.0
 
 
-def test_margin_counts_only_what_differs():
-    assert Paired(both=90, only_first=0, only_second=0, neither=10).margin == 0.0
-    # b=4, c=12, n=100: 1.96 * sqrt(16 - 64/100) / 100, in points
+def test_margin_counts_what_differs_and_never_closes():
+    assert Paired(both=90, only_first=0, only_second=0, neither=10).margin == pytest.approx(196 / 102)
+    # b=4, c=12, n=100: 1.96 * sqrt(17 - 64/102) / 102, in points
     paired = Paired(both=80, only_first=4, only_second=12, neither=4)
     assert paired.points == 8.0
-    assert paired.margin == pytest.approx(7.682, abs=1e-3)
+    assert paired.margin == pytest.approx(7.775, abs=1e-3)
 
 
 def test_unequal_or_empty_lists_are_refused():

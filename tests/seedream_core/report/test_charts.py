@@ -19,6 +19,7 @@ def test_ticks_are_round():
 
 @pytest.mark.parametrize(("value", "text"), [
     (0, "0"), (0.25, "0.25"), (1234.5, "1234"), (12_000, "12k"), (5_900_000, "5.9M"), (3e14, "300T"), (9.09e-5, "9.09e-5"), (-0.5, "-0.5"),
+    (999.7, "1000"), (999_999, "1M"), (999.6e6, "1G"),
 ])  # fmt: skip
 def test_numbers_are_short(value, text):
     assert charts.number(value) == text

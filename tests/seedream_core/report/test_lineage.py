@@ -1,5 +1,6 @@
 """Everything behind a finished run is found, in the order of making."""
 
+import json
 import shutil
 
 from seedream_core.report.lineage import rows, trace
@@ -20,6 +21,18 @@ def test_a_folder_that_is_gone_is_named(make_run):
     lineage = trace(run)
     assert lineage.lost == ("curated",)
     assert "base" in {step.name for step in lineage.steps}
+
+
+def test_an_input_from_outside_that_is_there_is_not_lost(make_run, tmp_path):
+    run, prompts = make_run(), tmp_path / "prompts.txt"
+    prompts.write_text("red")
+    assert trace(run, prompts).lost == ()
+
+
+def test_a_line_of_a_log_may_hold_every_line_end_of_unicode(tmp_path):
+    said = [{"prompt": "one\u2028two\x85three"}, {"prompt": "four"}]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in said), encoding="utf-8")
+    assert rows(tmp_path / "log.jsonl") == said
 
 
 def test_fates_are_counted_and_a_torn_line_ends_a_log(run):

@@ -12,7 +12,7 @@ from seedream_core.report.words import chinese
     ("a red object of no known shape (0.71)", "有形状无法辨认的红色物体"),
     ("a red object between star and heart", "有红色物体介于五角星与心形之间"),
     ("a red star too small to count", "红色五角星太小，不算数"),
-    ("something unexplained (12)", "有无法解释的痕迹"),
+    ("something that no object explains", "有无法解释的痕迹"),
     ("background pink, not white", "背景是粉色，应为白色"),
     ("3 objects, not 2", "有 3 个物体，应为 2 个"),
     ("relation left, not above", "方位是左边，应为上方"),

@@ -51,6 +51,13 @@ def test_a_bad_prompt_file_is_found_when_the_recipe_is_planned(tmp_path, tiny_ge
         Images(model=tiny_generator, prompts=tmp_path / "p.jsonl").facts({"model": {}})
 
 
+@pytest.mark.parametrize("options, message", [({"guidance": 3.0}, "distilled to need none"), ({"size": (65, 64)}, "width 65 is not a multiple")])
+def test_what_the_model_cannot_draw_is_found_when_the_recipe_is_planned(tiny_generator, options, message):
+    facts = {"width": 64, "height": 64, "factor": 16, "guidance_distilled": True}
+    with pytest.raises(ValueError, match=message):
+        Images(model=tiny_generator, evaluation=6, **options).facts({"model": facts, "prompts": None})
+
+
 def test_prompts_or_evaluation():
     for tree in ({"model": "x/y"}, {"model": "x/y", "prompts": "p.txt", "evaluation": 3}):
         with pytest.raises(ConfigError, match="give either prompts"):
