@@ -43,7 +43,7 @@ class Encode(Stage):
             if data[side] % vae["factor"]:
                 raise ValueError(f"data: its {side} of {data[side]} pixels is not a multiple of the autoencoder's "
                                  f"factor {vae['factor']}")
-        return {name: data[name] for name in ("samples", "width", "height")} | \
+        return {name: data[name] for name in ("samples", "width", "height", "held_out") if name in data} | \
                {name: vae[name] for name in ("channels", "factor")}
 
     def run(self, out: Path, host: Host) -> dict:

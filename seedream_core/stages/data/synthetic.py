@@ -44,7 +44,7 @@ class Synthetic(Stage):
         return World(width=width, height=height, held_out=self.held_out, kinds=self.kinds, relations=self.relations)
 
     def facts(self, inputs: dict) -> dict:
-        return {"samples": self.samples, "width": self.size[0], "height": self.size[1]}
+        return {"samples": self.samples, "width": self.size[0], "height": self.size[1], "held_out": sorted(self.held_out)}
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.shards import ShardWriter

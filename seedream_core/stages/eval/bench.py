@@ -86,6 +86,10 @@ class Bench(stage.Stage):
         sizes = {(facts.get("width"), facts.get("height")) for facts in inputs["models"].values()}
         if len(sizes) > 1:
             raise ValueError(f"models: the same noise needs one size, but these make {_sizes(sizes)}")
+        for name, model in inputs["models"].items():
+            kept = model.get("held_out", sorted(self.held_out))
+            if kept != sorted(self.held_out):
+                raise ValueError(f"held_out: {', '.join(self.held_out) or 'nothing'}, but the data of {name} held out {', '.join(kept) or 'nothing'}")
         for rung in self.ladder:
             if inputs["models"][rung.model].get("guidance_distilled") and rung.guidance not in (None, 1):
                 raise ValueError(f"ladder: {rung.name!r} sets guidance {rung.guidance:g}, but {rung.model} was distilled to need none")

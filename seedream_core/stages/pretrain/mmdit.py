@@ -63,7 +63,8 @@ class Mmdit(stage.Stage):
         text_tokens = min(text["max_tokens"], PLANNED_TEXT_TOKENS)
         flops = self.net.flops(tokens, text_tokens, channels=data["channels"], text_width=text["width"])
         images = self.train.steps * self.train.global_batch
-        return {"network": "mmdit", "parameters": parameters(self.net, data["channels"], text["width"]),
+        held_out = {"held_out": data["held_out"]} if "held_out" in data else {}
+        return {**held_out, "network": "mmdit", "parameters": parameters(self.net, data["channels"], text["width"]),
                 "image_tokens": tokens, "text_tokens": text_tokens, "flops_per_image_evaluation": flops,
                 "channels": data["channels"], "factor": data["factor"], "width": data["width"],
                 "height": data["height"], "format": self.format, "guidance_distilled": False,

@@ -127,4 +127,4 @@ def test_wrong_options_are_refused(options, message):
 def test_config_survives_yaml_and_plans_its_facts():
     stage = parse(Synthetic, {"samples": 5, "size": [96, 64], "kinds": {"one": 1}})
     assert parse(Synthetic, dump(stage)) == stage
-    assert stage.facts({}) == {"samples": 5, "width": 96, "height": 64}
+    assert stage.facts({}) == {"samples": 5, "width": 96, "height": 64, "held_out": sorted(HELD_OUT)}

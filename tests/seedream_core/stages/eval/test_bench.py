@@ -101,3 +101,5 @@ def test_models_that_cannot_be_compared_are_refused_at_plan_time():
         stage.facts({"models": {"tiny": small, "big": big}, "vae": {}})
     with pytest.raises(ValueError, match="'guided' sets guidance 2.5"):
         stage.facts({"models": {"tiny": small | {"guidance_distilled": True}, "big": small}, "vae": {}})
+    with pytest.raises(ValueError, match="the data of tiny held out red star"):
+        stage.facts({"models": {"tiny": small | {"held_out": ["red star"]}, "big": small}, "vae": {}})
