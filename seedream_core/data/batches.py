@@ -5,6 +5,7 @@ size, so a resumed run goes on from its step alone, and each sample comes exactl
 and webdataset keep loader state, which peers lost on the second resume.)
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -108,7 +109,7 @@ class _Steps(IterableDataset):
             yield self.make(step, self.rank, self.ranks, part, self.parts)
 
 
-class _Store:
+class _Store(ABC):
     """Samples by position, kept in memory once read where the whole set is small; captions only where they are told."""
 
     def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
@@ -151,8 +152,13 @@ class _Store:
         self._kept[row] = place, captions
         return self._kept[row]
 
+    @abstractmethod
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
-        raise NotImplementedError
+        """What is kept of one sample."""
+
+    @abstractmethod
+    def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
+        """The fields of a `Batch` that these samples fill."""
 
 
 class _Latents(_Store):

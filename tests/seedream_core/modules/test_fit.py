@@ -6,6 +6,7 @@ import signal
 import pytest
 import toy_training as toy
 import torch
+from lightning.pytorch.accelerators import CUDAAccelerator
 
 from seedream_core.callbacks.throughput import read_rows
 from seedream_core.errors import UserError
@@ -94,7 +95,8 @@ def test_nothing_but_our_own_lines_on_the_terminal(tmp_path, capfd):
     assert [line.split(" ")[0] for line in said.err.splitlines()] == [tmp_path.name]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
-def test_a_host_file_that_this_machine_cannot_serve_is_one_message(tmp_path):
+def test_a_host_file_that_this_machine_cannot_serve_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setattr(CUDAAccelerator, "is_available", staticmethod(lambda: False))
+    monkeypatch.setattr(CUDAAccelerator, "auto_device_count", staticmethod(lambda: 0))
     with pytest.raises(UserError, match="this machine cannot train as the host file asks"):
         toy.run(tmp_path, toy.config(), toy.host(accelerator="gpu"))
