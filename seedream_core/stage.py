@@ -50,6 +50,7 @@ class Stage(Config):
 
     makes: ClassVar[str]
     version: ClassVar[int] = 1
+    """Raised when the same options come to mean something else, be it by a default: what was made before is then stale."""
     distributed: ClassVar[bool] = False
     """Whether every process of a host has a part in it; else the leading one does it alone."""
 

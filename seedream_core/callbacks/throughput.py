@@ -4,9 +4,7 @@ A row holds means over the steps since the row before, over all ranks. `samples`
 since step 0: equal for equal pictures whatever the order, the ranks or the resumes.
 """
 
-import csv
 import hashlib
-import io
 import json
 import time
 from contextlib import ExitStack
@@ -20,6 +18,7 @@ from seedream_core import progress
 from seedream_core.artifact import write_atomic
 from seedream_core.errors import UserError
 from seedream_core.host import Train
+from seedream_core.logs import read_rows, to_csv
 from seedream_core.records import Batch
 
 BAD_IN_ROW = 5
@@ -135,25 +134,6 @@ class Throughput(Callback):
         state = checkpoint["throughput"]
         self.seen = state["seen"] if trainer.is_global_zero else 0
         self.skipped, self.sums, self.counted = state["skipped"], state["sums"], state["counted"]
-
-
-def read_rows(path: Path) -> list[dict]:
-    """The whole rows of a metrics file: a kill may have torn its last line."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
-
-
-def to_csv(rows: list[dict]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def matmul_flops(device: torch.device, bf16: bool, seconds: float = 0.2) -> float:

@@ -17,13 +17,19 @@ target on; few points with `substeps` between them are dear steps that a short t
 0.198 at 4 and 0.360 at 2 evaluations for 8, 4, then 4 and 2 segments of 16 points; 0.173 and 0.298 for 4 and 2
 segments of 4 points with 4 substeps; 0.185 and 0.207 for 2 segments alone of such points. A student of 2 segments
 serves 4 evaluations too, as its velocity at a half way still points to the segment's end; trained for both, it must
-answer one question in two ways. Hence the defaults.
+answer one question in two ways.
+
+Noised data is not what a second jump meets: that begins where the first has led, and regression has blurred it. A
+finished student (64-pixel scenes, 2 segments of 4 points) was right in 92.3% of 300 prompts; 98.3% when its teacher
+made the first half of the way, 99.3% when the teacher made the second. Backward simulation (DMD2, arXiv 2405.14867)
+lets some samples start there. 300 more steps of that student, one seed each, 1,500 prompts at 4 and 2 evaluations:
+97.2 and 92.5% as before; 98.5 and 93.0% with half the starts simulated; 98.7 and 94.1% with 2 points besides.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from seedream_core.distillers import Distiller, DistillStep
 
@@ -39,6 +45,8 @@ class SegmentedConsistency(Distiller):
     """Steps of the time grid, a multiple of every number of segments."""
     substeps: Annotated[int, Ge(1)] = 4
     """Teacher evaluations between two grid times."""
+    simulated: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Share of samples that start where the average's own jumps lead, not on noised data (backward simulation)."""
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -50,17 +58,38 @@ class SegmentedConsistency(Distiller):
     def student_loss(self, step: DistillStep) -> "Tensor":
         import torch
 
-        from seedream_core.flow.path import interpolate
+        from seedream_core.flow.path import expand, interpolate
 
         counts = torch.tensor(self.segments, device=step.draws.device)[(step.draws[0] * len(self.segments)).long()]
         index = 1 + (step.draws[1] * self.points).long()
         start, middle, end = (self.time(i, step.shift) for i in (index, index - 1, self.segment_end(index, counts)))
         z = interpolate(step.latents, step.noise, start)
+        if bool((own := step.draws[2] < self.simulated).any()):
+            z = torch.where(expand(own, z), self.simulate(step, index, counts), z)
         return (step.student(z, start) - self.target(step, z, start, middle, end)).square().mean()
 
     @property
     def asks(self) -> tuple[int, int]:
-        return self.substeps, 1
+        return self.substeps, (min(self.segments) < self.points) + (self.jumps if self.simulated else 0)
+
+    @property
+    def jumps(self) -> int:
+        """From pure noise to the last grid point: one per segment, and none inside a last one of a single step."""
+        return max(count - (count == self.points) for count in self.segments)
+
+    def simulate(self, step: DistillStep, index: "Tensor", counts: "Tensor") -> "Tensor":
+        """Where the average comes from pure noise: a jump per whole segment, then as far as `index`."""
+        import torch
+
+        from seedream_core.flow.path import expand
+
+        z, at = step.noise, torch.full_like(index, self.points)
+        with torch.no_grad():
+            for _ in range(self.jumps):
+                to = torch.maximum(at - self.points // counts, index)
+                now, then = self.time(at, step.shift), self.time(to, step.shift)
+                z, at = z + expand(then - now, z) * step.average(z, now), to
+        return z
 
     def segment_end(self, index: "Tensor", counts: "Tensor") -> "Tensor":
         """Grid index of the end of the segment that index in [1, points] lies in: always below it."""

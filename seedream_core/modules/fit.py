@@ -22,10 +22,11 @@ from seedream_core import memory
 from seedream_core.callbacks.checkpoint import CheckpointFolder, Checkpoints, newest
 from seedream_core.callbacks.ema import Ema
 from seedream_core.callbacks.samples import Samples
-from seedream_core.callbacks.throughput import Throughput, read_rows
+from seedream_core.callbacks.throughput import Throughput
 from seedream_core.data.batches import micro_batches
 from seedream_core.errors import Stopped, UserError
 from seedream_core.host import Host, Train
+from seedream_core.logs import read_rows
 from seedream_core.modules.optimizer import Guarded
 
 

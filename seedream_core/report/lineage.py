@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedream_core import artifact
 from seedream_core.errors import UserError
+from seedream_core.logs import read_rows
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Step:
 
     def log(self) -> list[dict]:
         """Rows of logs/metrics.jsonl; none for a step that does not train."""
-        return rows(self.folder / "logs" / "metrics.jsonl")
+        return read_rows(self.folder / "logs" / "metrics.jsonl")
 
     def fates(self) -> Counter[tuple[str, str]]:
         """How many samples met each (fate, reason)."""
-        return Counter((row["fate"], row.get("reason") or "") for row in rows(self.folder / "fates.jsonl"))
+        return Counter((row["fate"], row.get("reason") or "") for row in read_rows(self.folder / "fates.jsonl"))
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,3 @@ def trace(*folders: Path) -> Lineage:
     for folder in folders:
         visit(folder)
     return Lineage(tuple(found.values()), tuple(lost))
-
-
-def rows(path: Path) -> list[dict]:
-    """JSON lines of a log; a last line torn by a kill ends it."""
-    found = []
-    # not splitlines(): a caption may hold the other line ends of Unicode
-    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
-        if not line:
-            continue
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            break
-    return found

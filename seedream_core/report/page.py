@@ -11,7 +11,8 @@ from typing import Any
 
 from seedream_core.progress import duration
 from seedream_core.report import charts
-from seedream_core.report.lineage import Lineage, Step, rows, trace
+from seedream_core.logs import read_rows
+from seedream_core.report.lineage import Lineage, Step, trace
 from seedream_core.report.pictures import embed
 from seedream_core.report.words import chinese
 
@@ -117,7 +118,7 @@ def _rung(rung: dict, step: str) -> dict[str, Any]:
 def _side_by_side(folder: Path, names: list[str]) -> list[dict[str, Any]]:
     """One row per prompt that has pictures, one cell per rung."""
     table: dict[tuple[str, int], dict[str, dict]] = {}
-    for verdict in rows(folder / "verdicts.jsonl"):
+    for verdict in read_rows(folder / "verdicts.jsonl"):
         if verdict["picture"]:
             table.setdefault((verdict["set"], verdict["index"]), {})[verdict["rung"]] = verdict
     side = []
@@ -157,7 +158,7 @@ def _picked(context: dict[str, Any]) -> dict[str, Any]:
 
 def _opening(folder: Path) -> dict[str, Any]:
     """The first pictures of an images artifact."""
-    shots = rows(folder / "prompts.jsonl")[:HERO]
+    shots = read_rows(folder / "prompts.jsonl")[:HERO]
     hero = [{"image": embed(folder / "images" / shot["file"]), "prompt": shot["prompt"]} for shot in shots]
     return {"hero": hero, "hero_step": folder.name, "picked": False}
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core.callbacks.throughput import read_rows
 from seedream_core.host import Host
+from seedream_core.logs import read_rows
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.modules.flow import FlowModule
 from seedream_core.stages.pretrain.mmdit import Mmdit

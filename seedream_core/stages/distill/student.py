@@ -18,13 +18,14 @@ SHOWN = 8
 
 def _phases() -> tuple[Distiller, ...]:
     consistency = Distiller.find("segmented_consistency")
-    return Distiller.find("guidance")(), consistency(segments=(4,)), consistency(segments=(2,), share=3)
+    return Distiller.find("guidance")(), consistency(points=2, simulated=0.5, share=4)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Student(Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
+    version: ClassVar[int] = 2
     model: Trainable
     """The teacher, and where the student begins."""
     data: Latents

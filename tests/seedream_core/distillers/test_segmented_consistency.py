@@ -1,5 +1,7 @@
 """No segment is empty, jumps end where the sampler looks next, and the exact student is the only one without loss."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -31,6 +33,21 @@ def test_segments_begin_and_end_on_the_samplers_grid(count):
     grid = time_grid(count, 1.7)
     torch.testing.assert_close(distiller.time(starts, 1.7), grid[:-1])
     torch.testing.assert_close(distiller.time(ends, 1.7), grid[1:])
+
+
+def test_a_step_costs_what_it_asks():
+    calls = {"teacher": 0, "average": 0}
+    def counted(name):
+        def ask(z, t):
+            calls[name] += 1
+            return z
+        return ask
+    simulated = SegmentedConsistency(segments=(4, 2), substeps=2, simulated=1.0)
+    for distiller in (SegmentedConsistency(), simulated, replace(simulated, segments=(2,)), replace(simulated, segments=(2,), points=2)):
+        calls.update(teacher=0, average=0)
+        batch = step(field, counted("average"))
+        distiller.student_loss(replace(batch, teacher=counted("teacher")))
+        assert (calls["teacher"], calls["average"]) == distiller.asks
 
 
 def test_a_grid_that_does_not_divide_is_refused_with_one_that_does():
@@ -90,6 +107,39 @@ def test_the_exact_student_takes_as_many_steps_as_segments_to_where_the_teacher_
     few = Euler()(Segments(distiller, 1.5), noise, time_grid(4, 1.5))
     many = Euler()(field, noise, time_grid(16, 1.5))
     torch.testing.assert_close(few, many, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("segments", [(2,), (4, 1), (8,)])
+def test_a_simulated_start_is_where_the_sampler_stands_with_the_averages_jumps(segments):
+    distiller = SegmentedConsistency(segments=segments, points=8)
+    batch = step(field, lambda z, t: (1 + expand(t, z)) * z, batch=16)
+    index = torch.arange(8, 0, -1).repeat(2)
+    counts = torch.tensor(segments).repeat_interleave(16 // len(segments))
+    got = distiller.simulate(batch, index, counts)
+    for row, (i, count) in enumerate(zip(index.tolist(), counts.tolist())):
+        grid = time_grid(8, 1.5)[:: 8 // count].tolist()
+        here = float(distiller.time(torch.tensor(i), 1.5))
+        path = torch.tensor([t for t in grid if t > here + 1e-6] + [here], dtype=torch.float64)
+        noise = batch.noise[row][None]
+        expected = Euler()(batch.average, noise, path) if len(path) > 1 else noise
+        torch.testing.assert_close(got[row], expected[0], rtol=1e-5, atol=1e-6)
+
+
+def test_simulated_starts_take_their_share_and_have_no_gradient():
+    seen = []
+    def student(z, t):
+        seen.append(z)
+        return weight * z
+    weight = torch.ones((), requires_grad=True)
+    draws = torch.rand(3, 400)
+    for share in (0.0, 0.4, 1.0):
+        distiller = SegmentedConsistency(segments=(2,), simulated=share)
+        distiller.student_loss(step(student, lambda z, t: weight * z.sin(), draws, batch=400))
+    data, some, own = seen
+    inner = (1 + (draws[1] * 4).long()) < 4  # pure noise is where both begin
+    moved = ((some != data).flatten(1).any(1), (own != data).flatten(1).any(1))
+    assert torch.equal(moved[0], inner & (draws[2] < 0.4)) and torch.equal(moved[1], inner)
+    assert not own.requires_grad
 
 
 def test_only_the_student_gets_a_gradient():

@@ -8,8 +8,8 @@ import toy_training as toy
 import torch
 from lightning.pytorch.accelerators import CUDAAccelerator
 
-from seedream_core.callbacks.throughput import read_rows
 from seedream_core.errors import UserError
+from seedream_core.logs import read_rows
 
 
 @pytest.fixture(scope="module")

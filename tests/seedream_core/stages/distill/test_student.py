@@ -21,7 +21,7 @@ from seedream_core.stages.distill.student import Student
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2, ema=0.8, checkpoint_every=3, log_every=1, sample_every=8)
 PHASES = (Guidance(), SegmentedConsistency(segments=(8,), points=16, substeps=1),
-          SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
+          SegmentedConsistency(segments=(4, 2), share=2, substeps=2, simulated=0.5))
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 
 KILLED = """
@@ -91,8 +91,8 @@ def test_facts_count_images_and_work(stage):
     model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 10, "parameters": 5, "guidance_distilled": False}
     facts = stage.facts({"model": model, "data": {"channels": 4, "factor": 16}})
     assert facts["guidance_distilled"] and facts["parameters"] == 5 and facts["images"] == 48
-    # a guided teacher counts two: once, once with the average, twice (for two substeps) with the average
-    assert facts["flops"] == pytest.approx(48 * 10 * (3 + (2 * 1 + 0) / 4 + (2 * 1 + 1) / 4 + 2 * (2 * 2 + 1) / 4))
+    # a guided teacher counts two: once, once with the average, twice (for two substeps) with it and three jumps to it
+    assert facts["flops"] == pytest.approx(48 * 10 * (3 + (2 * 1 + 0) / 4 + (2 * 1 + 1) / 4 + 2 * (2 * 2 + 1 + 3) / 4))
     with pytest.raises(ValueError, match="channels"):
         stage.facts({"model": model, "data": {"channels": 8, "factor": 16}})
 

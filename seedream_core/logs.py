@@ -1,0 +1,29 @@
+"""Logs: one JSON object to a line as work goes on, and a table of them for people at its end."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The whole rows of a log, none where there is no file: a kill may have torn the last line."""
+    rows = []
+    # not splitlines(): a caption may hold the other line ends of Unicode
+    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+        if not line:
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def to_csv(rows: list[dict]) -> str:
+    """One column per key of any row, in the order of their first use."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
