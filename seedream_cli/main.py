@@ -26,7 +26,19 @@ def stage(ctx: typer.Context, name: options.StageName = None, config: options.Co
         stages.listing(ctx.info_name)
 
 
-app.command("data", help="Make, clean and encode training data.", add_help_option=False)(stage)
+@app.command(add_help_option=False)
+def data(ctx: typer.Context, name: options.StageName = None, about: options.About = None, config: options.ConfigFile = None,
+         out: options.OutFolder = None, host: options.HostFile = None, changes: options.Changes = [],
+         help: options.OwnHelp = False) -> None:
+    """Take in, make, clean and encode training data."""
+    from seedream_cli import looks, stages
+
+    if help or name not in stages.LOOKS["data"]:
+        stage(ctx, name, config, out, host, changes, help)
+    else:
+        looks.run(name, about or [])
+
+
 app.command("pretrain", help="Train autoencoder, text encoder and MM-DiT from nothing.", add_help_option=False)(stage)
 app.command("posttrain", help="Refine a model on chosen pictures.", add_help_option=False)(stage)
 app.command("distill", help="Teach a student to draw in a few steps.", add_help_option=False)(stage)

@@ -24,7 +24,8 @@ Changes = Annotated[list[str], typer.Option(
     "--set", metavar="KEY=VALUE", show_default=False, help="Change one field, such as train.lr=2e-4; may be repeated.")]
 OwnHelp = Annotated[bool, typer.Option(
     "--help", show_default=False, help="Show this; after a stage's name, show its fields, defaults and meanings.")]
-
+About = Annotated[list[str] | None, typer.Argument(
+    metavar="[ARTIFACT [KEY]]", show_default=False, help="After inspect or why: an artifact's folder, and a sample's key or name.")]
 # seedream run
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE.YAML", show_default=False, help="The steps, and what each is made from.")]
 RunFolder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go (default: runs/<recipe's name>).")]

@@ -18,13 +18,13 @@ METRICS_SHOWN = 3
 def dry_run(recipe: Recipe) -> None:
     """Each step with its state and inputs, and the size of its network where it has one."""
     planned = plan(recipe)
-    table = _table("step", "stage", "state", "made from", "parameters", "tokens", "FLOPs/image", "FLOPs in all")
+    rows = table("step", "stage", "state", "made from", "parameters", "tokens", "FLOPs/image", "FLOPs in all")
     for item in planned:
         facts = item.step.facts
-        table.add_row(
+        rows.add_row(
             item.step.name, item.step.path, _state(item), _inputs(item), _count(facts.get("parameters")), _tokens(facts),
             _count(facts.get("flops_per_image_evaluation")), _count(facts.get("flops")))
-    _print(recipe, planned, table)
+    _print(recipe, planned, rows)
     total = sum(item.step.facts.get("flops", 0) for item in planned)
     unmade = sum(item.state in ("new", "partial") for item in planned)
     Console().print(f"{unmade} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs of training in all" if total else ""),
@@ -34,13 +34,13 @@ def dry_run(recipe: Recipe) -> None:
 def status(recipe: Recipe) -> None:
     """Each step with its state, and the time and first figures of those that are done."""
     planned = plan(recipe)
-    table = _table("step", "stage", "state", "time", "figures", "folder")
+    rows = table("step", "stage", "state", "time", "figures", "folder")
     for item in planned:
         manifest = artifact.read(item.step.folder) if item.state == "done" else None
-        table.add_row(
+        rows.add_row(
             item.step.name, item.step.path, _state(item), duration(manifest.seconds) if manifest else "",
             _figures(manifest.metrics) if manifest else "", str(item.step.folder))
-    _print(recipe, planned, table)
+    _print(recipe, planned, rows)
 
 
 def count(number: float) -> str:
@@ -56,20 +56,25 @@ def _count(number: float | None) -> str:
     return "" if number is None else count(number)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    numbers = {"parameters", "tokens", "FLOPs/image", "FLOPs in all", "time"}
+def table(*columns: str) -> Table:
+    rows = Table(box=SIMPLE_HEAD, pad_edge=False)
+    numbers = {"parameters", "tokens", "FLOPs/image", "FLOPs in all", "time", "samples", "share"}
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in {"step", "stage", "state"} | numbers)
-    return table
+        rows.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in {"step", "stage", "state", "fate"} | numbers)
+    return rows
 
 
-def _print(recipe: Recipe, planned: list[PlannedStep], table: Table) -> None:
+def print_table(title: str, rows: Table) -> Console:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_OF_FILES)
-    console.print(f"{recipe.name}: {recipe.file} -> {recipe.out}", highlight=False, soft_wrap=True)
-    console.print(table)
+    console.print(title, highlight=False, markup=False, soft_wrap=True)
+    console.print(rows)
+    return console
+
+
+def _print(recipe: Recipe, planned: list[PlannedStep], rows: Table) -> None:
+    console = print_table(f"{recipe.name}: {recipe.file} -> {recipe.out}", rows)
     for item in planned:
         for reason in item.reasons:
             console.print(Text(f"{item.step.name} is stale: {reason}", STYLES["stale"]), soft_wrap=True)

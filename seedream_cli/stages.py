@@ -9,9 +9,16 @@ from seedream_core.config import Component, Config, Field, describe, nearest
 from seedream_core.errors import ConfigError, Problem, UserError
 
 
+LOOKS = {"data": {"inspect": "What an artifact holds: a sample, its fields, counts, what to mend.   seedream data inspect ARTIFACT [KEY]",
+                  "why": "What became of one sample, stage by stage.   seedream data why ARTIFACT KEY"}}
+"""Commands beside a group's stages: they look, and make nothing."""
+
+
 def explain(ctx: typer.Context, name: str | None) -> None:
     """`--help`: of the group, or after a stage's name of that stage."""
-    if name:
+    if name in LOOKS.get(ctx.info_name, ()):
+        typer.echo(LOOKS[ctx.info_name][name])
+    elif name:
         fields(ctx.info_name, name)
     else:
         typer.echo(ctx.get_help() + "\n\nStages:")
@@ -20,7 +27,7 @@ def explain(ctx: typer.Context, name: str | None) -> None:
 
 def listing(group: str) -> None:
     """One line per stage; nothing heavy is imported."""
-    stages = stage.listing(group)
+    stages = stage.listing(group) | LOOKS.get(group, {})
     width = max(map(len, stages), default=0)
     for name, line in stages.items():
         typer.echo(f"  {name:<{width}}  {line}")
@@ -48,7 +55,8 @@ def fields(group: str, name: str) -> None:
 
 
 def _find(group: str, name: str) -> type[stage.Stage]:
-    if name not in (known := stage.listing(group)):
+    known = [*stage.listing(group), *LOOKS.get(group, ())]
+    if name not in stage.listing(group):
         raise ConfigError([Problem("", None, "", f"no stage {name!r} under `seedream {group}`{nearest(name, known)}; it has {', '.join(known)}")])
     return stage.find(f"{group}/{name}")
 
@@ -78,10 +86,10 @@ def run(group: str, name: str, config: Path | None, out: Path | None, host: Path
     from seedream_core import execute, recipe
 
     _find(group, name)
-    missing = [flag for flag, value in (("--config STEP.YAML", config), ("--out DIR", out)) if value is None]
+    missing = [flag for flag, value in (("--config STEP.YAML or --set KEY=VALUE", config or changes), ("--out DIR", out)) if not value]
     if missing:
         raise UserError(f"seedream {group} {name}: missing {' and '.join(missing)}",
-                        f"seedream {group} {name} --help shows the fields that go into STEP.YAML")
+                        f"seedream {group} {name} --help shows the fields that go into STEP.YAML, or each into a --set")
     made = execute.step(recipe.load_step(f"{group}/{name}", config, sets=changes), out, execute.read_host(host), say=typer.echo)
     if made:
         typer.echo(f"{out}: {made.kind} {made.digest[:12]}")

@@ -109,10 +109,10 @@ def plan(recipe: Recipe) -> list[PlannedStep]:
     return planned
 
 
-def load_step(path: str, file: Path | str, sets: Sequence[str] = (), root: str = stages.ROOT) -> stages.Stage:
-    """One stage from its own config file, its inputs checked."""
+def load_step(path: str, file: Path | str | None, sets: Sequence[str] = (), root: str = stages.ROOT) -> stages.Stage:
+    """One stage from its own config file, or from `sets` alone; its inputs checked."""
     cls = stages.find(path, root)
-    document = load_yaml(file)
+    document = load_yaml(file) if file else Document({}, {}, f"seedream {path.replace('/', ' ')}")
     if not isinstance(document.tree, dict):
         raise ConfigError([document.problem((), "expected a mapping of options")])
     document = document.override(sets)

@@ -147,6 +147,8 @@ class Fate:
     fate: Literal["kept", "dropped", "quarantined"]
     reason: str
     stage: str
+    name: str = ""
+    """What the source called it, where that is not its key."""
 
     def to_json(self) -> str:
         return json.dumps({f.name: getattr(self, f.name) for f in fields(self)}, ensure_ascii=False)

@@ -141,6 +141,13 @@ def listing(group: str, root: str = ROOT) -> dict[str, str]:
     }
 
 
+def one_size(data: Mapping[str, Any]) -> dict[str, int]:
+    """Width and height, in pixels, of data whose pictures are all alike; ValueError where that is not known."""
+    if not {"width", "height"} <= data.keys():
+        raise ValueError("data: pictures of one size are needed; data/ingest brings them to one with width and height")
+    return {side: data[side] for side in ("width", "height")}
+
+
 def _input(hint: Any) -> Input | None:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:

@@ -1,17 +1,67 @@
-"""Pictures of strangers decoded with care: three formats, the size read from the header before any pixel is."""
+"""Pictures of strangers: brought to a normal form once, and decoded with care ever after.
+
+Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps its
+bytes. What has not is written as PNG, which loses nothing more. Sizes are read from the header before any pixel is.
+"""
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from seedream_core.errors import DataError
 
 PIXELS = 64 * 10**6
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+OURS = ("PNG", "JPEG", "WEBP")
+T = TypeVar("T")
+STRANGE = ("BMP", "GIF", "TIFF")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+_DEEP = {"I", "I;16", "I;16B", "I;16L", "F"}
+_ORIENTATION = 0x0112
+
+
+class TooSmall(DataError):
+    """A picture that would have to be scaled up."""
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A picture in the normal form."""
+
+    extension: str
+    data: bytes
+    width: int
+    height: int
+    changes: tuple[str, ...]
+    """What had to be changed, in a few words each."""
+
+
+def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
+    """Any picture that is found in the wild; DataError says why it cannot be one of ours.
+
+    With a size (width, height), it is scaled down to cover that and cropped in the middle.
+    """
+    def take(image: Image.Image) -> Normal:
+        kind = image.format
+        image, changes = _normal(image)
+        if size and image.size != size:
+            if image.width < size[0] or image.height < size[1]:
+                raise TooSmall(f"{image.width}×{image.height} pixels are under {size[0]}×{size[1]}")
+            image, changes = ImageOps.fit(image, size, Image.Resampling.LANCZOS), (*changes, f"scaled to {size[0]}×{size[1]}")
+        if not changes:
+            return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, ())
+        written = io.BytesIO()
+        image.save(written, "PNG", compress_level=1, icc_profile=None)
+        return Normal("png", written.getvalue(), *image.size, changes)
+
+    return _read(data, take, (*OURS, *STRANGE), _check_size)
 
 
 def decode(members: Mapping[str, bytes]) -> np.ndarray:
@@ -19,42 +69,117 @@ def decode(members: Mapping[str, bytes]) -> np.ndarray:
     names = [name for name in members if name in FORMATS]
     if len(names) != 1:
         raise DataError(f"{len(names)} pictures in the sample" if names else "no picture in the sample")
-    data, name = members[names[0]], FORMATS[names[0]]
+    name = FORMATS[names[0]]
+
+    def check(image: Image.Image) -> None:
+        _check_size(image)
+        if image.format != name:
+            raise DataError(f"a {image.format} that calls itself {name}")
+        if image.mode not in _MODES:
+            raise DataError(f"pixels of mode {image.mode} are not supported")
+        if (frames := _frames(image)) > 1:
+            raise DataError(f"{frames} frames where one picture is needed")
+
+    def take(image: Image.Image) -> np.ndarray:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray((_on_white(upright) if _transparent(upright) else upright).convert("RGB"))
+
+    return _read(members[names[0]], take, OURS, check)
+
+
+def _read(data: bytes, take: Callable[[Image.Image], T], formats: tuple[str, ...], check: Callable[[Image.Image], None]) -> T:
+    """What `take` makes of the picture, once `check` has passed its header and every pixel is there."""
     if not data:
         raise DataError("the picture is empty")
+    kind = "picture"
     try:
-        with _open(data) as image:
-            _check(image, name)
+        with _quiet(), _open(data, formats) as image:
+            kind = image.format
+            check(image)
             # Loading skips the CRCs of a PNG's pixels: a flipped bit would pass as another picture.
             image.verify()
-        with _open(data) as image:
+        with _quiet(), _open(data, formats) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            if "A" in upright.getbands() or "transparency" in upright.info:
-                opaque = Image.new("RGBA", upright.size, "white")
-                opaque.alpha_composite(upright.convert("RGBA"))
-                upright = opaque
-            return np.asarray(upright.convert("RGB"))
+            return take(image)
     except DataError:
         raise
+    except UnidentifiedImageError:  # its own message names an address in memory
+        raise DataError(f"undecodable picture: no {', '.join(formats[:-1])} or {formats[-1]}") from None
     # Pillow's plug-ins raise anything from SyntaxError to struct.error on a broken file.
     except Exception as error:
-        raise DataError(f"undecodable {name}: {str(error)[:100] or type(error).__name__}") from None
+        raise DataError(f"undecodable {kind}: {str(error)[:100] or type(error).__name__}") from None
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=formats)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings of large pictures and of broken EXIF: what matters of them is checked here."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP"))
+        warnings.simplefilter("ignore")
+        yield
 
 
-def _check(image: Image.Image, name: str) -> None:
+def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > PIXELS:
         raise DataError(f"{width}×{height} pixels are over {PIXELS // 10**6} million")
-    if image.format != name:
-        raise DataError(f"a {image.format} that calls itself {name}")
-    if image.mode not in _MODES:
-        raise DataError(f"pixels of mode {image.mode} are not supported")
-    if getattr(image, "n_frames", 1) > 1:
-        raise DataError(f"{image.n_frames} frames where one picture is needed")
+
+
+def _normal(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """The pixels in the normal form, and what was changed to get there."""
+    changes = [] if image.format in OURS else [f"{image.format} to PNG"]
+    if (frames := _frames(image)) > 1:
+        changes.append(f"first of {frames} frames")
+    profile = image.info.get("icc_profile")
+    if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
+        image, changes = ImageOps.exif_transpose(image), [*changes, "turned upright"]
+    if image.mode in _DEEP:
+        image, changes, profile = _eight_bits(image), [*changes, "16 bits to 8"], None
+    if _transparent(image):
+        image, changes = _on_white(image), [*changes, "put on white"]
+    if profile and (managed := _to_srgb(image, profile)):
+        image, changes = managed, [*changes, "colours to sRGB"]
+    if image.mode not in ("RGB", "L"):
+        changes.append(f"{image.mode} to RGB")
+        image = image.convert("RGB")
+    return image, tuple(changes)
+
+
+def _frames(image: Image.Image) -> int:
+    return getattr(image, "n_frames", 1)
+
+
+def _transparent(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    opaque = Image.new("RGBA", image.size, "white")
+    opaque.alpha_composite(image.convert("RGBA"))
+    return opaque.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise DataError("pixels of 32 bits have no known white")
+    return Image.fromarray(((values.astype(np.int64) + 128) // 257).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """Through the picture's own ICC profile; None where that is sRGB already, or cannot be read, as browsers do."""
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(given).lower():
+            return None
+        return ImageCms.profileToProfile(image, given, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

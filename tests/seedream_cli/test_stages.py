@@ -38,4 +38,4 @@ def test_help_shows_the_options_of_families_and_of_list_items():
 
 def test_a_stage_needs_its_two_files():
     result = invoke("eval", "bench")
-    assert result.exit_code == 1 and "missing --config STEP.YAML and --out DIR" in result.stderr
+    assert result.exit_code == 1 and "missing --config STEP.YAML or --set KEY=VALUE and --out DIR" in result.stderr

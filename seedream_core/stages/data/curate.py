@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -34,12 +34,17 @@ class Outcome:
     members: dict[str, bytes] | None = None
 
 
+def _funnel() -> tuple[Filter, ...]:
+    return tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred", "duplicate"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Curate(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     data: Shards
     "shards to sift, ours or any in the webdataset layout with our records"
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Filter, ...] = field(default_factory=_funnel)
     "asked in this order; the first that says no gives the reason"
     budget: Annotated[float, Ge(0), Le(1)] = 0.001
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"

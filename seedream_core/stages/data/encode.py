@@ -14,7 +14,7 @@ from annotated_types import Ge
 
 from seedream_core.errors import DataError
 from seedream_core.host import Host
-from seedream_core.stage import Autoencoder, Shards, Stage
+from seedream_core.stage import Autoencoder, Shards, Stage, one_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,9 +39,9 @@ class Encode(Stage):
 
     def facts(self, inputs: dict) -> dict:
         data, vae = inputs["data"], inputs["vae"]
-        for side in ("width", "height"):
-            if data[side] % vae["factor"]:
-                raise ValueError(f"data: its {side} of {data[side]} pixels is not a multiple of the autoencoder's "
+        for side, pixels in one_size(data).items():
+            if pixels % vae["factor"]:
+                raise ValueError(f"data: its {side} of {pixels} pixels is not a multiple of the autoencoder's "
                                  f"factor {vae['factor']}")
         return {name: data[name] for name in ("samples", "width", "height", "held_out") if name in data} | \
                {name: vae[name] for name in ("channels", "factor")}

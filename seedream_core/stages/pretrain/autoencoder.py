@@ -36,7 +36,7 @@ class Autoencoder(stage.Stage):
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         import torch
 
-        size = {name: inputs["data"][name] for name in ("width", "height")}
+        size = stage.one_size(inputs["data"])
         for name, pixels in size.items():
             if pixels % self.net.factor:
                 raise ValueError(f"net.factor: pictures of {name} {pixels} do not divide by {self.net.factor}")

@@ -7,9 +7,9 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from seedream_core.data.pictures import decode
+from seedream_core.data.pictures import TooSmall, decode, normalise
 from seedream_core.errors import DataError
 
 
@@ -83,3 +83,94 @@ def test_bombs_are_refused_by_their_header(side):
     with pytest.raises(DataError, match="million|undecodable"):
         decode({"png": bomb(*side)})
     assert time.perf_counter() - started < 0.5
+
+
+def swapped_profile() -> bytes:
+    """sRGB whose red is blue, under another name."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace("sRGB".encode("utf-16-be"), "xxxx".encode("utf-16-be")).replace(b"sRGB", b"xxxx")
+    table, rest = profile[:300], profile[300:]
+    return table.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ") + rest
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(picture(), "JPEG", exif=exif, quality=95)
+
+
+def deep(dtype=np.uint16) -> Image.Image:
+    return Image.fromarray((np.arange(200).reshape(10, 20) * 300).astype(dtype))
+
+
+def translucent(mode: str) -> Image.Image:
+    image = picture("RGB").convert("RGBA")
+    image.putalpha(128)
+    return image if mode == "RGBA" else image.convert(mode)
+
+
+STRANGE = {
+    "turned": (turned(), "turned upright"),
+    "cmyk": (encoded(picture("CMYK"), "JPEG"), "CMYK to RGB"),
+    "16 bits": (encoded(deep()), "16 bits to 8"),
+    "16 bits in TIFF": (encoded(deep(), "TIFF"), "16 bits to 8"),
+    "alpha": (encoded(translucent("RGBA")), "put on white"),
+    "alpha in WebP": (encoded(translucent("RGBA"), "WEBP", lossless=True), "put on white"),
+    "palette": (encoded(picture("P")), "P to RGB"),
+    "palette with a hole": (encoded(picture("P"), transparency=0), "put on white"),
+    "one bit": (encoded(picture("1")), "1 to RGB"),
+    "profile": (encoded(picture(), icc_profile=swapped_profile()), "colours to sRGB"),
+    "GIF": (encoded(picture("P"), "GIF"), "GIF to PNG"),
+    "BMP": (encoded(picture(), "BMP"), "BMP to PNG"),
+    "TIFF": (encoded(picture(), "TIFF"), "TIFF to PNG"),
+    "moving GIF": (encoded(picture("P"), "GIF", save_all=True, append_images=[picture("P").rotate(180), picture("P")]), "first of 3 frames"),
+    "moving WebP": (encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(180)], lossless=True), "first of 2 frames"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_pictures_come_to_the_normal_form(name):
+    data, change = STRANGE[name]
+    found = normalise(data)
+    assert change in found.changes and found.extension == "png"
+    again = normalise(found.data)
+    assert again.changes == () and again.data == found.data
+    pixels = decode({"png": found.data})
+    assert pixels.shape == (found.height, found.width, 3) == ((20, 10, 3) if name == "turned" else (10, 20, 3))
+
+
+def test_normal_pictures_keep_their_bytes():
+    sure = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for data, extension in ((encoded(picture()), "png"), (encoded(picture("L"), "JPEG"), "jpg"), (encoded(picture(), "WEBP"), "webp"),
+                            (encoded(picture(), icc_profile=sure), "png"), (encoded(picture(), icc_profile=b"none"), "png")):
+        found = normalise(data)
+        assert (found.data, found.extension, found.changes) == (data, extension, ())
+
+
+def test_colours_mean_what_they_meant():
+    red = Image.new("RGB", (4, 4), (250, 0, 0))
+    pixels = decode({"png": normalise(encoded(red, icc_profile=swapped_profile())).data})
+    assert pixels[0, 0, 2] > 200 > 60 > pixels[0, 0, 0]
+    assert decode({"png": normalise(encoded(deep())).data})[9, 19, 0] == round(199 * 300 / 257)
+    half = decode({"png": normalise(encoded(translucent("RGBA"))).data}).astype(int)
+    assert abs(half - (np.asarray(picture()).astype(int) + 255) / 2).max() <= 1
+    first = decode({"png": normalise(STRANGE["moving WebP"][0]).data})
+    assert np.array_equal(first, np.asarray(picture()))
+
+
+def test_a_size_is_reached_by_scaling_down_and_cropping():
+    found = normalise(encoded(picture(size=(64, 32))), (16, 16))
+    assert (found.width, found.height) == (16, 16) and "scaled to 16×16" in found.changes
+    assert normalise(encoded(picture(size=(16, 16))), (16, 16)).changes == ()
+    with pytest.raises(TooSmall, match="20×10 pixels are under 16×16"):
+        normalise(encoded(picture()), (16, 16))
+
+
+@pytest.mark.parametrize("data, reason", [
+    (b"", "empty"), (b"GIF89a", "undecodable"), (bomb(10000, 10000), "over 64 million"), (encoded(picture(size=(200, 100)), "JPEG")[:-400], "undecodable JPEG: image file is truncated"),
+    (encoded(deep(np.float32), "TIFF"), "no known white"), (encoded(Image.fromarray(np.full((9, 9), 70000, np.int32)), "TIFF"), "no known white"),
+    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "undecodable"),
+])
+def test_what_is_no_picture_is_refused(data, reason):
+    with pytest.raises(DataError, match=reason):
+        normalise(data)

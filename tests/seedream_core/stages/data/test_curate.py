@@ -120,7 +120,7 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
     shard.write_bytes(data)
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError) as stopped:
-        Curate(data=tmp_path / "in", budget=0.05).run(tmp_path / "out", Host())
+        Curate(data=tmp_path / "in", filters=(), budget=0.05).run(tmp_path / "out", Host())
     message = str(stopped.value)
     assert "12 of 111 samples (10.81%)" in message and "budget of 5.00%" in message and "00002.tar (11)" in message
     assert "fates.jsonl" in message and "budget: 0.109" in message
@@ -133,7 +133,7 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
                        "bad-none": "no picture", "bad-weight": "weight", "bad-truth": "cannot be written",
                        "bad-tag": "cannot be written"}.items():
         assert words in reasons[key], reasons[key]
-    metrics = Curate(data=tmp_path / "in", budget=0.109).run(tmp_path / "out", Host())
+    metrics = Curate(data=tmp_path / "in", filters=(), budget=0.109).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
 
 
@@ -143,7 +143,7 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
     shard.write_bytes(shard.read_bytes()[:60_000])
     out = tmp_path / "out"
     out.mkdir()
-    metrics = Curate(data=tmp_path / "in", budget=1.0).run(out, Host())
+    metrics = Curate(data=tmp_path / "in", filters=(), budget=1.0).run(out, Host())
     lines = fates(out)
     lost = [line for line in lines if line["reason"].startswith("shard: byte")]
     assert {line["key"] for line in lines} >= {s for s in ShardReader(crawl).keys[:40]}

@@ -1,0 +1,100 @@
+"""`seedream data inspect` and `seedream data why`: what an artifact of samples holds, and one sample's story."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedream_core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.text import Text
+
+COLUMNS = 32
+"""Characters that a picture is wide."""
+REASONS = 12
+STYLES = {"kept": "green", "dropped": "yellow", "quarantined": "bold red"}
+
+
+def run(name: str, about: list[str]) -> None:
+    if not 1 <= len(about) <= 2 or name == "why" and len(about) < 2:
+        raise UserError(f"seedream data {name}: {len(about)} arguments", f"seedream data {name} ARTIFACT {'KEY' if name == 'why' else '[KEY]'}")
+    (why if name == "why" else inspect)(Path(about[0]), *about[1:])
+
+
+def why(folder: Path, key: str) -> None:
+    """Each stage that met the sample, what it said of it, and the record as it stands at the end."""
+    from rich.text import Text
+
+    from seedream_cli.show import print_table, table
+    from seedream_core.report.story import tell
+
+    story = tell(folder, key)
+    rows = table("step", "stage", "fate", "reason", "source")
+    for chapter in story.chapters:
+        rows.add_row(chapter.step, chapter.stage, Text(chapter.fate, STYLES.get(chapter.fate, "")), Text(chapter.reason), Text(chapter.source))
+    print_table(f"{story.key}" + (f" ({story.name})" if story.name not in ("", story.key) else ""), rows)
+    if story.members:
+        _sample(story.members)
+
+
+def inspect(folder: Path, key: str | None = None) -> None:
+    """One sample as a picture and its fields; how many samples there are, and why others are not."""
+    from seedream_cli.show import print_table, table
+    from seedream_core import artifact
+    from seedream_core.report.story import fates, read
+
+    manifest = artifact.read(folder)
+    found = read(folder, key)
+    if found is None:
+        raise UserError(f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
+                        f"seedream data why {folder} {key} tells where it ended" if key else "name an artifact of kind shards or latents")
+    _sample(found)
+    counts = fates(folder)
+    rows = table("fate", "reason", "samples", "share")
+    for (fate, reason), count in counts.most_common(REASONS):
+        rows.add_row(fate, reason, str(count), f"{count / counts.total():.2%}")
+    if len(counts) > REASONS:
+        rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
+    print_table(f"{folder}: {manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples", rows)
+
+
+def _sample(members: dict[str, bytes]) -> None:
+    """A panel: the picture, where there is one, beside the record's fields."""
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    from seedream_core.data.pictures import FORMATS, decode
+    from seedream_core.records import Sample
+
+    sample = Sample.from_json(members["json"])
+    fields = Table.grid(padding=(0, 1))
+    said = {f"{language}.{name}": text for language, texts in sample.captions.items() for name, text in texts.items()}
+    facts = {"key": sample.key, "name": sample.name, "size": f"{sample.width}×{sample.height}", **said, "source": sample.source,
+             "tags": ", ".join(sample.tags), **{name: f"{score:.4g}" for name, score in sample.scores.items()},
+             "weight": f"{sample.weight:g}", "members": ", ".join(f"{name} ({len(data)} bytes)" for name, data in members.items())}
+    for name, value in facts.items():
+        if value:
+            fields.add_row(Text(name, "bold"), Text(value))
+    both = Table.grid(padding=(0, 2))
+    picture = _blocks(decode({name: data for name, data in members.items() if name in FORMATS})) if FORMATS.keys() & members.keys() else Text("")
+    both.add_row(picture, fields)
+    Console().print(Panel(both, expand=False))
+
+
+def _blocks(pixels: "np.ndarray") -> "Text":
+    """The picture in half blocks: two pixels to a character."""
+    from PIL import Image
+    from rich.text import Text
+
+    height, width, _ = pixels.shape
+    rows = max(1, round(COLUMNS * height / width / 2))
+    small = Image.fromarray(pixels).resize((COLUMNS, 2 * rows), Image.Resampling.LANCZOS)
+    text = Text()
+    for y in range(0, 2 * rows, 2):
+        for x in range(COLUMNS):
+            upper, lower = small.getpixel((x, y)), small.getpixel((x, y + 1))
+            text.append("▀", f"#{bytes(upper).hex()} on #{bytes(lower).hex()}")
+        text.append("\n")
+    return text

@@ -1,0 +1,82 @@
+"""Sources: where raw pictures and captions come from, each listed first and then read one by one, in any process.
+
+A source lists its items in an order of its own that does not depend on the machine, and names each: names are what a
+person would look for, and the only thing that keys are made from. Nothing is skipped: what is no sample is in `lost`
+(one row of fates) or counted in `ignored`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seedream_core.config import Component
+from seedream_core.data import told
+from seedream_core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sample that a source has, not read yet."""
+
+    name: str
+    place: str
+    """File, and member or row."""
+    at: Any = None
+    """What the source needs to read it; small, and sent to other processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What should have been a sample, or a whole damaged shard."""
+
+    name: str
+    place: str
+    reason: str
+
+
+@dataclass
+class Listing:
+    items: list[Item] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    """Files or members that are no part of a sample, by their extension."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A sample as it was found."""
+
+    picture: bytes
+    captions: told.Captions = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What else its source says of it: fields of our own records."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Component):
+    """Contract: `listing()` once, `read(item)` for each; DataError from `read` says why that sample cannot be had."""
+
+    path: str
+    """A folder or a file."""
+
+    def listing(self) -> Listing:
+        raise NotImplementedError
+
+    def read(self, item: Item) -> Raw:
+        raise NotImplementedError
+
+    @property
+    def folder(self) -> Path:
+        if not Path(self.path).is_dir():
+            raise UserError(f"source.path: {self.path} is {'no folder' if Path(self.path).exists() else 'not there'}",
+                            f"a folder is needed for the source {self.name()!r}")
+        return Path(self.path)
+
+    @property
+    def file(self) -> Path:
+        if not Path(self.path).is_file():
+            raise UserError(f"source.path: {self.path} is {'no file' if Path(self.path).exists() else 'not there'}",
+                            f"a file is needed for the source {self.name()!r}")
+        return Path(self.path)

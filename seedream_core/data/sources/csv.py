@@ -1,0 +1,36 @@
+"""A table of pictures: comma-separated values under a line of column names, in UTF-8 or GBK."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+from seedream_core.data.sources import Listing
+from seedream_core.data.sources.table import PictureTable
+from seedream_core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv(PictureTable):
+    def listing(self) -> Listing:
+        listing, table = Listing(), csv.reader(io.StringIO(self._text(), newline=""))
+        try:
+            head = next(table, [])
+            if not set(head) & set(self.columns):
+                raise UserError(f"{self.path}:1: no column is called {', '.join(self.columns)}; there are {', '.join(head)[:200] or 'none'}",
+                                "name the column of the picture's path with source.image")
+            for cells in table:
+                if cells:
+                    row = dict(zip(head, cells)) if len(cells) == len(head) else f"{len(cells)} cells under {len(head)} columns"
+                    listing.items.append(self.item(table.line_num, row))
+        except csv.Error as error:
+            raise UserError(f"{self.path}:{table.line_num}: {error}", "mend the table, or bring it as jsonl") from None
+        return listing
+
+    def _text(self) -> str:
+        data = self.file.read_bytes()
+        for encoding in ("utf-8-sig", "gb18030"):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+        raise UserError(f"{self.path} is neither UTF-8 nor GBK", "convert it, for instance with iconv")

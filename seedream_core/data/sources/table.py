@@ -1,0 +1,63 @@
+"""What tables of pictures have in common: each row names a picture file and says something of it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seedream_core.data import told
+from seedream_core.data.shards import MEMBER_BYTES
+from seedream_core.data.sources import Item, Raw, Source
+from seedream_core.data.sources.folder import read_file
+from seedream_core.errors import DataError
+
+COLUMNS = ("image", "path", "file_name", "filename", "file")
+KEYS = ("key", "id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureTable(Source):
+    root: str | None = None
+    """Folder that the pictures' paths start from; none for the table's own."""
+    image: str | None = None
+    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file."""
+    caption: str | None = None
+    """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and caption_zh."""
+
+    def item(self, number: int, row: Any) -> Item:
+        """Row `number`, under its own key, else the name of its picture, else its place."""
+        place = f"{os.path.basename(self.path)}:{number}"
+        named = row if isinstance(row, Mapping) else {}
+        name = next((str(named[name]) for name in (*KEYS, *self.columns) if named.get(name) not in (None, "")), place)
+        return Item(name, place, row)
+
+    def read(self, item: Item) -> Raw:
+        row = item.at
+        if isinstance(row, str):
+            raise DataError(row)
+        column = next((name for name in self.columns if row.get(name)), None)
+        if column is None:
+            raise DataError(f"no picture is named: none of {', '.join(self.columns)} is filled")
+        captions = told.captions(row)
+        if self.caption:
+            if self.caption not in row:
+                raise DataError(f"no column {self.caption}")
+            captions = told.merge(told.captions({"text": row[self.caption]}), captions)
+        return Raw(read_file(self._inside(str(row[column])), MEMBER_BYTES), captions, row)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Where a row may name its picture, the first filled one first."""
+        return (self.image,) if self.image else COLUMNS
+
+    def _inside(self, name: str) -> Path:
+        """The file, which must lie under the root: a table of a stranger is no licence to read the whole disk."""
+        root = Path(self.root or os.path.dirname(self.path) or ".").resolve()
+        try:
+            path = (root / name).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DataError(f"{name[:80]!r} is no path: {error}") from None
+        if not path.is_relative_to(root):
+            raise DataError(f"{name[:80]!r} leads out of {root}; name a higher folder with source.root")
+        return path

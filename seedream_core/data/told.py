@@ -1,0 +1,90 @@
+"""What strangers say of their pictures, brought to a normal form: captions by language and field.
+
+A bare caption is `short`, or `long` where it is; Chinese where it holds a Chinese character, else English.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from seedream_core.errors import DataError
+from seedream_core.records import JSON_BYTES
+
+LANGUAGES = ("en", "zh")
+LONG = {"en": 200, "zh": 80}
+"""Characters from which a caption counts as long: about 35 English words, 80 Chinese characters."""
+BARE = ("caption", "text", "prompt")
+_HAN = re.compile("[\u3400-\u9fff]")
+_SAID = re.compile("[\u3000-\u303f\u3400-\u9fff\uff01-\uff60]{2}")
+
+Captions = dict[str, dict[str, str]]
+
+
+def text(data: bytes) -> str:
+    """UTF-8, UTF-16 with its mark, or GBK (as GB18030) where that gives Chinese; DataError for any other bytes."""
+    if len(data) > JSON_BYTES:
+        raise DataError(f"a caption of {len(data)} bytes is over {JSON_BYTES}")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decoded(data, "utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Accented letters of Latin encodings pass as single Chinese characters: only two in a row are Chinese.
+        told = data.decode("gb18030", errors="ignore") if _is(data, "gb18030") else ""
+        if not _SAID.search(told):
+            raise DataError(f"the caption is neither UTF-8 (byte {error.start}) nor GBK") from None
+        return told
+
+
+def bare(told: str) -> Captions:
+    """The captions of one text; none of an empty one."""
+    told = told.strip()
+    language = "zh" if _HAN.search(told) else "en"
+    return {language: {"long" if len(told) >= LONG[language] else "short": told}} if told else {}
+
+
+def captions(row: Mapping[str, Any]) -> Captions:
+    """The captions of a row of a table or a sidecar's json.
+
+    `captions` holds language -> field -> text (or language -> text); `caption`, `text` and `prompt` hold a bare
+    caption, `caption_en` and `caption_zh` one of that language. DataError where one of them is no text.
+    """
+    found: Captions = {}
+    given = row.get("captions") or {}
+    if not isinstance(given, Mapping):
+        raise DataError(f"captions: {str(given)[:40]!r} is no mapping of languages")
+    for language, fields in given.items():
+        fields = fields if isinstance(fields, Mapping) else {"short": fields}
+        found[str(language)] = {str(field): _text(f"captions.{language}.{field}", told) for field, told in fields.items()}
+    told = {"": next((row[name] for name in BARE if row.get(name)), None), **{name: row.get(f"caption_{name}") for name in LANGUAGES}}
+    for language, one in told.items():
+        for name, fields in bare(_text(f"caption {language}".strip(), one)).items() if one else ():
+            found[language or name] = fields | found.get(language or name, {})
+    return found
+
+
+def merge(first: Captions, second: Captions) -> Captions:
+    """All captions of both; where both have a field, the first one's."""
+    return {language: second.get(language, {}) | first.get(language, {}) for language in second | first}
+
+
+def _text(name: str, told: Any) -> str:
+    if not isinstance(told, str):
+        raise DataError(f"{name}: {str(told)[:40]!r} is no text")
+    return told
+
+
+def _is(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(f"the caption is not {encoding.upper()} (byte {error.start})") from None

@@ -1,0 +1,86 @@
+"""The story of one sample: what every stage behind an artifact said of it, from its source on."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seedream_core.errors import UserError
+from seedream_core.report.lineage import trace
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What one stage did with it."""
+
+    step: str
+    stage: str
+    fate: str
+    """kept, dropped or quarantined; `there` where a stage keeps no fates and the sample is in what it made."""
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Story:
+    key: str
+    name: str
+    chapters: tuple[Chapter, ...]
+    members: dict[str, bytes] | None
+    """Of the sample as the artifact holds it; None where it does not."""
+
+
+def tell(folder: Path, key: str) -> Story:
+    """The story of the sample that has this key, or that its source called so; UserError where nobody met it."""
+    name, chapters = "", []
+    for step in trace(folder).steps:
+        told = list(_met(step.folder, {key, name} - {""}))
+        for row in told:
+            name, key = row.get("name") or name, row["key"]
+            chapters.append(Chapter(step.name, step.manifest.stage, row["fate"], row["reason"], row["source"]))
+        if not told and (place := _place(step.folder, key)):
+            chapters.append(Chapter(step.name, step.manifest.stage, "there", "", place))
+    if not chapters:
+        raise UserError(f"{folder}: no sample {key!r} in it or in what it was made from",
+                        "give a key, or the name that its source had; fates.jsonl lists both")
+    return Story(key, name, tuple(chapters), read(folder, key))
+
+
+def fates(folder: Path) -> Counter[tuple[str, str]]:
+    """How many samples met each (fate, reason); figures of a reason are left out, so that like stands with like."""
+    return Counter((row["fate"], row["reason"].partition(": ")[0]) for row in _rows(folder))
+
+
+def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
+    """Extension -> bytes of the sample, or of the first one; None where it is not there."""
+    from seedream_core.data.shards import ShardReader
+    from seedream_core.records import safe_key
+
+    if not (folder / "shards").is_dir():
+        return None
+    reader = ShardReader(folder)
+    if key is None:
+        return reader.read(0) if len(reader) else None
+    place = next((reader.keys.index(one) for one in (key, safe_key(key)) if one in reader.keys), None)
+    return None if place is None else reader.read(place)
+
+
+def _met(folder: Path, known: set[str]) -> Iterator[dict]:
+    return (row for row in _rows(folder) if row["key"] in known or row.get("name") in known)
+
+
+def _place(folder: Path, key: str) -> str:
+    from seedream_core.data.shards import ShardReader
+
+    if not (folder / "shards").is_dir():
+        return ""
+    reader = ShardReader(folder)
+    return reader.shard(reader.keys.index(key)) if key in reader.keys else ""
+
+
+def _rows(folder: Path) -> Iterator[dict]:
+    path = folder / "fates.jsonl"
+    if path.is_file():
+        with open(path, encoding="utf-8") as lines:
+            yield from map(json.loads, lines)

@@ -1,0 +1,134 @@
+"""Raw pictures and captions of any source to shards in one normal form, each sample with a fate; killed, it goes on."""
+
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.sources import Item, Listing, Lost, Source
+from seedream_core.errors import DataError
+from seedream_core.host import FREE, Host
+from seedream_core.records import Fate, Sample, safe_key
+from seedream_core.stage import Stage
+
+RECORD = {"key", "width", "height", "captions"}
+OWN = {"source", "tags", "scores", "boxes", "weight", "truth", "task"}
+"""What a record of ours keeps; a row with all of RECORD is one."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of one item."""
+
+    fate: Fate
+    members: dict[str, bytes] | None = None
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest(Stage):
+    makes: ClassVar[str] = "shards"
+    source: Source
+    "where pictures and captions come from, and how they lie there"
+    width: Annotated[int, Ge(1)] | None = None
+    "pixels; with `height`, every picture is scaled to cover that size and cropped in the middle; none keeps all sizes"
+    height: Annotated[int, Ge(1)] | None = None
+    "pixels"
+    bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
+    "largest share of unusable samples (no picture, undecodable, damaged shard) that is quarantined without a stop"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height: give both, or neither")
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return {"width": self.width, "height": self.height} if self.width else {}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data.journal import Journal
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.progress import track
+
+        started = time.monotonic()
+        listing = _unique(self.source.listing())
+        total = len(listing.items) + len(listing.lost)
+        if not total:
+            raise DataError(f"{self.source.path}: no samples here", f"is it laid out as the source {self.source.name()!r} expects?")
+        with Journal(out, self.samples_per_shard, _identity(listing, self)) as journal, track("ingest", total, done=journal.done) as progress:
+            for lost in listing.lost[journal.done:]:
+                journal.add(self._fate(lost.name, lost.place, "quarantined", lost.reason))
+                progress.advance(**journal.fates)
+            self._check(journal.fates, total, out)
+            rest = listing.items[max(0, journal.done - len(listing.lost)):]
+            for taken in ordered(partial(take, self), rest, processes(host.workers)):
+                journal.add(taken.fate, taken.members, taken.changes)
+                progress.advance(**journal.fates)
+                if taken.members is None:
+                    self._check(journal.fates, total, out)
+        if not journal.fates["kept"]:
+            raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
+        for name, count in (*journal.fates.items(), *((f"  {change}", count) for change, count in journal.changes.most_common())):
+            print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
+        return {"samples": total, **journal.fates, "changes": dict(journal.changes.most_common()), "ignored": dict(listing.ignored),
+                "samples_per_second": round(len(rest) / (time.monotonic() - started), 1), 
+                "facts": {"samples": journal.fates["kept"]}}
+
+    def _fate(self, name: str, place: str, fate: str, reason: str = "") -> Fate:
+        return Fate(key=safe_key(name), name=name, source=place, fate=fate, reason=reason, stage=self.path())
+
+    def _check(self, fates: Counter, total: int, out: Path) -> None:
+        if (bad := fates["quarantined"]) > self.bad_budget * total:
+            raise DataError(
+                f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
+                f"each is named with its reason in {out / 'fates.jsonl'}",
+                "mend them, or accept the loss with a larger bad_budget; the same command goes on from here")
+
+
+def take(stage: Ingest, item: Item) -> Taken:
+    """Read one item and bring it to the normal form, or say why not."""
+    from seedream_core.data.pictures import TooSmall, normalise
+
+    fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
+    try:
+        raw = stage.source.read(item)
+        picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
+        kept = OWN & raw.record.keys() if RECORD <= raw.record.keys() else ()
+        own = {name: tuple(value) if isinstance(value := raw.record[name], list) else value for name in kept}
+        record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
+                        captions=raw.captions, **own).to_json()
+    except TooSmall as error:
+        return Taken(fate(fate="dropped", reason=error.message))
+    except DataError as error:
+        return Taken(fate(fate="quarantined", reason=error.message))
+    return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, picture.changes)
+
+
+def _unique(listing: Listing) -> Listing:
+    """Of several items of one name the first counts; the others are lost, and told."""
+    places: dict[str, str] = {}
+    items, twice = [], []
+    for item in listing.items:
+        if item.name in places:
+            twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[item.name]}"))
+        else:
+            places[item.name] = item.place
+            items.append(item)
+    return Listing(items, [*listing.lost, *twice], listing.ignored)
+
+
+def _identity(listing: Listing, stage: Ingest) -> str:
+    """What a stopped run must find again to go on."""
+    content = hashlib.blake2b(digest_size=16)
+    for one in (*listing.lost, *listing.items):
+        content.update(json.dumps([one.name, one.place]).encode())
+    return f"{content.hexdigest()} {stage.width} {stage.height} {stage.samples_per_shard}"

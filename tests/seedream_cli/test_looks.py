@@ -1,0 +1,73 @@
+"""`data inspect` shows what an artifact holds, `data why` what became of one sample; mistakes are one message."""
+
+import io
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from seedream_cli.main import app
+from seedream_core.records import safe_key
+
+STAR = "白色背景上有一个橙色五角星"
+
+
+def look(*arguments):
+    result = CliRunner().invoke(app, ["data", *map(str, arguments)], env={"COLUMNS": "200"})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    """A folder taken in and curated: one good picture, one flat one, one that is none."""
+    home = tmp_path_factory.mktemp("looks")
+    (home / "in").mkdir()
+    noise = Image.effect_noise((64, 64), 80).convert("RGB")
+    for name, image in (("星.png", noise), ("flat.png", Image.new("RGB", (64, 64), "red"))):
+        data = io.BytesIO()
+        image.save(data, "PNG")
+        (home / "in" / name).write_bytes(data.getvalue())
+        (home / "in" / name).with_suffix(".txt").write_text(STAR, encoding="utf-8")
+    (home / "in" / "broken.png").write_bytes(b"none")
+    code, said = look("ingest", "--set", "source.name=folder", "--set", f"source.path={home / 'in'}", "--set", "bad_budget=0.5", "--out", home / "crawl")
+    assert code == 0, said
+    code, said = look("curate", "--set", f"data={home / 'crawl'}", "--out", home / "kept")
+    assert code == 0, said
+    return home
+
+
+def test_inspect_shows_a_sample_its_fields_and_the_counts(artifacts):
+    code, said = look("inspect", artifacts / "crawl")
+    assert code == 0 and STAR in said and "64×64" in said and "▀" * 32 in said
+    assert "quarantined" in said and "undecodable picture" in said and "33.33%" in said and "2 samples" in said
+    code, said = look("inspect", artifacts / "kept", "星.png")
+    assert code == 0 and "sharpness" in said and "uniform" in said and safe_key("星.png") in said
+
+
+def test_why_tells_the_whole_story(artifacts):
+    code, said = look("why", artifacts / "kept", "星.png")
+    rows = [line.split()[:3] for line in said.splitlines() if "data/" in line]
+    assert code == 0 and rows == [["crawl", "data/ingest", "kept"], ["kept", "data/curate", "kept"]] and STAR in said
+    code, said = look("why", artifacts / "kept", safe_key("flat.png"))
+    assert code == 0 and "flat.png" in said and "dropped" in said and "uniform:" in said and STAR not in said
+    code, said = look("why", artifacts / "kept", "broken.png")
+    assert code == 0 and "quarantined" in said and "undecodable" in said
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("why", "{}/kept", "nobody"), "no sample 'nobody' in it or in what it was made from"),
+    (("inspect", "{}/kept", "flat.png"), "no sample 'flat.png' is kept there"),
+    (("why", "{}/kept"), "seedream data why ARTIFACT KEY"),
+    (("inspect",), "seedream data inspect ARTIFACT [KEY]"),
+    (("inspect", "{}/in"), "no artifact"),
+])
+def test_mistakes_are_one_message(artifacts, arguments, message):
+    code, said = look(*(argument.format(artifacts) for argument in arguments))
+    assert code in (1, 2) and message in said and "Traceback" not in said
+
+
+def test_they_are_listed_beside_the_stages_and_explained():
+    assert "inspect" in look()[1] and "why" in look("--help")[1]
+    assert "seedream data why ARTIFACT KEY" in look("why", "--help")[1]
+    assert "ingest" in look("ingst", "--out", "x")[1]

@@ -1,0 +1,20 @@
+"""Rows of a CSV, in UTF-8 or GBK; a table without a picture column is one message."""
+
+import pytest
+
+from seedream_core.errors import UserError
+
+STAR = "白色背景上有一个橙色五角星"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gbk"])
+def test_rows_of_csv(tmp_path, encoding, source, reasons, table):
+    table(tmp_path, [])
+    (tmp_path / "in" / "t.csv").write_bytes(f'picture,caption,said\r\nx.png,"one,\n{STAR}",{STAR}\r\ny.png,two\r\n\r\ny.png,,b\r\n'.encode(encoding))
+    with pytest.raises(UserError, match="t.csv:1: no column is called image, .*there are picture, caption, said"):
+        source("csv", tmp_path / "in" / "t.csv").listing()
+    csv = source("csv", tmp_path / "in" / "t.csv", image="picture", caption="said")
+    items = csv.listing().items
+    assert [item.place for item in items] == ["t.csv:3", "t.csv:4", "t.csv:6"]
+    assert csv.read(items[0]).captions == {"zh": {"short": STAR}} and csv.read(items[2]).captions == {"en": {"short": "b"}}
+    assert reasons(csv) == {"t.csv:4": "2 cells under 3 columns"}

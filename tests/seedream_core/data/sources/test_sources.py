@@ -1,0 +1,22 @@
+"""Every kind of source is found by its name and says in one message what is wrong with its path."""
+
+import os
+
+import pytest
+
+from seedream_core.data.sources import Source
+from seedream_core.errors import UserError
+
+
+def test_every_kind_is_there():
+    assert set(Source.names()) == {"csv", "folder", "jsonl", "webdataset"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "webdataset", "jsonl", "csv"])
+def test_a_path_that_is_wrong_is_one_message(tmp_path, kind, source):
+    with pytest.raises(UserError, match="source.path: .*gone is not there"):
+        source(kind, tmp_path / "gone").listing()
+    wrong = tmp_path / "file"
+    wrong.write_bytes(b"") if kind in ("folder", "webdataset") else os.mkdir(wrong)
+    with pytest.raises(UserError, match="source.path: .*file is no f"):
+        source(kind, wrong).listing()

@@ -1,0 +1,55 @@
+"""Shards that others wrote and our own are read alike; damage is named, and nothing is extracted."""
+
+import io
+import tarfile
+
+import webdataset
+
+from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.records import Sample
+
+STAR = "白色背景上有一个橙色五角星"
+
+
+def test_shards_of_webdataset_and_of_img2dataset(tmp_path, png, source):
+    with webdataset.ShardWriter(str(tmp_path / "%05d.tar"), maxcount=3, verbose=0) as writer:
+        for number in range(5):
+            writer.write({"__key__": f"{number:09d}", "jpg": png(number), "txt": STAR, "json": {"url": "http://a/b", "caption": "other", "width": 8}})
+    shards = source("webdataset", tmp_path)
+    items = shards.listing().items
+    assert [item.place for item in items] == [f"{number // 3:05d}.tar:{number:09d}" for number in range(5)]
+    raw = shards.read(items[4])
+    assert raw.picture == png(4) and raw.captions == {"zh": {"short": STAR}, "en": {"short": "other"}}
+
+
+def test_shards_of_ours_bring_their_records(tmp_path, png, source, reasons):
+    record = Sample(key="k", width=8, height=6, captions={"en": {"short": "s"}}, scores={"sharp": 1.5}, truth={"a": 1})
+    with ShardWriter(tmp_path / "shards") as writer:
+        writer.add("k", {"png": png(), "json": record.to_json()})
+        writer.add("bare", {"txt": b"words"})
+    (tmp_path / "shards" / "00001.tar").write_bytes(b"nonsense" * 99)
+    shards = source("webdataset", tmp_path)
+    raw = shards.read(shards.listing().items[0])
+    assert raw.record["truth"] == {"a": 1} and raw.captions == record.captions
+    found = reasons(shards)
+    assert found.pop("bare") == "no picture beside txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
+
+
+def test_a_flipped_byte_is_found_when_read(tmp_path, png, source, reasons):
+    with ShardWriter(tmp_path) as writer:
+        writer.add("k", {"png": png()})
+    offset = ShardReader(tmp_path)._entries[0].members[0][1] + 540
+    with open(tmp_path / "00000.tar", "r+b") as shard:
+        shard.seek(offset)
+        shard.write(b"\xee")
+    assert "fails its CRC32" in reasons(source("webdataset", tmp_path))["k"]
+
+
+def test_hostile_tars_reach_no_file(tmp_path, png, source):
+    with tarfile.open(tmp_path / "00000.tar", "w") as tar:
+        for name in ("../up.png", "/etc/x.png", "ok.png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(png())
+            tar.addfile(info, io.BytesIO(png()))
+    shards = source("webdataset", tmp_path)
+    assert [item.name for item in shards.listing().items] == ["ok"] and len(shards.listing().lost) == 2

@@ -1,0 +1,55 @@
+"""A sample is found by its key or its first name, through every stage behind an artifact, and where it ended is told."""
+
+import json
+
+import pytest
+
+from seedream_core import artifact
+from seedream_core.data.shards import ShardWriter
+from seedream_core.errors import UserError
+from seedream_core.records import Sample
+from seedream_core.report.story import fates, read, tell
+
+
+def made(folder, rows, keys, source=None):
+    """An artifact of samples with these fates."""
+    with ShardWriter(folder / "shards") as writer:
+        for key in keys:
+            writer.add(key, {"json": Sample(key=key, width=1, height=1, captions={}).to_json()})
+    if rows:
+        (folder / "fates.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    inputs = {"data": [{"path": f"../{source.name}", "digest": artifact.digest(source)}]} if source else {}
+    artifact.finish(folder, kind="shards", stage="data/x", fingerprint="", inputs=inputs, facts={}, metrics={}, seconds=0.0)
+    return folder
+
+
+def row(key, fate="kept", reason="", **more):
+    return {"key": key, "source": "s", "fate": fate, "reason": reason, "stage": "data/x"} | more
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory):
+    home = tmp_path_factory.mktemp("chain")
+    first = made(home / "first", [row("x1", name="星.png"), row("x2", name="b.png"), row("x3", "quarantined", "cut: byte 3", name="c.png"), row("x4", "quarantined", "cut: byte 9")], ["x1", "x2"])
+    second = made(home / "second", [row("x1"), row("x2", "dropped", "blurred: 0.1 under 0.3")], ["x1"], first)
+    return made(home / "third", [], ["x1"], second)
+
+
+@pytest.mark.parametrize("asked", ["星.png", "x1"])
+def test_a_kept_sample_is_met_by_every_stage(chain, asked):
+    story = tell(chain, asked)
+    assert [(one.step, one.fate) for one in story.chapters] == [("first", "kept"), ("second", "kept"), ("third", "there")]
+    assert (story.key, story.name) == ("x1", "星.png") and story.members.keys() == {"json"}
+
+
+def test_the_stage_that_dropped_it_is_its_last(chain):
+    story = tell(chain, "b.png")
+    assert story.chapters[-1].reason == "blurred: 0.1 under 0.3" and len(story.chapters) == 2 and story.members is None
+    assert [one.fate for one in tell(chain, "c.png").chapters] == ["quarantined"]
+    with pytest.raises(UserError, match="no sample 'z'"):
+        tell(chain, "z")
+
+
+def test_fates_are_counted_by_kind_of_reason(chain):
+    assert fates(chain.parent / "first") == {("kept", ""): 2, ("quarantined", "cut"): 2} and fates(chain) == {}
+    assert read(chain).keys() == {"json"} and read(chain, "x2") is None

@@ -1,0 +1,200 @@
+"""Thirty bad inputs end in thirty rows with the right reason, nothing around them is lost, and a kill changes nothing."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zlib
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from seedream_cli.main import app
+from seedream_core.config import dump, parse
+from seedream_core.data.shards import ShardReader
+from seedream_core.data.sources import Source
+from seedream_core.errors import DataError
+from seedream_core.host import Host
+from seedream_core.records import Sample, safe_key
+from seedream_core.stages.data.ingest import Ingest
+
+GOOD = 200
+
+
+def encoded(shade: int, format: str = "PNG", size=(12, 8), mode: str = "RGB") -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, (shade % 256, shade // 256, 7)).convert(mode).save(data, format)
+    return data.getvalue()
+
+
+def huge() -> bytes:
+    """A PNG of a kilobyte that says it has 100 million pixels."""
+    data = bytearray(encoded(1))
+    data[16:24] = (10000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    return bytes(data)
+
+
+def bad(folder) -> dict[str, str]:
+    """Thirty files of all kinds, and a word of the reason that each must get."""
+    whole, jpeg, flipped = encoded(1), encoded(1, "JPEG"), bytearray(encoded(1))
+    flipped[45] ^= 1
+    wrong = {"empty.png": (b"", "empty"), "text.jpg": (b"hello", "undecodable"), "html.png": (b"<html>404</html>", "undecodable"),
+             "svg.png": (b"<svg/>", "undecodable"), "cut.png": (whole[:-20], "undecodable PNG"), "cut.jpg": (jpeg[:-20], "undecodable"),
+             "head.jpg": (jpeg[:20], "undecodable"), "flipped.png": (bytes(flipped), "undecodable PNG"), "huge.png": (huge(), "over 64 million"),
+             "zeros.webp": (bytes(500), "undecodable"), "riff.webp": (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "undecodable"), "cut.gif": (b"GIF89a", "undecodable"),
+             "cut.bmp": (encoded(1, "BMP")[:30], "undecodable"), "cut.tif": (encoded(1, "TIFF")[:40], "undecodable"), "pickle.png": (b"\x80\x04K\x01.", "undecodable")}
+    for name, (data, _) in wrong.items():
+        (folder / name).write_bytes(data)
+    told = {"latin.txt": (b"caf\xe9", "neither UTF-8"), "zero.txt": (b"\xff\xfe\x00", "UTF-16"), "bytes.txt": (b"\xc3\x28\xa0\xa1x\x81", "UTF-8"),
+            "long.txt": (b"a" * 70000, "over 65536"), "list.json": (b"[]", "no mapping"), "torn.json": (b'{"caption": "', "not json"), "nan.json": (b'{"a": NaN}', "not json"),
+            "deep.json": (b'{"a":' * 30 + b"1" + b"}" * 30, "nested deeper"), "number.json": (b'{"caption": 5}', "no text"), "many.json": (b'{"captions": "all"}', "no mapping"),
+            "latin.json": (b'{"caption": "caf\xe9"}', "not UTF-8")}
+    for name, (data, _) in told.items():
+        (folder / name).write_bytes(data)
+        (folder / name).with_suffix(".png").write_bytes(whole)
+    # latin.png serves two sidecars: one reason is enough
+    (folder / "alone.txt").write_text("words")
+    (folder / "alone.json").write_text("{}")
+    (folder / "link.png").symlink_to(folder / "good000.png")
+    os.mkfifo(folder / "pipe.png")
+    os.mkdir(folder / "folder.jpg")
+    (folder / "folder.jpg" / "in.png").write_bytes(b"\x89PNG")
+    expected = {name: word for name, (_, word) in wrong.items()}
+    expected |= {name.rpartition(".")[0] + ".png": word for name, (_, word) in told.items() if name != "latin.txt"}
+    return expected | {"alone.txt": "no picture beside it", "alone.json": "no picture beside it", "link.png": "symbolic link", "pipe.png": "no regular file",
+                       "folder.jpg/in.png": "undecodable"}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A folder of good pictures with thirty bad inputs among them, and what each of those must be called."""
+    folder = tmp_path_factory.mktemp("found")
+    for number in range(GOOD):
+        (folder / f"good{number:03d}.png").write_bytes(encoded(number))
+        (folder / f"good{number:03d}.txt").write_text(f"shade {number}")
+    return folder, bad(folder)
+
+
+def stage(folder, **options) -> Ingest:
+    return Ingest(**{"source": Source.find("folder")(path=str(folder)), "bad_budget": 1.0, "samples_per_shard": 60} | options)
+
+
+def files(out) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in [*out.glob("shards/*"), out / "fates.jsonl"]}
+
+
+def fates(out) -> dict[str, dict]:
+    rows = [json.loads(line) for line in (out / "fates.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len({row["name"] for row in rows}) == len(rows)
+    return {row["name"]: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def made(found, tmp_path_factory):
+    out = tmp_path_factory.mktemp("made")
+    return out, stage(found[0]).run(out, Host(workers=1))
+
+
+def test_thirty_bad_inputs_have_thirty_rows_and_nothing_else_is_lost(found, made):
+    expected, (out, metrics) = found[1], made
+    rows = fates(out)
+    quarantined = {name: row["reason"] for name, row in rows.items() if row["fate"] == "quarantined"}
+    assert len(expected) == 30 and set(quarantined) == set(expected)
+    assert [name for name, word in expected.items() if word not in quarantined[name]] == []
+    assert metrics["kept"] == GOOD == len(rows) - 30 and metrics["quarantined"] == 30 and metrics["samples"] == GOOD + 30
+    assert all(row["stage"] == "data/ingest" and row["source"] and row["key"] == safe_key(name) for name, row in rows.items())
+    reader = ShardReader(out)
+    assert not reader.damage and len(reader) == GOOD
+    samples = {sample.name: sample for sample in (Sample.from_json(reader.read(index)["json"]) for index in range(len(reader)))}
+    assert all(samples[f"good{number:03d}.png"].captions == {"en": {"short": f"shade {number}"}} for number in range(GOOD))
+    index = reader.keys.index(safe_key("good007.png"))
+    assert reader.read(index)["png"] == encoded(7)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_number_of_processes_makes_the_same_bytes(found, made, tmp_path, workers):
+    stage(found[0]).run(tmp_path, Host(workers=workers))
+    assert files(tmp_path) == files(made[0])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seedream_core.data import journal
+from seedream_core.config import load_yaml, parse
+from seedream_core.stages.data.ingest import Ingest
+from seedream_core.host import Host
+keep = journal.Journal.add
+def add(self, *args):
+    if self.done == int(sys.argv[3]):
+        self.lines.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return keep(self, *args)
+journal.Journal.add = add
+parse(Ingest, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(workers=1))
+"""
+
+
+def test_killed_twice_it_goes_on_to_the_same_bytes(found, made, tmp_path):
+    (tmp_path / "step.yaml").write_text(json.dumps(dump(stage(found[0]))))
+    (out := tmp_path / "out").mkdir()
+    for step in (70, 190):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "step.yaml"), str(out), str(step)]
+        assert subprocess.run(command, cwd=os.getcwd(), env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}).returncode == -9
+    whole = {path.name: path.stat().st_mtime_ns for path in out.glob("shards/*.tar")}
+    assert len(whole) == 2
+    metrics = stage(found[0]).run(out, Host(workers=1))
+    assert files(out) == files(made[0]) and {key: metrics[key] for key in ("kept", "changes")} == {key: made[1][key] for key in ("kept", "changes")}
+    assert all((out / "shards" / name).stat().st_mtime_ns == time for name, time in whole.items())
+
+
+def test_over_the_budget_it_stops_and_says_what_to_do(found, tmp_path):
+    with pytest.raises(DataError, match=r"3 of 230 samples are unusable so far, over the budget of 1.00%(.|\n)*bad_budget"):
+        stage(found[0], bad_budget=0.01).run(tmp_path, Host(workers=1))
+    assert len(fates(tmp_path)) >= 3
+
+
+def test_a_size_drops_what_is_smaller(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, size in (("wide.png", (40, 20)), ("small.png", (40, 15)), ("right.png", (16, 16))):
+        (tmp_path / "in" / name).write_bytes(encoded(3, size=size))
+    one = stage(tmp_path / "in", width=16, height=16)
+    one.run(tmp_path, Host())
+    rows = fates(tmp_path)
+    assert rows["small.png"]["fate"] == "dropped" and rows["small.png"]["reason"] == "40×15 pixels are under 16×16"
+    assert rows["wide.png"]["fate"] == rows["right.png"]["fate"] == "kept" and one.facts({}) == {"width": 16, "height": 16}
+    with pytest.raises(ValueError, match="both"):
+        stage(tmp_path, width=16)
+
+
+def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
+    (tmp_path / "x.png").write_bytes(encoded(5))
+    (tmp_path / "t.jsonl").write_text('{"image": "x.png"}\n{"image": "x.png"}\n')
+    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
+    assert parse(Ingest, dump(one)) == one
+    (out := tmp_path / "out").mkdir()
+    one.run(out, Host())
+    lines = [json.loads(line) for line in (out / "fates.jsonl").read_text().splitlines()]
+    assert [(row["fate"], row["reason"], row["source"]) for row in lines] == [
+        ("quarantined", "x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
+
+
+def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        result = CliRunner().invoke(app, list(map(str, arguments)))
+        return result.exit_code, result.output
+
+    ingest = ("data", "ingest", "--set", "source.name=folder", "--set", f"source.path={found[0]}", "--out", "crawl")
+    code, said = command(*ingest)
+    assert code == 1 and "over the budget of 0.10%" in said and "Traceback" not in said
+    code, said = command(*ingest, "--set", "bad_budget=0.2")
+    assert code == 0, said
+    code, said = command("data", "curate", "--set", "data=crawl", "--set", "filters=[caption, duplicate]", "--out", "kept")
+    assert code == 0 and len(fates(tmp_path / "crawl")) == GOOD + 30, said
+    code, said = command("data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no")
+    assert code == 2 and "folder" in said and not (tmp_path / "no").exists()
