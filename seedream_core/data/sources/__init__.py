@@ -6,7 +6,7 @@ person would look for, and the only thing that keys are made from. Nothing is sk
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,15 @@ class Source(Component):
 
     @property
     def folder(self) -> Path:
-        if not Path(self.path).is_dir():
-            raise UserError(f"source.path: {self.path} is {'no folder' if Path(self.path).exists() else 'not there'}",
-                            f"a folder is needed for the source {self.name()!r}")
-        return Path(self.path)
+        return self._there("folder", Path.is_dir)
 
     @property
     def file(self) -> Path:
-        if not Path(self.path).is_file():
-            raise UserError(f"source.path: {self.path} is {'no file' if Path(self.path).exists() else 'not there'}",
-                            f"a file is needed for the source {self.name()!r}")
-        return Path(self.path)
+        return self._there("file", Path.is_file)
+
+    def _there(self, kind: str, test: Callable[[Path], bool]) -> Path:
+        path = Path(self.path)
+        if not test(path):
+            raise UserError(f"source.path: {self.path} is {f'no {kind}' if path.exists() else 'not there'}",
+                            f"a {kind} is needed for the source {self.name()!r}")
+        return path

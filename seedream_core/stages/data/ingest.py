@@ -66,31 +66,32 @@ class Ingest(Stage):
             raise DataError(f"{self.source.path}: no samples here", f"is it laid out as the source {self.source.name()!r} expects?")
         with Journal(out, self.samples_per_shard, _identity(listing, self)) as journal, track("ingest", total, done=journal.done) as progress:
             for lost in listing.lost[journal.done:]:
-                journal.add(self._fate(lost.name, lost.place, "quarantined", lost.reason))
+                fate = self._fate(lost)
+                journal.add(fate)
+                self._check(fate, journal.fates, total, out)
                 progress.advance(**journal.fates)
-            self._check(journal.fates, total, out)
             rest = listing.items[max(0, journal.done - len(listing.lost)):]
             for taken in ordered(partial(take, self), rest, processes(host.workers)):
                 journal.add(taken.fate, taken.members, taken.changes)
                 progress.advance(**journal.fates)
-                if taken.members is None:
-                    self._check(journal.fates, total, out)
+                self._check(taken.fate, journal.fates, total, out)
         if not journal.fates["kept"]:
             raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
-        for name, count in (*journal.fates.items(), *((f"  {change}", count) for change, count in journal.changes.most_common())):
+        fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
+        for name, count in (*fates.items(), *((f"  {change}", count) for change, count in journal.changes.most_common())):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
-        return {"samples": total, **journal.fates, "changes": dict(journal.changes.most_common()), "ignored": dict(listing.ignored),
-                "samples_per_second": round(len(rest) / (time.monotonic() - started), 1), 
-                "facts": {"samples": journal.fates["kept"]}}
+        return {"samples": total, **fates, "changes": dict(journal.changes.most_common()), "ignored": dict(listing.ignored),
+                "samples_per_second": round(len(rest) / (time.monotonic() - started), 1),
+                "facts": {"samples": fates["kept"]}}
 
-    def _fate(self, name: str, place: str, fate: str, reason: str = "") -> Fate:
-        return Fate(key=safe_key(name), name=name, source=place, fate=fate, reason=reason, stage=self.path())
+    def _fate(self, lost: Lost) -> Fate:
+        return Fate(key=safe_key(lost.name), name=lost.name, source=lost.place, fate="quarantined", reason=lost.reason, stage=self.path())
 
-    def _check(self, fates: Counter, total: int, out: Path) -> None:
-        if (bad := fates["quarantined"]) > self.bad_budget * total:
+    def _check(self, last: Fate, fates: Counter, total: int, out: Path) -> None:
+        if last.fate == "quarantined" and (bad := fates["quarantined"]) > self.bad_budget * total:
             raise DataError(
                 f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
-                f"each is named with its reason in {out / 'fates.jsonl'}",
+                f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
                 "mend them, or accept the loss with a larger bad_budget; the same command goes on from here")
 
 
