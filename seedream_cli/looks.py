@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 COLUMNS = 32
-"""Characters that a picture is wide."""
+"""Characters that the longer side of a picture takes."""
 REASONS = 12
 STYLES = {"kept": "green", "dropped": "yellow", "quarantined": "bold red"}
 
@@ -39,6 +39,8 @@ def why(folder: Path, key: str) -> None:
 
 def inspect(folder: Path, key: str | None = None) -> None:
     """One sample as a picture and its fields; how many samples there are, and why others are not."""
+    from rich.text import Text
+
     from seedream_cli.show import print_table, table
     from seedream_core import artifact
     from seedream_core.report.story import fates, read
@@ -52,7 +54,7 @@ def inspect(folder: Path, key: str | None = None) -> None:
     counts = fates(folder)
     rows = table("fate", "reason", "samples", "share")
     for (fate, reason), count in counts.most_common(REASONS):
-        rows.add_row(fate, reason, str(count), f"{count / counts.total():.2%}")
+        rows.add_row(fate, Text(reason), str(count), f"{count / counts.total():.2%}")
     if len(counts) > REASONS:
         rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
     print_table(f"{folder}: {manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples", rows)
@@ -89,11 +91,12 @@ def _blocks(pixels: "np.ndarray") -> "Text":
     from rich.text import Text
 
     height, width, _ = pixels.shape
-    rows = max(1, round(COLUMNS * height / width / 2))
-    small = Image.fromarray(pixels).resize((COLUMNS, 2 * rows), Image.Resampling.LANCZOS)
+    scale = COLUMNS / max(height, width)
+    columns, rows = max(1, round(width * scale)), max(1, round(height * scale / 2))
+    small = Image.fromarray(pixels).resize((columns, 2 * rows), Image.Resampling.LANCZOS)
     text = Text()
     for y in range(0, 2 * rows, 2):
-        for x in range(COLUMNS):
+        for x in range(columns):
             upper, lower = small.getpixel((x, y)), small.getpixel((x, y + 1))
             text.append("▀", f"#{bytes(upper).hex()} on #{bytes(lower).hex()}")
         text.append("\n")

@@ -33,6 +33,8 @@ def data(ctx: typer.Context, name: options.StageName = None, about: options.Abou
     """Take in, make, clean and encode training data."""
     from seedream_cli import looks, stages
 
+    if about and name not in stages.LOOKS["data"]:
+        raise typer.BadParameter(f"{' '.join(about)}: a stage's fields are given with --set or --config")
     if help or name not in stages.LOOKS["data"]:
         stage(ctx, name, config, out, host, changes, help)
     else:

@@ -9,8 +9,7 @@ from pathlib import Path
 def read_rows(path: Path) -> list[dict]:
     """The whole rows of a log, none where there is no file: a kill may have torn the last line."""
     rows = []
-    # not splitlines(): a caption may hold the other line ends of Unicode
-    for line in path.read_text(encoding="utf-8").split("\n") if path.is_file() else ():
+    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         if not line:
             continue
         try:

@@ -44,15 +44,16 @@ class Journal:
 
     def add(self, fate: Fate, members: Mapping[str, bytes] | None = None, changes: Iterable[str] = ()) -> None:
         """The next input sample: its fate, what is kept of it, and what was changed in it."""
-        self.lines.write(fate.to_json().encode("utf-8", "backslashreplace") + b"\n")
+        line = fate.to_json().encode("utf-8", "backslashreplace") + b"\n"
+        if members is not None:
+            self.writer.add(fate.key, members)
+        self.lines.write(line)
         self.fates[fate.fate] += 1
         self.changes.update(changes)
         self.done += 1
-        if members is not None:
-            self.writer.add(fate.key, members)
-            if self.writer.shard != self.whole:
-                self._sync()
-                self._save()
+        if self.writer.shard != self.whole:
+            self._sync()
+            self._save()
 
     def _sync(self) -> None:
         self.lines.flush()

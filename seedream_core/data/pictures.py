@@ -25,6 +25,8 @@ STRANGE = ("BMP", "GIF", "TIFF")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _DEEP = {"I", "I;16", "I;16B", "I;16L", "F"}
 _ORIENTATION = 0x0112
+_PNG_DEPTH = 24
+DEEP = "16 bits to 8"
 
 
 class TooSmall(DataError):
@@ -51,6 +53,8 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
     def take(image: Image.Image) -> Normal:
         kind = image.format
         image, changes = _normal(image)
+        if kind == "PNG" and data[_PNG_DEPTH] == 16 and DEEP not in changes:  # Pillow has halved an RGB one by itself
+            changes = (*changes, DEEP)
         if size and image.size != size:
             if image.width < size[0] or image.height < size[1]:
                 raise TooSmall(f"{image.width}×{image.height} pixels are under {size[0]}×{size[1]}")
@@ -137,7 +141,7 @@ def _normal(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
         image, changes = ImageOps.exif_transpose(image), [*changes, "turned upright"]
     if image.mode in _DEEP:
-        image, changes, profile = _eight_bits(image), [*changes, "16 bits to 8"], None
+        image, changes, profile = _eight_bits(image), [*changes, DEEP], None
     if _transparent(image):
         image, changes = _on_white(image), [*changes, "put on white"]
     if profile and (managed := _to_srgb(image, profile)):

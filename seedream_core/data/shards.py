@@ -156,7 +156,12 @@ class ShardReader:
             raise UserError(f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them")
         seen: dict[str, str] = {}
         for shard in sorted(shards | indexes.keys()):
-            for entry in self._load(shard, shard in shards, indexes.get(shard)):
+            try:
+                entries = self._load(shard, shard in shards, indexes.get(shard))
+            except OSError as error:
+                self._lose(shard, 0, f"cannot be opened: {error.strerror}")
+                continue
+            for entry in entries:
                 if entry.key in seen:
                     self._lose(shard, entry.members[0][1], f"key {entry.key} is already in {seen[entry.key]}", entry.key)
                 else:

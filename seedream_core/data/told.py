@@ -16,24 +16,27 @@ LONG = {"en": 200, "zh": 80}
 """Characters from which a caption counts as long: about 35 English words, 80 Chinese characters."""
 BARE = ("caption", "text", "prompt")
 _HAN = re.compile("[\u3400-\u9fff]")
-_SAID = re.compile("[\u3000-\u303f\u3400-\u9fff\uff01-\uff60]{2}")
 
 Captions = dict[str, dict[str, str]]
 
 
 def text(data: bytes) -> str:
-    """UTF-8, UTF-16 with its mark, or GBK (as GB18030) where that gives Chinese; DataError for any other bytes."""
+    """A caption's bytes as text; DataError where they are none, or too many."""
     if len(data) > JSON_BYTES:
         raise DataError(f"a caption of {len(data)} bytes is over {JSON_BYTES}")
+    return decode(data)
+
+
+def decode(data: bytes) -> str:
+    """UTF-8, UTF-16 with its mark, or GBK (as GB18030) where that gives Chinese; DataError for any other bytes."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decoded(data, "utf-16")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # Accented letters of Latin encodings pass as single Chinese characters: only two in a row are Chinese.
         told = data.decode("gb18030", errors="ignore") if _is(data, "gb18030") else ""
-        if not _SAID.search(told):
-            raise DataError(f"the caption is neither UTF-8 (byte {error.start}) nor GBK") from None
+        if not _chinese(told):
+            raise DataError(f"the text is neither UTF-8 (byte {error.start}) nor GBK") from None
         return told
 
 
@@ -73,6 +76,12 @@ def _text(name: str, told: Any) -> str:
     if not isinstance(told, str):
         raise DataError(f"{name}: {str(told)[:40]!r} is no text")
     return told
+
+
+def _chinese(told: str) -> bool:
+    """Whether text read as GB18030 is meant so: an accented Latin letter takes the next letter, below GB2312's bytes."""
+    pairs = [letter.encode("gb18030") for letter in told if letter > "\x7f"]
+    return len(pairs) > 1 and sum(min(pair) >= 0xA1 for pair in pairs) >= 0.8 * len(pairs)
 
 
 def _is(data: bytes, encoding: str) -> bool:

@@ -61,10 +61,20 @@ def test_why_tells_the_whole_story(artifacts):
     (("why", "{}/kept"), "seedream data why ARTIFACT KEY"),
     (("inspect",), "seedream data inspect ARTIFACT [KEY]"),
     (("inspect", "{}/in"), "no artifact"),
+    (("ingest", "photos"), "given with --set or --config"),
 ])
 def test_mistakes_are_one_message(artifacts, arguments, message):
     code, said = look(*(argument.format(artifacts) for argument in arguments))
     assert code in (1, 2) and message in said and "Traceback" not in said
+
+
+def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path):
+    Image.linear_gradient("L").resize((1, 900)).save(tmp_path / "thin.png")
+    (tmp_path / "t.jsonl").write_text('{"image": "thin.png"}\n{"key": "[/b]", "image": "[red].png"}\n')
+    code, said = look("ingest", "--set", "source.name=jsonl", "--set", f"source.path={tmp_path / 't.jsonl'}", "--set", "bad_budget=0.5", "--out", tmp_path / "out")
+    assert code == 0, said
+    code, said = look("inspect", tmp_path / "out")
+    assert code == 0 and "[red].png is not there" in said and len(said.splitlines()) < 60
 
 
 def test_they_are_listed_beside_the_stages_and_explained():

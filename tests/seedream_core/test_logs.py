@@ -21,6 +21,8 @@ def test_a_torn_last_line_is_left_out_and_no_file_is_no_rows(tmp_path):
     (tmp_path / "torn.jsonl").write_text(text(ROWS)[:-5], encoding="utf-8")
     assert read_rows(tmp_path / "torn.jsonl") == ROWS[:1]
     assert read_rows(tmp_path / "none.jsonl") == []
+    (tmp_path / "torn.jsonl").write_bytes(text(ROWS).encode()[:-20])  # inside a character
+    assert read_rows(tmp_path / "torn.jsonl") == ROWS[:1]
 
 
 def test_a_table_has_the_columns_of_every_row():

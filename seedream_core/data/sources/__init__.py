@@ -24,7 +24,7 @@ class Item:
     place: str
     """File, and member or row."""
     at: Any = None
-    """What the source needs to read it; small, and sent to other processes."""
+    """What the source needs to read it: small, sent to other processes, and different where the content is."""
 
 
 @dataclass(frozen=True, slots=True)

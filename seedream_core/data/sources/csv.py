@@ -4,9 +4,10 @@ import csv
 import io
 from dataclasses import dataclass
 
+from seedream_core.data import told
 from seedream_core.data.sources import Listing
 from seedream_core.data.sources.table import PictureTable
-from seedream_core.errors import UserError
+from seedream_core.errors import DataError, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,7 @@ class Csv(PictureTable):
         return listing
 
     def _text(self) -> str:
-        data = self.file.read_bytes()
-        for encoding in ("utf-8-sig", "gb18030"):
-            try:
-                return data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-        raise UserError(f"{self.path} is neither UTF-8 nor GBK", "convert it, for instance with iconv")
+        try:
+            return told.decode(self.file.read_bytes())
+        except DataError as error:
+            raise UserError(f"{self.path}: {error.message}", "convert it, for instance with iconv") from None

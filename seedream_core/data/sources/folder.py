@@ -7,7 +7,7 @@ from pathlib import Path
 from seedream_core.data import told
 from seedream_core.data.shards import MEMBER_BYTES
 from seedream_core.data.sources import Item, Listing, Lost, Raw, Source
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -17,37 +17,60 @@ SIDECARS = (".txt", ".json")
 @dataclass(frozen=True, kw_only=True)
 class Folder(Source):
     def listing(self) -> Listing:
-        listing, stems = Listing(), set()
-        beside: list[tuple[str, str]] = []
-        for name in _walk(self.folder):
+        listing, pictures, beside = Listing(), [], {}
+        for name in self._walk(listing):
             stem, extension = os.path.splitext(name)
             if extension.lower() in PICTURES:
-                stems.add(stem)
-                if os.path.islink(self.folder / name):
-                    listing.lost.append(Lost(name, name, "a symbolic link is not followed"))
-                else:
-                    listing.items.append(Item(name, name))
+                pictures.append((stem, name))
+            elif extension.lower() in SIDECARS:
+                beside.setdefault(stem, []).append(name)
             else:
-                beside.append((stem, extension.lower()))
-        for stem, extension in beside:
-            if extension in SIDECARS and stem not in stems:
-                listing.lost.append(Lost(stem + extension, stem + extension, "no picture beside it"))
-            elif extension not in SIDECARS:
                 listing.ignored[extension or "no extension"] += 1
+        for stem, name in pictures:
+            if os.path.islink(self.folder / name):
+                listing.lost.append(Lost(_shown(name), _shown(name), "a symbolic link is not followed"))
+            else:
+                files = [name, *beside.get(stem, [])]
+                listing.items.append(Item(_shown(name), _shown(name), [[file, *self._stamp(file)] for file in files]))
+        alone = (name for stem in beside.keys() - {stem for stem, _ in pictures} for name in beside[stem])
+        listing.lost += [Lost(_shown(name), _shown(name), "no picture beside it") for name in sorted(alone)]
         return listing
 
     def read(self, item: Item) -> Raw:
-        path = Path(self.path) / item.name
-        picture = read_file(path, MEMBER_BYTES)
+        picture, *sidecars = (Path(self.path) / name for name, *_ in item.at)
         row, captions = {}, {}
-        if (sidecar := path.with_suffix(".json")).is_file():
-            row = load_json(read_file(sidecar, JSON_BYTES))
+        for sidecar in sidecars:
+            if sidecar.is_symlink():
+                raise DataError(f"{sidecar.name} is a symbolic link, which is not followed")
+            data = read_file(sidecar, JSON_BYTES)
+            if sidecar.suffix.lower() == ".txt":
+                captions = told.merge(captions, told.bare(told.text(data)))
+                continue
+            row = load_json(data)
             if not isinstance(row, dict):
                 raise DataError(f"{sidecar.name} holds no mapping")
-            captions = told.captions(row)
-        if (sidecar := path.with_suffix(".txt")).is_file():
-            captions = told.merge(captions, told.bare(told.text(read_file(sidecar, JSON_BYTES))))
-        return Raw(picture, captions, row)
+            captions = told.merge(captions, told.captions(row))
+        return Raw(read_file(picture, MEMBER_BYTES), captions, row)
+
+    def _walk(self, listing: Listing) -> list[str]:
+        """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names left out."""
+        def stop(error: OSError) -> None:
+            raise UserError(f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder")
+
+        names = []
+        for root, folders, files in os.walk(self.folder, onerror=stop):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in folders:
+                if os.path.islink(path := os.path.join(root, name)):
+                    place = _shown(os.path.relpath(path, self.folder))
+                    listing.lost.append(Lost(place, place, "a linked folder is not followed"))
+            names += [os.path.relpath(os.path.join(root, name), self.folder) for name in files if not name.startswith(".")]
+        listing.lost.sort(key=lambda lost: lost.name)
+        return sorted(names)
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        stat = os.lstat(self.folder / name)
+        return stat.st_size, stat.st_mtime_ns
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -62,10 +85,6 @@ def read_file(path: Path, most: int) -> bytes:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
-def _walk(folder: Path) -> list[str]:
-    """Every file under the folder, by its path from there, sorted; hidden ones and linked folders left out."""
-    names = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        names += [os.path.relpath(os.path.join(root, name), folder) for name in files if not name.startswith(".")]
-    return sorted(names)
+def _shown(name: str) -> str:
+    """A file's name as text, also where its bytes are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

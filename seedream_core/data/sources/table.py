@@ -39,11 +39,9 @@ class PictureTable(Source):
         column = next((name for name in self.columns if row.get(name)), None)
         if column is None:
             raise DataError(f"no picture is named: none of {', '.join(self.columns)} is filled")
-        captions = told.captions(row)
-        if self.caption:
-            if self.caption not in row:
-                raise DataError(f"no column {self.caption}")
-            captions = told.merge(told.captions({"text": row[self.caption]}), captions)
+        if self.caption and self.caption not in row:
+            raise DataError(f"no column {self.caption}")
+        captions = told.captions({"text": row[self.caption]} if self.caption else row)
         return Raw(read_file(self._inside(str(row[column])), MEMBER_BYTES), captions, row)
 
     @property

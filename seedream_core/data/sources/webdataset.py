@@ -18,7 +18,8 @@ class Webdataset(Source):
     def listing(self) -> Listing:
         _reader.cache_clear()
         reader = _reader(self.folder)
-        items = [Item(key, f"{reader.shard(index)}:{key}", index) for index, key in enumerate(reader.keys)]
+        stamps = {shard: (reader.folder / shard).stat().st_mtime_ns for shard in {reader.shard(index) for index in range(len(reader))}}
+        items = [Item(key, f"{reader.shard(index)}:{key}", [index, stamps[reader.shard(index)]]) for index, key in enumerate(reader.keys)]
         lost = [Lost(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, f"byte {damage.offset}: {damage.reason}")
                 for damage in reader.damage]
         return Listing(items, lost, reader.ignored.copy())
@@ -26,7 +27,7 @@ class Webdataset(Source):
     def read(self, item: Item) -> Raw:
         reader = _reader(self.folder)
         try:
-            members = reader.read(item.at)
+            members = reader.read(item.at[0])
         except DamagedSample as error:
             raise DataError(f"byte {error.damage.offset}: {error.damage.reason}") from None
         names = [name for name in members if name in FORMATS]

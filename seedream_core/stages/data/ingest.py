@@ -75,8 +75,8 @@ class Ingest(Stage):
                 journal.add(taken.fate, taken.members, taken.changes)
                 progress.advance(**journal.fates)
                 self._check(taken.fate, journal.fates, total, out)
-        if not journal.fates["kept"]:
-            raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
+            if not journal.fates["kept"]:
+                raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
         fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
         for name, count in (*fates.items(), *((f"  {change}", count) for change, count in journal.changes.most_common())):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
@@ -92,12 +92,13 @@ class Ingest(Stage):
             raise DataError(
                 f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
                 f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
-                "mend them, or accept the loss with a larger bad_budget; the same command goes on from here")
+                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new folder")
 
 
 def take(stage: Ingest, item: Item) -> Taken:
     """Read one item and bring it to the normal form, or say why not."""
     from seedream_core.data.pictures import TooSmall, normalise
+    from seedream_core.data.shards import MEMBER_BYTES
 
     fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
     try:
@@ -105,6 +106,8 @@ def take(stage: Ingest, item: Item) -> Taken:
         picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
         kept = OWN & raw.record.keys() if RECORD <= raw.record.keys() else ()
         own = {name: tuple(value) if isinstance(value := raw.record[name], list) else value for name in kept}
+        if len(picture.data) > MEMBER_BYTES:
+            raise DataError(f"in the normal form ({', '.join(picture.changes)}) it has {len(picture.data)} bytes, over {MEMBER_BYTES}")
         record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
                         captions=raw.captions, **own).to_json()
     except TooSmall as error:
@@ -119,10 +122,11 @@ def _unique(listing: Listing) -> Listing:
     places: dict[str, str] = {}
     items, twice = [], []
     for item in listing.items:
-        if item.name in places:
-            twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[item.name]}"))
+        key = safe_key(item.name)  # what must differ in shards: a name may be another one's key
+        if key in places:
+            twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
         else:
-            places[item.name] = item.place
+            places[key] = item.place
             items.append(item)
     return Listing(items, [*listing.lost, *twice], listing.ignored)
 
@@ -130,6 +134,8 @@ def _unique(listing: Listing) -> Listing:
 def _identity(listing: Listing, stage: Ingest) -> str:
     """What a stopped run must find again to go on."""
     content = hashlib.blake2b(digest_size=16)
-    for one in (*listing.lost, *listing.items):
-        content.update(json.dumps([one.name, one.place]).encode())
+    for one in listing.lost:
+        content.update(json.dumps([one.name, one.place, one.reason]).encode())
+    for one in listing.items:
+        content.update(json.dumps([one.name, one.place, one.at], default=str).encode())
     return f"{content.hexdigest()} {stage.width} {stage.height} {stage.samples_per_shard}"

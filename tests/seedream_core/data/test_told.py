@@ -13,7 +13,7 @@ def test_chinese_comes_from_every_encoding_of_it(encoding):
     assert text(STAR.encode(encoding)) == STAR
 
 
-@pytest.mark.parametrize("data", ["café crème à la carte".encode("latin-1"), b"\xff\xfe\x00", b"abc\x81", "Ünïcödé".encode("latin-1")])
+@pytest.mark.parametrize("data", ["café crème à la carte".encode("latin-1"), b"\xff\xfe\x00", b"abc\x81", "Ünïcödé".encode("latin-1"), "un chat élégant à Genève".encode("latin-1"), "Müller häuser".encode("latin-1")])
 def test_other_bytes_are_refused(data):
     with pytest.raises(DataError, match="UTF"):
         text(data)

@@ -33,3 +33,22 @@ def test_a_sidecar_that_cannot_be_read_is_told(tmp_path, name, data, reason, png
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / name).write_bytes(data)
     assert reason in reasons(source("folder", tmp_path))["a.png"]
+
+
+def test_what_a_walk_cannot_follow_is_told(tmp_path, png, source, reasons):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png())
+    (tmp_path / "in" / "b.png").write_bytes(png())
+    (tmp_path / "in" / "a.TXT").write_text("a star")
+    (tmp_path / "in" / "b.txt").symlink_to("/etc/hostname")
+    (tmp_path / "in" / "more").symlink_to(tmp_path)
+    folder = source("folder", tmp_path / "in")
+    assert reasons(folder) == {"more": "a linked folder is not followed", "b.png": "b.txt is a symbolic link, which is not followed"}
+    assert folder.read(folder.listing().items[0]).captions == {"en": {"short": "a star"}}
+
+
+def test_names_that_are_no_utf8_are_shown_and_read(tmp_path, png, source, reasons):
+    with open(bytes(tmp_path) + b"/" + "星".encode("gbk") + b".png", "wb") as file:
+        file.write(png())
+    folder = source("folder", tmp_path)
+    assert reasons(folder) == {} and folder.listing().items[0].name == "\\xd0\\xc7.png"

@@ -182,6 +182,28 @@ def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
         ("quarantined", "x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
 
 
+def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
+    (source := tmp_path / "in").mkdir()
+    (out := tmp_path / "out").mkdir()
+    (source / "a.png").write_bytes(b"bad")
+    with pytest.raises(DataError, match="none of 1 samples is usable"):
+        stage(source).run(out, Host())
+    (source / "a.png").write_bytes(encoded(1))
+    assert stage(source).run(out, Host())["kept"] == 1
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"image": "in/a.png", "key": key}) + "\n" for key in ("a b", safe_key("a b"))))
+    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
+    assert one.run(out, Host())["quarantined"] == 1
+
+
+def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
+    (tmp_path / "a.bmp").write_bytes(encoded(1, "BMP", (64, 64)))
+    (tmp_path / "b.png").write_bytes(encoded(1))
+    (out := tmp_path / "out").mkdir()
+    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 100)
+    stage(tmp_path).run(out, Host())
+    assert "BMP to PNG) it has" in fates(out)["a.bmp"]["reason"] and fates(out)["b.png"]["fate"] == "kept"
+
+
 def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
