@@ -32,6 +32,7 @@ class Mmdit(stage.Stage):
     "the autoencoder that made the latents"
     text: stage.TextEncoder
     "what reads the captions"
+    # In the quickstart, one seed each, both whitened: frozen 264, tuned 237 of 300 prompts right, in 806 against 984 s.
     text_mode: Literal["frozen", "tuned"] = "frozen"
     "whether the text encoder learns with the network; if so, the tuned one is part of this artifact"
     net: MmditConfig
