@@ -29,15 +29,13 @@ def text(data: bytes) -> str:
 
 def decode(data: bytes) -> str:
     """UTF-8, UTF-16 with its mark, or GBK (as GB18030) where that gives Chinese; DataError for any other bytes."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _decoded(data, "utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        told = data.decode("gb18030", errors="ignore") if _is(data, "gb18030") else ""
-        if not _chinese(told):
-            raise DataError(f"the text is neither UTF-8 (byte {error.start}) nor GBK") from None
-        return told
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    told = _attempt(data, "utf-16") if marked else _attempt(data, "utf-8-sig")
+    if told is None and not marked and _chinese(chinese := _attempt(data, "gb18030") or ""):
+        return chinese
+    if told is None:
+        raise DataError("the text has UTF-16's mark and is none" if marked else "the text is neither UTF-8 nor GBK")
+    return told
 
 
 def bare(told: str) -> Captions:
@@ -84,16 +82,8 @@ def _chinese(told: str) -> bool:
     return len(pairs) > 1 and sum(min(pair) >= 0xA1 for pair in pairs) >= 0.8 * len(pairs)
 
 
-def _is(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _decoded(data: bytes, encoding: str) -> str:
+def _attempt(data: bytes, encoding: str) -> str | None:
     try:
         return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise DataError(f"the caption is not {encoding.upper()} (byte {error.start})") from None
+    except UnicodeDecodeError:
+        return None

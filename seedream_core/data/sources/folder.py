@@ -1,4 +1,7 @@
-"""A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name."""
+"""A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name.
+
+Hidden files and folders, whose names begin with a dot, are no part of it.
+"""
 
 import os
 from dataclasses import dataclass

@@ -158,6 +158,17 @@ def test_colours_mean_what_they_meant():
     assert np.array_equal(first, np.asarray(picture()))
 
 
+def test_a_png_of_16_bits_and_three_colours_comes_to_8():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes([200, 7, 100, 7, 0, 7] * 4) for _ in range(3))
+    deep = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    found = normalise(deep)
+    assert found.changes == ("16 bits to 8",) and normalise(found.data).changes == ()
+    assert decode({"png": found.data})[0, 0].tolist() == [200, 100, 0]
+
+
 def test_a_size_is_reached_by_scaling_down_and_cropping():
     found = normalise(encoded(picture(size=(64, 32))), (16, 16))
     assert (found.width, found.height) == (16, 16) and "scaled to 16×16" in found.changes

@@ -22,6 +22,12 @@ def test_the_column_of_picture_and_caption_can_be_named(tmp_path, table):
         Jsonl(path=one.path, caption="title").read(one.listing().items[0])
 
 
+def test_the_named_column_is_the_only_caption(tmp_path, table):
+    table(tmp_path, [{"image": "x.png", "captions": "one", "caption": 5}])
+    one = Jsonl(path=str(tmp_path / "in" / "t.jsonl"), caption="captions")
+    assert one.read(one.listing().items[0]).captions == {"en": {"short": "one"}}
+
+
 def test_a_link_that_leads_out_of_the_root_is_refused(tmp_path, table):
     table(tmp_path, [{"image": "link.png"}])
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "outside.png")

@@ -35,6 +35,11 @@ def test_shards_of_ours_bring_their_records(tmp_path, png, source, reasons):
     assert found.pop("bare") == "no picture beside txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
 
 
+def test_a_shard_that_leads_nowhere_is_told(tmp_path, source, reasons):
+    (tmp_path / "a.tar").symlink_to(tmp_path / "gone")
+    assert "cannot be opened" in reasons(source("webdataset", tmp_path))["a.tar@0"]
+
+
 def test_a_flipped_byte_is_found_when_read(tmp_path, png, source, reasons):
     with ShardWriter(tmp_path) as writer:
         writer.add("k", {"png": png()})

@@ -195,6 +195,17 @@ def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
     assert one.run(out, Host())["quarantined"] == 1
 
 
+def test_an_edited_table_begins_anew(tmp_path):
+    (tmp_path / "x.png").write_bytes(encoded(5))
+    (out := tmp_path / "out").mkdir()
+    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), samples_per_shard=1)
+    for word in ("old", "new"):
+        (tmp_path / "t.jsonl").write_text("".join(json.dumps({"image": "x.png", "key": key, "caption": word}) + "\n" for key in "ab"))
+        one.run(out, Host())
+    reader = ShardReader(out)
+    assert [Sample.from_json(reader.read(index)["json"]).captions["en"]["short"] for index in range(2)] == ["new", "new"]
+
+
 def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
     (tmp_path / "a.bmp").write_bytes(encoded(1, "BMP", (64, 64)))
     (tmp_path / "b.png").write_bytes(encoded(1))
