@@ -2,7 +2,7 @@
 
 Gauss-Newton from coarse to fine (Lucas and Kanade 1981; Baker and Matthews 2004), many pairs at a time. A pair's result
 does not depend on the others. A picture that is moved along straight axes is two small matrices around it, so all of it is
-products of matrices: 0.2 to 0.3 ms a pair of 32×32 on one core.
+products of matrices: 0.2 ms a pair of 32×32 on one core.
 
 The second picture is taken for `gain · first(scale · place + shift) + offset`, places from -1 to 1. The scale must be what
 a crop gives: one picture lies inside the other.
@@ -90,7 +90,7 @@ def lay(first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.nd
 def residual(first: np.ndarray, second: np.ndarray, laid: Laid) -> np.ndarray:
     """What is left between them where they differ most, in colour, as a share of the contrast of the picture that has more."""
     p = np.stack(list(vars(laid).values()), 1)
-    moved, inside = _move(first, p)
+    moved, inside = _move(first, p, 1)
     wanted = np.clip(p[:, 4, None, None, None] * moved + p[:, 5, None, None, None], 0, 1)
     steps = np.arange(first.shape[-1])
     window = (np.abs(steps[:, None] - steps) <= WINDOW // 2).astype(np.float32)
@@ -98,6 +98,8 @@ def residual(first: np.ndarray, second: np.ndarray, laid: Laid) -> np.ndarray:
     left = second - wanted
     # What is cut off in the first was white or more, black or less.
     left = np.where(moved > 1 - END, np.minimum(left, 0), np.where(moved < END, np.maximum(left, 0), left))
+    # At the edges the smoothing had other neighbours: with them in, the 99th percentile of cropped photographs was 0.18, not 0.04.
+    inside[:, :, [0, -1]] = inside[..., [0, -1]] = False
     local = window @ (left * inside) @ window.T
     most = np.sqrt((local**2).mean(1)).reshape(len(p), -1).max(1)
     return most / (np.maximum(contrast(wanted), contrast(second)) + FAINT)
@@ -109,27 +111,28 @@ def contrast(planes: np.ndarray) -> np.ndarray:
 
 
 def _half(planes: np.ndarray) -> np.ndarray:
-    count, colors, side, _ = planes.shape
-    return planes.reshape(count, colors, side // 2, 2, side // 2, 2).mean((3, 5))
+    lines = planes[..., ::2, :] + planes[..., 1::2, :]
+    return (lines[..., ::2] + lines[..., 1::2]) / 4
 
 
 def _places(side: int) -> np.ndarray:
     return (np.arange(side, dtype=np.float32) + 0.5) * 2 / side - 1
 
 
-def _move(planes: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures as the parameters see them, and B×1×S×S where there is a picture."""
-    (columns, across), (rows, down) = (_line(planes.shape[-1], p[:, 0] + sign * p[:, 1], p[:, place]) for sign, place in ((1, 2), (-1, 3)))
+def _move(planes: np.ndarray, p: np.ndarray, margin: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures as the parameters see them, and B×1×S×S where there is a picture, `margin` pixels from its edge."""
+    side = planes.shape[-1]
+    (columns, across), (rows, down) = (_line(side, p[:, 0] + sign * p[:, 1], p[:, place], margin) for sign, place in ((1, 2), (-1, 3)))
     return rows[:, None] @ planes @ columns.transpose(0, 2, 1)[:, None], (down[:, :, None] & across[:, None])[:, None]
 
 
-def _line(side: int, scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _line(side: int, scale: np.ndarray, shift: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
     """B×S×S: what each new pixel of a line takes from the old ones (Catmull and Rom's cubic), and whether it lies inside."""
     places = np.exp(scale)[:, None] * _places(side) + shift[:, None]
     spots = np.clip((places + 1) * (side / 2) - 0.5, 0, side - 1)
     far = np.abs(spots[:, :, None] - np.arange(side, dtype=np.float32))
     near = np.where(far < 1, (1.5 * far - 2.5) * far * far + 1, np.where(far < 2, ((2.5 - 0.5 * far) * far - 4) * far + 2, 0))
-    return near / near.sum(-1, keepdims=True), np.abs(places) <= 1
+    return near / near.sum(-1, keepdims=True), np.abs(places) <= 1 - 2 * margin / side
 
 
 def _slopes(moved: np.ndarray, counts: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -8,15 +8,16 @@ each side, or 3% in sum; in the middle or not), brightness up or down by as much
 import importlib
 import io
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from seedream_core.data.scenes.render import png, render
-from seedream_core.data.scenes.world import Draw, Scene, World
+from seedream_core.data.scenes.world import COLORS, EXTENTS, Draw, Scene, World
 from seedream_core.data.scorers.signature import Signature
 from seedream_core.data.view import View
 from seedream_core.records import Sample
@@ -28,7 +29,7 @@ PLACE, SIZE = 0.03, 0.06
 """Twins: scenes whose objects all lie this near, in shares of the shorter side, and differ this little in size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Planted:
     """One picture of a corpus: an original, or a copy of one."""
 
@@ -119,6 +120,23 @@ def twins(a: Scene, b: Scene) -> bool:
     return True
 
 
+def every_twin(drawn: list[Scene]) -> set[tuple[int, int]]:
+    return {(one, other) for other in range(len(drawn)) for one in range(other) if twins(drawn[one], drawn[other])}
+
+
+def altered(scene: Scene, how: str, draw: Draw) -> Scene:
+    """Another scene, though a near one: one object of another colour or shape, or 6 to 12% of the side from its place."""
+    place = int(draw.between(0, len(scene.objects)))
+    one = scene.objects[place]
+    if how == "moved":
+        angle, far = draw.between(0, 2 * math.pi), draw.between(0.06, 0.12)
+        other = replace(one, x=one.x + far * math.cos(angle), y=one.y + far * math.sin(angle))
+    else:
+        known = {"color": COLORS, "shape": EXTENTS}[how]
+        other = replace(one, **{how: draw.choice([name for name in known if name != getattr(one, how)])})
+    return replace(scene, objects=(*scene.objects[:place], other, *scene.objects[place + 1:]))
+
+
 def photographs(package: str) -> dict[str, np.ndarray]:
     """The photographs that an installed package carries, by file name; what is drawn, or below 384 pixels, is left out."""
     folder, names = {
@@ -192,7 +210,7 @@ class Score:
     right: int
     wrong: int
     twins: int
-    missed: tuple[str, ...]
+    missed: Counter[str]
     """By change."""
 
     @property
@@ -204,12 +222,23 @@ class Score:
         return self.right / max(1, self.right + self.wrong)
 
 
-def score(pictures: list[Planted], found: Iterator[tuple[int, int, float]], twin: set[tuple[int, int]] = frozenset()) -> Score:
-    """`twin` holds pairs of originals, the earlier first."""
+def score(pictures: list[Planted], found: Iterable[tuple[int, int, float]], twin: Set[tuple[int, int]] = frozenset()) -> Score:
+    """Right are pairs of an original and its copy. `twin` holds pairs of originals, the earlier first."""
     pairs = [(pictures[one], pictures[other]) for one, other, _ in found]
-    same = {(one.original, other.original, one.change + other.change) for one, other in pairs}
-    right = [(a, b, how) for a, b, how in same if a == b]
-    by_accident = sum(tuple(sorted((one.original, other.original))) in twin for one, other in pairs)
-    planted = [(picture.original, picture.original, picture.change) for picture in pictures if picture.change]
-    missed = tuple(sorted(how for a, b, how in planted if (a, b, how) not in same))
-    return Score(len(planted), len(right), len(pairs) - len(right) - by_accident, by_accident, missed)
+    right = {copy for one, other in pairs if one.original == other.original for copy in (one, other) if copy.change}
+    twins = sum(tuple(sorted((one.original, other.original))) in twin for one, other in pairs)
+    copies = {picture for picture in pictures if picture.change}
+    return Score(len(copies), len(right), len(pairs) - len(right) - twins, twins, Counter(copy.change for copy in copies - right))
+
+
+def kept(pictures: list[Planted], dropped: Container[int], twin: Set[tuple[int, int]] = frozenset()) -> tuple[float, float]:
+    """What comes of keeping the first: the share of planted copies that is gone, and of the originals that is lost.
+
+    A copy is gone where one at most of it and its original is left; an original is lost where neither is, if it has no twin.
+    """
+    left: dict[int, int] = {picture.original: 0 for picture in pictures}
+    for row, picture in enumerate(pictures):
+        left[picture.original] += row not in dropped
+    copied = [picture.original for picture in pictures if picture.change]
+    alike = {number for pair in twin for number in pair}
+    return sum(left[number] <= 1 for number in copied) / len(copied), sum(not count and number not in alike for number, count in left.items()) / len(left)
