@@ -1,6 +1,6 @@
 """The bars for near duplicates, on seeds and photographs that nothing was chosen on: world 0.98 and 0.99, photographs 0.95.
 
-Chosen on: seeds 100 to 106, and the photographs of scikit-learn and matplotlib. Measured here: world seeds from 200 on, and
+Chosen on: seeds 100 to 106, and the photographs of scikit-learn and matplotlib. Measured here: world seeds from 211 on, and
 the photographs of scikit-image.
 """
 
@@ -21,7 +21,7 @@ from seedream_core.data.scenes.world import Draw  # noqa: E402
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("seed", "side"), [(201, 64), (202, 256)])
+@pytest.mark.parametrize(("seed", "side"), [(211, 64), (212, 256)])
 def test_scenes(seed, side):
     drawn, pixels = planted.scenes(seed, 2000, side)
     twin = planted.every_twin(drawn)
@@ -37,7 +37,7 @@ def test_scenes(seed, side):
 
 @pytest.mark.parametrize("how", ["color", "shape", "moved"])
 def test_altered_scenes_are_other_pictures(how):
-    drawn, pixels = planted.scenes(203, 500, 64)
+    drawn, pixels = planted.scenes(213, 500, 64)
     others = [render(planted.altered(scene, how, Draw("altered", how, index)), 64, 64) for index, scene in enumerate(drawn)]
     features = planted.features([planted.Planted(planted.view(f"k{row}", planted.encode(one)), row) for row, one in enumerate(pixels + others)])
     found = [row for row, other, _ in Near().pairs(features) if other == row + 500]
@@ -63,7 +63,7 @@ def test_photographs(photographs):
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_a_mixed_corpus_in_any_order(photographs, order):
-    small, large = planted.scenes(204, 1000, 64), planted.scenes(205, 1000, 256)
+    small, large = planted.scenes(214, 1000, 64), planted.scenes(215, 1000, 256)
     pictures = list(planted.plant([*small[1], *large[1], *photographs], "acceptance/mixed", every=2))
     pictures = [pictures[place] for place in np.random.default_rng(order).permutation(len(pictures))]
     twin = planted.every_twin(small[0] + large[0])
