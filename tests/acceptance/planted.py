@@ -164,7 +164,8 @@ def cuts(photo: np.ndarray, count: int, draw: Draw, side: int = 256, overlap: fl
 def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
     factor = max(1, side / min(pixels.shape[:2]))
     size = round(pixels.shape[1] * factor), round(pixels.shape[0] * factor)
-    return np.ascontiguousarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.BICUBIC) if factor > 1 else pixels)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC) if factor > 1 else image)
 
 
 def _boxes(width: int, height: int, count: int, draw: Draw, side: int, overlap: float) -> list[tuple[int, int, int, int]]:
@@ -241,4 +242,5 @@ def kept(pictures: list[Planted], dropped: Container[int], twin: Set[tuple[int, 
         left[picture.original] += row not in dropped
     copied = [picture.original for picture in pictures if picture.change]
     alike = {number for pair in twin for number in pair}
-    return sum(left[number] <= 1 for number in copied) / len(copied), sum(not count and number not in alike for number, count in left.items()) / len(left)
+    lost = [number for number, count in left.items() if not count and number not in alike]
+    return sum(left[number] <= 1 for number in copied) / len(copied), len(lost) / len(left)

@@ -39,8 +39,8 @@ def test_scenes(seed, side):
 def test_altered_scenes_are_other_pictures(how):
     drawn, pixels = planted.scenes(213, 500, 64)
     others = [render(planted.altered(scene, how, Draw("altered", how, index)), 64, 64) for index, scene in enumerate(drawn)]
-    features = planted.features([planted.Planted(planted.view(f"k{row}", planted.encode(one)), row) for row, one in enumerate(pixels + others)])
-    found = [row for row, other, _ in Near().pairs(features) if other == row + 500]
+    pictures = [planted.Planted(planted.view(f"k{row}", planted.encode(one)), row) for row, one in enumerate(pixels + others)]
+    found = [row for row, other, _ in Near().pairs(planted.features(pictures)) if other == row + 500]
     print(f"\n{how}: {len(found)} of 500 taken for the same")
     assert len(found) <= {"color": 0, "shape": 5, "moved": 5}[how]
 

@@ -28,7 +28,8 @@ CLEAN = scene(("red", "star", 0.4, 0.55, 0.4))
 
 
 @pytest.mark.parametrize(("box", "scale", "across", "down"), [
-    ((4, 4, 124, 124), 120 / 128, 0, 0), ((0, 0, 124, 124), 124 / 128, -4 / 128, -4 / 128), ((4, 2, 126, 124), 122 / 128, 2 / 128, -2 / 128)])
+    ((4, 4, 124, 124), 120 / 128, 0, 0), ((0, 0, 124, 124), 124 / 128, -4 / 128, -4 / 128),
+    ((4, 2, 126, 124), 122 / 128, 2 / 128, -2 / 128)])
 def test_crops_are_found(box, scale, across, down):
     laid, left = compare(CLEAN, CLEAN[box[1]:box[3], box[0]:box[2]])
     assert np.exp(laid.scale[0]) == pytest.approx(scale, abs=0.01) and left < 0.06
@@ -55,7 +56,8 @@ def test_brightness_is_found_though_white_is_cut_off(gain, offset, background):
 
 
 @pytest.mark.parametrize("other", [
-    ("blue", "star", 0.4, 0.55, 0.4), ("orange", "star", 0.4, 0.55, 0.4), ("red", "circle", 0.4, 0.55, 0.4), ("red", "heart", 0.4, 0.55, 0.4),
+    ("blue", "star", 0.4, 0.55, 0.4), ("orange", "star", 0.4, 0.55, 0.4),
+    ("red", "circle", 0.4, 0.55, 0.4), ("red", "heart", 0.4, 0.55, 0.4),
     ("red", "star", 0.46, 0.55, 0.4), ("red", "star", 0.4, 0.5, 0.4), ("red", "star", 0.4, 0.55, 0.5), ("red", "star", 0.6, 0.45, 0.4)])
 def test_another_colour_shape_place_or_size_is_left(other):
     assert compare(CLEAN, scene(other))[1] > 0.25
