@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import Asked, Draw, Thing, World
-from seedream_core.data.scorers.clarity import Clarity, blur, noise, planes
+from seedream_core.data.scorers.clarity import LEFT, Clarity, _slopes, _smooth, blur, noise, planes
 from seedream_core.data.view import View
 from seedream_core.records import Sample
 
@@ -78,6 +78,13 @@ def test_texture_and_halves_of_a_picture_are_no_noise():
     half = scene(3, 256)
     half[:, :100] = grained(half, 30)[:, :100]
     assert scores(half)["noise"] < 0.01
+
+
+def test_what_the_blurs_leave_of_white_noise():
+    point = np.zeros((41, 41), np.float32)
+    point[20, 20] = 1
+    first = _smooth(point, 4, 1)
+    assert LEFT == pytest.approx((_slopes(first).sum(), _slopes(_smooth(first, 3, 2)).sum()), rel=0.001)
 
 
 def test_pictures_without_edges_and_tiny_ones():
