@@ -24,7 +24,7 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int)
     if workers <= 1 or len(tasks) <= FEW:
         yield from map(work, tasks)
         return
-    chunks = (tasks[start:start + CHUNK] for start in range(0, len(tasks), CHUNK))
+    chunks = (list(tasks[start:start + CHUNK]) for start in range(0, len(tasks), CHUNK))
     # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.sources import Item, Listing, Lost, Source
+from seedream_core.data.sources import Item, Items, Listing, Lost, Source
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
@@ -119,15 +119,24 @@ def take(stage: Ingest, item: Item) -> Taken:
 
 def _unique(listing: Listing) -> Listing:
     """Of several items of one name the first counts; the others are lost, and told."""
+    import numpy as np
+
+    # What must differ in shards are keys: a name may be another one's key. First their hashes: a dict of all would outweigh the listing.
+    hashes = np.fromiter((hash(safe_key(item.name)) for item in listing.items), np.int64, len(listing.items))
+    known, counts = np.unique(hashes, return_counts=True)
+    several = set(known[counts > 1].tolist())
     places: dict[str, str] = {}
-    items, twice = [], []
-    for item in listing.items:
-        key = safe_key(item.name)  # what must differ in shards: a name may be another one's key
-        if key in places:
-            twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
-        else:
+    rows, twice = [], []
+    for row in range(len(hashes)) if several else ():
+        if int(hashes[row]) in several:
+            item = listing.items[row]
+            key = safe_key(item.name)
+            if key in places:
+                twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
+                continue
             places[key] = item.place
-            items.append(item)
+        rows.append(row)
+    items = Items(listing.items.__getitem__, rows) if several else listing.items
     return Listing(items, [*listing.lost, *twice], listing.ignored)
 
 
