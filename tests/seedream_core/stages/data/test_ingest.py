@@ -231,3 +231,16 @@ def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, m
     assert code == 0 and len(fates(tmp_path / "crawl")) == GOOD + 30, said
     code, said = command("data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no")
     assert code == 2 and "folder" in said and not (tmp_path / "no").exists()
+
+
+def test_parquet_on_two_processes_makes_the_same_bytes_as_on_one(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [b"" if number == 60 else b"bad" if number == 70 else encoded(number) for number in range(100)]
+    pq.write_table(pa.table({"key": [f"k{number}" for number in range(100)], "jpg": pictures, "caption": ["红色"] * 100}), tmp_path / "t.parquet", row_group_size=40)
+    one = Ingest(source=Source.find("parquet")(path=str(tmp_path / "t.parquet")), bad_budget=0.1, samples_per_shard=30)
+    for workers in (1, 2):
+        (out := tmp_path / str(workers)).mkdir()
+        assert one.run(out, Host(workers=workers))["kept"] == 98
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    rows = fates(tmp_path / "1")
+    assert "no picture is named" in rows["k60"]["reason"] and "undecodable" in rows["k70"]["reason"] and rows["k60"]["source"] == "t.parquet:61"
