@@ -16,6 +16,7 @@ from typing import Any
 from seedream_core.data.engines import Engine
 from seedream_core.data.ordered import CHUNK, each, processes
 from seedream_core.errors import UserError
+from seedream_core.extras import extra
 
 STORE_BYTES = 256 * 2**20
 """Shared memory for chunks and results under way; what is over goes to Ray's folder on disk."""
@@ -51,10 +52,7 @@ def _session(workers: int) -> Iterator[ModuleType]:
     """Ray as it is found: started already, at RAY_ADDRESS, or begun here and ended again."""
     # Before the import: Ray reads it there. What is said elsewhere stands.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ModuleNotFoundError:
-        raise UserError("engine: ray needs Ray, which is not installed", "pip install 'seedream[ray]', or leave engine out") from None
+    ray = extra("ray", "ray", "engine: ray")
     if ray.is_initialized():
         yield ray
         return

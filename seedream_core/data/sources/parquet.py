@@ -19,6 +19,7 @@ from seedream_core.data.sources import Item, Items, Listing, Lost, Raw
 from seedream_core.data.sources.folder import shown, walk
 from seedream_core.data.sources.table import COLUMNS, KEYS, PictureTable
 from seedream_core.errors import DataError, UserError
+from seedream_core.extras import extra
 from seedream_core.records import Sample
 
 if TYPE_CHECKING:
@@ -176,13 +177,10 @@ def _rows(path: str, stamp: int, group: int, wanted: frozenset[str]) -> _Rows:
 def _open(path: str) -> "ParquetFile":
     if not stat.S_ISREG(os.lstat(path).st_mode):
         raise DataError("no regular file")
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ModuleNotFoundError:
-        raise UserError("Parquet files need pyarrow, which is not installed", "pip install 'seedream[data]'") from None
+    parquet = extra("pyarrow.parquet", "data", "the source 'parquet'")
     try:
         # Without pre-buffering and with a buffer, pages come as they are needed: else whole columns of a row group.
-        return ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True)
+        return parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True)
     except _errors() as error:
         raise DataError(f"no sound Parquet file: {_said(error)}") from None
 

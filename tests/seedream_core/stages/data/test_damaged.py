@@ -8,6 +8,7 @@ import tarfile
 import pytest
 from PIL import Image
 
+from seedream_core.data.filters import Filter
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
 from seedream_core.data.tar import BLOCK
@@ -121,4 +122,4 @@ def test_ingest_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
 @pytest.mark.parametrize("kind", SEVEN)
 def test_curate_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
     folder = damaged(whole, tmp_path / "in", kind, indexed)
-    check(made(Curate(data=folder, filters=(), budget=1.0), tmp_path / "out"), kind, indexed)
+    check(made(Curate(data=folder, filters=(Filter.find("uniform")(),), dedup=(), bad_budget=1.0), tmp_path / "out"), kind, indexed)
