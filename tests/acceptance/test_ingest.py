@@ -131,23 +131,22 @@ def test_hostile_pictures_cost_little_and_harm_nobody(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_random_moments_it_goes_on_to_the_same_bytes(tmp_path, workers):
     (folder := tmp_path / "in").mkdir()
-    for number in range(3000):
+    for number in range(1500):
         data = io.BytesIO()
         Image.frombytes("RGB", (64, 64), random.Random(number).randbytes(64 * 64 * 3)).convert("CMYK").save(data, "TIFF")
         (folder / f"p{number:04d}.tif").write_bytes(data.getvalue() if number % 100 else b"bad")
-    started = time.monotonic()
     assert subprocess.run(command("folder", folder, tmp_path / "whole", workers), env=ENVIRONMENT, capture_output=True).returncode == 0
-    seconds, kills, rng = time.monotonic() - started, 0, random.Random(workers)
-    for _ in range(12):
+    rng, made = random.Random(workers), 0
+    for shards in (2, 5, 9, 12):
         # Its own process group: kill -9 takes the workers with it.
         running = subprocess.Popen(command("folder", folder, tmp_path / "killed", workers), env=ENVIRONMENT, stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            running.wait(rng.uniform(0.3, 0.8) * seconds if kills < 5 else None)
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-            kills += 1
-    assert running.returncode == 0 and kills >= 2
-    print(f"killed {kills} times, {len(list((tmp_path / 'whole').glob('shards/*.tar')))} shards", file=sys.stderr)
-    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+        while (made := len(list((tmp_path / "killed").glob("shards/*.tar")))) < shards:
+            assert running.poll() is None
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.1))
+        os.killpg(running.pid, signal.SIGKILL)
+        assert running.wait() == -9 and not (tmp_path / "killed" / "artifact.json").exists()
+        print(f"killed at {made} of 15 shards", file=sys.stderr)
+    done = subprocess.run(command("folder", folder, tmp_path / "killed", workers), env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "killed") == files(tmp_path / "whole") and len(list((tmp_path / "whole").glob("shards/*.tar"))) == 15

@@ -1,9 +1,14 @@
-"""Ray tasks: on the cluster that RAY_ADDRESS names, else on a Ray of its own on this machine (no dashboard, no telemetry).
+"""Ray tasks: on the cluster that RAY_ADDRESS names, else on a Ray of its own on this machine.
 
-On a cluster every node needs the package and the same paths: a shared file system. Only this process writes.
+On a cluster every node needs the package and the same paths: a shared file system. Only this process writes. A Ray of its
+own has no dashboard, sends no telemetry and lets nobody in without its token (Ray 2.52 and later; its ports are open to
+the network, so leave older ones behind a firewall).
 """
 
 import os
+import secrets
+import socket
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +25,8 @@ from seedream_core.extras import extra
 
 STORE_BYTES = 256 * 2**20
 """Shared memory for chunks and results under way; what is over goes to Ray's folder on disk."""
+
+SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +57,33 @@ class Ray(Engine):
 @contextmanager
 def _session(workers: int) -> Iterator[ModuleType]:
     """Ray as it is found: started already, at RAY_ADDRESS, or begun here and ended again."""
-    # Before the import: Ray reads it there. What is said elsewhere stands.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS")
+    if not address and "ray" not in sys.modules:  # Ray reads its settings when it is imported; what the user has set stands
+        for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
+            os.environ.setdefault(name, value)
     ray = extra("ray", "ray", "engine: ray")
     if ray.is_initialized():
         yield ray
-        return
-    if address := os.environ.get("RAY_ADDRESS"):
+    elif address:
+        _reach(address)
         with _begun(ray, address=address):
             yield ray
-        return
-    # Its sockets need a short path, its logs are of no use once it has ended.
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        with _begun(ray, address="local", num_cpus=processes(workers), object_store_memory=STORE_BYTES, include_dashboard=False,
-                    _node_ip_address="127.0.0.1", _temp_dir=folder):
-            yield ray
+    else:
+        # Its sockets need a short path, its logs are of no use once it has ended.
+        with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+            with _begun(ray, address="local", num_cpus=processes(workers), object_store_memory=STORE_BYTES, include_dashboard=False,
+                        _temp_dir=folder):
+                yield ray
+
+
+def _reach(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    try:
+        if port.isdigit():
+            socket.create_connection((host, int(port)), SECONDS).close()
+    except OSError as error:
+        raise UserError(f"no Ray at {address}: {error.strerror or error}", "correct RAY_ADDRESS, or unset it for a Ray of this machine's own") from None
 
 
 @contextmanager

@@ -114,7 +114,8 @@ class Ingest(Stage):
             raise DataError(
                 f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
                 f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
-                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new folder")
+                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new "
+                f"folder with --set retry={out}, which reads no more than is needed again")
 
 
 def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
