@@ -19,8 +19,8 @@ BYTES = {"webdataset": 300, "bare": 300, "folder": 450, "jsonl": 100, "parquet":
 PICTURES = []
 for shade in range(64):
     PICTURES.append(io.BytesIO())
-    Image.effect_noise((64, 64), 20 + shade).convert("RGB").save(PICTURES[-1], "PNG")
-PICTURES = [one.getvalue()[:] for one in PICTURES]
+    Image.linear_gradient("L").resize((64, 64)).rotate(5 * shade).convert("RGB").save(PICTURES[-1], "PNG")
+PICTURES = [one.getvalue() for one in PICTURES]
 
 
 def corpus(folder: Path, kind: str, count: int) -> Path:
