@@ -175,12 +175,14 @@ class ShardReader:
     def shard(self, index: int) -> str:
         return self._entries[index].shard
 
-    def read(self, index: int) -> dict[str, bytes]:
-        """Extension -> bytes of one sample; raises DamagedSample, after noting it in `damage`."""
+    def read(self, index: int, *only: str) -> dict[str, bytes]:
+        """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in `damage`."""
         entry = self._entries[index]
         descriptor = self._descriptor(entry.shard)
         members = {}
         for extension, offset, size, crc in entry.members:
+            if only and extension not in only:
+                continue
             data = os.pread(descriptor, BLOCK + size, offset)
             if len(data) != BLOCK + size:
                 raise self._damaged(entry, offset, f"{entry.key}.{extension} is cut short")
