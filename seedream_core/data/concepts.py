@@ -1,5 +1,6 @@
 """How many concepts a set of samples really has: exp(entropy) over them, and what the rarest quarter's share is."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +20,13 @@ class Concepts:
     @classmethod
     def of(cls, shown: Iterable[Iterable[str]]) -> "Concepts":
         """From the concepts of each sample, named in the order of their first appearance."""
-        columns: dict[str, int] = {}
-        entries = [(row, columns.setdefault(name, len(columns))) for row, names in enumerate(shown) for name in names]
-        table = np.array(entries, np.int64).reshape(-1, 2)
-        return cls(table[:, 0], table[:, 1], tuple(columns))
+        places: dict[str, int] = {}
+        rows, columns = array("q"), array("q")  # a list of pairs would take ten times the memory
+        for row, names in enumerate(shown):
+            for name in names:
+                rows.append(row)
+                columns.append(places.setdefault(name, len(places)))
+        return cls(np.array(rows, np.int64), np.array(columns, np.int64), tuple(places))
 
     @classmethod
     def labels(cls, labels: np.ndarray) -> "Concepts":

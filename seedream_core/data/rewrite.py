@@ -1,15 +1,13 @@
 """Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last whole shard."""
 
 import json
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seedream_core.artifact import digest
 from seedream_core.data.journal import Journal
-from seedream_core.data.ordered import ordered
 from seedream_core.data.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.progress import track
@@ -24,9 +22,26 @@ def whole(data: Path) -> ShardReader:
     return reader
 
 
-def records(reader: ShardReader, workers: int) -> Iterator[Sample]:
-    """Every sample's record, in order; no picture is read."""
-    return ordered(partial(record, reader), range(len(reader)), workers)
+class Records(Sequence[Sample]):
+    """Every sample's record, read from its shard when it is asked for: memory holds none of them."""
+
+    def __init__(self, reader: ShardReader) -> None:
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, row: int) -> Sample:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return record(self.reader, row)
+
+
+class Captions(Records):
+    """Their captions alone."""
+
+    def __getitem__(self, row: int) -> Mapping[str, Mapping[str, str]]:
+        return super().__getitem__(row).captions
 
 
 def record(reader: ShardReader, row: int) -> Sample:

@@ -5,9 +5,11 @@ short one. Two words in a row are a term too: in "a red star" it may be only the
 """
 
 import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from seedream_core.data.concepts import Concepts
 from seedream_core.data.words import HAN
 from seedream_core.errors import UserError
 
+CACHED = 10_000  # captions: they repeat
 _PIECES = re.compile(f"[{HAN}]+|[^\\W\\d_{HAN}]+(?:['’][^\\W\\d_]+)?")
 _MARKS = re.compile(r"[^\w\s'’]+")
 STOP = frozenset("""a an the of on in at to and or with without for from by as is are was were be been being it its this that
@@ -46,18 +49,17 @@ class Terms:
 def collect(captions: Sequence[Mapping[str, Mapping[str, str]]], fields: Sequence[str], chinese: str) -> Terms:
     """The terms of these caption fields; of all fields where a sample has none of them."""
     cut = segmenter(chinese)
-    known: dict[str, list[str]] = {}  # captions repeat
-    columns: dict[str, int] = {}
-    entries: list[tuple[int, int, int]] = []
-    for row, languages in enumerate(captions):
-        counts: Counter[str] = Counter()
-        for text in _chosen(languages, fields):
-            if text not in known:
-                known[text] = list(terms(text, cut))
-            counts.update(known[text])
-        entries += [(row, columns.setdefault(term, len(columns)), count) for term, count in counts.items()]
-    table = np.array(entries, np.int64).reshape(-1, 3)
-    return Terms(Concepts(table[:, 0], table[:, 1], tuple(columns)), table[:, 2], len(captions))
+    cached = lru_cache(maxsize=CACHED)(lambda text: tuple(terms(text, cut)))
+    counts = array("q")
+
+    def shown() -> Iterator[Counter[str]]:
+        for languages in captions:
+            found = Counter(term for text in _chosen(languages, fields) for term in cached(text))
+            counts.extend(found.values())
+            yield found
+
+    concepts = Concepts.of(shown())
+    return Terms(concepts, np.array(counts, np.int64), len(captions))
 
 
 def terms(text: str, cut: Callable[[str], Iterable[str]]) -> Iterable[str]:

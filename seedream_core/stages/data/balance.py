@@ -83,20 +83,18 @@ class Balance(Stage):
         from seedream_core.progress import track
 
         features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
-        captions, sources, weights, tags = [], [], [], []
+        sources, weights = [], np.empty(len(reader))
         rows = ordered(partial(_seen, reader, features is None), range(len(reader)), processes(host.workers))
         with track("look", len(reader)) as progress:
-            for row, (looks, sample) in enumerate(rows):
+            for row, (looks, source, weights[row]) in enumerate(rows):
                 if looks is not None:
                     if not row:
                         features = np.empty((len(reader), len(looks)), np.float16)
                     features[row] = looks
-                captions.append(sample.captions)
-                sources.append(sample.source)
-                weights.append(sample.weight)
-                tags.append(sample.tags)
+                sources.append(sys.intern(source))
                 progress.advance()
-        return Crowd(features, captions, sources), np.array(weights), Concepts.of(tags)
+        tags = Concepts.of(sample.tags for sample in rewrite.Records(reader))
+        return Crowd(features, rewrite.Captions(reader), sources), weights, tags
 
     def _weigh(self, crowd: "Crowd") -> "tuple[np.ndarray, dict[str, Concepts]]":
         import numpy as np
@@ -109,13 +107,15 @@ class Balance(Stage):
         return weights, concepts
 
 
-def _seen(reader: "ShardReader", look_at_it: bool, row: int) -> "tuple[np.ndarray | None, Sample]":
+def _seen(reader: "ShardReader", look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
+    """What one picture looks like, in half precision, its source and its weight so far."""
     from seedream_core.data.balance.look import look
     from seedream_core.data.rewrite import record
     from seedream_core.data.view import View
 
     sample = record(reader, row)
-    return look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None, sample
+    looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+    return looks, sample.source, sample.weight
 
 
 def _spread(weights: "np.ndarray") -> dict[str, float]:

@@ -17,6 +17,7 @@ from seedream_core.stage import Folder, Scores, Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedream_core.data.rewrite import Records
     from seedream_core.data.taxonomy import Taxonomy as Tree
 
 PREFIX = "node:"
@@ -74,7 +75,7 @@ class Taxonomy(Stage):
         from seedream_core.data.weights import capped
 
         reader, tree, weak_words = rewrite.whole(self.data), Tree.read(self.taxonomy), self._weak_words()
-        nodes, members, found = self._place(list(rewrite.records(reader, 1)), tree, weak_words)
+        nodes, members, found = self._place(rewrite.Records(reader), tree, weak_words)
         weights = [float(f"{weight:.6g}") for weight in capped(pools.mixed(members, self.mix), self.repeats)]
 
         def change(row: int, sample: Sample) -> Sample:
@@ -99,36 +100,45 @@ class Taxonomy(Stage):
         mined = weak(self.weak / "verdicts.jsonl") if self.weak else ()
         return tuple(dict.fromkeys((*self.weak_words, *mined)))
 
-    def _place(self, samples: list[Sample], tree: "Tree", weak_words: tuple[str, ...]) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
+    def _place(self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
         """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
         import numpy as np
 
-        from seedream_core.data import pools, rewrite
+        from seedream_core.data import pools
         from seedream_core.data.balance import Crowd
         from seedream_core.data.balance.source import Source
         from seedream_core.data.taxonomy.phrases import Phrases
 
-        nodes = [set(tree.said(sample.captions)) for sample in samples]
-        found = {"by_words": sum(map(bool, nodes)), "by_looks": 0}
-        if self.features:
-            for node, rows in tree.shown(rewrite.features(self.data, self.features, len(samples)), [sample.key for sample in samples]).items():
-                found["by_looks"] += sum(not nodes[row] for row in rows)
-                for row in rows:
-                    nodes[row].add(node)
-        elif any(node.examples for node in tree.nodes.values()):
-            raise DataError(f"{self.taxonomy}: nodes have examples, but no features are given to compare pictures by",
-                            "set features to what curate measured, or take the examples out")
-        targeted = Phrases({word: 0 for word in weak_words})
-        told = [any(targeted.find(text) for texts in sample.captions.values() for text in texts.values()) for sample in samples]
-        base = np.array([sample.weight for sample in samples])
-        sources = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * len(samples), [sample.source for sample in samples])).weights
-        placed = [sorted(of_one) for of_one in nodes]
-        return placed, {
-            "maintenance": base * sources,
-            "high_quality": base * np.array([pools.at_least(sample, self.high_quality) for sample in samples]),
-            "knowledge": base * pools.by_node(placed, [node.target or self.target for node in tree.nodes.values()]),
-            "targeted": base * np.array(told),
+        targeted, count = Phrases({word: 0 for word in weak_words}), len(records)
+        nodes, sources, base, good, told = [], [], np.empty(count), np.zeros(count, bool), np.zeros(count, bool)
+        for row, sample in enumerate(records):
+            nodes.append(tree.said(sample.captions))
+            sources.append(sys.intern(sample.source))
+            base[row], good[row] = sample.weight, pools.at_least(sample, self.high_quality)
+            told[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
+        found = {"by_words": sum(map(bool, nodes)), "by_looks": self._look(nodes, tree, records.reader.keys)}
+        even = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
+        return nodes, {
+            "maintenance": base * even,
+            "high_quality": base * good,
+            "knowledge": base * pools.by_node(nodes, [node.target or self.target for node in tree.nodes.values()]),
+            "targeted": base * told,
         }, found
+
+    def _look(self, nodes: list[list[int]], tree: "Tree", keys: list[str]) -> int:
+        """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
+        from seedream_core.data import rewrite
+
+        if not self.features:
+            if any(node.examples for node in tree.nodes.values()):
+                raise DataError(f"{self.taxonomy}: nodes have examples, but no features are given to compare pictures by",
+                                "set features to what curate measured, or take the examples out")
+            return 0
+        placed = sum(map(bool, nodes))
+        for node, rows in tree.shown(rewrite.features(self.data, self.features, len(keys)), keys).items():
+            for row in rows:
+                nodes[row] = sorted({*nodes[row], node})
+        return sum(map(bool, nodes)) - placed
 
 
 def _told(coverage: list[dict]) -> None:

@@ -21,7 +21,8 @@ def shards(tmp_path):
 
 def test_rewrite(shards, tmp_path):
     reader = rewrite.whole(shards)
-    assert [sample.key for sample in rewrite.records(reader, 1)] == reader.keys
+    assert [sample.key for sample in rewrite.Records(reader)] == reader.keys and len(rewrite.Records(reader)) == 5
+    assert list(rewrite.Captions(reader)) == [{}] * 5
 
     def change(row, sample):
         return Sample(key=sample.key, width=1, height=1, captions={}, weight=float(row))
