@@ -1,6 +1,7 @@
 """Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last whole shard."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -65,7 +66,10 @@ def features(data: Path, name: str, count: int) -> np.ndarray:
 
 def rewrite(reader: ShardReader, change: Callable[[int, Sample], Sample], out: Path, *, stage: str, made_from: object,
             samples_per_shard: int) -> None:
-    """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on."""
+    """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on.
+
+    What curate measured of the samples (`features/`) goes with them.
+    """
     identity = json.dumps([digest(reader.folder), made_from])
     with Journal(out, samples_per_shard, identity) as journal, track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress:
         for row in range(journal.done, len(reader)):
@@ -74,3 +78,6 @@ def rewrite(reader: ShardReader, change: Callable[[int, Sample], Sample], out: P
             fate = Fate(key=reader.keys[row], source=reader.shard(row), fate="kept", reason="", stage=stage)
             journal.add(fate, members | {"json": changed})
             progress.advance()
+    for path in sorted((reader.folder.parent / "features").glob("*.npy")):  # their rows are still these samples
+        (out / "features").mkdir(exist_ok=True)
+        shutil.copyfile(path, out / "features" / path.name)

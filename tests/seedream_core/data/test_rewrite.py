@@ -20,6 +20,8 @@ def shards(tmp_path):
 
 
 def test_rewrite(shards, tmp_path):
+    (shards / "features").mkdir()
+    np.save(shards / "features" / "look.npy", np.arange(10.0).reshape(5, 2))
     reader = rewrite.whole(shards)
     assert [sample.key for sample in rewrite.Records(reader)] == reader.keys and len(rewrite.Records(reader)) == 5
     assert list(rewrite.Captions(reader)) == [{}] * 5
@@ -31,6 +33,7 @@ def test_rewrite(shards, tmp_path):
     made = ShardReader(tmp_path / "out")
     assert [made.read(i)["png"] for i in range(5)] == [b"p%d" % i for i in range(5)]
     assert [Sample.from_json(made.read(i)["json"]).weight for i in range(5)] == [0, 1, 2, 3, 4]
+    assert rewrite.features(tmp_path / "out", "look", 5)[4].tolist() == [8, 9]
     fates = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
     assert [(fate["key"], fate["fate"], fate["stage"]) for fate in fates] == [(f"k{i}", "kept", "data/test") for i in range(5)]
 
