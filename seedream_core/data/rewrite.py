@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,15 @@ def whole(data: Path) -> ShardReader:
     if reader.damage:
         raise DataError(f"{data}: {reader.damage[0]}", "run data/curate on it first")
     return reader
+
+
+@lru_cache(maxsize=1)
+def opened(data: Path, digest: str) -> ShardReader:
+    """The shards as a worker process has them open: sent along with every task, a large index would cost more than the task.
+
+    `digest` is that of the data: other contents are opened anew.
+    """
+    return ShardReader(data)
 
 
 class Records(Sequence[Sample]):

@@ -76,6 +76,7 @@ class Balance(Stage):
         """What techniques may see, the weights so far, and tags, which only the report counts."""
         import numpy as np
 
+        from seedream_core.artifact import digest
         from seedream_core.data import rewrite
         from seedream_core.data.balance import Crowd
         from seedream_core.data.concepts import Concepts
@@ -84,7 +85,7 @@ class Balance(Stage):
 
         features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
         sources, weights = [], np.empty(len(reader))
-        rows = ordered(partial(_seen, reader, features is None), range(len(reader)), processes(host.workers))
+        rows = ordered(partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), processes(host.workers))
         with track("look", len(reader)) as progress:
             for row, (looks, source, weights[row]) in enumerate(rows):
                 if looks is not None:
@@ -107,12 +108,13 @@ class Balance(Stage):
         return weights, concepts
 
 
-def _seen(reader: "ShardReader", look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
+def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
     """What one picture looks like, in half precision, its source and its weight so far."""
     from seedream_core.data.balance.look import look
-    from seedream_core.data.rewrite import record
+    from seedream_core.data.rewrite import opened, record
     from seedream_core.data.view import View
 
+    reader = opened(data, digest)
     sample = record(reader, row)
     looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
     return looks, sample.source, sample.weight
