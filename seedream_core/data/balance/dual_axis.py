@@ -26,7 +26,7 @@ class DualAxis(Balance):
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
     "how far clusters are evened out: 0 leaves them as they are, 1 gives all of a level the same share"
     beta: Annotated[float, Ge(0)] = 1.0
-    "how much rare words count: 0 not at all"
+    "how much rare words count: 0 not at all; 2 did better where pictures show several things"
     clusters: tuple[Annotated[int, Ge(1)], ...] = (32, 512)
     "how many clusters there are at each level, the coarsest first; never more than a quarter of the samples"
     fields: tuple[str, ...] = ("short",)
