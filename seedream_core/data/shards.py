@@ -171,13 +171,17 @@ class ShardReader:
         layout, first = self._layout[index], self._first[index]
         return Places(layout, self._numbers[first:first + 3 * len(layout)])
 
-    def read(self, index: int) -> dict[str, bytes]:
-        """Extension -> bytes of one sample; raises DamagedSample, after noting it in `damage`."""
+    def read(self, index: int, *only: str) -> dict[str, bytes]:
+        """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in `damage`."""
         if self._shard[index] != self._last:
             self._last, self._file = self._shard[index], self._opened(self.shard(index))
         layout, first = self._layout[index], self._first[index]
+        numbers = self._numbers[first:first + 3 * len(layout)]
+        if only:
+            chosen = [member for member in Places(layout, numbers).members() if member[0] in only]
+            layout, numbers = [member[0] for member in chosen], [number for member in chosen for number in member[1:]]
         try:
-            return self._file.read(self.keys[index], layout, self._numbers[first:first + 3 * len(layout)])
+            return self._file.read(self.keys[index], layout, numbers)
         except DamagedSample as error:
             self.damage.append(error.damage)
             raise

@@ -36,6 +36,13 @@ def pairs(count):
     return [(f"s{i:04d}.{ext}", data) for i in range(count) for ext, data in members(i).items()]
 
 
+def test_some_members_alone(tmp_path):
+    write(tmp_path)
+    reader = ShardReader(tmp_path)
+    assert reader.read(17, "json") == {"json": members(17)["json"]} and reader.read(17, "txt") == {}
+    assert reader.read(17, "png", "json") == members(17)
+
+
 def test_round_trip(tmp_path):
     write(tmp_path / "shards")
     assert sorted(os.listdir(tmp_path / "shards")) == sorted(
