@@ -78,7 +78,8 @@ class Person:
         if missing:
             file = ask(self.folder, f"round-{number:03d}", self.task, map(self.pictures.view, missing))
             raise UserError(f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",
-                            f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), then give the same command again")
+                            f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), "
+                            "then give the same command again")
         return {key: self.known[key] for key in keys}
 
 

@@ -103,8 +103,8 @@ def save(folder: Path, heads: Mapping[str, Head]) -> None:
         for number, (weight, bias) in enumerate(head.layers):
             arrays |= {f"{task}.{number}.weight": weight, f"{task}.{number}.bias": bias}
     artifact.save_tensors(folder / "heads.safetensors", {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
-    page = {"format": FORMAT, "heads": {task: {"classes": head.classes, "layers": len(head.layers), **head.origin} for task, head in heads.items()}}
-    artifact.write_atomic(folder / "heads.json", json.dumps(page, indent=1, ensure_ascii=False) + "\n")
+    entries = {task: {"classes": head.classes, "layers": len(head.layers), **head.origin} for task, head in heads.items()}
+    artifact.write_atomic(folder / "heads.json", json.dumps({"format": FORMAT, "heads": entries}, indent=1, ensure_ascii=False) + "\n")
 
 
 def load(folder: Path) -> dict[str, Head]:

@@ -3,6 +3,9 @@
 A seed set at random; then rounds. In each, the pictures that the head of the labels so far is least sure of are a shortlist, and of
 those k-centre takes the ones farthest from all that is labelled (core-set, Sener and Savarese, 2018). A share of every round is
 drawn at random from a reserve that nothing is ever chosen from: a fair sample of the pool, on which alone heads are compared.
+
+Measured on development seeds, doubt alone (`shortlist: 1`) needed as many labels as k-centre or fewer; k-centre is what keeps a round
+from asking for near-equal pictures, so curate duplicates away before trusting doubt alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence

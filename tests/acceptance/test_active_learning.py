@@ -24,6 +24,7 @@ SIDE, POOL, TEST, SHARE = 64, 5000, 3000, 0.05
 GOAL, MOST = 0.98, 0.6
 SEEDS = (11, 12, 13)
 STEP = 100
+SHOWN = (200, 400, 600, 800, 1000, 1300, 1600, 2000, 2500, 3000, 3500, 4000, 5000)
 WORLD = World()
 
 
@@ -67,7 +68,8 @@ def _overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
     else:
         cell, count, thing = draw.choice((3, 4, 5)), int(draw.between(4, 7)), draw.choice(scene.objects)
         side = cell * count
-        left, top = (int(min(max(2, (place + draw.between(-0.4, 0.4) * thing.size) * SIDE - side / 2), 62 - side)) for place in (thing.x, thing.y))
+        middle = ((place + draw.between(-0.4, 0.4) * thing.size) * SIDE for place in (thing.x, thing.y))
+        left, top = (int(min(max(2, place - side / 2), 62 - side)) for place in middle)
         part = image.crop((left, top, left + side, top + side))
         image.paste(part.resize((count, count), Image.Resampling.BOX).resize((side, side), Image.Resampling.NEAREST), (left, top))
     return np.asarray(Image.alpha_composite(image, layer).convert("RGB"))
@@ -81,8 +83,9 @@ def picture(concept: str, seed: int, index: int) -> tuple[np.ndarray, bool]:
     if concept == "combination":  # nothing is planted: 5.2% of the scenes are such
         return aged(pixels, draw), scene.background == "beige" and any(thing.shape == "cross" for thing in scene.objects)
     kind = draw.choice(("blur", "noise")) if positive else ""
-    image = Image.fromarray(aged(pixels, draw)).filter(ImageFilter.GaussianBlur(draw.between(1.2, 2.5) if kind == "blur" else draw.between(0, 0.9)))
-    values = np.asarray(image) + noise(draw, draw.between(10, 25) if kind == "noise" else draw.between(0, 7))
+    image = Image.fromarray(aged(pixels, draw))
+    radius = draw.between(1.2, 2.5) if kind == "blur" else draw.between(0, 0.9)
+    values = np.asarray(image.filter(ImageFilter.GaussianBlur(radius))) + noise(draw, draw.between(10, 25) if kind == "noise" else draw.between(0, 7))
     return np.clip(values, 0, 255).astype(np.uint8), positive
 
 
@@ -121,19 +124,18 @@ def compare(concept: str, seed: int, options: Active = Active()) -> dict:
     stopping = Pool(keys, features, "defect", options)
     stopped = learn(stopping, [], answer)
     final = stopping.fit(stopped.train | stopped.held)
-    return {"full": full, "positives": int(labels.sum()), "active": needed(curves["active"], goal), "random": needed(curves["random"], goal),
-            "curves": curves, "stopped": stopped.labels, "reason": stopped.stopped, "at_stop": quality(final, others, truth), "seconds": seconds,
-            "found": sum(learned.train.values())}
+    return {"full": full, "positives": int(labels.sum()), **{kind: needed(curve, goal) for kind, curve in curves.items()}, "curves": curves,
+            "seconds": seconds, "stopped": stopped.labels, "reason": stopped.stopped, "at_stop": quality(final, others, truth)}
 
 
 def report(concept: str, results: dict[int, dict]) -> float:
     print(f"\n{concept}: pool {POOL}, test {TEST}, seeds {', '.join(map(str, results))}")
     for seed, one in results.items():
-        print(f"  seed {seed}: full {one['full']:.3f} ({one['positives']} positives); labels: active {one['active']}, random {one['random']}; "
-              f"stops by itself at {one['stopped']} with {one['at_stop']:.3f} ({one['reason']}); {one['seconds']:.0f} s")
+        print(f"  seed {seed}: full {one['full']:.3f} ({one['positives']} positives); labels: active {one['active']}, "
+              f"random {one['random']}; stops by itself at {one['stopped']} with {one['at_stop']:.3f} ({one['reason']}); {one['seconds']:.0f} s")
     for kind in ("active", "random"):
         curves = [dict(one["curves"][kind]) for one in results.values()]
-        shared = [count for count in (200, 400, 600, 800, 1000, 1300, 1600, 2000, 2500, 3000, 3500, 4000, 5000) if all(count in curve for curve in curves)]
+        shared = [count for count in SHOWN if all(count in curve for curve in curves)]
         print(f"  {kind:<6} median:", "  ".join(f"{count}: {np.median([curve[count] for curve in curves]):.3f}" for count in shared))
     active, random = (np.median([one[kind] or POOL for one in results.values()]) for kind in ("active", "random"))
     print(f"  median labels: active {active:.0f}, random {random:.0f}: {active / random:.0%}")

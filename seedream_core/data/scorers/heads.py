@@ -1,4 +1,4 @@
-"""What data/label's heads say of a picture: `defect` and `difficulty` from 0 to 1, `aesthetic` in the figures of its labels (Seedream 2.0, 4.0)."""
+"""What data/label's heads say of a picture: `defect` and `difficulty` from 0 to 1, `aesthetic` in its labels' own figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,5 +41,6 @@ def source(head: Head, models: Mapping[str, Path]) -> tuple[str, Score]:
     options = dict(head.origin["scorer"])
     scorer = parse(Scorer.find(options.pop("name")), options)
     if head.origin["features"] not in scorer.gives:
-        raise DataError(f"{models['heads']}: {scorer.name()} does not give {head.origin['features']}", "make the heads again with data/label")
+        raise DataError(f"{models['heads']}: {scorer.name()} does not give {head.origin['features']}",
+                        "make the heads again with data/label")
     return head.origin["features"], scorer.start(models)

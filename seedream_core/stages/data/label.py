@@ -100,7 +100,7 @@ class Label(Stage):
         sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
         drawn = sorted(range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place))
         chosen = sorted(drawn[:self.pool])
-        made_from = json.dumps([sieve.digest, dump(self.scorer), *(digest(model) for model in models.values()), self.pool, self.active.seed])
+        made_from = json.dumps([sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed])
         with Ledger(out / ".features", made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
             rest = chosen[ledger.done:]
             tasks = [rest[start:start + CHUNK] for start in range(0, len(rest), CHUNK)]
@@ -115,7 +115,7 @@ class Label(Stage):
         features = {name: array for name, array in ledger.features().items() if array.ndim == 2}
         name = next((name for name in self.scorer.gives if name in features), "")
         if not name:
-            raise UserError(f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples that a head could learn from",
+            raise UserError(f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples to learn from",
                             "take appearance, or embedding with an encoder")
         places = {row.key: row.position for row in rows if row.fate == "kept"}
         return name, Pool(list(places), features[name], self.task, self.active), places
@@ -157,7 +157,8 @@ class Label(Stage):
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:
-            raise DataError(f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn from them", "raise active.first or active.most")
+            raise DataError(f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn",
+                            "raise active.first or active.most")
         head = replace(pool.fit(labels), origin=origin)
         heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})
         if self.truth:
