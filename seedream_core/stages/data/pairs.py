@@ -43,6 +43,7 @@ class Pairs(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
+        from seedream_core.data import budget
         from seedream_core.data.ordered import ordered, processes
         from seedream_core.data.shards import ShardReader, ShardWriter
         from seedream_core.progress import track
@@ -65,10 +66,7 @@ class Pairs(Stage):
                     for task, key, members in tuples:
                         tasks[task] += 1
                         writer.add(key, members)
-                if fates["quarantined"] > self.bad_budget * len(reader):
-                    lines.flush()
-                    raise DataError(f"{self.data}: {fates['quarantined']} of {len(reader)} samples are unreadable, over the budget of "
-                                    f"{self.bad_budget:.2%}; see {out / 'fates.jsonl'}", "run data/curate on it first, or raise bad_budget")
+                budget.check(fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(len(made), tuples=tasks.total())
         if not tasks:
             raise DataError(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
