@@ -22,7 +22,7 @@ from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import Folder, Shards, Stage
+from seedream_core.stage import DualEncoder, Folder, Heads, Shards, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,10 @@ class Curate(Stage):
     version: ClassVar[int] = 3
     data: Shards
     "shards to sift, ours or any in the webdataset layout with our records"
+    encoder: DualEncoder | None = None
+    "a dual encoder of pretrain/dual_encoder, for scorers that compare pictures with captions or with each other"
+    heads: Heads | None = None
+    "heads of data/label, for what a person or a truth has taught: defect, difficulty, aesthetic"
     scorers: tuple[Scorer, ...] = ()
     "what is measured; what filters need beyond these is measured with its defaults"
     filters: tuple[Filter, ...] = field(default_factory=_filters)
@@ -71,6 +75,11 @@ class Curate(Stage):
     @property
     def plan(self) -> Plan:
         return Plan.of(self.scorers, self.filters, {name: one.name() for one in self.dedup for name in one.needs})
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The artifacts that scorers may look with, by field."""
+        return {name: folder for name in ("encoder", "heads") if (folder := getattr(self, name))}
 
     def facts(self, inputs: dict) -> dict:
         return dict(inputs["data"])
@@ -103,10 +112,10 @@ class Curate(Stage):
         from seedream_core.data.sift import Sieve
         from seedream_core.progress import track
 
-        sieve = Sieve(self.data, digest(self.data), self.plan)
+        sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()))
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
-        made_from = json.dumps([sieve.digest, _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
+        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
         with Ledger(out / LEDGER, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it

@@ -15,7 +15,7 @@ from seedream_core.data.pool import Active, Pool, Round
 from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import FREE, Host
-from seedream_core.stage import Heads, Kind, Shards, Stage
+from seedream_core.stage import DualEncoder, Heads, Shards, Stage
 
 if TYPE_CHECKING:
     from seedream_core.data.active import Label as Answer
@@ -36,7 +36,7 @@ class Label(Stage):
     makes: ClassVar[str] = "heads"
     data: Shards
     "pictures to choose from"
-    encoder: Annotated[Path, Kind("dual_encoder")] | None = None
+    encoder: DualEncoder | None = None
     "for a scorer that embeds pictures with it"
     heads: Heads | None = None
     "heads of other tasks, which go into the new artifact beside this one"
