@@ -1,0 +1,20 @@
+"""Captions that belong to another picture, as a dual encoder sees it."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.filters import Filter, View
+from seedream_core.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatched(Filter):
+    needs: ClassVar[tuple[str, ...]] = ("agreement",)
+    least: Annotated[float, Ge(0), Le(1)] = 0.2
+    """Least chance that the captions are the picture's own."""
+
+    def __call__(self, view: View) -> Verdict:
+        found = view.scores["agreement"]
+        return Verdict(found >= self.least, f"agreement of captions and picture {found:.2f} is under {self.least:.2f}")
