@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seedream_core.artifact import digest
 from seedream_core.data.shards import DamagedSample, ShardReader
 from seedream_core.errors import DataError
 
@@ -32,6 +33,8 @@ class Embedder:
 
     folder: Path
     encoder: Path
+    digests: tuple[str, str]
+    """Of both: other contents are opened anew."""
     threads: int | None = None
 
     def tasks(self, count: int) -> list[range]:
@@ -67,5 +70,5 @@ def embed(data: Path, encoder: Path, count: int, workers: int) -> Iterator[Embed
     """Every chunk in order; with several processes each has one thread."""
     from seedream_core.data.ordered import ordered
 
-    embedder = Embedder(data, encoder, 1 if workers > 1 else None)
+    embedder = Embedder(data, encoder, (digest(data), digest(encoder)), 1 if workers > 1 else None)
     yield from ordered(embedder, embedder.tasks(count), workers)

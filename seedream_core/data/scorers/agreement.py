@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from seedream_core.data.scorers import Score, Scorer
-from seedream_core.data.scorers.embedding import encoder_folder, opened, vectors
+from seedream_core.data.scorers.embedding import opened_for, vectors
 from seedream_core.data.view import View
 
 DIGITS = 4
@@ -25,16 +25,15 @@ class Agreement(Scorer):
     """Captions of these languages are judged: name those that an encoder from outside knows. None means all."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        folder = encoder_folder(self, self.path, models)
-        opened(folder)
+        encoder = opened_for(self, self.path, models)
 
         def score(views: Sequence[View]) -> None:
             told = [self.captions(view) for view in views]
             for view in (view for view, captions in zip(views, told, strict=True) if not captions):
                 view.scores["agreement"] = 1.0  # nothing is said that could be wrong
             judged = [(view, captions) for view, captions in zip(views, told, strict=True) if captions]
-            pictures = vectors(folder, [view for view, _ in judged])
-            found = opened(folder).agreement(pictures, [captions for _, captions in judged])
+            pictures = vectors(encoder, [view for view, _ in judged])
+            found = encoder.agreement(pictures, [captions for _, captions in judged])
             for (view, _), value in zip(judged, found, strict=True):
                 view.scores["agreement"] = round(float(value), DIGITS)
 

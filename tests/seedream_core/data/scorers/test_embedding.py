@@ -46,7 +46,7 @@ def test_alike_at_any_chunking(ours):
 
 def test_two_scorers_of_one_encoder_compute_once(ours, monkeypatch):
     made, seen = views(), []
-    encoder = embedding.opened(ours)
+    encoder = embedding.opened_for(Embedding(), "", {"encoder": ours})
     plain = encoder.images
     monkeypatch.setattr(encoder, "images", lambda pixels: seen.append(len(pixels)) or plain(pixels))
     Embedding().start({"encoder": ours})(made[:3])
