@@ -4,9 +4,12 @@ that of a reference set, neighbours paired. Which index 3.0 has is not told; thi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from seedream_core.errors import UserError
+from seedream_core.extras import extra
 from seedream_core.randomness import fraction
 
 ROWS = 16384
@@ -20,13 +23,11 @@ ANCHORS = 2048
 
 
 class Index:
-    """Unit vectors, N×dim in float16 or float32, maybe mapped from a file. `faiss` searches where it is installed."""
+    """Unit vectors, N×dim in float16 or float32, maybe mapped from a file. faiss searches where it is installed."""
 
     def __init__(self, vectors: np.ndarray, faiss: bool | None = None) -> None:
         self.vectors = vectors
-        self.faiss = _faiss(vectors) if faiss or faiss is None else None
-        if faiss and self.faiss is None:
-            raise ModuleNotFoundError("faiss is not installed: pip install 'seedream[data]'")
+        self.faiss = None if faiss is False else _faiss(vectors, needed=faiss is True)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -72,10 +73,13 @@ class Index:
         return found
 
 
-def _faiss(vectors: np.ndarray):
+def _faiss(vectors: np.ndarray, needed: bool) -> Any:
+    """Its index; None where the package is missing and not asked for."""
     try:
-        import faiss
-    except ModuleNotFoundError:
+        faiss = extra("faiss", "data", "retrieval")
+    except UserError:
+        if needed:
+            raise
         return None
     index = faiss.IndexFlatIP(vectors.shape[1])
     for first in range(0, len(vectors), ROWS):

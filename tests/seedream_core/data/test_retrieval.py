@@ -7,6 +7,7 @@ import pytest
 
 from seedream_core.data import retrieval
 from seedream_core.data.retrieval import Index, concept, neighbour_pairs, weights_towards
+from seedream_core.errors import UserError
 
 
 def unit(values):
@@ -50,7 +51,7 @@ def test_faiss_finds_the_same_rows(vectors):
 def test_without_faiss(vectors, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     assert Index(vectors).faiss is None
-    with pytest.raises(ModuleNotFoundError, match=r"seedream\[data\]"):
+    with pytest.raises(UserError, match="needs the package faiss"):
         Index(vectors, faiss=True)
 
 
