@@ -72,22 +72,18 @@ class Encoder(ABC):
 
     def agreement(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
         """How likely it is, from 0 to 1, that each picture's captions were written for it rather than for another."""
-        return self.calibration(self.evidence(pictures, captions))
+        return self.calibration(self.logits(pictures, captions))
 
-    def evidence(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
-        """The mean logit of a picture's captions, less what captions of all sorts get (the log of their mean odds).
-
-        A likeness alone says little: a crowded picture is a little like everything.
-        """
+    def logits(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
+        """N×2: the mean logit of a picture's captions, and that of captions of all sorts (the log of their mean odds)."""
         if self._references is None:
             self._references = self.texts(self.calibration.references)
         texts = self.texts([text for own in captions for text in own])
-        found, first = np.empty(len(captions)), 0
+        found, first = np.empty((len(captions), 2)), 0
         for row, (picture, own) in enumerate(zip(pictures.astype(np.float32), captions)):
             # one picture at a time: the same bits in any company
             others = self.scale * (self._references @ picture)
-            common = others.max() + np.log(np.exp(others - others.max()).mean())
-            found[row] = (self.scale * (texts[first:first + len(own)] @ picture)).mean() - common
+            found[row] = (self.scale * (texts[first:first + len(own)] @ picture)).mean(), np.log(np.exp(others - others.max()).mean()) + others.max()
             first += len(own)
         return found
 

@@ -21,7 +21,7 @@ class TowersConfig(Config):
     "pixels along a side that become channels before the first convolution"
     widths: Annotated[tuple[int, ...], MinLen(1)] = (64, 128)
     "features at each resolution of the image tower, from fine to coarse"
-    image_depth: Annotated[int, Ge(0)] = 2
+    image_depth: Annotated[int, Ge(0)] = 1
     "transformer blocks over the cells of the coarsest resolution"
     parts: Annotated[int, Ge(1)] = 4
     "along a side, in so many parts cells are averaged and told apart to the end; 1 averages all"

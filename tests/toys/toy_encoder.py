@@ -17,7 +17,7 @@ TEXTS = ("a red circle on a white background", "two blue stars", "a green heart 
 TINY = TowersConfig(size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32)
 
 
-def make_encoder(folder: Path, calibration: Calibration = Calibration(TEXTS, 0.1, 0.5)) -> Path:
+def make_encoder(folder: Path, calibration: Calibration = Calibration(TEXTS, 0.1, -0.1, 0.5)) -> Path:
     """A finished artifact of kind `dual_encoder`."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -40,8 +40,8 @@ def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike
 
 
 def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
-    """The same request but for one attribute, and which: for instance three stars for two, or left for right."""
-    kinds = {"background", "color", "shape"} | {"several": {"number"}, "pair": {"relation"}}.get(asked.kind, set())
+    """The same request but for one attribute, and which: three stars for two, left for right, or a left of b for b left of a."""
+    kinds = {"background", "color", "shape"} | {"several": {"number"}, "pair": {"relation", "order"}}.get(asked.kind, set())
     while True:
         what, place = draw.choice(sorted(kinds)), int(draw.between(0, len(asked.things)))
         old = asked.things[place]
@@ -49,6 +49,8 @@ def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
             new = replace(asked, background=draw.choice(tuple(BACKGROUNDS)))
         elif what == "number":
             new = replace(asked, count=draw.choice((2, 3, 4)))
+        elif what == "order":
+            new = replace(asked, things=asked.things[::-1])
         elif what == "relation":
             new = replace(asked, relation=draw.choice(RELATIONS))
         else:

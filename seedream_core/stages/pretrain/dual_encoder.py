@@ -1,7 +1,7 @@
 """A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near duplicates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -14,6 +14,8 @@ from seedream_core.host import Host, Train
 from seedream_core.models.towers_config import TowersConfig
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from seedream_core.models.dual_encoder import Encoder
 
 UNSEEN = 0.05
@@ -33,7 +35,7 @@ class DualEncoder(stage.Stage):
     "most tokens, 256 of them bytes"
     captions: CaptionMix = field(default_factory=lambda: CaptionMix(fields={}, others=1.0, dropout=0.0))
     "which caption stands beside a picture at a step"
-    group: Annotated[int, Ge(1)] = 8
+    group: Annotated[int, Ge(1)] = 16
     "samples with similar captions that meet in a batch, to be told apart; 1 leaves it to chance"
     train: Train
     "how long and how hard; the other captions of a batch are what a picture's own is told from"
@@ -122,20 +124,22 @@ def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unsee
     captions, main = ([of(told[key]) for key in unseen] for of in (every_caption, main_caption))
     words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
 
-    def evidence(rows: Sequence[int | None]) -> np.ndarray:
-        return np.array([encoder.evidence(pictures[[one]], [captions[other]])[0] if other is not None else np.nan
-                         for one, other in enumerate(rows)])
+    def logits(rows: Sequence[int | None]) -> np.ndarray:
+        """Of each picture with the captions of another sample; not a number where there is no other."""
+        return np.concatenate([encoder.logits(pictures[[one]], [captions[other]]) if other is not None
+                               else np.full((1, 2), np.nan) for one, other in enumerate(rows)])
 
-    own, others, alike = evidence(range(len(unseen))), evidence(strangers(main, seed)), evidence(lookalikes(main, words))
+    own, others, alike = logits(range(len(unseen))), logits(strangers(main, seed)), logits(lookalikes(main, words))
     wrong = np.concatenate([others[::2], alike[::2]])
-    encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong)])
-    figures = {"judged": len(own[1::2]), "told_from_strangers": ranked(own[1::2], others[1::2]),
-               "told_from_lookalikes": ranked(own[1::2], alike[1::2])}
-    return figures | {"calibration": {"slope": encoder.calibration.slope, "shift": encoder.calibration.shift}}
+    encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong[:, 0])])
+    chances = [encoder.calibration(logits[1::2]) for logits in (own, others, alike)]
+    shape = {name: value for name, value in asdict(encoder.calibration).items() if name != "references"}
+    return {"judged": len(chances[0]), "told_from_strangers": ranked(*chances[:2]), "told_from_lookalikes": ranked(*chances[::2]),
+            "calibration": shape}
 
 
-def ranked(own, others) -> float:
-    """How often own captions stand out more than others' do: the area under the curve."""
+def ranked(own: "np.ndarray", others: "np.ndarray") -> float:
+    """How often a picture's own captions get a higher chance than others' do: the area under the curve."""
     import numpy as np
 
     others = np.sort(others[~np.isnan(others)])

@@ -36,18 +36,16 @@ def test_the_same_bits_in_any_company(folder, pictures):
     assert len({row.tobytes() for row in together}) == 37 and encoder.texts([]).shape == (0, 16) == encoder.images([]).shape
 
 
-def test_agreement_follows_evidence(folder, pictures):
+def test_agreement_follows_the_logits(folder, pictures):
     encoder = load(folder)
     vectors, captions = encoder.images(pictures[:4]), [[text] for text in toy_encoder.TEXTS[:4]]
-    evidence, agreement = encoder.evidence(vectors, captions), encoder.agreement(vectors, captions)
-    references = encoder.texts(toy_encoder.TEXTS)
-    logits = encoder.scale * vectors[1] @ references.T
-    assert evidence[1] == pytest.approx(logits[1] - np.log(np.exp(logits).mean()), abs=1e-4)
-    np.testing.assert_allclose(agreement, 1 / (1 + np.exp(-(0.1 * evidence + 0.5))), rtol=1e-6)
+    logits, agreement = encoder.logits(vectors, captions), encoder.agreement(vectors, captions)
+    references = encoder.scale * vectors[1] @ encoder.texts(toy_encoder.TEXTS).T
+    assert logits[1] == pytest.approx([references[1], np.log(np.exp(references).mean())], abs=1e-4)
+    np.testing.assert_allclose(agreement, 1 / (1 + np.exp(-(0.1 * logits[:, 0] - 0.1 * logits[:, 1] + 0.5))), rtol=1e-6)
     assert encoder.agreement(vectors[2:3], captions[2:3])[0] == agreement[2]
-    both = encoder.evidence(vectors[:1], [[toy_encoder.TEXTS[0], toy_encoder.TEXTS[1]]])[0]
-    each = encoder.evidence(vectors[[0, 0]], captions[:2])
-    assert both == pytest.approx(each.mean(), abs=1e-5)
+    both = encoder.logits(vectors[:1], [[toy_encoder.TEXTS[0], toy_encoder.TEXTS[1]]])[0]
+    assert both == pytest.approx(encoder.logits(vectors[[0, 0]], captions[:2]).mean(0), abs=1e-4)
 
 
 def test_long_captions_are_cut(folder):
@@ -57,8 +55,8 @@ def test_long_captions_are_cut(folder):
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [
-    ("tokenizer.json", "{}", "tokenizer.json: not readable"), ("calibration.json", '{"references": [], "slope": 1, "shift": 0}', "references"),
-    ("calibration.json", '{"references": ["a"], "slope": 1e999, "shift": 0}', "finite"), ("calibration.json", "[]", "not readable"),
+    ("tokenizer.json", "{}", "tokenizer.json: not readable"), ("calibration.json", '{"references": [], "own": 1, "common": 0, "shift": 0}', "references"),
+    ("calibration.json", '{"references": ["a"], "own": 1e999, "common": 0, "shift": 0}', "finite"), ("calibration.json", "[]", "not readable"),
 ])
 def test_damaged_folders(folder, tmp_path, name, content, message):
     shutil.copytree(folder, tmp_path / "copy")

@@ -56,8 +56,8 @@ def test_a_calibration_of_its_own(folder, tmp_path):
     import shutil
 
     shutil.copytree(folder, tmp_path / folder.name)
-    (tmp_path / folder.name / "calibration.json").write_text(json.dumps({"references": ["x", "y"], "slope": 3, "shift": -1}))
-    assert load(tmp_path / folder.name).calibration.slope == 3
+    (tmp_path / folder.name / "calibration.json").write_text(json.dumps({"references": ["x", "y"], "own": 3, "common": -2, "shift": -1}))
+    assert load(tmp_path / folder.name).calibration.own == 3
 
 
 def test_preparing_by_the_options():
