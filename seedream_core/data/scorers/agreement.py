@@ -1,7 +1,7 @@
-"""How well captions and picture agree: the chance that these captions were written for this picture (Seedream 3.0's cleaning).
+"""How well captions and picture agree: the chance that these captions were written for this picture (Seedream 2.0's funnel).
 
-The encoder's calibration makes it one: even odds of the picture's own captions against those of another picture, half of
-these chosen to be alike. Truth costs recall only where captions differ in what an encoder hardly sees: see `mismatched`.
+The encoder's calibration makes it a chance: between a picture's own captions and those of another picture, even odds
+before looking, and half of the others chosen to be alike.
 """
 
 from collections.abc import Mapping, Sequence
