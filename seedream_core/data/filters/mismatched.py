@@ -12,8 +12,8 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class Mismatched(Filter):
     needs: ClassVar[tuple[str, ...]] = ("agreement",)
-    least: Annotated[float, Ge(0), Le(1)] = 0.2
-    """Least chance that the captions are the picture's own."""
+    least: Annotated[float, Ge(0), Le(1)] = 0.5
+    """Least chance that the captions are the picture's own; at even odds they are more likely another's."""
 
     def __call__(self, view: View) -> Verdict:
         found = view.scores["agreement"]

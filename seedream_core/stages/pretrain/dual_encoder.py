@@ -117,17 +117,20 @@ def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unsee
     from seedream_core.data.pictures import decode
     from seedream_core.data.shards import ShardReader
     from seedream_core.models.calibration import fitted
+    from seedream_core.models.dual_encoder import BLOCK
 
     reader = ShardReader(data)
     places = {key: place for place, key in enumerate(reader.keys)}
-    pictures = np.concatenate([encoder.images([decode(reader.read(places[key]))]) for key in unseen])
+    blocks = [unseen[first:first + BLOCK] for first in range(0, len(unseen), BLOCK)]
+    pictures = np.concatenate([encoder.images([decode(reader.read(places[key])) for key in block]) for block in blocks])
     captions, main = ([of(told[key]) for key in unseen] for of in (every_caption, main_caption))
     words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
 
     def logits(rows: Sequence[int | None]) -> np.ndarray:
         """Of each picture with the captions of another sample; not a number where there is no other."""
-        return np.concatenate([encoder.logits(pictures[[one]], [captions[other]]) if other is not None
-                               else np.full((1, 2), np.nan) for one, other in enumerate(rows)])
+        found = encoder.logits(pictures, [captions[one if other is None else other] for one, other in enumerate(rows)])
+        found[[other is None for other in rows]] = np.nan
+        return found
 
     own, others, alike = logits(range(len(unseen))), logits(strangers(main, seed)), logits(lookalikes(main, words))
     wrong = np.concatenate([others[::2], alike[::2]])
