@@ -23,31 +23,19 @@ class Unsafe(Scorer):
     """Pictures at once."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        if not self.path or not (Path(self.path) / "config.json").is_file():
-            raise UserError(f"scorer unsafe: {self.path or 'no path'} is no model folder", "scorers: [{name: unsafe, path: FOLDER}], an image classifier on this disk")
-        import torch
-        from PIL import Image
-        from transformers import AutoImageProcessor, AutoModelForImageClassification
+        from seedream_core.models.outside import load
 
-        try:
-            processor = AutoImageProcessor.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
-            model = AutoModelForImageClassification.from_pretrained(self.path, local_files_only=True, trust_remote_code=False, use_safetensors=True).eval()
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise UserError(f"scorer unsafe: {self.path} cannot be loaded: {str(error).splitlines()[0][:200]}") from None
+        outside = load(self.path, "ImageClassification", "scorer unsafe")
         asked = {label.lower() for label in self.labels}
-        places = [place for place, label in model.config.id2label.items() if label.lower() in asked]
+        places = [place for place, label in outside.model.config.id2label.items() if label.lower() in asked]
         if not places:
             raise UserError(f"scorer unsafe: none of {', '.join(self.labels)} is a class of {self.path}",
-                            f"name some of its own under labels: {', '.join(model.config.id2label.values())[:200]}")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        model.to(device)
+                            f"name some of its own under labels: {', '.join(outside.model.config.id2label.values())[:200]}")
 
         def score(views: Sequence[View]) -> None:
             for start in range(0, len(views), self.batch):
                 part = views[start:start + self.batch]
-                given = processor(images=[Image.fromarray(view.pixels) for view in part], return_tensors="pt").to(device)
-                with torch.inference_mode():
-                    shares = model(**given).logits.float().softmax(-1)[:, places].sum(-1)
+                shares = outside([view.pixels for view in part]).logits.float().softmax(-1)[:, places].sum(-1)
                 for view, share in zip(part, shares.tolist(), strict=True):
                     view.scores["unsafe"] = round(min(1.0, share), 4)
 

@@ -60,6 +60,7 @@ class Caption(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
+        from seedream_core.data import budget
         from seedream_core.data.journal import Journal
         from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
@@ -77,9 +78,7 @@ class Caption(Stage):
                     for name, text in captions.items():
                         written[name] += 1
                         words[name] += len(text)
-                if journal.fates["quarantined"] > self.bad_budget * len(reader):
-                    raise DataError(f"{self.data}: {journal.fates['quarantined']} of {len(reader)} samples cannot be captioned, over the budget "
-                                    f"of {self.bad_budget:.2%}; see {out / 'fates.jsonl'}", "run data/curate on it first, or raise bad_budget")
+                budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(min(CHUNK, len(reader) - start), **journal.fates)
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
                 "captions_written_now": dict(written), "mean_characters": {name: round(words[name] / written[name], 1) for name in written},

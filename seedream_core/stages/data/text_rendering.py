@@ -47,6 +47,7 @@ class TextRendering(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
+        from seedream_core.data import budget
         from seedream_core.data.journal import Journal
         from seedream_core.data.ordered import ordered, processes
         from seedream_core.data.shards import ShardReader
@@ -62,9 +63,7 @@ class TextRendering(Stage):
             for taken in ordered(_Take(self, made_from), chunks, processes(host.workers)):
                 for fate, members in taken:
                     journal.add(fate, members)
-                if journal.fates["quarantined"] > self.bad_budget * len(reader):
-                    raise DataError(f"{self.data}: {journal.fates['quarantined']} of {len(reader)} samples are unreadable, over the budget of "
-                                    f"{self.bad_budget:.2%}; see {out / 'fates.jsonl'}", "run data/curate on it first, or raise bad_budget")
+                budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(len(taken), **journal.fates)
             if not journal.fates["kept"]:
                 raise DataError(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")

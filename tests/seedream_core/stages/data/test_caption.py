@@ -93,7 +93,7 @@ def test_what_cannot_be_captioned(world, tmp_path):
             members = reader.read(place)
             writer.add(key, {"png": members["png"][:50], "json": members["json"]} if place == 4 else members)
     (tmp_path / "out").mkdir()
-    with pytest.raises(DataError, match="1 of 20 samples cannot be captioned, over the budget of 0.10%"):
+    with pytest.raises(DataError, match="1 of 20 samples are unreadable, over the budget of 0.10%"):
         Caption(data=tmp_path / "in", captioners=(truth(),)).run(tmp_path / "out", Host())
     metrics = Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (19, 1)
