@@ -34,21 +34,22 @@ REFERENCES = (
 
 class OutsideEncoder(Encoder):
     def __init__(self, model: nn.Module, tokenizer: Any, prepare: Mapping[str, Any], calibration: Calibration) -> None:
-        self.model, self.tokenizer, self.prepare, self.calibration = model.eval(), tokenizer, prepare, calibration
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model, self.tokenizer, self.prepare, self.calibration = model.to(self.device).eval(), tokenizer, prepare, calibration
         self.scale = float(model.logit_scale.detach().exp())
         self.length = model.config.text_config.max_position_embeddings
         self.dim = self._text_block(["a"], self.length).shape[1]
 
     def _image_block(self, pixels: Sequence[np.ndarray]) -> Tensor:
         values = torch.from_numpy(np.stack([prepared(one, self.prepare) for one in pixels]))
-        return _vectors(self.model.get_image_features(pixel_values=values))
+        return _vectors(self.model.get_image_features(pixel_values=values.to(self.device)))
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         return [self.length] * len(texts)  # SigLIP has learned captions padded to the full length, without a mask
 
     @torch.no_grad()
     def _text_block(self, texts: Sequence[str], length: int) -> Tensor:
-        given = self.tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        given = self.tokenizer(list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt").to(self.device)
         mask = {"attention_mask": given["attention_mask"]} if self.model.config.model_type == "clip" else {}
         return _vectors(self.model.get_text_features(input_ids=given["input_ids"], **mask))
 
@@ -110,4 +111,4 @@ def prepared(pixels: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
 
 def _vectors(given: Any) -> Tensor:
     """transformers gives the vectors themselves, or since 5.0 an output that holds them."""
-    return given if isinstance(given, Tensor) else given.pooler_output
+    return (given if isinstance(given, Tensor) else given.pooler_output).cpu()

@@ -3,14 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
+from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import DualEncoder, Folder, Shards, Stage
 
@@ -38,6 +38,8 @@ class Retrieve(Stage):
     "samples to take for a concept that has no count of its own"
     same: Annotated[float, Gt(0), Le(1)] = 0.995
     "cosine above which two samples are one picture twice: of these the concept takes the nearer one"
+    bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
+    "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -45,6 +47,7 @@ class Retrieve(Stage):
         return {name: value for name, value in inputs["data"].items() if name != "samples"}
 
     def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data.budget import check
         from seedream_core.data.concepts import read_concepts
         from seedream_core.data.shards import ShardReader
 
@@ -56,6 +59,7 @@ class Retrieve(Stage):
             for one in samples:
                 tags[int(positions[one.row])][name] = one.cosine
         fates = self._write(reader, tags, lost, out)
+        check(fates, fates["samples"], self.bad_budget, self.data, out)
         return {**fates, "concepts": {name: {"taken": len(samples), "lowest_cosine": round(min(one.cosine for one in samples), 4)}
                                       for name, samples in found.items()}, "facts": {"samples": fates["kept"]}}
 

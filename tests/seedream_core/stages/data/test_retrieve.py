@@ -1,6 +1,7 @@
 """data/retrieve: what is near a concept is tagged with it, all else has a fate, a killed run goes on, mistakes are told."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import toy_encoder
@@ -8,7 +9,7 @@ import toy_training as toy
 
 from seedream_core import artifact, execute
 from seedream_core.data.shards import ShardReader
-from seedream_core.errors import UserError
+from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.stages.data.retrieve import Retrieve, tagged
 from seedream_core.stages.data.synthetic import Synthetic
@@ -86,7 +87,9 @@ def test_damage_is_quarantined(parts, tmp_path):
     data[600] ^= 1
     (shards / "00000.tar").write_bytes(data[:-12000])
     stage = Retrieve(data=tmp_path / "crawl", encoder=encoder, queries=queries(tmp_path, {"concept": "x", "texts": ["a star"]}))
-    found = stage.run(tmp_path / "out", toy.host())
+    with pytest.raises(DataError, match="over the budget"):
+        stage.run(tmp_path / "out", toy.host())
+    found = replace(stage, bad_budget=1.0).run(tmp_path / "out", toy.host())
     told = fates(tmp_path / "out")
     reasons = [one["reason"] for one in told if one["fate"] == "quarantined"]
     assert found["quarantined"] == len(reasons) and found["samples"] == len(told)
