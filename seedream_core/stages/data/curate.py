@@ -37,7 +37,7 @@ def _filters() -> tuple[Filter, ...]:
 
 
 def _dedup() -> tuple[Dedup, ...]:
-    return (Dedup.find("exact")(),)
+    return tuple(Dedup.find(name)() for name in ("exact", "near"))
 
 
 @dataclass(frozen=True, kw_only=True)
