@@ -6,7 +6,7 @@ weight in its record says. (Lightning, torchdata and webdataset keep loader stat
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from seedream_core.data import latents
 from seedream_core.data.captions import CaptionMix
-from seedream_core.data.pictures import decode
+from seedream_core.data.pictures import decode, square
 from seedream_core.data.shards import ShardReader
 from seedream_core.data.weights import Weighted, capped
 from seedream_core.errors import DataError, UserError
@@ -28,6 +28,8 @@ from seedream_core.randomness import generator, normal
 from seedream_core.records import Batch, Sample
 
 RESIDENT_BYTES = 2 * 2**30
+Order = Callable[[int, int, int], Tensor]
+"""(seed, epoch, count) -> a permutation of the samples."""
 Captions = Mapping[str, Mapping[str, str]]
 
 
@@ -37,7 +39,7 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator(seed, "order", epoch, "order"))
 
 
-def rows(seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None) -> list[int]:
+def rows(seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None, order: Order = order) -> list[int]:
     """Positions of the samples of one step, over all ranks; unless they are weighted, each comes once per epoch."""
     found: list[int] = []
     while len(found) < global_batch:
@@ -61,17 +63,20 @@ def micro_batches(train: Train, host: Host) -> int:
 class Batches(LightningDataModule):
     """Latents or pictures of an artifact, with captions, from `first_step` to the last step of `train`.
 
-    `only` is the positions of a subset, where not all samples are asked for.
+    `only` is the positions of a subset, where not all samples are asked for; with `side`, pictures of any size are
+    brought to squares of it.
     """
 
     def __init__(self, data: Path, *, kind: Literal["latents", "images"], train: Train,
                  captions: CaptionMix | None = None, host: Host = Host(), first_step: int = 0,
-                 only: Sequence[int] | None = None) -> None:
+                 only: Sequence[int] | None = None, side: int | None = None) -> None:
         super().__init__()
+        self.order: Order = order
         self.data, self.train, self.captions, self.host = Path(data), train, captions, host
         self.first_step = first_step
         self.parts = micro_batches(train, host)
-        self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only, captions is not None)
+        told = captions is not None
+        self.store = _Latents(self.data, host, only, told) if kind == "latents" else _Pictures(self.data, host, only, told, side)
         expected = capped(self.store.weights())
         self.weighted = None if (expected == 1).all() else Weighted(train.seed, expected)
 
@@ -80,7 +85,7 @@ class Batches(LightningDataModule):
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
-        mine = rows(self.train.seed, step, self.train.global_batch, len(self), self.weighted)[rank::ranks]
+        mine = rows(self.train.seed, step, self.train.global_batch, len(self), self.weighted, self.order)[rank::ranks]
         size = len(mine) // parts
         mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
@@ -186,9 +191,13 @@ class _Latents(_Store):
 
 
 class _Pictures(_Store):
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool, side: int | None) -> None:
+        super().__init__(data, host, only, told)
+        self.side = side
+
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
         """H×W×3, uint8."""
-        return decode(members)
+        return square(decode(members), self.side) if self.side else decode(members)
 
     def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
         pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))

@@ -213,6 +213,18 @@ def test_two_sizes_in_one_set(pictures):
         list(make(pictures, "images").train_dataloader())
 
 
+def test_squares_of_two_sizes_in_an_order_of_their_own(pictures):
+    with ShardWriter(pictures / "shards", 10, first=3) as writer:
+        buffer = io.BytesIO()
+        Image.new("RGB", (50, 8), (255, 0, 0)).save(buffer, "PNG")
+        writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
+    made = Batches(pictures, kind="images", train=Train(steps=2, global_batch=4), captions=CaptionMix(), host=Host(), side=12)
+    made.order = lambda seed, epoch, count: torch.arange(count).flip(0)
+    first = next(iter(made.train_dataloader()))
+    assert first.keys[0] == "odd" and first.images.shape == (4, 3, 12, 12)
+    assert first.images[0].flatten(1).mean(1).tolist() == [1, -1, -1]
+
+
 def test_only_a_selection(latents):
     picked = Batches(latents, kind="latents", train=Train(steps=3, global_batch=4), host=Host(), only=[2, 5, 11, 22])
     assert len(picked) == 4
