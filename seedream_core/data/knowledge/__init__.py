@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seedream_core.data.knowledge.pen import Face
 
 LANGUAGES = ("en", "zh")
+LONGEST = 6000
+"""Characters of a caption: a record holds 64 KiB, and nothing reads more."""
 
 
 class Crowded(Exception):
@@ -87,6 +89,9 @@ def make(kind: Knowledge, key: tuple[object, ...], size: tuple[int, int], wanted
             figure = kind.figure(Order(Draw("knowledge", kind.name(), *key, attempt), size, goal, face, language))
         except Crowded:
             goal *= 0.95
+            continue
+        if max(len(texts["long"]) for texts in figure.captions.values()) > LONGEST:
+            goal *= 0.9
             continue
         if best is None or abs(figure.load - wanted) < abs(best.load - wanted):
             best = figure

@@ -106,12 +106,11 @@ def _points(order: Order, titled: bool) -> Content:
     for name, color in zip(_names(draw, groups, language, ""), some(draw, list(COLORS), groups)):
         lean, spread, start = draw.between(-1, 1), draw.between(0.1, 0.4), draw.between(0.2, 0.8)
         spots: dict[tuple, None] = {}
-        while len(spots) < count:
+        for _ in range(3 * count):
             x = draw.between(0.02, 1)
             y = start + lean * (x - 0.5) + spread * (draw.between(-1, 1) + draw.between(-1, 1)) / 2
-            if not 0 <= y <= 1:
-                continue
-            spots[_number(x * top[0], int(top[0] < 100)), _number(y * top[1], int(top[1] < 100))] = None
+            if 0 <= y <= 1 and len(spots) < count:
+                spots[_number(x * top[0], int(top[0] < 100)), _number(y * top[1], int(top[1] < 100))] = None
         series.append({"name": name, "color": color, "values": [list(spot) for spot in spots]})
     named = draw.between(0, 1) < 0.75
     axes = [Axis.over(side, said(name, language) if named else "", [spot[at] for one in series for spot in one["values"]],

@@ -32,9 +32,9 @@ def language(caption: str) -> str:
 
 
 def sentences(caption: str) -> list[str]:
-    """Cut at full stops that stand in no quotes."""
+    """Cut at full stops that stand in no quotes; never none."""
     masked = _QUOTED.sub(lambda one: '"' + "_" * len(one[1]) + '"', caption)
-    cuts = [match.end() for match in re.finditer(r"\.(?= |$)|。", masked)]
+    cuts = [match.end() for match in re.finditer(r"\.(?= |$)|。", masked)] or [len(caption)]
     return [caption[start:end].strip().rstrip(".。") for start, end in zip([0, *cuts], cuts)]
 
 

@@ -28,7 +28,7 @@ def marks(load: float, width: int, height: int) -> float:
 
 
 def level(load: float) -> str:
-    return LEVELS[(load >= MEDIUM) + (load >= HARD)]
+    return "easy" if load < MEDIUM else "medium" if load < HARD else "hard"
 
 
 def score(load: float) -> float:
