@@ -99,7 +99,8 @@ def make(kind: Knowledge, key: tuple[object, ...], size: tuple[int, int], wanted
             return figure
         goal *= max(0.5, min(2.0, wanted / figure.load))
     if best is None:
-        raise UserError(f"{kind.name()}: no picture of load {wanted:.2f} fits {size[0]}×{size[1]} pixels in {tries} tries ({'/'.join(map(str, key))})",
+        at = "/".join(map(str, key))
+        raise UserError(f"{kind.name()}: no picture of load {wanted:.2f} fits {size[0]}×{size[1]} pixels in {tries} tries ({at})",
                         "make the pictures larger, or fewer of them hard")
     return best
 

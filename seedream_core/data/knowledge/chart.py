@@ -13,6 +13,7 @@ from seedream_core.data.knowledge.vocabulary import CATEGORIES, GROUPS, QUANTITI
 from seedream_core.data.scenes.world import Draw
 
 TYPES = {"vertical bar": "竖直柱状", "horizontal bar": "水平条形", "line": "折线", "pie": "饼", "ring": "环形", "scatter": "散点"}
+ROUND = ("pie", "ring")
 SIDES = {"horizontal": "横", "vertical": "纵"}
 ENGLISH = {chinese: name for name, (chinese, _) in COLORS.items()}
 Content = dict[str, Any]
@@ -26,7 +27,8 @@ class Chart(Knowledge):
         looks, edge = _looks(order), round(0.03 * min(order.size)) + 2
         pen = Pen(order.size, theme, order.face)
         box = head(pen, looks, content["title"], (edge, edge, order.size[0] - edge, order.size[1] - edge))
-        shown = legend(pen, looks, [(one["name"], one["color"]) for one in content["series"] if content["type"] not in ("pie", "ring")], box)
+        named = [(one["name"], one["color"]) for one in content["series"]] if content["type"] not in ROUND else []
+        shown = legend(pen, looks, named, box)
         {"pie": _pie, "ring": _pie, "scatter": _scatter, "line": _lines}.get(content["type"], _bars)(pen, looks, content, shown, draw)
         captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
         return Figure(pen.finish(), captions, content, tuple(pen.texts), pen.marks)
@@ -48,16 +50,17 @@ def _looks(order: Order) -> Looks:
 def _content(order: Order) -> Content:
     """What the chart says: as much as the order's marks allow."""
     draw, budget, language = order.draw, order.marks, order.language
-    weights = {"vertical bar": 2.0, "horizontal bar": 1.2, "line": 2.0, "scatter": 1.0 + budget / 300} | ({"pie": 1.2, "ring": 0.6} if budget < 90 else {})
+    weights = {"vertical bar": 2.0, "horizontal bar": 1.2, "line": 2.0, "scatter": 1.0 + budget / 300}
+    weights |= dict.fromkeys(ROUND, 0.9) if budget < 90 else {}
     kind = draw.weighted(weights)
     subject, titled = draw.choice(SUBJECTS), budget > 45 and draw.between(0, 1) < 0.8
     if kind == "scatter":
         return _points(order, titled)
-    what = draw.choice([what for what in CATEGORIES if len(CATEGORIES[what]) >= (3 if kind in ("pie", "ring") else min(12, budget / 12))])
+    what = draw.choice([what for what in CATEGORIES if len(CATEGORIES[what]) >= (3 if kind in ROUND else min(12, budget / 12))])
     title = f"{subject[0]} by {what[0]}" if language == "en" else f"各{what[1]}{subject[1]}"
     title = title if titled else ""
     budget -= len(title)
-    if kind in ("pie", "ring"):
+    if kind in ROUND:
         return _shares(order, kind, title, what, budget)
     labelled, named = draw.between(0, 1) < 0.4, budget > 40 and draw.between(0, 1) < 0.7
     decimals = draw.choice((0, 0, 1))
@@ -193,7 +196,7 @@ def _pie(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None
     size = looks.text
     names = [one["name"] + (f" {_said(one['values'][0])}%" if content["labelled"] else "") for one in content["series"]]
     room = max(pen.width(name, size) for name in names) + size
-    high = size * (1.1 if content["labelled"] else 0.5)
+    high, lift = (1.1 * size, 0.6 * size) if content["labelled"] else (0.5 * size, 0.0)
     radius = min((right - left) / 2 - room, (bottom - top) / 2 - 2 * high - 0.5 * size)
     if radius < 0.15 * min(pen.size):
         raise Crowded("pie")
@@ -202,7 +205,7 @@ def _pie(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None
         value = one["values"][0]
         pen.slice((x - radius, y - radius, x + radius, y + radius), turn, turn + 3.6 * value, COLORS[one["color"]][1])
         middle = math.radians(turn + 1.8 * value)
-        at = (x + (radius + 0.7 * size) * math.cos(middle), y + (radius + 0.4 * size + high) * math.sin(middle) - (0.6 * size if content["labelled"] else 0))
+        at = (x + (radius + 0.7 * size) * math.cos(middle), y + (radius + 0.4 * size + high) * math.sin(middle) - lift)
         label, small = f"{value}%", max(pen.face.least, size - 1)
         wide = max(pen.width(one["name"], size), pen.width(label, small) if content["labelled"] else 0)
         aside = (math.cos(middle) > 0.25) - (math.cos(middle) < -0.25)
@@ -231,15 +234,16 @@ def _long(content: Content, theme: Theme, language: str) -> str:
     first = _short(content, language)
     first = f"{first[0].upper()}{first[1:]} on a {theme.called('en')} background" if english else f"{first}，{theme.called('zh')}背景"
     parts = [first, *(_axis_told(axis, language) for axis in content["axes"])]
-    for one in content["series"] if content["type"] not in ("pie", "ring") else ():
+    for one in content["series"] if content["type"] not in ROUND else ():
         name, color = quote(one["name"]) if one["name"] else "", one["color"] if english else COLORS[one["color"]][0]
         if content["type"] == "scatter":
             values, what = [f"({_said(x)}, {_said(y)})" for x, y in one["values"]], ("Points", "点")
         else:
-            values, what = [f"{quote(at)} {_value(value, content, '')}" for at, value in zip(content["categories"], one["values"])], ("Values", "数值")
+            values = [f"{quote(at)} {_value(value, content, '')}" for at, value in zip(content["categories"], one["values"])]
+            what = ("Values", "数值")
         start = f"{what[0]}{' of ' + name if name else ''} ({color}): " if english else f"{name + '的' if name else ''}{what[1]}（{color}）："
         parts.append(start + listed(values, language))
-    if content["type"] in ("pie", "ring"):
+    if content["type"] in ROUND:
         slices = [(quote(one["name"]), _value(one["values"][0], content, "%"), one["color"] if english else COLORS[one["color"]][0])
                   for one in content["series"]]
         parts.append("Slices: " + listed((f"{name} {value} ({color})" for name, value, color in slices), "en") if english
@@ -272,7 +276,7 @@ def _read(caption: str) -> Content | None:
             side = axis[1] or next(side for side, chinese in SIDES.items() if chinese == axis[2])
             named = re.search(r'(?:named |名为)"([^"]*)"', sentence)
             content["axes"].append({"side": side, "name": named[1] if named else "", "ticks": quoted(sentence)[bool(named):]})
-        elif kind in ("pie", "ring"):
+        elif kind in ROUND:
             for name, mark, value, color in re.findall(r'"([^"]*)" ("?)(\d+)%"?\s*[(（]([^)）]+)[)）]', sentence):
                 content["series"].append({"name": name, "color": ENGLISH.get(color, color), "values": [int(value)]})
                 content["labelled"] = bool(mark)

@@ -22,7 +22,8 @@ def features(pixels: np.ndarray) -> np.ndarray:
     for level in MASKS[1:]:
         found += _sizes(pieces(away > level))
     side = np.sqrt(height * width)
-    return np.concatenate([np.log(np.maximum(np.array(found), 0) / side + 0.01), [np.log(side / 512), np.log(width / height)]]).astype(np.float32)
+    counts = np.log(np.maximum(np.array(found), 0) / side + 0.01)
+    return np.concatenate([counts, [np.log(side / 512), np.log(width / height)]]).astype(np.float32)
 
 
 def distance(pixels: np.ndarray) -> np.ndarray:

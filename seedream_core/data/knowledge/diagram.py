@@ -8,7 +8,9 @@ from typing import Any
 from seedream_core.data.knowledge import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.data.knowledge.pen import Box, Pen, Theme
 from seedream_core.data.knowledge.phrases import cut, listed, quote, quoted, told
-from seedream_core.data.knowledge.vocabulary import ANSWERS, BRANCHES, CARDS, CATEGORIES, DIAGRAMS, ENDS, LINKS, QUESTIONS, STEPS, said, some
+from seedream_core.data.knowledge.vocabulary import (
+    ANSWERS, BRANCHES, CARDS, CATEGORIES, DIAGRAMS, ENDS, LINKS, QUESTIONS, STEPS, said, some,
+)
 from seedream_core.data.scenes.world import Draw
 
 TYPES = {"flow chart": "流程图", "tree diagram": "树状图", "network diagram": "网络图"}
@@ -24,7 +26,9 @@ class Diagram(Knowledge):
         draw, theme = order.draw, Theme.drawn(order.draw)
         kind = draw.weighted({"flow chart": 1.0, "tree diagram": 1.0, "network diagram": 1.0})
         title = said(draw.choice(DIAGRAMS), order.language) if order.marks > 60 and draw.between(0, 1) < 0.6 else ""
-        content = {"type": kind, "title": title, **{"flow chart": _flow, "tree diagram": _tree, "network diagram": _network}[kind](order, order.marks - len(title))}
+        plan, paint = {"flow chart": (_flow, _paint_flow), "tree diagram": (_tree, _paint_tree),
+                       "network diagram": (_network, _paint_network)}[kind]
+        content = {"type": kind, "title": title, **plan(order, order.marks - len(title))}
         pen = Pen(order.size, theme, order.face)
         edge = 0.03 * min(order.size) + 2
         box = (edge, edge, order.size[0] - edge, order.size[1] - edge)
@@ -32,7 +36,7 @@ class Diagram(Knowledge):
             size = max(order.face.least, round(0.045 * min(order.size)))
             pen.write(title, draw.choice((edge, order.size[0] / 2 - pen.width(title, size) / 2)), edge + 0.6 * size, size)
             box = (edge, edge + 1.7 * size, *box[2:])
-        {"flow chart": _paint_flow, "tree diagram": _paint_tree, "network diagram": _paint_network}[kind](pen, content, box, draw)
+        paint(pen, content, box, draw)
         shapes = dict.fromkeys(shape for _, shape in content["nodes"])
         content["nodes"] = {shape: [name for name, own in content["nodes"] if own == shape] for shape in shapes}
         captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
@@ -148,7 +152,8 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
         for number, name in enumerate(column):
             y = top + tall * (number + 0.5)
             node = _node(pen, name, shapes[name], middle, y, half[name], size)
-            _join(pen, before, node, number == 0, x - lane / 2 - (0 if x > left else -lane), marks.get(before[0], "") if before else "", size)
+            if before:
+                _join(pen, before[1], node, number == 0, x - lane / 2, marks.get(before[0], ""), size)
             if name in aside:
                 across = half[aside[name]][0]
                 spot = _node(pen, aside[name], shapes[aside[name]], edge - across, y, half[aside[name]], size)
@@ -169,10 +174,9 @@ def _next(content: Content, name: str) -> str:
     return [second for first, second, _ in content["edges"] if first == name][-1]
 
 
-def _join(pen: Pen, before: tuple[str, Box] | None, node: Box, turns: bool, lane: float, mark: str, size: int) -> None:
-    if before is None:
-        return
-    _, (left, _, right, bottom) = before
+def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str, size: int) -> None:
+    """The arrow from one node of the chain to the next, which stands below it or on top of the next column."""
+    left, _, right, bottom = before
     start, end = ((left + right) / 2, bottom), ((node[0] + node[2]) / 2, node[1])
     if turns:
         low, high = bottom + 0.7 * size, node[1] - 0.8 * size
@@ -278,7 +282,8 @@ def _long(content: Content, theme: Theme, language: str) -> str:
     link, mark, arrow = (" to ", " marked ", "Arrows: ") if english else ("到", "标注", "箭头：")
     if content["type"] == "network diagram":
         link, arrow = (" with ", "Lines: ") if english else ("与", "连线：")
-    edges = arrow + ("; " if english else "；").join(f"{quote(one)}{link}{quote(other)}{mark + quote(said) if said else ''}" for one, other, said in content["edges"])
+    joined = [f"{quote(one)}{link}{quote(other)}{mark + quote(said) if said else ''}" for one, other, said in content["edges"]]
+    edges = arrow + ("; " if english else "；").join(joined)
     if english:
         return told([f"A{first[1:]}, on a {theme.called('en')} background", f"Nodes: {'; '.join(nodes)}", edges], "en")
     return told([f"{first}，{theme.called('zh')}背景", f"节点：{'；'.join(nodes)}", edges], "zh")

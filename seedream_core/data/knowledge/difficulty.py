@@ -83,7 +83,7 @@ def train(found: np.ndarray, loads: np.ndarray, *, width: int, steps: int, lr: f
             loss.backward()
             optimizer.step()
             schedule.step()
-    layers = {f"{kind}{number}": getattr(network[2 * number], name).detach().numpy() for number in range(3) for kind, name in (("weight", "weight"), ("bias", "bias"))}
+    layers = {f"{name}{number}": getattr(network[2 * number], name).detach().numpy() for number in range(3) for name in ("weight", "bias")}
     return Rater({"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32), **layers})
 
 

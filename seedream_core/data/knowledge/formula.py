@@ -43,7 +43,8 @@ class Formula(Knowledge):
     def start(self) -> None:
         _matplotlib()
         if self.latex and (missing := [name for name in ("latex", "dvipng") if not shutil.which(name)]):
-            raise UserError(f"formula: {' and '.join(missing)} is not installed", "install texlive-latex-base and dvipng, or leave out `latex`")
+            raise UserError(f"formula: {' and '.join(missing)} is not installed",
+                            "install texlive-latex-base and dvipng, or leave out `latex`")
 
     def figure(self, order: Order) -> Figure:
         self.start()
@@ -91,8 +92,8 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
         number = max(pen.face.least, round(0.7 * size))
         aside = pen.width(f"({len(formulas)})", number) + size if content["numbered"] else 0
         sizes = [(mask.width * size / SET, mask.height * size / SET) for mask in raw]
-        if (max(wide for wide, _ in sizes) + aside + 0.5 * size < room
-                and all(sum(high + 0.7 * size for _, high in sizes[at:at + deep]) < height - 2 * edge for at in range(0, len(sizes), deep))):
+        tallest = max(sum(high + 0.7 * size for _, high in sizes[at:at + deep]) for at in range(0, len(sizes), deep))
+        if max(wide for wide, _ in sizes) + aside + 0.5 * size < room and tallest < height - 2 * edge:
             break
     else:
         raise Crowded("formulas")
@@ -106,7 +107,8 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
             mask = raw[at].resize([max(1, round(side)) for side in sizes[at]], Image.Resampling.LANCZOS)
             left = edge + column * room
             x = left + (room - aside - mask.width) / 2 if content["layout"] == "in the middle" else left
-            pen.stamp(f"${formulas[at]}$", mask, round(x), round(y), glyphs(formulas[at]), within=(left - 1, 0, left + room - aside + 1, height))
+            within = (left - 1, 0, left + room - aside + 1, height)
+            pen.stamp(f"${formulas[at]}$", mask, round(x), round(y), glyphs(formulas[at]), within=within)
             if content["numbered"]:
                 pen.write(f"({at + 1})", left + room - 0.3 * size, y + sizes[at][1] / 2, number, "rm")
             y += sizes[at][1] + gap
@@ -119,7 +121,8 @@ def _matplotlib():
         from matplotlib.font_manager import FontProperties
         from matplotlib.mathtext import MathTextParser
     except ImportError:
-        raise UserError("formulas are set by matplotlib, which is not installed", "pip install 'seedream[data]', or leave the kind `formula` out") from None
+        raise UserError("formulas are set by matplotlib, which is not installed",
+                        "pip install 'seedream[data]', or leave the kind `formula` out") from None
     return MathTextParser("agg"), FontProperties
 
 
@@ -142,7 +145,8 @@ def _latex(source: str) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "one.tex").write_text(DOCUMENT % source, encoding="utf-8")
         resolution = str(round(SET * 7.227))  # the text is set at 10 points of 1/72.27 inch
-        for command in (["latex", "-interaction=batchmode", "-no-shell-escape", "one.tex"], ["dvipng", "-D", resolution, "-T", "tight", "-o", "one.png", "one.dvi"]):
+        for command in (["latex", "-interaction=batchmode", "-no-shell-escape", "one.tex"],
+                        ["dvipng", "-D", resolution, "-T", "tight", "-o", "one.png", "one.dvi"]):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
             if done.returncode:
                 raise UserError(f"formula: {command[0]} failed on {source}: {(done.stdout + done.stderr).strip()[-300:]}")
@@ -169,7 +173,8 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
         name = one["name"] and (f" ({one['name']})" if english else f"（{CHINESE[one['name']]}）")
         formulas.append(f"{tag}{quote('$' + one['source'] + '$')}{name}")
     if english:
-        return told([f"Typeset mathematics {content['layout']} on a {theme.called('en')} background", f"Formulas: {listed(formulas, 'en')}"], "en")
+        first = f"Typeset mathematics {content['layout']} on a {theme.called('en')} background"
+        return told([first, f"Formulas: {listed(formulas, 'en')}"], "en")
     return told([f"排版的数学公式，{LAYOUTS[content['layout']]}，{theme.called('zh')}背景", f"公式：{listed(formulas, 'zh')}"], "zh")
 
 

@@ -39,8 +39,10 @@ def _content(order: Order) -> dict[str, Any]:
     words = some(draw, COLUMNS, min(columns, 1 + int(draw.between(0, 3))))
     numbers = some(draw, NUMBERS, columns - len(words))
     header = [said(COLUMNS[word][0], language) for word in words] + [said(number, language) for number in numbers]
-    cells = [[said(draw.choice(COLUMNS[word][1]), language) for word in words] + [_number(number[0], draw) for number in numbers] for _ in range(rows)]
-    return {"title": title, "rules": draw.choice(tuple(RULES)), "header": header, "rows": cells}
+    lines = []
+    for _ in range(rows):
+        lines.append([said(draw.choice(COLUMNS[word][1]), language) for word in words] + [_number(number[0], draw) for number in numbers])
+    return {"title": title, "rules": draw.choice(tuple(RULES)), "header": header, "rows": lines}
 
 
 def _number(name: str, draw: Draw) -> str:
@@ -110,7 +112,8 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
     if language == "en":
         return told([f"A{first[1:]}, with {content['rules']}, on a {theme.called('en')} background", f"Header: {header}",
                      *(f"Row {number}: {row}" for number, row in enumerate(rows, 1))], "en")
-    return told([f"{first}，{RULES[content['rules']]}，{theme.called('zh')}背景", f"表头：{header}", *(f"第{number}行：{row}" for number, row in enumerate(rows, 1))], "zh")
+    return told([f"{first}，{RULES[content['rules']]}，{theme.called('zh')}背景", f"表头：{header}",
+                 *(f"第{number}行：{row}" for number, row in enumerate(rows, 1))], "zh")
 
 
 def _read(caption: str) -> dict[str, Any] | None:

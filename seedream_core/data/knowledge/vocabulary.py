@@ -37,31 +37,48 @@ COLUMNS = {
     "grade": (("Grade", "等级"), (("A", "甲"), ("B", "乙"), ("C", "丙"), ("A+", "优"), ("B-", "良"))),
     "day": (("Day", "星期"), CATEGORIES[("weekday", "星期")]),
 }
-NUMBERS = (("Qty", "数量"), ("Price", "单价"), ("Total", "合计"), ("Score", "得分"), ("Share", "占比"), ("Weight", "重量"), ("Year", "年份"), ("Date", "日期"))
-TABLES = (("Order list", "订单明细"), ("Stock", "库存表"), ("Exam results", "考试成绩"), ("Weekly plan", "周计划"), ("Budget", "预算"), ("Team overview", "团队概况"),
+NUMBERS = (("Qty", "数量"), ("Price", "单价"), ("Total", "合计"), ("Score", "得分"), ("Share", "占比"), ("Weight", "重量"), ("Year", "年份"),
+           ("Date", "日期"))
+TABLES = (("Order list", "订单明细"), ("Stock", "库存表"), ("Exam results", "考试成绩"), ("Weekly plan", "周计划"), ("Budget", "预算"),
+          ("Team overview", "团队概况"),
           ("Price list", "价目表"), ("Survey", "调查结果"))
-STEPS = (("Read input", "读取输入"), ("Check stock", "检查库存"), ("Send email", "发送邮件"), ("Pay", "付款"), ("Pack", "打包"), ("Ship", "发货"), ("Log error", "记录错误"),
-         ("Retry", "重试"), ("Save", "保存"), ("Train model", "训练模型"), ("Evaluate", "评估"), ("Clean data", "清洗数据"), ("Merge", "合并"), ("Sort", "排序"),
+STEPS = (("Read input", "读取输入"), ("Check stock", "检查库存"), ("Send email", "发送邮件"), ("Pay", "付款"), ("Pack", "打包"), ("Ship", "发货"),
+         ("Log error", "记录错误"),
+         ("Retry", "重试"), ("Save", "保存"), ("Train model", "训练模型"), ("Evaluate", "评估"), ("Clean data", "清洗数据"), ("Merge", "合并"),
+         ("Sort", "排序"),
          ("Notify user", "通知用户"), ("Sign in", "登录"), ("Verify code", "校验代码"), ("Archive", "归档"), ("Load file", "加载文件"), ("Split", "拆分"),
-         ("Review", "审核"), ("Publish", "发布"), ("Measure", "测量"), ("Compress", "压缩"), ("Upload", "上传"), ("Filter", "过滤"), ("Encode", "编码"), ("Decode", "解码"))
-QUESTIONS = (("Valid?", "有效?"), ("In stock?", "有货?"), ("Paid?", "已付款?"), ("Passed?", "通过?"), ("Error?", "出错?"), ("Full?", "已满?"), ("New user?", "新用户?"))
+         ("Review", "审核"), ("Publish", "发布"), ("Measure", "测量"), ("Compress", "压缩"), ("Upload", "上传"), ("Filter", "过滤"), ("Encode", "编码"),
+         ("Decode", "解码"))
+QUESTIONS = (("Valid?", "有效?"), ("In stock?", "有货?"), ("Paid?", "已付款?"), ("Passed?", "通过?"), ("Error?", "出错?"), ("Full?", "已满?"),
+             ("New user?", "新用户?"))
 ENDS = (("Start", "开始"), ("End", "结束"))
 ANSWERS = (("yes", "是"), ("no", "否"))
-BRANCHES = (("Company", "公司"), ("Sales", "销售"), ("Design", "设计"), ("Finance", "财务"), ("Support", "客服"), ("Legal", "法务"), ("Animal", "动物"), ("Bird", "鸟"),
-            ("Fish", "鱼"), ("Mammal", "哺乳类"), ("Cat", "猫"), ("Dog", "狗"), ("Owl", "猫头鹰"), ("Carp", "鲤鱼"), ("Plant", "植物"), ("Tree", "树"), ("Herb", "草本"),
-            ("Oak", "橡树"), ("Pine", "松树"), ("Mint", "薄荷"), ("Science", "科学"), ("Physics", "物理"), ("Biology", "生物"), ("Optics", "光学"), ("Genes", "基因"),
-            ("Europe", "欧洲"), ("Asia", "亚洲"), ("Food", "食物"), ("Rice", "米"), ("Bread", "面包"), ("Tea", "茶"), ("Music", "音乐"), ("Jazz", "爵士"), ("Opera", "京剧"))
+BRANCHES = (("Company", "公司"), ("Sales", "销售"), ("Design", "设计"), ("Finance", "财务"), ("Support", "客服"), ("Legal", "法务"), ("Animal", "动物"),
+            ("Bird", "鸟"),
+            ("Fish", "鱼"), ("Mammal", "哺乳类"), ("Cat", "猫"), ("Dog", "狗"), ("Owl", "猫头鹰"), ("Carp", "鲤鱼"), ("Plant", "植物"), ("Tree", "树"),
+            ("Herb", "草本"),
+            ("Oak", "橡树"), ("Pine", "松树"), ("Mint", "薄荷"), ("Science", "科学"), ("Physics", "物理"), ("Biology", "生物"), ("Optics", "光学"),
+            ("Genes", "基因"),
+            ("Europe", "欧洲"), ("Asia", "亚洲"), ("Food", "食物"), ("Rice", "米"), ("Bread", "面包"), ("Tea", "茶"), ("Music", "音乐"),
+            ("Jazz", "爵士"), ("Opera", "京剧"))
 DIAGRAMS = (("Overview", "总览"), ("Order process", "订单流程"), ("Pipeline", "流水线"), ("Structure", "结构图"), ("Network", "网络"), ("Plan", "方案"))
-APPS = (("Notes", "便签"), ("Mail", "邮箱"), ("Travel", "旅行"), ("Bank", "银行"), ("Music", "音乐"), ("Shop", "商店"), ("Health", "健康"), ("Photos", "相册"), ("News", "新闻"))
-LINKS = (("Home", "首页"), ("About", "关于"), ("Search", "搜索"), ("Orders", "订单"), ("Profile", "我的"), ("Help", "帮助"), ("Settings", "设置"), ("Inbox", "收件箱"),
+APPS = (("Notes", "便签"), ("Mail", "邮箱"), ("Travel", "旅行"), ("Bank", "银行"), ("Music", "音乐"), ("Shop", "商店"), ("Health", "健康"),
+        ("Photos", "相册"), ("News", "新闻"))
+LINKS = (("Home", "首页"), ("About", "关于"), ("Search", "搜索"), ("Orders", "订单"), ("Profile", "我的"), ("Help", "帮助"), ("Settings", "设置"),
+         ("Inbox", "收件箱"),
          ("Teams", "团队"), ("Reports", "报表"), ("Files", "文件"), ("Calendar", "日历"))
-BUTTONS = (("Save", "保存"), ("Cancel", "取消"), ("Log in", "登录"), ("Sign up", "注册"), ("Buy", "购买"), ("Send", "发送"), ("Next", "下一步"), ("Delete", "删除"), ("Share", "分享"))
-FIELDS = (("Email", "邮箱"), ("Password", "密码"), ("First name", "名字"), ("Address", "地址"), ("Phone", "电话"), ("City", "城市"), ("Company", "公司"), ("Comment", "备注"),
+BUTTONS = (("Save", "保存"), ("Cancel", "取消"), ("Log in", "登录"), ("Sign up", "注册"), ("Buy", "购买"), ("Send", "发送"), ("Next", "下一步"),
+           ("Delete", "删除"), ("Share", "分享"))
+FIELDS = (("Email", "邮箱"), ("Password", "密码"), ("First name", "名字"), ("Address", "地址"), ("Phone", "电话"), ("City", "城市"),
+          ("Company", "公司"), ("Comment", "备注"),
           ("Birthday", "生日"), ("Country", "国家"))
-SWITCHES = (("Dark mode", "深色模式"), ("Notifications", "通知"), ("Sync", "同步"), ("Bluetooth", "蓝牙"), ("Remember me", "记住我"), ("Sound", "声音"), ("Location", "定位"),
+SWITCHES = (("Dark mode", "深色模式"), ("Notifications", "通知"), ("Sync", "同步"), ("Bluetooth", "蓝牙"), ("Remember me", "记住我"), ("Sound", "声音"),
+            ("Location", "定位"),
             ("Auto save", "自动保存"), ("Backup", "备份"), ("Wi-Fi", "无线网络"))
-CARDS = (("Sunrise", "日出"), ("Old town", "老城"), ("River walk", "河畔"), ("Daily news", "每日新闻"), ("New jacket", "新外套"), ("Green tea", "绿茶"), ("Running", "跑步"),
-         ("Museum", "博物馆"), ("Concert", "音乐会"), ("Recipe", "菜谱"), ("Weather", "天气"), ("Tickets", "门票"), ("Camera", "相机"), ("Headphones", "耳机"))
+CARDS = (("Sunrise", "日出"), ("Old town", "老城"), ("River walk", "河畔"), ("Daily news", "每日新闻"), ("New jacket", "新外套"), ("Green tea", "绿茶"),
+         ("Running", "跑步"),
+         ("Museum", "博物馆"), ("Concert", "音乐会"), ("Recipe", "菜谱"), ("Weather", "天气"), ("Tickets", "门票"), ("Camera", "相机"),
+         ("Headphones", "耳机"))
 
 
 def said(pair: Sequence[str], language: str) -> str:

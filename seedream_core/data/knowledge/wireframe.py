@@ -12,10 +12,10 @@ from seedream_core.data.knowledge.vocabulary import APPS, BUTTONS, CARDS, FIELDS
 from seedream_core.data.scenes.world import Draw
 
 SCREENS = {"phone screen": "手机界面", "web page": "网页"}
-REGIONS = {"top bar": "顶栏", "sidebar": "侧栏", "tab bar": "底部标签栏", "form": "表单", "switches": "开关组", "checks": "勾选组", "list": "列表", "cards": "卡片组",
-           "article": "文章", "buttons": "按钮组", "banner": "横幅"}
-ELEMENTS = {"title": "标题", "link": "链接", "button": "按钮", "field": "输入框", "switch": "开关", "checkbox": "复选框", "row": "行", "card": "卡片", "tab": "标签",
-            "heading": "小标题", "text line": "文本行", "image": "图片"}
+REGIONS = {"top bar": "顶栏", "sidebar": "侧栏", "tab bar": "底部标签栏", "form": "表单", "switches": "开关组",
+           "checks": "勾选组", "list": "列表", "cards": "卡片组", "article": "文章", "buttons": "按钮组", "banner": "横幅"}
+ELEMENTS = {"title": "标题", "link": "链接", "button": "按钮", "field": "输入框", "switch": "开关", "checkbox": "复选框", "row": "行",
+            "card": "卡片", "tab": "标签", "heading": "小标题", "text line": "文本行", "image": "图片"}
 STATES = {"on": "开", "off": "关", "checked": "已选", "empty": "未选"}
 Item = list[str]
 """Element, text and state; the latter two may be empty."""
@@ -47,7 +47,8 @@ def _content(order: Order) -> dict[str, Any]:
         return [said(one, language) for one in some(draw, pool, most)]
 
     links = texts(LINKS, 1 + int(draw.between(0, 3 if screen == "phone screen" else 5))) if order.marks > 40 else []
-    top = {"region": "top bar", "column": 0, "items": [["title", said(draw.choice(APPS), language), ""], *(["link", one, ""] for one in links)]}
+    bar = [["title", said(draw.choice(APPS), language), ""], *(["link", one, ""] for one in links)]
+    top = {"region": "top bar", "column": 0, "items": bar}
     sections, budget = [top], order.marks - _cost(top)
     aside = {"web page": "sidebar", "phone screen": "tab bar"}[screen]
     if order.marks > 70 and draw.between(0, 1) < 0.6:
@@ -161,7 +162,8 @@ class _Brush:
         wide, high = (box[2] - box[0]) / len(items), box[3] - box[1]
         for number, (_, text, _) in enumerate(items):
             x, spot = box[0] + wide * (number + 0.5), 0.16 * high
-            pen.oval((x - spot, box[1] + 0.28 * high - spot, x + spot, box[1] + 0.28 * high + spot), self.accent if not number else None, pen.theme.ink)
+            middle = box[1] + 0.28 * high
+            pen.oval((x - spot, middle - spot, x + spot, middle + spot), None if number else self.accent, pen.theme.ink)
             pen.write(text, x, box[3] - 0.28 * high, pen.fit([text], wide - 4, size), "mm", within=box)
 
     def side(self, section: Section, box: Box, row: float) -> None:
@@ -196,14 +198,16 @@ class _Brush:
         elif element == "switch":
             high = min(0.8 * size, bottom - top - 2)
             pen.write(text, left, middle, pen.fit([text], right - left - 2.6 * high, size), "lm", within=box)
-            pen.box((right - 2 * high, middle - high / 2, right, middle + high / 2), self.accent if state == "on" else pen.theme.faint, None, radius=high / 2)
+            fill = self.accent if state == "on" else pen.theme.faint
+            pen.box((right - 2 * high, middle - high / 2, right, middle + high / 2), fill, radius=high / 2)
             knob = right - high / 2 if state == "on" else right - 1.5 * high
             pen.oval((knob - 0.4 * high, middle - 0.4 * high, knob + 0.4 * high, middle + 0.4 * high), pen.theme.paper)
         elif element == "checkbox":
             half = 0.4 * size
             pen.box((left, middle - half, left + 2 * half, middle + half), None, ink)
             if state == "checked":
-                pen.line([(left + 0.4 * half, middle), (left + 0.9 * half, middle + 0.5 * half), (left + 1.7 * half, middle - 0.6 * half)], self.accent, 1.5)
+                tick = ((0.4, 0.0), (0.9, 0.5), (1.7, -0.6))
+                pen.line([(left + across * half, middle + down * half) for across, down in tick], self.accent, 1.5)
             pen.write(text, left + 1.4 * size, middle, pen.fit([text], right - left - 1.4 * size, size), "lm", within=box)
         elif element == "row":
             half = min(0.45 * size, (bottom - top) / 2 - 1)
@@ -264,7 +268,8 @@ def _read(caption: str) -> dict[str, Any] | None:
     sections = []
     for sentence in rest:
         column, region, items = re.match(r"(?:Column (?=\d)|第)?(\d*)(?:, |栏，)?([^:：]+)[:：]\s*(.*)", sentence).groups()
-        found = [re.match(r'([^"]*?) ?(?:"([^"]*)" ?(.*))?$', item).groups("") for item in cut(items, phrases.COMMA["en" if english else "zh"])]
+        comma = phrases.COMMA["en" if english else "zh"]
+        found = [re.match(r'([^"]*?) ?(?:"([^"]*)" ?(.*))?$', item).groups("") for item in cut(items, comma)]
         sections.append({"region": back.get(region, region.lower()), "column": int(column or 0),
                          "items": [[back.get(element, element), text, back.get(state, state)] for element, text, state in found]})
     return {"screen": screen, "sections": sections}

@@ -88,14 +88,17 @@ class Knowledge(Stage):
         started, faces = time.monotonic(), self.faces()
         for kind in self.kinds:
             kind.start()
-        with Journal(out, self.samples_per_shard, json.dumps(dump(self))) as journal, track("knowledge", self.samples, done=journal.done) as progress:
+        with (
+            Journal(out, self.samples_per_shard, json.dumps(dump(self))) as journal,
+            track("knowledge", self.samples, done=journal.done) as progress,
+        ):
             before = journal.done
             for key, members, notes in ordered(partial(made, self, faces), range(before, self.samples), processes(host.workers)):
                 journal.add(Fate(key=key, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
                 progress.advance()
         made_now = journal.done - before
-        counts = {kind: {level: journal.changes[f"{kind} {level}"] for level in rating.LEVELS} for kind in (kind.name() for kind in self.kinds)}
-        return {"kinds": counts, "extremely_hard": journal.changes["extremely hard"], "other_than_planned": journal.changes["other than planned"],
+        counts = {kind.name(): {level: journal.changes[f"{kind.name()} {level}"] for level in rating.LEVELS} for kind in self.kinds}
+        return {"kinds": counts, **{name.replace(" ", "_"): journal.changes[name] for name in ("extremely hard", "other than planned")},
                 "samples_per_second": round(made_now / (time.monotonic() - started), 1)}
 
     def faces(self) -> dict[str, "Face"]:
@@ -150,8 +153,8 @@ def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, d
     )
     data = io.BytesIO()
     figure.picture.save(data, "PNG")
-    notes = [f"{kind} {level}", *(["extremely hard"] if extreme else []), *(["other than planned"] if level != rating.level(plan.load) else [])]
-    return key, {"png": data.getvalue(), "json": record.to_json()}, tuple(notes)
+    notes = {f"{kind} {level}": True, "extremely hard": extreme, "other than planned": level != rating.level(plan.load)}
+    return key, {"png": data.getvalue(), "json": record.to_json()}, tuple(note for note, there in notes.items() if there)
 
 
 def _side(pixels: float) -> int:

@@ -51,7 +51,8 @@ class Difficulty(Stage):
         return {"samples": len(found), "held_out_samples": len(unseen), "accuracy": round(difficulty.accuracy(guessed, true), 4),
                 "accuracy_by_kind": by_kind, "accuracy_on_data": round(difficulty.accuracy(rater.loads(found), loads), 4),
                 "error_of_load": round(float(np.exp(np.median(np.abs(np.log(guessed / true))))) - 1, 4),
-                "extremely_hard_found": [int(((guessed >= rating.EXTREME) & (true >= rating.EXTREME)).sum()), int((true >= rating.EXTREME).sum())]}
+                "extremely_hard": int((true >= rating.EXTREME).sum()),
+                "extremely_hard_found": int(((guessed >= rating.EXTREME) & (true >= rating.EXTREME)).sum())}
 
     def _measured(self, data: Path, host: Host) -> tuple[list[str], "np.ndarray", "np.ndarray", "np.ndarray"]:
         """Keys, features, loads and kinds of all samples."""
