@@ -88,7 +88,7 @@ def make(kind: Knowledge, key: tuple[object, ...], size: tuple[int, int], wanted
         try:
             figure = kind.figure(Order(Draw("knowledge", kind.name(), *key, attempt), size, goal, face, language))
         except Crowded:
-            goal *= 0.95
+            goal *= 0.95 if attempt < tries // 2 else 0.75  # other layouts first, then less and less
             continue
         if max(len(texts["long"]) for texts in figure.captions.values()) > LONGEST:
             goal *= 0.9

@@ -23,11 +23,11 @@ class Difficulty(Stage):
     "others, of another seed, which the accuracy is told on"
     width: Annotated[int, Ge(1)] = 64
     "of the two hidden layers"
-    steps: Annotated[int, Ge(1)] = 6000
+    steps: Annotated[int, Ge(1)] = 2000
     "optimiser steps"
     lr: Annotated[float, Gt(0)] = 3e-3
     "highest learning rate"
-    decay: Annotated[float, Ge(0)] = 0.02
+    decay: Annotated[float, Ge(0)] = 0.3
     "decoupled weight decay"
     seed: Annotated[int, Ge(0)] = 0
     "of weights and order"

@@ -60,6 +60,15 @@ def test_what_is_crowded_or_told_at_too_great_length_is_drawn_with_less():
     assert figure.marks <= 900
 
 
+def test_a_small_picture_holds_what_it_can():
+    def gets(marks):
+        if marks > 20:
+            raise Crowded
+        return marks
+
+    assert 5 < made(gets, 1.2)[0].marks <= 20
+
+
 def test_nothing_fits():
     def gets(marks):
         raise Crowded
