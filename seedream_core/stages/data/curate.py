@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 from seedream_core.config import dump
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import Plan
+from seedream_core.data.funnel import FILTERS, Plan
 from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
@@ -33,11 +33,11 @@ LEDGER = ".ledger"
 
 
 def _filters() -> tuple[Filter, ...]:
-    return tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
+    return tuple(Filter.find(name)() for name in FILTERS)
 
 
 def _dedup() -> tuple[Dedup, ...]:
-    return (Dedup.find("exact")(),)
+    return tuple(Dedup.find(name)() for name in ("exact", "near"))
 
 
 @dataclass(frozen=True, kw_only=True)
