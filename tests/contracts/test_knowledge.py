@@ -21,7 +21,8 @@ def figures(name: str, face=None, language: str = "en", count: int = COUNT) -> l
         pytest.importorskip("matplotlib")
         count //= 3
     kind = Knowledge.find(name)()
-    return [(LOADS[index % 4], make(kind, ("contract", index), SIZES[index % 3], LOADS[index % 4], face or latin(), language)) for index in range(count)]
+    return [(wanted := LOADS[index % 4], make(kind, ("contract", index), SIZES[index % 3], wanted, face or latin(), language))
+            for index in range(count)]
 
 
 def faults(name: str, figure: Figure) -> list[str]:
@@ -84,4 +85,5 @@ def test_chinese_words_are_drawn_and_quoted(name):
     for figure in made:
         assert faults(name, figure) == []
         assert not any(face.missing(text) for text, _ in figure.texts)
-    assert sum(any("\u4e00" <= letter <= "\u9fff" for text, _ in figure.texts for letter in text) for figure in made) >= 9  # some hold numbers alone
+    # Some hold numbers alone.
+    assert sum(any("\u4e00" <= letter <= "\u9fff" for text, _ in figure.texts for letter in text) for figure in made) >= 9

@@ -14,7 +14,8 @@ def blank(size=(300, 240)) -> Pen:
 
 
 @pytest.mark.parametrize("values, zero, ticks", [
-    ((3, 39), True, ("0", "10", "20", "30", "40")), ((61, 98), False, ("60", "70", "80", "90", "100")), ((0.2, 0.9), True, ("0.0", "0.5", "1.0")),
+    ((3, 39), True, ("0", "10", "20", "30", "40")), ((61, 98), False, ("60", "70", "80", "90", "100")),
+    ((0.2, 0.9), True, ("0.0", "0.5", "1.0")),
     ((7, 7), False, None), ((1200, 3900), True, ("0", "1000", "2000", "3000", "4000")), ((0,), True, None),
 ])
 def test_ticks_are_round_and_hold_the_values(values, zero, ticks):

@@ -38,7 +38,8 @@ def axis(figure, side: str):
 
 
 def test_every_type_is_drawn():
-    assert set(TYPES) == {figure.content["type"] for figure in (make(Chart(), ("t", i), (384, 384), 0.12 + 0.1 * (i % 3), latin()) for i in range(60))}
+    figures = [make(Chart(), ("t", index), (384, 384), 0.12 + 0.1 * (index % 3), latin()) for index in range(60)]
+    assert set(TYPES) == {figure.content["type"] for figure in figures}
 
 
 @pytest.mark.parametrize("kind", ["vertical bar", "horizontal bar"])
@@ -78,6 +79,8 @@ def test_a_caption_with_points_and_groups_is_read_back():
     caption = ('A scatter chart titled "Cost against age" on a white background. The horizontal axis is named "Age" and marked "0", "50". '
                'The vertical axis is marked "-1.5", "0.0". Points of "Plan. A" (red): (1, -1.5), (2.25, 0). Points (blue): (3, 4).')
     content = Chart.read(caption)
-    assert content["axes"] == [{"side": "horizontal", "name": "Age", "ticks": ["0", "50"]}, {"side": "vertical", "name": "", "ticks": ["-1.5", "0.0"]}]
-    assert content["series"] == [{"name": "Plan. A", "color": "red", "values": [[1, -1.5], [2.25, 0]]}, {"name": "", "color": "blue", "values": [[3, 4]]}]
+    assert content["axes"] == [{"side": "horizontal", "name": "Age", "ticks": ["0", "50"]},
+                               {"side": "vertical", "name": "", "ticks": ["-1.5", "0.0"]}]
+    assert content["series"] == [{"name": "Plan. A", "color": "red", "values": [[1, -1.5], [2.25, 0]]},
+                                 {"name": "", "color": "blue", "values": [[3, 4]]}]
     assert math.isclose(content["series"][0]["values"][1][0], 2.25)

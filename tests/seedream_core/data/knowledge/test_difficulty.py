@@ -17,7 +17,8 @@ LOADS = (0.1, 0.26, 0.6)
 
 @pytest.mark.parametrize("name", [name for name in Knowledge.names() if Knowledge.find(name).written])
 def test_the_packaged_one_tells_easy_medium_and_hard(name):
-    figures = [make(Knowledge.find(name)(), ("rated", index), ((256, 256), (448, 320))[index % 2], LOADS[index % 3], latin()) for index in range(18)]
+    sizes = ((256, 256), (448, 320))
+    figures = [make(Knowledge.find(name)(), ("rated", index), sizes[index % 2], LOADS[index % 3], latin()) for index in range(18)]
     guessed = [rater().load(np.asarray(figure.picture)) for figure in figures]
     assert difficulty.accuracy(guessed, [figure.load for figure in figures]) >= 0.8
     assert (difficulty.PACKAGED / difficulty.WEIGHTS).stat().st_size < difficulty.BYTES

@@ -26,7 +26,8 @@ def test_names_numbers_and_layouts_come_back():
 
 
 def test_a_caption_is_read_back():
-    caption = r'Typeset mathematics on the left on a dark background. Formulas: "(1)" "$a, b. c$" (Bayes\' theorem), "(2)" "$\left( x \right)^{2}$".'.replace("\\'", "'")
+    caption = "Typeset mathematics on the left on a dark background. " \
+              r"""Formulas: "(1)" "$a, b. c$" (Bayes' theorem), "(2)" "$\left( x \right)^{2}$"."""
     assert Formula.read(caption) == {"layout": "on the left", "numbered": True, "formulas": [
         {"source": "a, b. c", "name": "Bayes' theorem"}, {"source": r"\left( x \right)^{2}", "name": ""}]}
 
@@ -46,8 +47,9 @@ def test_without_latex_one_message_names_it(monkeypatch):
 
 def test_latex_is_called_on_the_source_alone(tmp_path, monkeypatch):
     """With stand-ins for both programs: one keeps the source, the other draws a bar."""
+    bar = "from PIL import Image; p = Image.new('L', (60, 30), 255); p.paste(0, (10, 10, 50, 20)); p.save('one.png')"
     for name, body in (("latex", f"cp one.tex {tmp_path}/seen.tex; echo \"$@\" > {tmp_path}/how; touch one.dvi"),
-                       ("dvipng", f"{sys.executable} -c \"from PIL import Image; p = Image.new('L', (60, 30), 255); p.paste(0, (10, 10, 50, 20)); p.save('one.png')\"")):
+                       ("dvipng", f'{sys.executable} -c "{bar}"')):
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

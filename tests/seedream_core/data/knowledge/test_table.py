@@ -28,5 +28,6 @@ def test_rows_lie_under_each_other_and_columns_side_by_side():
 
 
 def test_a_caption_is_read_back():
-    caption = 'A table of 1 row and 2 columns, titled "A. B", with three rules, on a dark background. Header: "Name", "Qty". Row 1: "Jo, Al", "1.50".'
+    caption = 'A table of 1 row and 2 columns, titled "A. B", with three rules, on a dark background. ' \
+              'Header: "Name", "Qty". Row 1: "Jo, Al", "1.50".'
     assert Table.read(caption) == {"title": "A. B", "rules": "three rules", "header": ["Name", "Qty"], "rows": [["Jo, Al", "1.50"]]}

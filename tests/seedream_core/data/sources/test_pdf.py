@@ -12,8 +12,8 @@ from seedream_core.errors import UserError
 
 pytest.importorskip("pypdfium2")
 
-UNICODE = b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def 1 begincodespacerange <0000> <ffff> endcodespacerange " \
-          b"1 beginbfrange <0000> <ffff> <0000> endbfrange endcmap end end"
+UNICODE = b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def 1 begincodespacerange <0000> <ffff> " \
+          b"endcodespacerange 1 beginbfrange <0000> <ffff> <0000> endbfrange endcmap end end"
 
 
 def stream(head: str, data: bytes) -> bytes:
@@ -26,12 +26,14 @@ def document(*pages: bytes, images: tuple[bytes, ...] = (), box: str = "0 0 600 
     named = " ".join(f"/I{number} {first + number} 0 R" for number in range(len(images)))
     at = [first + len(images) + 2 * number for number in range(len(pages))]
     bodies = [
-        b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{' '.join(f'{one} 0 R' for one in at)}] /Count {len(pages)} >>".encode(),
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{' '.join(f'{one} 0 R' for one in at)}] /Count {len(pages)} >>".encode(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
         b"<< /Type /Font /Subtype /Type0 /BaseFont /None /Encoding /Identity-H /DescendantFonts [5 0 R] /ToUnicode 7 0 R >>",
         b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /None /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
         b"/FontDescriptor 6 0 R /DW 1000 >>",
-        b"<< /Type /FontDescriptor /FontName /None /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 /Descent 0 /CapHeight 700 /StemV 80 >>",
+        b"<< /Type /FontDescriptor /FontName /None /Flags 4 /FontBBox [0 0 1000 1000] /ItalicAngle 0 /Ascent 800 "
+        b"/Descent 0 /CapHeight 700 /StemV 80 >>",
         stream("", UNICODE), *images,
     ]
     for number, content in enumerate(pages):
@@ -44,13 +46,15 @@ def document(*pages: bytes, images: tuple[bytes, ...] = (), box: str = "0 0 600 
         places.append(out.tell())
         out.write(f"{number} 0 obj\n".encode() + body + b"\nendobj\n")
     start = out.tell()
-    out.write(f"xref\n0 {len(bodies) + 1}\n0000000000 65535 f \n".encode() + b"".join(f"{place:010d} 00000 n \n".encode() for place in places))
+    out.write(f"xref\n0 {len(bodies) + 1}\n0000000000 65535 f \n".encode())
+    out.write(b"".join(f"{place:010d} 00000 n \n".encode() for place in places))
     out.write(f"trailer << /Size {len(bodies) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{start}\n%%EOF".encode())
     return out.getvalue()
 
 
 def raw(width: int, height: int, shade: int, claimed: int = 0) -> bytes:
-    head = f"/Type /XObject /Subtype /Image /Width {claimed or width} /Height {claimed or height} /ColorSpace /DeviceRGB /BitsPerComponent 8"
+    sides = f"/Width {claimed or width} /Height {claimed or height}"
+    head = f"/Type /XObject /Subtype /Image {sides} /ColorSpace /DeviceRGB /BitsPerComponent 8"
     return stream(head, bytes([shade, 0, 0]) * (width * height))
 
 
@@ -116,7 +120,8 @@ def test_a_plain_jpeg_keeps_its_bytes_and_others_are_drawn(tmp_path, source):
 def test_what_pillow_writes_is_read(tmp_path, source):
     pages = [Image.new("RGB", (200, 180), (number * 60, 9, 9)) for number in range(3)]
     pages[0].save(tmp_path / "scan.pdf", save_all=True, append_images=pages[1:])
-    assert [(name, size) for name, (size, _, _) in found(tmp_path, source).items()] == [(f"scan.pdf#{page}.1", (200, 180)) for page in (1, 2, 3)]
+    sizes = {name: size for name, (size, _, _) in found(tmp_path, source).items()}
+    assert sizes == {f"scan.pdf#{page}.1": (200, 180) for page in (1, 2, 3)}
 
 
 def test_hostile_files_are_told_and_lose_nothing_else(tmp_path, source, reasons, monkeypatch):
@@ -161,6 +166,7 @@ def test_a_pdf_goes_through_ingest(tmp_path):
 
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
-    (tmp_path / "in" / "a.pdf").write_bytes(document(show(0, 50, 600) + write("Figure 1: A red plate.", 50, 585), images=(raw(160, 130, 200),)))
+    page = show(0, 50, 600) + write("Figure 1: A red plate.", 50, 585)
+    (tmp_path / "in" / "a.pdf").write_bytes(document(page, images=(raw(160, 130, 200),)))
     metrics = parse(Ingest, {"source": {"name": "pdf", "path": str(tmp_path / "in")}}).run(tmp_path / "out", Host())
     assert metrics["kept"] == 1
