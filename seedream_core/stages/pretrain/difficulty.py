@@ -1,4 +1,8 @@
-"""The difficulty rater: learns from generated knowledge pictures how hard one is, by pixels only (Seedream 4.0)."""
+"""The difficulty rater: learns from generated knowledge pictures how hard one is, by pixels only (Seedream 4.0).
+
+The packaged one is made with these defaults of data/knowledge: all five kinds, `extreme: 0.5`, 2,500 samples of seed 101 and, held
+out, 750 of seed 102, on which its options were chosen too. How well it does is told on another seed, in tests/acceptance.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
