@@ -40,6 +40,8 @@ Generator = Annotated[Path, Kind("generator")]
 Trainable = Annotated[Path, Kind("generator", trainable=True)]
 Images = Annotated[Path, Kind("images")]
 Scores = Annotated[Path, Kind("scores")]
+DualEncoder = Annotated[Path, Kind("dual_encoder")]
+Heads = Annotated[Path, Kind("heads")]
 Report = Annotated[Path, Kind("report")]
 Folder = Annotated[Path, Kind("folder")]
 

@@ -1,8 +1,8 @@
 """Batches as a pure function of the step: no loader state, the same rows on any number of ranks and workers.
 
 Sample i of a run is `order(seed, i // n, n)[i % n]`; step s takes samples s·G ... (s+1)·G of it, whatever the world
-size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch. (Lightning, torchdata
-and webdataset keep loader state, which peers lost on the second resume.)
+size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch, or as often as the
+weight in its record says. (Lightning, torchdata and webdataset keep loader state, which peers lost on the second resume.)
 """
 
 from abc import ABC, abstractmethod
@@ -21,6 +21,7 @@ from seedream_core.data import latents
 from seedream_core.data.captions import CaptionMix
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardReader
+from seedream_core.data.weights import Weighted, capped
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host, Train
 from seedream_core.randomness import generator, normal
@@ -36,12 +37,13 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator(seed, "order", epoch, "order"))
 
 
-def rows(seed: int, step: int, global_batch: int, count: int) -> list[int]:
-    """Positions of the samples of one step, over all ranks."""
+def rows(seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None) -> list[int]:
+    """Positions of the samples of one step, over all ranks; unless they are weighted, each comes once per epoch."""
     found: list[int] = []
     while len(found) < global_batch:
         epoch, place = divmod(step * global_batch + len(found), count)
-        found += order(seed, epoch, count)[place:place + global_batch - len(found)].tolist()
+        places = order(seed, epoch, count)[place:place + global_batch - len(found)].numpy()
+        found += (weighted.slots(epoch)[places] if weighted else places).tolist()
     return found
 
 
@@ -70,13 +72,15 @@ class Batches(LightningDataModule):
         self.first_step = first_step
         self.parts = micro_batches(train, host)
         self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only, captions is not None)
+        expected = capped(self.store.weights())
+        self.weighted = None if (expected == 1).all() else Weighted(train.seed, expected)
 
     def __len__(self) -> int:
         return len(self.store.rows)
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
-        mine = rows(self.train.seed, step, self.train.global_batch, len(self))[rank::ranks]
+        mine = rows(self.train.seed, step, self.train.global_batch, len(self), self.weighted)[rank::ranks]
         size = len(mine) // parts
         mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
@@ -126,6 +130,11 @@ class _Store(ABC):
         self._kept: dict[int, tuple[np.ndarray, Captions]] = {}
         self._shape: tuple[int, ...] | None = None
         self._slab: np.ndarray | None = None
+
+    def weights(self) -> np.ndarray:
+        """Of every sample, as its record gives it."""
+        records = (self.reader.read(row, "json").get("json") for row in self.rows)
+        return np.array([Sample.from_json(record).weight if record else 1.0 for record in records])  # 22 µs a sample
 
     def sample(self, row: int) -> tuple[np.ndarray, Captions]:
         """Array and captions of one sample."""

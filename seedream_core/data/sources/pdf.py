@@ -4,7 +4,9 @@ Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; her
 never rendered: what a page claims to measure does not matter, and a picture's size is known before it is decoded.
 """
 
+import atexit
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +19,8 @@ from PIL import Image
 
 from seedream_core.data import told
 from seedream_core.data.pictures import PIXELS
-from seedream_core.data.sources import Item, Listing, Lost, Raw
-from seedream_core.data.sources.folder import Folder, _shown
+from seedream_core.data.sources import Item, Listing, Lost, Raw, Source
+from seedream_core.data.sources.folder import shown, walk
 from seedream_core.errors import DataError, UserError
 
 FILE_BYTES = 512 * 2**20
@@ -34,7 +36,7 @@ _END = re.compile(r"[.。!?！？]\s*$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pdf(Folder):
+class Pdf(Source):
     least: Annotated[int, Ge(1)] = 128
     """Pixels of a figure's shorter side; smaller ones (icons, rules) are counted as ignored."""
 
@@ -42,38 +44,42 @@ class Pdf(Folder):
         _pdfium()
         _opened.cache_clear()
         listing = Listing()
-        for name in self._walk(listing):
+        for name in walk(self.folder, listing):
             if not name.lower().endswith(".pdf"):
                 listing.ignored[Path(name).suffix or "no extension"] += 1
             elif (self.folder / name).is_symlink():
-                listing.lost.append(Lost(_shown(name), _shown(name), "a symbolic link is not followed"))
+                listing.lost.append(Lost(shown(name), shown(name), "a symbolic link is not followed"))
             else:
                 self._list(name, listing)
         return listing
 
     def _list(self, name: str, listing: Listing) -> None:
-        shown = _shown(name)
+        place, stamp = shown(name), self._stamp(name)
         try:
-            document = _opened(self.path, name, self._stamp(name))
+            document = _opened(self.path, name, stamp)
             if len(document) > PAGES:
                 raise DataError(f"{len(document)} pages are over {PAGES}")
         except DataError as error:
-            listing.lost.append(Lost(shown, shown, error.message))
+            listing.lost.append(Lost(place, place, error.message))
             return
         for page in range(len(document)):
             try:
                 sizes = [image.get_px_size() for image in _images(document[page])]
             except (DataError, _pdfium().PdfiumError) as error:
-                listing.lost.append(Lost(f"{shown}#{page + 1}", shown, f"page {page + 1}: {error}"))
+                listing.lost.append(Lost(f"{place}#{page + 1}", place, f"page {page + 1}: {error}"))
                 continue
             for figure, (width, height) in enumerate(sizes):
-                where = f"{shown}#{page + 1}.{figure + 1}"
+                where = f"{place}#{page + 1}.{figure + 1}"
                 if min(width, height) < self.least:
                     listing.ignored["small figure"] += 1
                 elif width * height > PIXELS:
-                    listing.lost.append(Lost(where, shown, f"{width}×{height} pixels are over {PIXELS // 10**6} million"))
+                    listing.lost.append(Lost(where, place, f"{width}×{height} pixels are over {PIXELS // 10**6} million"))
                 else:
-                    listing.items.append(Item(where, f"{shown}: page {page + 1}", [name, page, figure, self._stamp(name)]))
+                    listing.items.append(Item(where, f"{place}: page {page + 1}", [name, page, figure, stamp]))
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        stat = os.lstat(self.folder / name)
+        return stat.st_size, stat.st_mtime_ns
 
     def read(self, item: Item) -> Raw:
         name, number, figure, stamp = item.at
@@ -91,6 +97,7 @@ def _pdfium() -> Any:
         import pypdfium2
     except ImportError:
         raise UserError("the source 'pdf' needs pypdfium2, which is not installed", "pip install 'seedream[data]'") from None
+    atexit.register(_opened.cache_clear)  # else pypdfium2 tells of a document left open
     return pypdfium2
 
 
