@@ -9,7 +9,7 @@ from seedream_core.errors import UserError
 
 
 def test_every_kind_is_there():
-    assert set(Source.names()) == {"csv", "folder", "jsonl", "parquet", "webdataset"}
+    assert set(Source.names()) == {"csv", "folder", "jsonl", "parquet", "pdf", "webdataset"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "webdataset", "jsonl", "csv"])
