@@ -105,7 +105,7 @@ class Curate(Stage):
             for row in lost[ledger.done:]:
                 ledger.add(row, {})
             rest = sieve.tasks(max(0, ledger.done - len(lost)), len(reader))
-            for judged in ordered(sieve, rest, processes(host.workers)):
+            for judged in ordered(sieve, rest, processes(host.workers), at_once=1):
                 for row, features in judged:
                     ledger.add(row, features)
                     fates[row.fate] += 1

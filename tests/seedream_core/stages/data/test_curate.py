@@ -198,7 +198,6 @@ def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
     from seedream_core.data import ordered
 
     monkeypatch.setattr(ordered, "FEW", 2)
-    monkeypatch.setattr(ordered, "CHUNK", 2)
     Synthetic(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
