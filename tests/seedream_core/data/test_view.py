@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from seedream_core.data import pictures
 from seedream_core.data.view import View
@@ -54,3 +55,21 @@ def test_the_header_tells_the_size_upright():
     for bad, reason in (({}, "no picture"), ({"jpg": b""}, "empty"), ({"png": data.getvalue()}, "calls itself PNG"), ({"jpg": b"\xff\xd8no"}, "undecodable")):
         with pytest.raises(DataError, match=reason):
             pictures.header(bad)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_header_of_a_png_costs_no_decoding_and_still_tells_which_side_is_up(late, monkeypatch):
+    turned, plain = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    picture = Image.effect_noise((40, 20), 50)
+    picture.save(turned, "PNG", exif=exif)
+    picture.save(plain, "PNG")
+    data = turned.getvalue()
+    if late:  # the chunk may also stand behind the pixels
+        start = data.index(b"eXIf") - 4
+        end = start + 12 + int.from_bytes(data[start:start + 4])
+        data = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    assert pictures.header({"png": data}) == (20, 40) == pictures.decode({"png": data}).shape[1::-1]
+    monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded whole"))
+    assert pictures.header({"png": plain.getvalue()}) == (40, 20)
