@@ -107,6 +107,17 @@ def draft(members: Mapping[str, bytes]) -> np.ndarray | None:
     return _read(members[name], _upright, ("JPEG",), lambda image: _check_ours(image, "JPEG"), prepare)
 
 
+def packed(pixels: np.ndarray) -> bytes:
+    """A picture (H×W×3 uint8, or a mask H×W bool) as PNG; DataError where that is too large for a shard."""
+    from seedream_core.data import shards
+
+    data = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=1)
+    if data.tell() > shards.MEMBER_BYTES:
+        raise DataError(f"{pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
+    return data.getvalue()
+
+
 def reduced(pixels: np.ndarray) -> np.ndarray:
     """The pixels averaged over squares, the largest that leave the shorter side THUMBNAIL pixels."""
     factor = min(pixels.shape[:2]) // THUMBNAIL

@@ -1,6 +1,6 @@
 """One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the decoding."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 COSTS = ("record", "thumbnail", "pixels")
 """What a scorer or a filter may read of a sample, the cheapest first."""
+MOST = 1e6
+"""Pictures' sides that a box's own may lie away from them: beyond it there is no box."""
 
 
 @dataclass(eq=False)
@@ -53,3 +55,18 @@ class View:
         from seedream_core.data.pictures import decode
 
         return decode(self.members)
+
+
+def sound(boxes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those that are boxes: a stranger's record may hold anything under that name."""
+    return [box for box in boxes if isinstance(box, dict) and _is_box(box)]
+
+
+def _is_box(box: Mapping[str, Any]) -> bool:
+    sides, score, text = box.get("box"), box.get("score", 1.0), box.get("text", "")
+    return (isinstance(sides, (list, tuple)) and len(sides) == 4 and all(map(_is_number, (*sides, score)))
+            and sides[0] <= sides[2] and sides[1] <= sides[3] and isinstance(box.get("kind"), str) and isinstance(text, str))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST <= value <= MOST

@@ -106,6 +106,8 @@ def _opened(maker: _Maker) -> tuple:
 
 def members_of(key: str, pair: Pair, source: Sample) -> dict[str, bytes]:
     """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the mask `editmask.png`."""
+    from seedream_core.data.pictures import packed
+
     captions = {language: {**texts, INSTRUCTION: pair.instruction[language]} for language, texts in _both(pair.captions, pair.instruction).items()}
     for language, texts in pair.before.items():
         if "short" in texts:
@@ -117,18 +119,8 @@ def members_of(key: str, pair: Pair, source: Sample) -> dict[str, bytes]:
                                        **{f"target{number}.png": one for number, one in enumerate(pair.targets[1:], 1)}}
     if pair.mask is not None:
         pictures["editmask.png"] = pair.mask
-    return {**{name: _png(picture) for name, picture in pictures.items()}, "json": record.to_json()}
+    return {**{name: packed(picture) for name, picture in pictures.items()}, "json": record.to_json()}
 
 
 def _both(captions: Mapping[str, Mapping[str, str]], instruction: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     return {language: captions.get(language, {}) for language in instruction}
-
-
-def _png(picture: "np.ndarray") -> bytes:
-    import io
-
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, "PNG", compress_level=1)
-    return data.getvalue()

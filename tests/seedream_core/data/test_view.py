@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from seedream_core.data import pictures
-from seedream_core.data.view import View
+from seedream_core.data.view import View, sound
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -73,3 +73,11 @@ def test_the_header_of_a_png_costs_no_decoding_and_still_tells_which_side_is_up(
     assert pictures.header({"png": data}) == (20, 40) == pictures.decode({"png": data}).shape[1::-1]
     monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded whole"))
     assert pictures.header({"png": plain.getvalue()}) == (40, 20)
+
+
+def test_what_is_a_box():
+    right = [{"kind": "text", "box": [0, 0.1, 1, 0.2]}, {"kind": "logo", "box": (0, 0, 0, 0), "score": 1, "more": None}]
+    wrong = [None, "box", [0, 0, 1, 1], {}, {"kind": "logo"}, {"box": [0, 0, 1, 1]}, {"kind": "logo", "box": "x"}, {"kind": "logo", "box": [0, 0, float("nan"), 1]},
+             {"kind": "logo", "box": [0, 0, 10**400, 1]}, {"kind": "logo", "box": [1, 0, 0, 1]}, {"kind": "logo", "box": [0, 0, True, 1]},
+             {"kind": "logo", "box": [0, 0, 1, 1], "score": "x"}, {"kind": "text", "box": [0, 0, 1, 1], "text": 5}]
+    assert sound([*wrong, *right]) == right

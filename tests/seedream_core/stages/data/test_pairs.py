@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from seedream_core.config import parse
-from seedream_core.data import budget, ordered
+from seedream_core.data import budget, ordered, shards
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.scenes.reader import read
 from seedream_core.data.shards import ShardReader, ShardWriter
@@ -123,6 +123,18 @@ def test_a_sample_that_breaks_half_way_gives_no_tuples(world, tmp_path, monkeypa
     with pytest.raises(DataError, match="no tuple could be made of 120 samples"):
         stage.run(tmp_path, Host(workers=1))
     assert {json.loads(line)["fate"] for line in open(tmp_path / "fates.jsonl")} == {"quarantined"}
+
+
+def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_path, monkeypatch):
+    stage = Pairs(data=world, pairs=(Family.find("low_resolution")(),), bad_budget=1.0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    stage.run(tmp_path / "a", Host(workers=1))
+    reader = ShardReader(tmp_path / "a")
+    monkeypatch.setattr(shards, "MEMBER_BYTES", sorted(len(reader.read(place)["ref0.png"]) for place in range(120))[60])
+    metrics = stage.run(tmp_path / "b", Host(workers=1))
+    assert metrics["kept"] > 0 and metrics["quarantined"] > 0 and metrics["kept"] + metrics["quarantined"] == 120
+    assert any("bytes as PNG, over" in line for line in open(tmp_path / "b" / "fates.jsonl"))
 
 
 def test_wrong_options_are_told():
