@@ -12,7 +12,7 @@ from seedream_core.data.funnel import Funnel, Plan, Ruling, unreadable
 from seedream_core.data.ledger import Row
 from seedream_core.data.pictures import header
 from seedream_core.data.shards import DamagedSample, ShardReader
-from seedream_core.data.view import View
+from seedream_core.data.view import View, portions
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -51,9 +51,10 @@ class Sieve:
                 views[position] = found
             else:
                 rows[position] = _row(reader.keys[position], reader.shard(position), position, found)
-        for position, ruling in zip(views, funnel(list(views.values())), strict=True):
-            view = views[position]
-            rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, view)
+        for part in portions(views):
+            for position, ruling in zip(part, funnel([views[position] for position in part]), strict=True):
+                rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, views[position])
+                views[position].forget()
         return [(rows[position], views[position].features if position in views else {}) for position in positions]
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core.data import pictures
+from seedream_core.data import pictures, view
 from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import Plan
+from seedream_core.data.funnel import Funnel, Plan
 from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sift import Sieve, record
@@ -38,6 +38,15 @@ def test_rows_and_features(folder, monkeypatch):
     assert rows[4][0].reason == "picture: 8×16 pixels where the record says 16×16"
     assert [set(features) for row, features in rows if row.fate == "kept"] == [{"digest"}] * 3
     assert len({features["digest"].tobytes() for row, features in rows if row.fate == "kept"}) == 3
+
+
+def test_large_pictures_are_judged_a_few_at_once_and_alike(folder, monkeypatch):
+    together, counts, judge = sieve(folder)(range(5)), [], Funnel.__call__
+    monkeypatch.setattr(view, "PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(Funnel, "__call__", lambda self, views: (counts.append(len(views)), judge(self, views))[1])
+    parts = sieve(folder)(range(5))
+    assert counts == [2, 2] and [row for row, _ in parts] == [row for row, _ in together]
+    assert [{name: value.tobytes() for name, value in found.items()} for _, found in parts] == [{name: value.tobytes() for name, value in found.items()} for _, found in together]
 
 
 def test_other_contents_are_opened_anew(folder):

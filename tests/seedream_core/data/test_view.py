@@ -8,7 +8,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from seedream_core.data import pictures
-from seedream_core.data.view import View, sound
+from seedream_core.data import view as views
+from seedream_core.data.view import View, portions, sound
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -81,3 +82,20 @@ def test_what_is_a_box():
              {"kind": "logo", "box": [0, 0, 10**400, 1]}, {"kind": "logo", "box": [1, 0, 0, 1]}, {"kind": "logo", "box": [0, 0, True, 1]},
              {"kind": "logo", "box": [0, 0, 1, 1], "score": "x"}, {"kind": "text", "box": [0, 0, 1, 1], "text": 5}]
     assert sound([*wrong, *right]) == right
+
+
+def test_portions_hold_so_many_pixels_and_every_view_once(monkeypatch):
+    monkeypatch.setattr(views, "PIXELS", 10_000)
+    sides = [100, 50, 50, 50, 200, 10, 10, 98]
+    given = {place + 7: View(Sample(key="a", width=side, height=side, captions={})) for place, side in enumerate(sides)}
+    assert list(portions(given)) == [[7], [8, 9, 10], [11], [12, 13, 14]] and list(portions({})) == []
+
+
+def test_what_is_forgotten_is_decoded_again():
+    one = view((80, 70), "png")
+    pixels, thumbnail = one.pixels, one.thumbnail
+    one.forget()
+    assert not {"pixels", "thumbnail"} & vars(one).keys() and np.array_equal(one.pixels, pixels) and np.array_equal(one.thumbnail, thumbnail)
+    given = View.of(one.sample, pixels)
+    given.forget()
+    assert given.pixels is pixels
