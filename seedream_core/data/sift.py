@@ -59,8 +59,9 @@ class Sieve:
 
 
 def record(sample: Sample, row: Row) -> bytes:
-    """The record of a kept sample with what was found."""
-    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *row.boxes)).to_json()
+    """The record of a kept sample with what was found; a box that an earlier curate found too stands there once."""
+    new = [box for box in row.boxes if box not in sample.boxes]
+    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new)).to_json()
 
 
 def _view(reader: ShardReader, position: int) -> View | Ruling:
@@ -86,12 +87,12 @@ def _view(reader: ShardReader, position: int) -> View | Ruling:
 def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None) -> Row:
     kept = view is not None and ruling.fate == "kept"
     row = Row(key=key, source=shard, position=position, fate=ruling.fate, cause=ruling.cause, reason=ruling.reason,
-              scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
+              name=view.sample.name if view else "", scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
     if kept:
         try:
             record(view.sample, row)
         except DataError as error:
-            return _row(key, shard, position, unreadable("record", error.message))
+            return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message}", scores={}, boxes=[])
     return row
 
 

@@ -132,7 +132,7 @@ class Caption(Stage):
                 record = replace(view.sample, captions=self._merged(view.sample.captions, new)).to_json()
             except DataError as error:
                 problem = error.message
-        fate = Fate(key=key, source=shard, fate="quarantined" if problem else "kept", reason=problem, stage=self.path())
+        fate = Fate(key=key, name=view.sample.name if view else "", source=shard, fate="quarantined" if problem else "kept", reason=problem, stage=self.path())
         if problem:
             return fate, None, {}
         return fate, {**view.members, "json": record}, {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}

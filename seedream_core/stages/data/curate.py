@@ -139,7 +139,8 @@ class Curate(Stage):
             for row in _final(ledger, dropped):
                 fates[row.fate] += 1
                 causes.update([row.cause] if row.cause else [])
-                lines.write(Fate(key=row.key, source=row.source, fate=row.fate, reason=row.reason, stage=self.path()).to_json() + "\n")
+                fate = Fate(key=row.key, name=row.name, source=row.source, fate=row.fate, reason=row.reason, stage=self.path())
+                lines.write(fate.to_json() + "\n")
             lines.flush()
             os.fsync(lines.fileno())
         os.replace(temporary, out / "fates.jsonl")

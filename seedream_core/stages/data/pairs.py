@@ -79,22 +79,23 @@ class _Maker:
         from seedream_core.data.view import View
 
         reader, makers = _opened(self)
-        key, tuples, why, fate = reader.keys[position], [], "", "kept"
+        key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
         try:
             members = reader.read(position)
             if "json" not in members:
                 raise DataError("no json beside the picture")
             view = View(Sample.from_json(members["json"]), members)
+            name = view.sample.name
             view.pixels
             for number, (_, make) in enumerate(makers):
                 for pair in make(view, Draw("pairs", self.stage.seed, key, number)):
-                    name = safe_key(f"{key}-{number}{len(tuples)}-{pair.task}")
-                    tuples.append((pair.task, name, members_of(name, pair, view.sample)))
+                    own = safe_key(f"{key}-{number}-{len(tuples)}-{pair.task}")
+                    tuples.append((pair.task, own, members_of(own, pair, view.sample)))
             if not tuples:
-                fate, why = "dropped", "no tuple can be made of it: " + ", ".join(name for name, _ in makers)
+                fate, why = "dropped", "no tuple can be made of it: " + ", ".join(maker for maker, _ in makers)
         except DataError as error:
             tuples, fate, why = [], "quarantined", error.message
-        return Fate(key=key, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()), tuples
+        return Fate(key=key, name=name, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()), tuples
 
 
 @lru_cache(maxsize=1)

@@ -78,12 +78,13 @@ class _Take:
         from seedream_core.data.view import View
 
         reader, scorers = _opened(self)
-        stage, members = self.stage, None
+        stage, members, name = self.stage, None, ""
         try:
             found = reader.read(position)
             if "json" not in found:
                 raise DataError("no json beside the picture")
             view = View(Sample.from_json(found["json"]), found)
+            name = view.sample.name
             view.pixels
             if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):
                 for score in scorers:
@@ -92,7 +93,7 @@ class _Take:
             fate = "kept" if members else "dropped"
         except DataError as error:
             fate, why = "quarantined", error.message
-        return Fate(key=reader.keys[position], source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members
+        return Fate(key=reader.keys[position], name=name, source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members
 
 
 @lru_cache(maxsize=1)
