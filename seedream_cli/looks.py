@@ -1,17 +1,22 @@
 """`seedream data inspect` and `seedream data why`: what an artifact of samples holds, and one sample's story."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seedream_core.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from rich.text import Text
 
 COLUMNS = 32
 """Characters that the longer side of a picture takes."""
 REASONS = 12
+BOXES = 4
+ROLES = {"ref": "reference", "target": "target", "editmask": "mask"}
+"""What members of a tuple are called, beside the picture itself: the first target."""
 STYLES = {"kept": "green", "dropped": "yellow", "quarantined": "bold red"}
 
 
@@ -23,24 +28,21 @@ def run(name: str, about: list[str]) -> None:
 
 def why(folder: Path, key: str) -> None:
     """Each stage that met the sample, what it said of it, and the record as it stands at the end."""
-    from rich.text import Text
-
     from seedream_cli.show import print_table, table
     from seedream_core.report.story import tell
 
     story = tell(folder, key)
     rows = table("step", "stage", "fate", "reason", "source")
     for chapter in story.chapters:
-        rows.add_row(chapter.step, chapter.stage, Text(chapter.fate, STYLES.get(chapter.fate, "")), Text(chapter.reason), Text(chapter.source))
-    print_table(f"{story.key}" + (f" ({story.name})" if story.name not in ("", story.key) else ""), rows)
+        rows.add_row(chapter.step, chapter.stage, _text(chapter.fate, STYLES.get(chapter.fate, "")), _text(chapter.reason),
+                     _text(chapter.source + (f" · {chapter.key}" if chapter.key != story.key else "")))
+    print_table(_plain(story.key + (f" ({story.name})" if story.name not in ("", story.key) else "")), rows)
     if story.members:
         _sample(story.members)
 
 
 def inspect(folder: Path, key: str | None = None) -> None:
     """One sample as a picture and its fields; how many samples there are, and why others are not."""
-    from rich.text import Text
-
     from seedream_cli.show import print_table, table
     from seedream_core import artifact
     from seedream_core.report.story import fates, read
@@ -54,7 +56,7 @@ def inspect(folder: Path, key: str | None = None) -> None:
     counts = fates(folder)
     rows = table("fate", "reason", "samples", "share")
     for (fate, reason), count in counts.most_common(REASONS):
-        rows.add_row(fate, Text(reason), str(count), f"{count / counts.total():.2%}")
+        rows.add_row(fate, _text(reason), str(count), f"{count / counts.total():.2%}")
     if len(counts) > REASONS:
         rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
     print_table(f"{folder}: {manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples", rows)
@@ -74,15 +76,58 @@ def _sample(members: dict[str, bytes]) -> None:
     fields = Table.grid(padding=(0, 1))
     said = {f"{language}.{name}": text for language, texts in sample.captions.items() for name, text in texts.items()}
     facts = {"key": sample.key, "name": sample.name, "size": f"{sample.width}×{sample.height}", **said, "source": sample.source,
-             "tags": ", ".join(sample.tags), **{name: f"{score:.4g}" for name, score in sample.scores.items()},
+             "task": sample.task if sample.task != "t2i" else "", **_tuple(members), "boxes": _boxes(sample.boxes), "tags": ", ".join(sample.tags), **{name: f"{score:.4g}" for name, score in sample.scores.items()},
              "weight": f"{sample.weight:g}", "members": ", ".join(f"{name} ({len(data)} bytes)" for name, data in members.items())}
     for name, value in facts.items():
         if value:
-            fields.add_row(Text(name, "bold"), Text(value))
+            fields.add_row(_text(name, "bold"), _text(value))
     both = Table.grid(padding=(0, 2))
     picture = _blocks(decode({name: data for name, data in members.items() if name in FORMATS})) if FORMATS.keys() & members.keys() else Text("")
     both.add_row(picture, fields)
     Console().print(Panel(both, expand=False))
+
+
+def _tuple(members: dict[str, bytes]) -> dict[str, str]:
+    """References, further targets and the mask of a tuple, each with its size."""
+    from seedream_core.data.pictures import FORMATS, decode
+    from seedream_core.errors import DataError
+
+    told = {}
+    for name, data in members.items():
+        stem, _, kind = name.partition(".")
+        role = ROLES.get(stem.rstrip("0123456789"))
+        if role and kind in FORMATS:
+            try:
+                pixels = decode({kind: data})
+                share = f", {(pixels > 0).any(-1).mean():.0%} may change" if role == "mask" else ""
+                told[f"{role} {name}"] = f"{pixels.shape[1]}×{pixels.shape[0]}{share}"
+            except DataError as error:
+                told[f"{role} {name}"] = error.message
+    return told
+
+
+def _boxes(boxes: "Sequence[Any]") -> str:
+    """One line for each of the first boxes: kind, confidence, string, and corners in shares of the sides."""
+    from seedream_core.data.view import sound
+
+    lines = []
+    for box in (found := sound(boxes))[:BOXES]:
+        left, top, right, bottom = (f"{side:.0%}" for side in box["box"])
+        told = [box["kind"], f"{box['score']:.2f}" if "score" in box else "", f"“{box['text']}”" if box.get("text") else "", f"at {left}, {top} to {right}, {bottom}"]
+        lines.append(" ".join(part for part in told if part))
+    lines += [f"… {len(found) - BOXES} more"] if len(found) > BOXES else []
+    return "\n".join([*lines, f"{len(boxes) - len(found)} that are none"] if len(found) < len(boxes) else lines)
+
+
+def _text(value: str, style: str = "") -> "Text":
+    from rich.text import Text
+
+    return Text(_plain(value), style)
+
+
+def _plain(value: str) -> str:
+    """Nothing that a terminal would obey, and no half of a surrogate pair."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in value)
 
 
 def _blocks(pixels: "np.ndarray") -> "Text":

@@ -6,6 +6,7 @@ One line per sample, and of each that was kept, one row of every feature in a pl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +17,8 @@ import numpy as np
 from seedream_core.artifact import write_atomic
 
 EVERY = 2048
-"""Samples between two states: what a kill costs at most."""
+SECONDS = 60.0
+"""Samples or seconds between two states: what a kill costs at most."""
 BLOCK = 4096
 
 
@@ -28,6 +30,8 @@ class Row:
     source: str
     position: int
     """In the reader of the input; -1 for what the reader itself could not list."""
+    name: str = ""
+    """What the source called it, where its record could be read."""
     fate: str = "kept"
     cause: str = ""
     reason: str = ""
@@ -46,8 +50,8 @@ class Ledger:
             state = {"done": 0, "kept": 0, "bytes": 0, "features": {}}
         folder.mkdir(parents=True, exist_ok=True)
         self.done, self.kept, self.shapes = state["done"], state["kept"], state["features"]
-        self.saved = self.done
-        """Rows that a kill would leave."""
+        self.saved, self.at = self.done, time.monotonic()
+        """Rows that a kill would leave, and since when."""
         self.lines = self._open("rows.jsonl", state["bytes"])
         self.files = {name: self._open(f"{name}.bin", self.kept * self._dtype(name).itemsize) for name in self.shapes}
 
@@ -63,6 +67,8 @@ class Ledger:
     def add(self, row: Row, features: Mapping[str, np.ndarray]) -> None:
         self.lines.write(json.dumps(asdict(row), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         if row.fate == "kept":
+            if missing := self.shapes.keys() - features.keys():
+                raise ValueError(f"{row.key} lacks the feature {', '.join(sorted(missing))}, which others have")
             for name, value in features.items():
                 if name not in self.files:
                     if self.kept:
@@ -74,7 +80,7 @@ class Ledger:
                 self.files[name].write(value.tobytes())
             self.kept += 1
         self.done += 1
-        if self.done - self.saved >= EVERY:
+        if self.done - self.saved >= EVERY or time.monotonic() - self.at >= SECONDS:
             self.save()
 
     def save(self) -> None:
@@ -84,7 +90,7 @@ class Ledger:
             os.fsync(file.fileno())
         state = {"made_from": self.made_from, "done": self.done, "kept": self.kept, "bytes": self.lines.tell(), "features": self.shapes}
         write_atomic(self.folder / "state.json", json.dumps(state))
-        self.saved = self.done
+        self.saved, self.at = self.done, time.monotonic()
 
     def rows(self) -> Iterator[Row]:
         """All rows that were saved, in order, read from the disk."""
@@ -114,7 +120,13 @@ class Ledger:
     def _state(self) -> dict | None:
         path = self.folder / "state.json"
         state = json.loads(path.read_bytes()) if path.is_file() else None
-        return state if state and state.pop("made_from") == self.made_from else None
+        if not state or state.pop("made_from") != self.made_from:
+            return None
+        self.shapes = state["features"]
+        sizes = {"rows.jsonl": state["bytes"]} | {f"{name}.bin": state["kept"] * self._dtype(name).itemsize for name in self.shapes}
+        # A kill while a ledger was thrown away may have left its state behind.
+        whole = all((self.folder / name).is_file() and (self.folder / name).stat().st_size >= size for name, size in sizes.items())
+        return state if whole else None
 
 
 def choose(features: Mapping[str, np.ndarray], rows: np.ndarray, folder: Path) -> dict[str, np.ndarray]:

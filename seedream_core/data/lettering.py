@@ -1,15 +1,15 @@
 """The text-rendering branch of one sample: marks are cropped away, poor lines dropped, the picture captioned anew (Seedream 2.0)."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from seedream_core.data.captioners.strings import Strings
-from seedream_core.data.view import View
+from seedream_core.data.pictures import packed
+from seedream_core.data.view import View, sound
+from seedream_core.errors import DataError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 
@@ -29,25 +29,31 @@ class Rules:
 
 def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     """The sample's new members, or None and why it teaches nothing. Lines are boxes of kind `text`."""
-    boxes = [box for box in (*view.sample.boxes, *view.boxes) if isinstance(box, dict) and "box" in box]
-    marks = [tuple(box["box"]) for box in boxes if box.get("kind") in rules.marks]
+    given = (*view.sample.boxes, *view.boxes)
+    boxes = [box | {"box": _clipped(box["box"], WHOLE)} for box in sound(given)]
+    if len(boxes) < len(given):
+        wrong = next(box for box in given if not sound([box]))
+        raise DataError(f"a box that is none: {str(wrong)[:80]}")
+    marks = [tuple(box["box"]) for box in boxes if box["kind"] in rules.marks]
     frame = around(marks)
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
     if lost > rules.crop_most:
-        return None, f"cropping its {len(marks)} marks away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}"
-    lines = [box for box in boxes if box.get("kind") == "text"]
+        return None, f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}"
+    lines = [box for box in boxes if box["kind"] == "text"]
     inside = [box for box in lines if _inside(box["box"], frame)]
     if any(_touches(box["box"], frame) for box in lines if box not in inside):
-        return None, "cropping its marks away would cut a line of text"
+        return None, "marks: cropping them away would cut a line of text"
     height = view.size[1]
-    sound = [box for box in inside if box.get("text", "").strip() and box.get("score", 1.0) >= rules.sure
+    clear = [box for box in inside if box.get("text", "").strip() and box.get("score", 1.0) >= rules.sure
              and (box["box"][3] - box["box"][1]) * height >= rules.least_height]
-    if len(sound) < len(inside):
-        poor = next(box for box in inside if box not in sound)
-        return None, f"the line {poor.get('text', '')[:20]!r} is poor (confidence {poor.get('score', 1.0):.2f}, {(poor['box'][3] - poor['box'][1]) * height:.0f} pixels high)"
-    if not sound:
+    if len(clear) < len(inside):
+        poor = next(box for box in inside if box not in clear)
+        return None, (f"poor line: {poor.get('text', '')[:20]!r} (confidence {poor.get('score', 1.0):.2f}, "
+                      f"{(poor['box'][3] - poor['box'][1]) * height:.0f} pixels high)")
+    if not clear:
         return None, "no text in it"
-    return _written(view, frame, [box | {"box": _moved(box["box"], frame)} for box in sound]), ""
+    others = [box for box in boxes if box["kind"] not in (*rules.marks, "text") and _touches(box["box"], frame)]
+    return _written(view, frame, [box | {"box": _moved(_clipped(box["box"], frame), frame)} for box in (*clear, *others)], rules.sure)
 
 
 def around(marks: Sequence[Box]) -> Box:
@@ -62,21 +68,22 @@ def around(marks: Sequence[Box]) -> Box:
     return left, top, right, bottom
 
 
-def _written(view: View, frame: Box, lines: list[dict[str, Any]]) -> dict[str, bytes]:
+def _written(view: View, frame: Box, boxes: list[dict[str, Any]], sure: float) -> tuple[dict[str, bytes] | None, str]:
     members: Mapping[str, bytes] = view.members
-    sample = replace(view.sample, boxes=tuple(lines))
+    sample = replace(view.sample, boxes=tuple(boxes))
     if frame != WHOLE:
         height, width, _ = view.pixels.shape
         # Inwards to whole pixels: no pixel of a mark stays.
         left, top = int(np.ceil(frame[0] * width)), int(np.ceil(frame[1] * height))
         cut = view.pixels[top:max(top + 1, int(frame[3] * height)), left:max(left + 1, int(frame[2] * width))]
-        data = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(cut)).save(data, "PNG", compress_level=1)
-        members = {"png": data.getvalue()}
+        members = {"png": packed(cut)}
         sample = replace(sample, width=cut.shape[1], height=cut.shape[0])
-    (told,) = Strings().start(Host())([View(sample)])
+    captioner = Strings(sure=sure)
+    (told,) = captioner.start(Host())([View(sample)])
+    if not told:
+        return None, f"much text: over the {captioner.most} strings of a caption"
     captions = {language: {**sample.captions.get(language, {}), **told.get(language, {})} for language in {**sample.captions, **told}}
-    return {**{name: data for name, data in members.items() if name != "json"}, "json": replace(sample, captions=captions).to_json()}
+    return {**{name: data for name, data in members.items() if name != "json"}, "json": replace(sample, captions=captions).to_json()}, ""
 
 
 def _inside(box: Sequence[float], frame: Box) -> bool:
@@ -85,6 +92,11 @@ def _inside(box: Sequence[float], frame: Box) -> bool:
 
 def _touches(box: Sequence[float], frame: Box) -> bool:
     return box[0] < frame[2] and box[2] > frame[0] and box[1] < frame[3] and box[3] > frame[1]
+
+
+def _clipped(box: Sequence[float], frame: Box) -> list[float]:
+    """What of the box lies in the frame."""
+    return [min(max(side, frame[number % 2]), frame[number % 2 + 2]) for number, side in enumerate(box)]
 
 
 def _moved(box: Sequence[float], frame: Box) -> list[float]:

@@ -19,12 +19,15 @@ FEW = 4 * CHUNK
 """So few tasks are done before a second process has started."""
 
 
-def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[Result]:
-    """`work` of every task, in order; a few chunks per process are under way at once, however many tasks there are."""
-    if workers <= 1 or len(tasks) <= FEW:
+def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int, at_once: int = CHUNK) -> Iterator[Result]:
+    """`work` of every task, in order; a few chunks per process are under way at once, however many tasks there are.
+
+    A chunk is `at_once` tasks: fewer where each takes long, or where its result is large.
+    """
+    if workers <= 1 or len(tasks) <= min(FEW, 4 * at_once):
         yield from map(work, tasks)
         return
-    chunks = (list(tasks[start:start + CHUNK]) for start in range(0, len(tasks), CHUNK))
+    chunks = (list(tasks[start:start + at_once]) for start in range(0, len(tasks), at_once))
     # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
@@ -55,5 +58,7 @@ def each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
 
 
 def _start() -> None:
+    # As many processes as cores, each with a network of as many threads, stand in each other's way.
+    os.environ["OMP_NUM_THREADS"] = "1"
     # The terminal sends Ctrl-C to the whole group: the parent alone decides what comes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,6 +11,7 @@ import numpy as np
 from seedream_core.data.ledger import Row
 from seedream_core.data.retry import Earlier
 from seedream_core.data.shards import ShardReader
+from seedream_core.errors import DataError
 from seedream_core.records import Sample
 from seedream_core.stage import Stage
 
@@ -28,18 +29,26 @@ class Rejudged:
 
     def row(self, reader: ShardReader, position: int) -> Judged | None:
         """Row and features of one sample of `reader`; None where it is to be judged again."""
+        try:
+            return self._row(reader, position)
+        except DataError:  # of what it now is the funnel tells
+            return None
+
+    def _row(self, reader: ShardReader, position: int) -> Judged | None:
         key, shard = reader.keys[position], reader.shard(position)
         before = self.earlier.before(key)
         if before is None or not before.settled:
             return None
+        cause = before.reason.partition(": ")[0]
+        if cause in self.comparisons:
+            return None
         if before.fate == "dropped":
-            cause = before.reason.partition(": ")[0]
-            row = Row(key=key, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason)
-            return None if cause in self.comparisons else (row, {})
+            name = Sample.from_json(reader.read(position, "json")["json"]).name
+            return Row(key=key, name=name, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason), {}
         place, then, now = self.places[key], before.members(), reader.read(position)
         if then is None or any(then.get(name) != data for name, data in now.items() if name != "json"):
             return None
         old, new = Sample.from_json(now["json"]), Sample.from_json(then["json"])
         found = {name: value for name, value in new.scores.items() if old.scores.get(name) != value}
-        row = Row(key=key, source=shard, position=position, scores=found, boxes=list(new.boxes[len(old.boxes):]))
+        row = Row(key=key, name=old.name, source=shard, position=position, scores=found, boxes=list(new.boxes[len(old.boxes):]))
         return row, {name: np.array(values[place]) for name, values in self.features.items()}

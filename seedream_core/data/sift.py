@@ -12,7 +12,7 @@ from seedream_core.data.funnel import Funnel, Plan, Ruling, unreadable
 from seedream_core.data.ledger import Row
 from seedream_core.data.pictures import header
 from seedream_core.data.shards import DamagedSample, ShardReader
-from seedream_core.data.view import View
+from seedream_core.data.view import View, portions
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -51,15 +51,17 @@ class Sieve:
                 views[position] = found
             else:
                 rows[position] = _row(reader.keys[position], reader.shard(position), position, found)
-        for position, ruling in zip(views, funnel(list(views.values())), strict=True):
-            view = views[position]
-            rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, view)
+        for part in portions(views):
+            for position, ruling in zip(part, funnel([views[position] for position in part]), strict=True):
+                rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, views[position])
+                views[position].forget()
         return [(rows[position], views[position].features if position in views else {}) for position in positions]
 
 
 def record(sample: Sample, row: Row) -> bytes:
-    """The record of a kept sample with what was found."""
-    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *row.boxes)).to_json()
+    """The record of a kept sample with what was found; a box that an earlier curate found too stands there once."""
+    new = [box for box in row.boxes if box not in sample.boxes]
+    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new)).to_json()
 
 
 def _view(reader: ShardReader, position: int) -> View | Ruling:
@@ -85,12 +87,12 @@ def _view(reader: ShardReader, position: int) -> View | Ruling:
 def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None) -> Row:
     kept = view is not None and ruling.fate == "kept"
     row = Row(key=key, source=shard, position=position, fate=ruling.fate, cause=ruling.cause, reason=ruling.reason,
-              scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
+              name=view.sample.name if view else "", scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
     if kept:
         try:
             record(view.sample, row)
         except DataError as error:
-            return _row(key, shard, position, unreadable("record", error.message))
+            return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message}", scores={}, boxes=[])
     return row
 
 

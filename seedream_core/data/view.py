@@ -1,6 +1,6 @@
 """One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the decoding."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 COSTS = ("record", "thumbnail", "pixels")
 """What a scorer or a filter may read of a sample, the cheapest first."""
+PIXELS = 64 * 10**6
+"""Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""
+MOST = 1e6
+"""Pictures' sides that a box's own may lie away from them: beyond it there is no box."""
 
 
 @dataclass(eq=False)
@@ -34,6 +38,12 @@ class View:
         view.__dict__["pixels"] = pixels
         return view
 
+    def forget(self) -> None:
+        """Free the pixels; they are decoded again when they are asked for."""
+        if self.members:
+            for name in ("pixels", "thumbnail"):
+                self.__dict__.pop(name, None)
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, as the record says."""
@@ -53,3 +63,32 @@ class View:
         from seedream_core.data.pictures import decode
 
         return decode(self.members)
+
+
+def portions(views: Mapping[int, View]) -> Iterator[list[int]]:
+    """The views in order, no more at once than memory should hold decoded: as many as have PIXELS together, or one."""
+    part, held = [], 0
+    for place, view in views.items():
+        width, height = view.size
+        if part and held + width * height > PIXELS:
+            yield part
+            part, held = [], 0
+        part.append(place)
+        held += width * height
+    if part:
+        yield part
+
+
+def sound(boxes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those that are boxes: a stranger's record may hold anything under that name."""
+    return [box for box in boxes if isinstance(box, dict) and _is_box(box)]
+
+
+def _is_box(box: Mapping[str, Any]) -> bool:
+    sides, score, text = box.get("box"), box.get("score", 1.0), box.get("text", "")
+    return (isinstance(sides, (list, tuple)) and len(sides) == 4 and all(map(_is_number, (*sides, score)))
+            and sides[0] <= sides[2] and sides[1] <= sides[3] and isinstance(box.get("kind"), str) and isinstance(text, str))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST <= value <= MOST

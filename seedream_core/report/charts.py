@@ -107,8 +107,10 @@ def scatter(rows: Sequence[tuple[str, float, Whisker]], *, width: int = 500, hei
 
 
 def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, bins: int = 40) -> Markup:
-    """How often a quantity takes which value; all in one bar where it is the same throughout."""
+    """How often a quantity takes which value; all in one bar where it is the same throughout, none where no axis holds it."""
     low, high = min(values), max(values)
+    if not math.isfinite(high - low):
+        return Markup("")
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, int(bins * (value - low) / (high - low)))if high > low else bins // 2] += 1

@@ -16,7 +16,8 @@ def render(template: str, context: dict[str, Any]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "brief": brief, "megabytes": megabytes, "number": number}
     style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("style.css", "script.js"))
-    return environment.get_template(template).render(context, style=style, script=script)
+    page = environment.get_template(template).render(context, style=style, script=script)
+    return page.encode("utf-8", "replace").decode()  # a name on a disk may hold half of a surrogate pair
 
 
 def percent(share: float) -> str:

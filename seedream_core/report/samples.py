@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardReader
+from seedream_core.data.view import sound
 from seedream_core.errors import DataError, UserError
-from seedream_core.logs import read_rows
 from seedream_core.records import Sample
 from seedream_core.report import charts
 from seedream_core.report.lineage import Step, trace
@@ -26,6 +26,13 @@ EXAMPLES = 8
 """Pictures for each reason."""
 SIDE = 168
 """Pixels of a picture's longer side on the page."""
+CAUSES = 24
+"""Causes of one stage that are told apart, the most common."""
+OTHERS = "other reasons"
+LETTERS = 300
+"""Of a caption or a reason on the page."""
+NAMES = 24
+"""Scores and caption fields that are shown."""
 MEASURED = 20_000
 """Records at most that the histograms rest on, evenly spaced."""
 TWIN = re.compile(r"the same (?:pixels|picture|content) as ([\w-]+)")
@@ -40,11 +47,13 @@ class Fates:
 
     @classmethod
     def of(cls, folder: Path) -> "Fates":
-        fates = cls()
-        with open(folder / "fates.jsonl", encoding="utf-8") as lines:
-            for row in map(json.loads, lines):
-                cause = row["fate"], row["reason"].partition(": ")[0]
-                fates.counts[cause] += 1
+        fates, found = cls(), Counter(cause for cause, _ in _told(folder))
+        common = {cause for cause, _ in found.most_common(CAUSES)} | {cause for cause in found if cause[0] == "kept"}
+        for (fate, cause), count in found.items():
+            fates.counts[fate, cause if (fate, cause) in common else OTHERS] += count
+        for (fate, cause), row in _told(folder):
+            if fate != "kept":  # those are shown from their shards
+                cause = fate, cause if (fate, cause) in common else OTHERS
                 shown = fates.examples.setdefault(cause, [])
                 shown.append(row)
                 if len(shown) > 2 * EXAMPLES:
@@ -73,8 +82,9 @@ def build(folder: Path) -> str:
         "causes": [cause for step, fates in steps for cause in _causes(step, fates)],
         "twins": [pair for step, fates in steps for pair in _twins(step, fates)],
         "defects": [_shown(reader, place) for place in kept.boxed[:EXAMPLES * 2]],
-        "histograms": [{"name": name, "svg": charts.histogram(values), "count": len(values)} for name, values in sorted(kept.scores.items())],
-        "languages": kept.languages.most_common(), "sizes": kept.sizes.most_common(EXAMPLES), "measured": kept.count,
+        "histograms": [{"name": name, "svg": charts.histogram(values), "count": len(values)}
+                       for name, values in sorted(sorted(kept.scores.items(), key=lambda item: -len(item[1]))[:NAMES])],
+        "languages": kept.languages.most_common(NAMES), "sizes": kept.sizes.most_common(EXAMPLES), "measured": kept.count,
         "versions": lineage.steps[-1].manifest.versions,
     })
 
@@ -101,9 +111,16 @@ class Records:
                 records.scores.setdefault(name, []).append(value)
             records.languages.update(f"{language}.{name}" for language, texts in sample.captions.items() for name in texts)
             records.sizes[f"{sample.width}×{sample.height}"] += 1
-            if any(isinstance(box, dict) and "box" in box for box in sample.boxes):
+            if sound(sample.boxes):
                 records.boxed.append(place)
         return records
+
+
+def _told(folder: Path) -> Iterator[tuple[tuple[str, str], dict]]:
+    """Every row of a stage's fates behind its fate and cause."""
+    with open(folder / "fates.jsonl", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            yield (row["fate"], row["reason"].partition(": ")[0]), row
 
 
 def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[charts.Loss]]]:
@@ -124,7 +141,7 @@ def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
         if fate != "kept":
             rows = fates.examples[fate, cause]
             yield {"step": step.name, "fate": fate, "cause": cause, "count": count, "share": count / fates.total,
-                   "rows": [{"key": row.get("name") or row["key"], "source": row["source"], "reason": row["reason"],
+                   "rows": [{"key": row.get("name") or row["key"], "source": row["source"], "reason": row["reason"][:LETTERS],
                              "picture": _picture(*places[row["key"]]) if row["key"] in places else None} for row in rows]}
 
 
@@ -160,10 +177,10 @@ def _picture(reader: ShardReader, place: int) -> Picture | None:
 def _shown(reader: ShardReader, place: int) -> dict[str, Any]:
     sample = Sample.from_json(reader.read(place)["json"])
     caption = next((text for texts in sample.captions.values() for text in texts.values()), "")
-    boxes = [{"kind": box.get("kind", ""), "style": "left:{:.2f}%;top:{:.2f}%;right:{:.2f}%;bottom:{:.2f}%".format(
+    boxes = [{"kind": box["kind"], "style": "left:{:.2f}%;top:{:.2f}%;right:{:.2f}%;bottom:{:.2f}%".format(
         100 * box["box"][0], 100 * box["box"][1], 100 - 100 * box["box"][2], 100 - 100 * box["box"][3])}
-        for box in sample.boxes if isinstance(box, dict) and "box" in box]
-    return {"key": sample.name or sample.key, "caption": caption, "boxes": boxes, "picture": _picture(reader, place)}
+        for box in sound(sample.boxes)]
+    return {"key": sample.name or sample.key, "caption": caption[:LETTERS], "boxes": boxes, "picture": _picture(reader, place)}
 
 
 def _few(rows: list[dict]) -> list[dict]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedream_core.errors import UserError
+from seedream_core.records import Sample
 from seedream_core.report.lineage import trace
 
 
@@ -20,6 +21,8 @@ class Chapter:
     """kept, dropped or quarantined; `there` where a stage keeps no fates and the sample is in what it made."""
     reason: str
     source: str
+    key: str
+    """Under which the stage knew it: a tuple's is not that of the picture which it was made of."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,24 @@ class Story:
 
 def tell(folder: Path, key: str) -> Story:
     """The story of the sample that has this key, or that its source called so; UserError where nobody met it."""
-    name, chapters = "", []
-    for step in trace(folder).steps:
-        told = list(_met(step.folder, {key, name} - {""}))
-        for row in told:
-            name, key = row.get("name") or name, row["key"]
-            chapters.append(Chapter(step.name, step.manifest.stage, row["fate"], row["reason"], row["source"]))
-        if not told and (place := _place(step.folder, key)):
-            chapters.append(Chapter(step.name, step.manifest.stage, "there", "", place))
+    steps, members = trace(folder).steps, read(folder, key)
+    own = Sample.from_json(members["json"]) if members else None
+    known = {key, own.name if own else ""} - {""}
+    for step in reversed(steps):  # names on the way back: a tuple bears the key of what it was made of
+        known |= {row["name"] for row in _met(step.folder, known) if row["key"] in known and row.get("name")}
+    chapters, names = [], []
+    for step in steps:
+        for row in _met(step.folder, known):
+            names.append(row.get("name") or "")
+            known |= {row["key"], names[-1]} - {""}
+            chapters.append(Chapter(step.name, step.manifest.stage, row["fate"], row["reason"], row["source"], row["key"]))
+        if not (chapters and chapters[-1].step == step.name) and (place := _place(step.folder, known)):
+            chapters.append(Chapter(step.name, step.manifest.stage, "there", "", *place))
     if not chapters:
         raise UserError(f"{folder}: no sample {key!r} in it or in what it was made from",
                         "give a key, or the name that its source had; fates.jsonl lists both")
-    return Story(key, name, tuple(chapters), read(folder, key))
+    last = own.key if own else chapters[-1].key
+    return Story(last, next(filter(None, names), ""), tuple(chapters), members or read(folder, last))
 
 
 def fates(folder: Path) -> Counter[tuple[str, str]]:
@@ -66,17 +75,20 @@ def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
     return None if place is None else reader.read(place)
 
 
-def _met(folder: Path, known: set[str]) -> Iterator[dict]:
-    return (row for row in _rows(folder) if row["key"] in known or row.get("name") in known)
+def _met(folder: Path, known: set[str]) -> list[dict]:
+    """What the stage said of those keys; of those names, where it knows none of the keys."""
+    rows = [row for row in _rows(folder) if row["key"] in known or row.get("name") in known]
+    return [row for row in rows if row["key"] in known] or rows
 
 
-def _place(folder: Path, key: str) -> str:
+def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
+    """Shard and key of the first of them that lies in what the stage made."""
     from seedream_core.data.shards import ShardReader
 
     if not (folder / "shards").is_dir():
-        return ""
+        return None
     reader = ShardReader(folder)
-    return reader.shard(reader.keys.index(key)) if key in reader.keys else ""
+    return next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None)
 
 
 def _rows(folder: Path) -> Iterator[dict]:

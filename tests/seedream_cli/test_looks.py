@@ -1,6 +1,9 @@
 """`data inspect` shows what an artifact holds, `data why` what became of one sample; mistakes are one message."""
 
 import io
+import json
+import os
+import re
 
 import pytest
 from PIL import Image
@@ -81,3 +84,51 @@ def test_they_are_listed_beside_the_stages_and_explained():
     assert "inspect" in look()[1] and "why" in look("--help")[1]
     assert "seedream data why ARTIFACT KEY" in look("why", "--help")[1]
     assert "ingest" in look("ingst", "--out", "x")[1]
+
+
+def test_a_tuple_is_shown_whole_and_leads_back_to_its_picture(artifacts):
+    pair = '[{"name": "inpainting"}, {"name": "low_resolution"}]'
+    code, said = look("pairs", "--set", f"data={artifacts / 'kept'}", "--set", f"pairs={pair}", "--out", artifacts / "pairs")
+    assert code == 0, said
+    key = f"{safe_key('星.png')}-0-0-inpainting"
+    code, said = look("inspect", artifacts / "pairs", key)
+    assert code == 0 and "instruction" in said and "fill the grey area" in said
+    assert re.search(r"task +inpainting", said) and re.search(r"reference ref0.png 64×64", said) and re.search(r"mask editmask.png +64×64, \d+% may change", said)
+    code, said = look("why", artifacts / "pairs", key)
+    rows = [line.split()[:3] for line in said.splitlines() if "data/" in line]
+    assert code == 0 and rows == [["crawl", "data/ingest", "kept"], ["kept", "data/curate", "kept"], ["pairs", "data/pairs", "kept"]]
+    assert f"{key} (星.png)" in said and "fill the grey area" in said
+    for step, names in {"kept": {"星.png", "flat.png"}, "pairs": {"星.png"}}.items():
+        assert {json.loads(line)["name"] for line in open(artifacts / step / "fates.jsonl", encoding="utf-8")} == names
+
+
+def test_boxes_are_told_by_kind_and_place(artifacts, tmp_path):
+    from seedream_core import artifact
+    from seedream_core.data.shards import ShardReader, ShardWriter
+    from seedream_core.records import Sample
+
+    boxes = ({"kind": "text", "box": [0, 0.5, 1, 0.625], "score": 0.9, "text": "大吉"}, {"kind": "[logo]", "box": [0, 0, 0.1, 0.1]}, {"box": "x"}, 7)
+    with ShardWriter(tmp_path / "shards") as writer:
+        members = ShardReader(artifacts / "kept").read(0)
+        writer.add("a", members | {"json": Sample(key="a", width=64, height=64, captions={}, boxes=boxes * 9).to_json()})
+    artifact.finish(tmp_path, kind="shards", stage="data/x", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0.0)
+    code, said = look("inspect", tmp_path)
+    assert code == 0 and "text 0.90 “大吉” at 0%, 50% to 100%, 62%" in said and "[logo] at 0%, 0% to 10%, 10%" in said
+    assert "… 14 more" in said and "18 that are none" in said
+
+
+def test_a_stranger_commands_no_terminal(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.effect_noise((64, 64), 80).save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "a.txt").write_text("red \x1b]0;mine\x07\x1b[2Jstar")
+    for name in (b"odd\xff.png", b"\x1b[31mred.png"):
+        with open(os.path.join(os.fsencode(tmp_path / "in"), name), "wb") as file:
+            file.write(b"none")
+    code, said = look("ingest", "--set", "source.name=folder", "--set", f"source.path={tmp_path / 'in'}", "--set", "bad_budget=0.9", "--out", tmp_path / "out")
+    assert code == 0, said
+    keys = [json.loads(line)["key"] for line in open(tmp_path / "out" / "fates.jsonl")]
+    assert len(keys) == 3
+    for arguments in (("inspect", tmp_path / "out"), *(("why", tmp_path / "out", key) for key in keys)):
+        code, said = look(*arguments)
+        assert code == 0 and "\x1b]" not in said and "\x1b[2J" not in said and "\x1b[31mred" not in said and "\x07" not in said, said
+        said.encode()

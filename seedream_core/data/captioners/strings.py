@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 
 from seedream_core.data.captioners import Caption, Captioner
 from seedream_core.data.told import Captions
-from seedream_core.data.view import View
+from seedream_core.data.view import View, sound
 from seedream_core.host import Host
 
 
@@ -41,6 +41,5 @@ def written(view: View, sure: float) -> list[str]:
     truth = view.sample.truth
     if isinstance(truth, dict) and isinstance(truth.get("strings"), list):
         return [text for text in truth["strings"] if isinstance(text, str) and text.strip()]
-    boxes = [box for box in (*view.sample.boxes, *view.boxes) if isinstance(box, dict) and box.get("kind") == "text"]
-    sound = [box for box in boxes if isinstance(box.get("text"), str) and box["text"].strip() and box.get("score", 1) >= sure]
-    return [box["text"].strip() for box in sorted(sound, key=lambda box: (round(box["box"][1], 2), box["box"][0]))]
+    lines = [box for box in sound((*view.sample.boxes, *view.boxes)) if box["kind"] == "text" and box.get("text", "").strip() and box.get("score", 1) >= sure]
+    return [box["text"].strip() for box in sorted(lines, key=lambda box: (round(box["box"][1], 2), box["box"][0]))]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from seedream_core.data.captioners import FIELDS, Caption, Captioner
 from seedream_core.data.scenes import telling
 from seedream_core.data.scenes.captions import STYLES, caption
-from seedream_core.data.scenes.world import Scene, World
+from seedream_core.data.scenes.truth import scene_of
+from seedream_core.data.scenes.world import World
 from seedream_core.data.told import LANGUAGES, Captions
 from seedream_core.data.view import View
 from seedream_core.host import Host
@@ -21,10 +22,9 @@ class Truth(Captioner):
         return lambda views: [self._of(view) for view in views]
 
     def _of(self, view: View) -> Captions:
-        truth = view.sample.truth
-        if not isinstance(truth, dict) or not {"kind", "background", "objects", "relation"} <= truth.keys():
+        scene, (width, height) = scene_of(view.sample.truth), view.size
+        if scene is None:
             return {}
-        scene, (width, height) = Scene.from_json(truth), view.size
         shorter = min(width, height)
         world = World(width=max(16, 16 * round(64 * width / shorter / 16)), height=max(16, 16 * round(64 * height / shorter / 16)))
         return {language: {field: caption(scene, language, field, view.sample.key, world) if field in STYLES

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from seedream_core.config import Component
+from seedream_core.data.ordered import CHUNK
 
 
 class Engine(Component):
     """Contract: `engine(work, tasks, workers)` yields `work(task)` of every task, in order; 0 workers means all there are.
 
-    A few chunks per worker are under way at once, however many tasks there are. `work` and tasks must be picklable.
+    A few chunks of `at_once` tasks per worker are under way, however many tasks there are. `work` and tasks must be picklable.
     """
 
-    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
+    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
         raise NotImplementedError

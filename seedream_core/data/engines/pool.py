@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from seedream_core.data.engines import Engine
-from seedream_core.data.ordered import ordered, processes
+from seedream_core.data.ordered import CHUNK, ordered, processes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Engine):
-    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
-        return ordered(work, tasks, processes(workers))
+    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
+        return ordered(work, tasks, processes(workers), at_once)

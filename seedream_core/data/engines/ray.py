@@ -31,14 +31,14 @@ SECONDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Ray(Engine):
-    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
+    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
         if not tasks:
             return
         with _session(workers) as ray:
             remote, shared = ray.remote(each), ray.put(work)
-            chunks = (list(tasks[start:start + CHUNK]) for start in range(0, len(tasks), CHUNK))
-            at_once = 3 * (workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
-            under_way = deque(remote.remote(shared, chunk) for chunk in islice(chunks, at_once))
+            chunks = (list(tasks[start:start + at_once]) for start in range(0, len(tasks), at_once))
+            limit = 3 * (workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+            under_way = deque(remote.remote(shared, chunk) for chunk in islice(chunks, limit))
             try:
                 while under_way:
                     results = ray.get(under_way.popleft())

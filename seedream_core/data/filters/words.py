@@ -1,4 +1,4 @@
-"""Captions that hold a word of a list: in English whole words, in Chinese anywhere, in any case and width."""
+"""Captions that hold a word of a list: whole words, but Chinese, Japanese and Korean ones anywhere; in any case and width."""
 
 import re
 import unicodedata
@@ -10,6 +10,11 @@ from seedream_core.data.filters import Filter, View
 from seedream_core.errors import UserError
 from seedream_core.records import Verdict
 
+_JOINED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Letters that stand beside others without a gap: kana, Chinese characters, hangul."""
+_LETTER = rf"[^\W_{_JOINED}]"
+"""What a whole word has not beside it; not `\\b`, for which 裸 and nude in 裸nude are one word."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Words(Filter):
@@ -17,6 +22,10 @@ class Words(Filter):
     """Words that no caption may hold."""
     file: str | None = None
     """A text file of more such words, one in a line; lines that begin with # are notes."""
+
+    def __post_init__(self) -> None:
+        if not all(word.strip() for word in self.words):
+            raise ValueError("words: an empty word is in every caption")
 
     def __call__(self, view: View) -> Verdict:
         pattern = _pattern(self.words, self.file)
@@ -32,12 +41,11 @@ def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern | None:
     listed = [*words]
     if file:
         try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
+            lines = [line.strip() for line in Path(file).read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"filter words: {file} cannot be read: {error}") from None
-        listed += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    # \b lies between any two Chinese characters' neighbours wrongly: only words of letters are bounded.
-    parts = [rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word) for word in map(_plain, listed)]
+        listed += [line for line in lines if line and not line.startswith("#")]
+    parts = [re.escape(word) if re.search(f"[{_JOINED}]", word) else f"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})" for word in map(_plain, listed)]
     return re.compile("|".join(parts)) if parts else None
 
 

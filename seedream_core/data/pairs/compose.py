@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.pairs.edits import scene_of, world_of
+from seedream_core.data.pairs.edits import clean, world_of
 from seedream_core.data.scenes.captions import CHINESE, RELATIONS, captions
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import BACKGROUNDS, Draw, Object, Scene, World
@@ -16,7 +16,7 @@ class Compose(Pairs):
         return self._make
 
     def _make(self, view: View, draw: Draw) -> list[Pair]:
-        scene = scene_of(view.sample.truth)
+        scene = clean(view.sample.truth)
         if scene is None or scene.kind != "pair":
             return []
         world = world_of(view.size)

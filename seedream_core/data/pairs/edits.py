@@ -9,6 +9,7 @@ from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.scenes.captions import captions
 from seedream_core.data.scenes.edits import KINDS, Edit, back
 from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.truth import scene_of
 from seedream_core.data.scenes.world import Draw, Scene, World
 from seedream_core.data.view import View
 
@@ -28,7 +29,7 @@ class Edits(Pairs):
         return self._make
 
     def _make(self, view: View, draw: Draw) -> list[Pair]:
-        scene = scene_of(view.sample.truth)
+        scene = clean(view.sample.truth)
         if scene is None:
             return []
         world = world_of(view.size)
@@ -39,11 +40,10 @@ class Edits(Pairs):
         return [_pair(one, view, world) for one in (edit, undone) if one]
 
 
-def scene_of(truth: Any) -> Scene | None:
-    """The scene that a record's truth describes, if it is one and was not spoiled."""
-    if not isinstance(truth, dict) or not {"kind", "background", "objects", "relation"} <= truth.keys() or truth.get("damage"):
-        return None
-    return Scene.from_json(truth)
+def clean(truth: Any) -> Scene | None:
+    """The scene of a record's truth, if it is one and was not spoiled."""
+    scene = scene_of(truth)
+    return None if scene is None or truth.get("damage") else scene
 
 
 def world_of(size: tuple[int, int]) -> World:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.pairs.edits import scene_of
+from seedream_core.data.pairs.edits import clean
 from seedream_core.data.pairs.inpainting import GREY
 from seedream_core.data.pairs.segmentation import areas
 from seedream_core.data.scenes.captions import canonical
@@ -19,7 +19,7 @@ class Identity(Pairs):
         return self._make
 
     def _make(self, view: View, draw: Draw) -> list[Pair]:
-        scene = scene_of(view.sample.truth)
+        scene = clean(view.sample.truth)
         if scene is None:
             return []
         number = 1 + int(draw.between(0, len(scene.objects)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.pairs.edits import scene_of
+from seedream_core.data.pairs.edits import clean
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import Draw, Scene
 from seedream_core.data.view import View
@@ -21,7 +21,7 @@ class Segmentation(Pairs):
 
     def start(self) -> Make:
         if self.path is None:
-            return lambda view, draw: [_pair(areas(scene, view.size), view)] if (scene := scene_of(view.sample.truth)) else []
+            return lambda view, draw: [_pair(areas(scene, view.size), view)] if (scene := clean(view.sample.truth)) else []
         from seedream_core.models.outside import load
 
         outside = load(self.path, "SemanticSegmentation", "pairs segmentation")

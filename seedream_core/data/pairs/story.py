@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.pairs.edits import scene_of, world_of
+from seedream_core.data.pairs.edits import clean, world_of
 from seedream_core.data.scenes.captions import CHINESE, captions
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import MARGIN, Draw, Scene
@@ -26,7 +26,7 @@ class Story(Pairs):
         return self._make
 
     def _make(self, view: View, draw: Draw) -> list[Pair]:
-        scene = scene_of(view.sample.truth)
+        scene = clean(view.sample.truth)
         if scene is None or scene.kind != "one":
             return []
         world, (one,) = world_of(view.size), scene.objects

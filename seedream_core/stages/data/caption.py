@@ -55,6 +55,11 @@ class Caption(Stage):
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
+    def __post_init__(self) -> None:
+        known = {name for one in self.captioners for name in one.wanted()}
+        if unknown := sorted({name for stratum in self.strata for name in stratum.fields} - known):
+            raise ValueError(f"strata: {', '.join(unknown)}: no captioner here writes that; they write {', '.join(sorted(known))}")
+
     def facts(self, inputs: dict) -> dict:
         return dict(inputs["data"])
 
@@ -72,7 +77,8 @@ class Caption(Stage):
         captioners = [one.start(host) for one in self.captioners]
         made_from = json.dumps([digest(self.data), dump(self.captioners), dump(self.strata), self.replace, self.samples_per_shard])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("caption", len(reader), done=journal.done) as progress:
-            for start in range(journal.done, len(reader), CHUNK):
+            first = journal.done
+            for start in range(first, len(reader), CHUNK):
                 for fate, members, captions in self._captioned(reader, range(start, min(start + CHUNK, len(reader))), captioners):
                     journal.add(fate, members)
                     for name, text in captions.items():
@@ -80,43 +86,53 @@ class Caption(Stage):
                         words[name] += len(text)
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(min(CHUNK, len(reader) - start), **journal.fates)
+            if not journal.fates["kept"]:
+                raise DataError(f"{self.data}: none of {len(reader)} samples could be captioned; see {out / 'fates.jsonl'}")
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
                 "captions_written_now": dict(written), "mean_characters": {name: round(words[name] / written[name], 1) for name in written},
-                "samples_per_second": round(len(reader) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
+                "samples_per_second": round((len(reader) - first) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
 
     def _captioned(self, reader: "ShardReader", positions: range, captioners: list[Any]) -> list[tuple[Fate, dict | None, dict[str, str]]]:
         """Fate, members and new captions (`language.field` -> text) of each sample."""
-        from seedream_core.data.view import View
+        from seedream_core.data.view import View, portions
 
         views: dict[int, View] = {}
         problems: dict[int, str] = {}
         for position in positions:
-            members = reader.read(position)
             try:
+                members = reader.read(position)
                 if "json" not in members:
                     raise DataError("no json beside the picture")
                 views[position] = View(Sample.from_json(members["json"]), members)
-                views[position].pixels
             except DataError as error:
-                views.pop(position, None)
                 problems[position] = error.message
-        told: dict[int, Captions] = {position: {} for position in views}
-        for caption in captioners:
-            for position, new in zip(views, caption(list(views.values())), strict=True):
-                for language, texts in new.items():
-                    told[position].setdefault(language, {}).update(texts)
+        told: dict[int, Captions] = {}
+        for part in portions(views):
+            for position in part:
+                try:
+                    views[position].pixels
+                except DataError as error:
+                    problems[position] = error.message
+            sound = {position: views[position] for position in part if position not in problems}
+            told |= {position: {} for position in sound}
+            for caption in captioners:
+                for position, new in zip(sound, caption(list(sound.values())), strict=True):
+                    for language, texts in new.items():
+                        told[position].setdefault(language, {}).update(texts)
+            for position in part:
+                views[position].forget()
         return [self._finished(reader.keys[position], reader.shard(position), views.get(position), told.get(position, {}), problems.get(position, ""))
                 for position in positions]
 
     def _finished(self, key: str, shard: str, view: "View | None", told: "Captions", problem: str) -> tuple[Fate, dict | None, dict[str, str]]:
         record = b""
-        if view:
+        if view and not problem:
             new = self._wanted(view.sample, told)
             try:
                 record = replace(view.sample, captions=self._merged(view.sample.captions, new)).to_json()
             except DataError as error:
                 problem = error.message
-        fate = Fate(key=key, source=shard, fate="quarantined" if problem else "kept", reason=problem, stage=self.path())
+        fate = Fate(key=key, name=view.sample.name if view else "", source=shard, fate="quarantined" if problem else "kept", reason=problem, stage=self.path())
         if problem:
             return fate, None, {}
         return fate, {**view.members, "json": record}, {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}

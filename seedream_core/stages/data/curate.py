@@ -132,7 +132,7 @@ class Curate(Stage):
         """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new ones."""
         every = range(first, len(reader))
         again = every if earlier is None else array("q", (place for place in every if earlier.row(reader, place) is None))
-        judged = (pair for found in self.engine(sieve, sieve.tasks(again), workers) for pair in found)
+        judged = (pair for found in self.engine(sieve, sieve.tasks(again), workers, at_once=1) for pair in found)
         waiting = iter(again)
         upcoming = next(waiting, None)
         for place in every:
@@ -169,7 +169,8 @@ class Curate(Stage):
             for row in _final(ledger, dropped):
                 fates[row.fate] += 1
                 causes.update([row.cause] if row.cause else [])
-                lines.write(Fate(key=row.key, source=row.source, fate=row.fate, reason=row.reason, stage=self.path()).to_json() + "\n")
+                fate = Fate(key=row.key, name=row.name, source=row.source, fate=row.fate, reason=row.reason, stage=self.path())
+                lines.write(fate.to_json() + "\n")
             lines.flush()
             os.fsync(lines.fileno())
         os.replace(temporary, out / "fates.jsonl")

@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,6 @@ from seedream_core.stage import Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
-CHUNK = 16
 INSTRUCTION, BEFORE = "instruction", "before"
 """Caption fields: what to do with the references, and what the first of them shows."""
 
@@ -44,67 +42,60 @@ class Pairs(Stage):
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
         from seedream_core.data import budget
+        from seedream_core.data.journal import Journal
         from seedream_core.data.ordered import ordered, processes
-        from seedream_core.data.shards import ShardReader, ShardWriter
+        from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
         started = time.monotonic()
-        reader, fates, tasks = ShardReader(self.data), Counter(), Counter()
+        reader = ShardReader(self.data)
         if reader.damage:
             raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
-        maker = _Maker(self, digest(self.data))
-        chunks = [range(start, min(start + CHUNK, len(reader))) for start in range(0, len(reader), CHUNK)]
-        with (
-            ShardWriter(out / "shards", self.samples_per_shard) as writer,
-            open(out / "fates.jsonl", "w", encoding="utf-8") as lines,
-            track("pairs", len(reader)) as progress,
-        ):
-            for made in ordered(maker, chunks, processes(host.workers)):
-                for fate, tuples in made:
-                    fates[fate.fate] += 1
-                    lines.write(fate.to_json() + "\n")
-                    for task, key, members in tuples:
-                        tasks[task] += 1
-                        writer.add(key, members)
-                budget.check(fates, len(reader), self.bad_budget, self.data, out)
-                progress.advance(len(made), tuples=tasks.total())
-        if not tasks:
-            raise DataError(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
-        return {"samples": len(reader), **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")}, "tasks": dict(tasks.most_common()),
-                "tuples_per_second": round(tasks.total() / (time.monotonic() - started), 1), "facts": {"samples": tasks.total()}}
+        made_from = json.dumps([digest(self.data), dump(self.pairs), self.seed, self.samples_per_shard])
+        with Journal(out, self.samples_per_shard, made_from) as journal, track("pairs", len(reader), done=journal.done) as progress:
+            before = journal.changes.total()
+            for fate, tuples in ordered(_Maker(self, made_from), range(journal.done, len(reader)), processes(host.workers), at_once=1):
+                journal.add_all(fate, [(key, members) for _, key, members in tuples], [task for task, *_ in tuples])
+                budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
+                progress.advance(tuples=journal.changes.total())
+            if not journal.changes:
+                raise DataError(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
+        count = journal.changes.total()
+        return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                "tasks": dict(journal.changes.most_common()), "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),
+                "facts": {"samples": count}}
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """A stage at work in any process; `digest` tells one input's contents from another's."""
+    """A stage at work in any process; `made_from` tells one input's contents from another's."""
 
     stage: Pairs
-    digest: str
+    made_from: str
 
-    def __call__(self, positions: Sequence[int]) -> list[tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]]:
+    def __call__(self, position: int) -> tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]:
+        """The sample's fate, and its tuples: task, key and members of each."""
         from seedream_core.data.scenes.world import Draw
         from seedream_core.data.view import View
 
         reader, makers = _opened(self)
-        results = []
-        for position in positions:
-            key, tuples, why, fate = reader.keys[position], [], "", "kept"
-            try:
-                members = reader.read(position)
-                if "json" not in members:
-                    raise DataError("no json beside the picture")
-                view = View(Sample.from_json(members["json"]), members)
-                view.pixels
-                for number, (name, make) in enumerate(makers):
-                    for pair in make(view, Draw("pairs", self.stage.seed, key, number)):
-                        name = safe_key(f"{key}-{number}{len(tuples)}-{pair.task}")
-                        tuples.append((pair.task, name, members_of(name, pair, view.sample)))
-                if not tuples:
-                    fate, why = "dropped", "no tuple can be made of it: " + ", ".join(name for name, _ in makers)
-            except DataError as error:
-                fate, why = "quarantined", error.message
-            results.append((Fate(key=key, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()), tuples))
-        return results
+        key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
+        try:
+            members = reader.read(position)
+            if "json" not in members:
+                raise DataError("no json beside the picture")
+            view = View(Sample.from_json(members["json"]), members)
+            name = view.sample.name
+            view.pixels
+            for number, (_, make) in enumerate(makers):
+                for pair in make(view, Draw("pairs", self.stage.seed, key, number)):
+                    own = safe_key(f"{key}-{number}-{len(tuples)}-{pair.task}")
+                    tuples.append((pair.task, own, members_of(own, pair, view.sample)))
+            if not tuples:
+                fate, why = "dropped", "no tuple can be made of it: " + ", ".join(maker for maker, _ in makers)
+        except DataError as error:
+            tuples, fate, why = [], "quarantined", error.message
+        return Fate(key=key, name=name, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()), tuples
 
 
 @lru_cache(maxsize=1)
@@ -116,6 +107,8 @@ def _opened(maker: _Maker) -> tuple:
 
 def members_of(key: str, pair: Pair, source: Sample) -> dict[str, bytes]:
     """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the mask `editmask.png`."""
+    from seedream_core.data.pictures import packed
+
     captions = {language: {**texts, INSTRUCTION: pair.instruction[language]} for language, texts in _both(pair.captions, pair.instruction).items()}
     for language, texts in pair.before.items():
         if "short" in texts:
@@ -127,18 +120,8 @@ def members_of(key: str, pair: Pair, source: Sample) -> dict[str, bytes]:
                                        **{f"target{number}.png": one for number, one in enumerate(pair.targets[1:], 1)}}
     if pair.mask is not None:
         pictures["editmask.png"] = pair.mask
-    return {**{name: _png(picture) for name, picture in pictures.items()}, "json": record.to_json()}
+    return {**{name: packed(picture) for name, picture in pictures.items()}, "json": record.to_json()}
 
 
 def _both(captions: Mapping[str, Mapping[str, str]], instruction: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     return {language: captions.get(language, {}) for language in instruction}
-
-
-def _png(picture: "np.ndarray") -> bytes:
-    import io
-
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, "PNG", compress_level=1)
-    return data.getvalue()

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +16,6 @@ from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
 
-CHUNK = 16
-Taken = list[tuple[Fate, dict[str, bytes] | None]]
 
 
 def _ocr() -> tuple[Scorer, ...]:
@@ -59,12 +56,10 @@ class TextRendering(Stage):
             raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
         made_from = json.dumps([digest(self.data), {name: value for name, value in dump(self).items() if name != "bad_budget"}])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("text", len(reader), done=journal.done) as progress:
-            chunks = [range(start, min(start + CHUNK, len(reader))) for start in range(journal.done, len(reader), CHUNK)]
-            for taken in ordered(_Take(self, made_from), chunks, processes(host.workers)):
-                for fate, members in taken:
-                    journal.add(fate, members)
+            for fate, members in ordered(_Take(self, made_from), range(journal.done, len(reader)), processes(host.workers), at_once=1):
+                journal.add(fate, members)
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
-                progress.advance(len(taken), **journal.fates)
+                progress.advance(**journal.fates)
             if not journal.fates["kept"]:
                 raise DataError(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
@@ -78,30 +73,27 @@ class _Take:
     stage: TextRendering
     made_from: str
 
-    def __call__(self, positions: Sequence[int]) -> Taken:
+    def __call__(self, position: int) -> tuple[Fate, dict[str, bytes] | None]:
         from seedream_core.data.lettering import Rules, letter
         from seedream_core.data.view import View
 
         reader, scorers = _opened(self)
-        stage, taken = self.stage, []
-        rules = Rules(stage.marks, stage.crop_most, stage.sure, stage.least_height)
-        for position in positions:
-            members = None
-            try:
-                found = reader.read(position)
-                if "json" not in found:
-                    raise DataError("no json beside the picture")
-                view = View(Sample.from_json(found["json"]), found)
-                view.pixels
-                if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):
-                    for score in scorers:
-                        score([view])
-                members, why = letter(view, rules)
-                fate = "kept" if members else "dropped"
-            except DataError as error:
-                fate, why = "quarantined", error.message
-            taken.append((Fate(key=reader.keys[position], source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members))
-        return taken
+        stage, members, name = self.stage, None, ""
+        try:
+            found = reader.read(position)
+            if "json" not in found:
+                raise DataError("no json beside the picture")
+            view = View(Sample.from_json(found["json"]), found)
+            name = view.sample.name
+            view.pixels
+            if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):
+                for score in scorers:
+                    score([view])
+            members, why = letter(view, Rules(stage.marks, stage.crop_most, stage.sure, stage.least_height))
+            fate = "kept" if members else "dropped"
+        except DataError as error:
+            fate, why = "quarantined", error.message
+        return Fate(key=reader.keys[position], name=name, source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members
 
 
 @lru_cache(maxsize=1)

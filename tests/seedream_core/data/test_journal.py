@@ -3,7 +3,7 @@
 import pytest
 
 from seedream_core.data.journal import Journal
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.records import Fate
 
 COUNT = 25
@@ -55,3 +55,32 @@ def test_another_input_begins_anew(tmp_path, whole):
         assert journal.done == 0
         put(journal, 0)
     assert files(tmp_path) == files(whole)
+
+
+def put_many(journal: Journal, first: int, last: int = COUNT) -> None:
+    for number in range(first, last):
+        many = [(f"k{number}-{part}", {"txt": b"%d.%d" % (number, part)}) for part in range((0, 1, 5, 2, 13)[number % 5])]
+        fate = Fate(key=f"k{number}", source="s", fate="kept" if many else "dropped", reason="", stage="t")
+        journal.add_all(fate, many, [f"of {len(many)}"])
+
+
+@pytest.mark.parametrize("stop", range(1, 21))
+def test_one_sample_may_give_many_and_shards_end_among_them(tmp_path, monkeypatch, stop):
+    with Journal(tmp_path / "a", 6, "a") as whole:
+        put_many(whole, 0)
+    assert whole.fates == {"kept": 20, "dropped": 5} and whole.changes == {"of 0": 5, "of 1": 5, "of 2": 5, "of 5": 5, "of 13": 5}
+    assert len(ShardReader(tmp_path / "a")) == 105
+    added, original = [], ShardWriter.add
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), Journal(tmp_path / "b", 6, "a") as journal:
+        def stopping(self, *args):
+            added.append(args[0])
+            if len(added) > 5 * stop:
+                raise KeyboardInterrupt
+            original(self, *args)
+
+        patch.setattr(ShardWriter, "add", stopping)
+        put_many(journal, 0)
+    with Journal(tmp_path / "b", 6, "a") as journal:
+        assert journal.whole == 5 * stop // 6  # nothing of a whole shard is made again
+        put_many(journal, journal.done)
+    assert files(tmp_path / "b") == files(tmp_path / "a") and (journal.fates, journal.changes) == (whole.fates, whole.changes)

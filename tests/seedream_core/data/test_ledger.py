@@ -51,7 +51,7 @@ def test_another_input_begins_anew(tmp_path):
 def test_features_of_another_shape_are_refused(tmp_path):
     with pytest.raises(ValueError, match="digest of k2 is uint8"), Ledger(tmp_path, "x") as book:
         book.add(row(1), features(1))
-        book.add(row(2), {"digest": np.zeros(5, np.uint8)})
+        book.add(row(2), features(2) | {"digest": np.zeros(5, np.uint8)})
 
 
 def test_chosen_rows_are_files_of_numpy(tmp_path, monkeypatch):
@@ -61,3 +61,29 @@ def test_chosen_rows_are_files_of_numpy(tmp_path, monkeypatch):
     assert np.array_equal(choose({"e": values}, rows, tmp_path / "f")["e"], values[rows])
     assert np.array_equal(np.load(tmp_path / "f" / "e.npy"), values[rows])
     assert choose({"e": values}, rows[:0], tmp_path / "f")["e"].shape == (0, 2)
+
+
+def test_a_feature_that_one_sample_lacks_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="k2 lacks the feature embedding"), Ledger(tmp_path, "x") as book:
+        book.add(row(1), features(1))
+        book.add(row(2), {"digest": features(2)["digest"]})
+
+
+@pytest.mark.parametrize("gone", ["rows.jsonl", "digest.bin"])
+def test_half_a_ledger_is_none(tmp_path, gone):
+    with Ledger(tmp_path, "x") as book:
+        fill(book, 6)
+    (tmp_path / gone).unlink()
+    with Ledger(tmp_path, "x") as book:
+        assert book.done == 0
+        fill(book, 6)
+    assert [one.key for one in book.rows()] == [f"k{number}" for number in range(6)]
+
+
+def test_a_slow_pass_is_saved_by_the_clock(tmp_path, monkeypatch):
+    clock = iter(range(0, 1000, 25))
+    monkeypatch.setattr(ledger.time, "monotonic", lambda: next(clock))
+    with pytest.raises(KeyboardInterrupt), Ledger(tmp_path, "x") as book:
+        fill(book, 8)
+        raise KeyboardInterrupt
+    assert 0 < Ledger(tmp_path, "x").done < 8

@@ -2,14 +2,17 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from seedream_core.data import shards
 from seedream_core.data.lettering import Rules, around, letter
 from seedream_core.data.pictures import decode
-from seedream_core.data.view import View
+from seedream_core.data.view import View, sound
+from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
 RULES = Rules(("watermark",), 0.25, 0.8, 8)
@@ -17,7 +20,7 @@ RULES = Rules(("watermark",), 0.25, 0.8, 8)
 
 def view(*boxes: dict) -> View:
     pixels = np.zeros((100, 200, 3), np.uint8)
-    for box in boxes:
+    for box in sound(boxes):
         left, top, right, bottom = (round(side * length) for side, length in zip(box["box"], (200, 100, 200, 100)))
         pixels[top:bottom, left:right] = (255, 0, 0) if box["kind"] == "watermark" else (0, 255, 0)
     data = io.BytesIO()
@@ -62,12 +65,38 @@ def test_without_marks_the_bytes_stay():
 
 @pytest.mark.parametrize("boxes, reason", [
     ([], "no text in it"),
-    ([line(), mark(0, 0.6, 1, 1)], "would take 40% of the picture, over 25%"),
-    ([line(), mark(0.4, 0, 0.6, 0.25)], "would cut a line of text"),
-    ([line(), line("blurry", (0.1, 0.6, 0.4, 0.8), 0.6)], r"'blurry' is poor \(confidence 0.60"),
+    ([line(), mark(0, 0.6, 1, 1)], "marks: cropping 1 away would take 40% of the picture, over 25%"),
+    ([line(), mark(0.4, 0, 0.6, 0.25)], "marks: cropping them away would cut a line of text"),
+    ([line(), line("blurry", (0.1, 0.6, 0.4, 0.8), 0.6)], r"poor line: 'blurry' \(confidence 0.60"),
     ([line("tiny", (0.1, 0.6, 0.4, 0.65))], "5 pixels high"),
+    ([line(str(number), (0.1, number / 14, 0.9, (number + 1) / 14), 0.9) for number in range(1, 14)], "much text: over the 12 strings"),
 ])
 def test_what_teaches_nothing(boxes, reason):
-    members, why = letter(view(*boxes), RULES)
+    members, why = letter(view(*boxes), replace(RULES, least_height=6))
     assert members is None
     assert re.search(reason, why), why
+
+
+def test_what_else_the_record_marks_stays_and_follows():
+    face, gone = {"kind": "face", "box": [0.5, 0.6, 0.7, 0.9]}, {"kind": "face", "box": [0.1, 0.85, 0.2, 1.0]}
+    members, _ = letter(view(line(), mark(0.7, 0.8, 1, 1), face, gone), RULES)
+    first, second = Sample.from_json(members["json"]).boxes
+    assert first["kind"] == "text" and second == {"kind": "face", "box": pytest.approx([0.5, 0.75, 0.7, 1.0])}
+
+
+def test_a_line_that_is_sure_enough_is_quoted():
+    members, _ = letter(view(line(score=0.6)), replace(RULES, sure=0.5))
+    assert Sample.from_json(members["json"]).captions["en"]["textual"] == 'with the text "SALE"'
+
+
+@pytest.mark.parametrize("box", [7, {"kind": "text"}, line(box=("x",) * 4), line(box=(0, 0, 1)), line(box=(0, 0, 1, 1e400)), line(text=5), line(score="high"),
+                                 line(box=(0.9, 0, 0.1, 1)), {"kind": 3, "box": [0, 0, 1, 1]}, {"kind": "watermark", "box": None}])
+def test_what_is_no_box_is_told(box):
+    with pytest.raises(DataError, match="a box that is none: "):
+        letter(view(line(), box), RULES)
+
+
+def test_a_crop_that_is_too_large_for_a_shard_is_told(monkeypatch):
+    monkeypatch.setattr(shards, "MEMBER_BYTES", 100)
+    with pytest.raises(DataError, match="bytes as PNG, over 100"):
+        letter(view(line(), mark(0.7, 0.8, 1, 1)), RULES)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -17,6 +18,19 @@ def die(number: int) -> int:
     if number == 40:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def held(number: int) -> list[int]:
+    return [number] * 10
+
+
+def test_large_results_wait_only_a_few_at_once(monkeypatch):
+    submitted = []
+    original = ProcessPoolExecutor.submit
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", lambda self, work, *given: (submitted.append(len(given[-1])), original(self, work, *given))[1])
+    results = ordered(held, range(40), 2, at_once=1)
+    assert next(results) == [0] * 10 and submitted == [1] * 7
+    assert list(results) == [held(number) for number in range(1, 40)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

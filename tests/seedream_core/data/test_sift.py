@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core.data import pictures
+from seedream_core.data import pictures, view
 from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import Plan
+from seedream_core.data.funnel import Funnel, Plan
 from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sift import Sieve, record
@@ -40,6 +40,15 @@ def test_rows_and_features(folder, monkeypatch):
     assert len({features["digest"].tobytes() for row, features in rows if row.fate == "kept"}) == 3
 
 
+def test_large_pictures_are_judged_a_few_at_once_and_alike(folder, monkeypatch):
+    together, counts, judge = sieve(folder)(range(5)), [], Funnel.__call__
+    monkeypatch.setattr(view, "PIXELS", 2 * 16 * 16)
+    monkeypatch.setattr(Funnel, "__call__", lambda self, views: (counts.append(len(views)), judge(self, views))[1])
+    parts = sieve(folder)(range(5))
+    assert counts == [2, 2] and [row for row, _ in parts] == [row for row, _ in together]
+    assert [{name: value.tobytes() for name, value in found.items()} for _, found in parts] == [{name: value.tobytes() for name, value in found.items()} for _, found in together]
+
+
 def test_other_contents_are_opened_anew(folder):
     assert sieve(folder, run=1)(range(1, 2))[0][0].fate == "kept"
     shard = next((folder / "shards").glob("*.tar"))
@@ -57,3 +66,5 @@ def test_the_record_keeps_what_it_had():
     sample = Sample(key="a", width=1, height=1, captions={}, scores={"old": 1.0}, boxes=({"kind": "logo"},))
     found = Sample.from_json(record(sample, Row(key="a", source="s", position=0, scores={"new": 0.5}, boxes=[{"kind": "mosaic"}])))
     assert found.scores == {"old": 1.0, "new": 0.5} and [box["kind"] for box in found.boxes] == ["logo", "mosaic"]
+    again = Row(key="a", source="s", position=0, scores={"new": 0.5}, boxes=[{"kind": "mosaic"}, {"kind": "text"}])
+    assert [box["kind"] for box in Sample.from_json(record(found, again)).boxes] == ["logo", "mosaic", "text"]

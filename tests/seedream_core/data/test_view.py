@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from seedream_core.data import pictures
-from seedream_core.data.view import View
+from seedream_core.data import view as views
+from seedream_core.data.view import View, portions, sound
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -54,3 +56,46 @@ def test_the_header_tells_the_size_upright():
     for bad, reason in (({}, "no picture"), ({"jpg": b""}, "empty"), ({"png": data.getvalue()}, "calls itself PNG"), ({"jpg": b"\xff\xd8no"}, "undecodable")):
         with pytest.raises(DataError, match=reason):
             pictures.header(bad)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_header_of_a_png_costs_no_decoding_and_still_tells_which_side_is_up(late, monkeypatch):
+    turned, plain = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    picture = Image.effect_noise((40, 20), 50)
+    picture.save(turned, "PNG", exif=exif)
+    picture.save(plain, "PNG")
+    data = turned.getvalue()
+    if late:  # the chunk may also stand behind the pixels
+        start = data.index(b"eXIf") - 4
+        end = start + 12 + int.from_bytes(data[start:start + 4])
+        data = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    assert pictures.header({"png": data}) == (20, 40) == pictures.decode({"png": data}).shape[1::-1]
+    monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded whole"))
+    assert pictures.header({"png": plain.getvalue()}) == (40, 20)
+
+
+def test_what_is_a_box():
+    right = [{"kind": "text", "box": [0, 0.1, 1, 0.2]}, {"kind": "logo", "box": (0, 0, 0, 0), "score": 1, "more": None}]
+    wrong = [None, "box", [0, 0, 1, 1], {}, {"kind": "logo"}, {"box": [0, 0, 1, 1]}, {"kind": "logo", "box": "x"}, {"kind": "logo", "box": [0, 0, float("nan"), 1]},
+             {"kind": "logo", "box": [0, 0, 10**400, 1]}, {"kind": "logo", "box": [1, 0, 0, 1]}, {"kind": "logo", "box": [0, 0, True, 1]},
+             {"kind": "logo", "box": [0, 0, 1, 1], "score": "x"}, {"kind": "text", "box": [0, 0, 1, 1], "text": 5}]
+    assert sound([*wrong, *right]) == right
+
+
+def test_portions_hold_so_many_pixels_and_every_view_once(monkeypatch):
+    monkeypatch.setattr(views, "PIXELS", 10_000)
+    sides = [100, 50, 50, 50, 200, 10, 10, 98]
+    given = {place + 7: View(Sample(key="a", width=side, height=side, captions={})) for place, side in enumerate(sides)}
+    assert list(portions(given)) == [[7], [8, 9, 10], [11], [12, 13, 14]] and list(portions({})) == []
+
+
+def test_what_is_forgotten_is_decoded_again():
+    one = view((80, 70), "png")
+    pixels, thumbnail = one.pixels, one.thumbnail
+    one.forget()
+    assert not {"pixels", "thumbnail"} & vars(one).keys() and np.array_equal(one.pixels, pixels) and np.array_equal(one.thumbnail, thumbnail)
+    given = View.of(one.sample, pixels)
+    given.forget()
+    assert given.pixels is pixels

@@ -4,14 +4,16 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
-from seedream_core import execute
+from seedream_core import artifact, execute
+from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
 from seedream_core.errors import UserError
 from seedream_core.host import Host
-from seedream_core.report import samples
+from seedream_core.report import render, samples
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.ingest import Ingest
 from seedream_core.stages.data.report import Report
@@ -73,6 +75,45 @@ def test_few_examples_stand_for_many_and_are_the_same_each_time(curated):
     assert first.examples == second.examples and 280 < first.total <= 300
     assert max(len(rows) for rows in first.examples.values()) == samples.EXAMPLES
     assert samples._spread(10, 4) == [0, 2, 5, 7] and samples._spread(3, 4) == [0, 1, 2]
+
+
+def hostile(folder, reasons, records=({},)):
+    """An artifact as strangers would have it: any reasons, any records, names that are markup or no text."""
+    (folder / "<img src=x>%s").mkdir()
+    folder = folder / "<img src=x>%s"
+    with ShardWriter(folder / "shards") as writer:
+        for number, record in enumerate(records):
+            base = {"key": f"k{number}", "name": "<i>名</i>\udcff", "width": 32, "height": 16, "captions": {"en": {"short": "</title><script>alert(1)</script>" * 99}}}
+            writer.add(f"k{number}", {"png": png(np.zeros((16, 32, 3), np.uint8)), "json": json.dumps(base | record).encode()})
+    rows = [{"key": f"k{number}", "source": "<s>\udcff", "fate": fate, "reason": reason, "stage": "data/x", "name": "<u>"} for number, (fate, reason) in enumerate(reasons)]
+    (folder / "fates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    artifact.finish(folder, kind="shards", stage="data/x", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0.0)
+    return folder
+
+
+def test_a_reason_for_each_sample_does_not_make_a_page_of_each(tmp_path):
+    reasons = [("kept", "")] + [("dropped", f"<b>{number} is odd</b>\udcff") for number in range(3000)] + [("dropped", "small: 3")] * 50
+    folder = hostile(tmp_path, reasons)
+    html = samples.build(folder)
+    fates = samples.Fates.of(folder)
+    assert len(fates.counts) <= samples.CAUSES + 2 and fates.counts["dropped", "small"] == 50 and fates.total == 3051
+    assert f"{samples.OTHERS} · {fates.counts['dropped', samples.OTHERS]:,} (" in html and fates.counts["dropped", samples.OTHERS] > 2970 and len(html) < 120_000
+    execute.step(Report(data=folder), tmp_path / "report", Host())
+
+
+def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
+    odd = ({"boxes": [7, {"box": "x"}, {"kind": "<logo>", "box": [0, 0, 1e9, 1]}, {"kind": "<logo>", "box": [0, 0, 1, 0.5]}], "scores": {"<em>": 1e308, "fine": 1}},
+           {"captions": {f"<l{number}>": {"short": "a"} for number in range(90)}, "scores": {"<em>": -1e308, "fine": 2} | {f"s{number}": 1 for number in range(90)}})
+    html = samples.build(hostile(tmp_path, [("kept", "")] * 2, odd))
+    assert Balance(html).open == [] and len(html) < 200_000
+    for bad in ("<script>alert", "<img src=x", "<i>名", "<logo>", "<em>", "<l1>", "<u>", "<s>"):
+        assert bad not in html.replace("<script>" + (render.HERE / "script.js").read_text(encoding="utf-8"), ""), bad
+    assert html.count("<i style=") == 1 and html.count("<h4>") == samples.NAMES and "<h4>fine</h4>" in html and html.count('histogram" viewBox') == samples.NAMES - 1
+
+
+@pytest.mark.parametrize("reasons", [[("kept", "")], [("kept", ""), ("quarantined", "")]])
+def test_one_sample_is_a_page(tmp_path, reasons):
+    assert Balance(samples.build(hostile(tmp_path, reasons))).open == []
 
 
 def test_the_stage_writes_it_and_refuses_what_has_no_fates(curated, tmp_path):

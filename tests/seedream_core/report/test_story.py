@@ -11,11 +11,11 @@ from seedream_core.records import Sample
 from seedream_core.report.story import fates, read, tell
 
 
-def made(folder, rows, keys, source=None):
+def made(folder, rows, keys, source=None, names={}):
     """An artifact of samples with these fates."""
     with ShardWriter(folder / "shards") as writer:
         for key in keys:
-            writer.add(key, {"json": Sample(key=key, width=1, height=1, captions={}).to_json()})
+            writer.add(key, {"json": Sample(key=key, name=names.get(key, ""), width=1, height=1, captions={}).to_json()})
     if rows:
         (folder / "fates.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     inputs = {"data": [{"path": f"../{source.name}", "digest": artifact.digest(source)}]} if source else {}
@@ -53,3 +53,15 @@ def test_the_stage_that_dropped_it_is_its_last(chain):
 def test_fates_are_counted_by_kind_of_reason(chain):
     assert fates(chain.parent / "first") == {("kept", ""): 2, ("quarantined", "cut"): 2} and fates(chain) == {}
     assert read(chain).keys() == {"json"} and read(chain, "x2") is None
+
+
+def test_a_tuple_finds_the_way_back_to_its_picture_and_no_other_tuple(chain, tmp_path):
+    tuples = {"x1-0-canny": "x1", "x1-1-edit": "x1"}
+    pairs = made(chain.parent / "pairs", [row("x1", name="星.png")], tuples, chain.parent / "second", tuples)
+    last = made(chain.parent / "last", [row("x1-0-canny", "dropped", "size: small", name="x1"), row("x1-1-edit", name="x1")], ["x1-1-edit"], pairs, tuples)
+    for folder, key, ends in ((pairs, "x1-0-canny", []), (last, "x1-1-edit", [("last", "kept")]), (last, "x1-0-canny", [("last", "dropped")])):
+        story = tell(folder, key)
+        assert [(one.step, one.fate) for one in story.chapters] == [("first", "kept"), ("second", "kept"), ("pairs", "kept"), *ends]
+        assert (story.key, story.name, bool(story.members)) == (key, "星.png", ends != [("last", "dropped")])
+        assert [one.key for one in story.chapters] == ["x1"] * 3 + [key] * len(ends)
+    assert [(one.step, one.key) for one in tell(last, "星.png").chapters[2:]] == [("pairs", "x1"), ("last", "x1-0-canny"), ("last", "x1-1-edit")]

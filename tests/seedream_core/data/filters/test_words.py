@@ -23,6 +23,19 @@ def test_found_and_not_found(tmp_path):
     assert Words()(view("anything")).keep
 
 
+@pytest.mark.parametrize("text, found", [
+    ("一张nude照片", True), ("nude_photo", True), ("nude2", False), ("denuded", False), ("(nude)", True), ("i like c++ much", True), ("cafés", False), ("une café.", True),
+    ("ÇA va", True), ("裸体像", True), ("血腥", True), ("血", False), ("mother", False)])
+def test_whole_words_beside_any_letters(tmp_path, text, found):
+    (tmp_path / "list.txt").write_text("\ufeffça\n  # other\n 血腥 \n", encoding="utf-8")
+    assert Words(words=("nude", "c++", "café", "裸体"), file=str(tmp_path / "list.txt"))(view(text)).keep != found
+
+
+def test_an_empty_word_is_refused():
+    with pytest.raises(ValueError, match="an empty word is in every caption"):
+        Words(words=("gore", " "))
+
+
 def test_a_missing_list_is_told(tmp_path):
     with pytest.raises(UserError, match="none.txt cannot be read"):
         Words(file=str(tmp_path / "none.txt"))(view("a"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seedream_core.data.pairs.edits import Edits, changed, scene_of, world_of
+from seedream_core.data.pairs.edits import Edits, changed, clean, world_of
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import Draw, World
 from seedream_core.data.view import View
@@ -27,7 +27,7 @@ def test_there_and_back():
 
 
 def test_only_whole_scenes():
-    assert scene_of(view(0, damage="blurred").sample.truth) is None and scene_of({"strings": []}) is None and scene_of(None) is None
+    assert clean(view(0, damage="blurred").sample.truth) is None and clean({"strings": []}) is None and clean(None) is None
     assert Edits().start()(view(0, damage="uniform"), Draw(0)) == []
     assert world_of((100, 70)).bounds == (96 / 64, 1.0)
 

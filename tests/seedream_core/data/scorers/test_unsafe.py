@@ -1,5 +1,9 @@
 """A small random classifier, saved and loaded as a real one: its unsafe classes are added up, and its errors are told."""
 
+import multiprocessing
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -41,10 +45,39 @@ def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
 
 
 def test_errors_name_the_folder_and_its_classes(folder, tmp_path):
-    with pytest.raises(UserError, match="no path is no model folder"):
+    with pytest.raises(UserError, match="scorer unsafe needs a model"):
         Unsafe().start({})
     with pytest.raises(UserError, match="Neutral, NSFW, Gore"):
         Unsafe(path=str(folder), labels=("lewd",)).start({})
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="cannot be loaded"):
         Unsafe(path=str(tmp_path)).start({})
+
+
+def test_broken_weights_are_one_message_and_missing_ones_are_not_made_up(folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("cut", "headless"):
+        shutil.copytree(folder, tmp_path / name)
+    weights = tmp_path / "cut" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="scorer unsafe: .*cut cannot be loaded: "):
+        Unsafe(path=str(tmp_path / "cut")).start({})
+    weights = tmp_path / "headless" / "model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")}, weights, {"format": "pt"})
+    with pytest.raises(UserError, match="lacks 2 weights of ViTForImageClassification, such as classifier.bias"):
+        Unsafe(path=str(tmp_path / "headless")).start({})
+
+
+def test_one_process_of_many_takes_one_thread(folder):
+    before = torch.get_num_threads()
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        assert pool.submit(threads, str(folder)).result() == 1
+    Unsafe(path=str(folder)).start({})
+    assert torch.get_num_threads() == before
+
+
+def threads(path: str) -> int:
+    torch.set_num_threads(2)
+    Unsafe(path=path).start({})
+    return torch.get_num_threads()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from seedream_core.config import parse
+from seedream_core.data import view
 from seedream_core.data.captioners import Captioner
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError
@@ -101,8 +102,50 @@ def test_what_cannot_be_captioned(world, tmp_path):
     assert [row["fate"] for row in rows].index("quarantined") == 4 and "undecodable PNG" in rows[4]["reason"]
 
 
+def test_a_damaged_sample_is_one_of_those_that_the_budget_bears(world, tmp_path):
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        for place, key in enumerate(reader.keys[:20]):
+            writer.add(key, reader.read(place))
+    shard = tmp_path / "in" / "shards" / "00000.tar"
+    data = bytearray(shard.read_bytes())
+    data[540] ^= 1
+    shard.write_bytes(data)
+    for name in ("out", "none"):
+        (tmp_path / name).mkdir()
+    metrics = Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
+    row = json.loads(open(tmp_path / "out" / "fates.jsonl").readline())
+    assert metrics["kept"] == 19 and row["fate"] == "quarantined" and "fails its CRC32" in row["reason"]
+
+
+def test_it_stops_where_nothing_is_left(world, tmp_path):
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        writer.add(reader.keys[0], {"png": b"none", "json": reader.read(0)["json"]})
+    with pytest.raises(DataError, match="none of 1 samples could be captioned"):
+        Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=1.0).run(tmp_path, Host())
+
+
+def test_no_more_pixels_are_held_than_memory_should(world, tmp_path, monkeypatch):
+    held, most, original = [], [], truth().start(Host())
+    monkeypatch.setattr(view, "PIXELS", 5 * 64 * 64)
+
+    def start(self, host):
+        def caption(views):
+            held.extend(views)
+            most.append(sum("pixels" in vars(one) for one in held))
+            return original(views)
+        return caption
+
+    monkeypatch.setattr(Captioner.find("truth"), "start", start)
+    Caption(data=world, captioners=(truth(),)).run(tmp_path, Host())
+    assert max(most) == 5 and len(held) == 150
+
+
 def test_wrong_options_are_told():
     with pytest.raises(ConfigError, match="truth knows short, brief"):
         parse(Caption, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["shrt"]}]})
     with pytest.raises(ConfigError, match="list of at least 1"):
         parse(Caption, {"data": "x/y", "captioners": []})
+    with pytest.raises(ConfigError, match="strata: shrt: no captioner here writes that; they write short"):
+        parse(Caption, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["short"]}], "strata": [{"fields": ["shrt", "short"]}]})

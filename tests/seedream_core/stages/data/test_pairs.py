@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from seedream_core.config import parse
-from seedream_core.data import ordered
+from seedream_core.data import budget, ordered, shards
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.scenes.reader import read
 from seedream_core.data.shards import ShardReader, ShardWriter
@@ -18,6 +18,7 @@ from seedream_core.host import Host
 from seedream_core.metrics.scene_accuracy import fault
 from seedream_core.data.scenes.world import Scene
 from seedream_core.records import Sample
+from seedream_core.stages.data import pairs
 from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
 
@@ -37,7 +38,6 @@ def picture(data: bytes) -> np.ndarray:
 
 def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
     monkeypatch.setattr(ordered, "FEW", 2)
-    monkeypatch.setattr(ordered, "CHUNK", 1)
     stage = Pairs(data=world, pairs=tuple(Family.find(name)() for name in NAMES), samples_per_shard=100)
     for name, workers in (("a", 1), ("b", 2)):
         (tmp_path / name).mkdir()
@@ -83,6 +83,58 @@ def test_what_no_tuple_can_be_made_of(world, tmp_path):
     assert (metrics["kept"], metrics["dropped"], metrics["quarantined"], metrics["tasks"]) == (9, 10, 1, {"background": 9})
     rows = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
     assert len(rows) == 20 and rows[1]["reason"] == "no tuple can be made of it: edits" and "undecodable" in rows[2]["reason"]
+
+
+@pytest.mark.parametrize("stop", [1, 37, 90, 119])
+def test_a_killed_one_goes_on_at_its_last_whole_shard(world, tmp_path, monkeypatch, stop):
+    stage = Pairs(data=world, pairs=tuple(Family.find(name)() for name in ("edits", "story", "inpainting")), samples_per_shard=25)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    metrics = stage.run(tmp_path / "a", Host(workers=1))
+    calls, original = [], pairs._Maker.__call__
+    monkeypatch.setattr(pairs._Maker, "__call__", lambda self, position: (calls.append(position), original(self, position))[1])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        def stopping(*args):
+            if len(calls) > stop:
+                raise KeyboardInterrupt
+
+        patch.setattr(budget, "check", stopping)
+        stage.run(tmp_path / "b", Host(workers=1))
+    whole = len(list((tmp_path / "b" / "shards").glob("*.tar")))
+    assert bool(whole) == (stop > 25)
+    calls.clear()
+    again = stage.run(tmp_path / "b", Host(workers=1))
+    assert calls[0] == 0 if not whole else calls[0] > stop - 25 and len(calls) == 120 - calls[0]
+    assert {name: again[name] for name in ("kept", "tasks", "facts")} == {name: metrics[name] for name in ("kept", "tasks", "facts")}
+    assert sum(1 for _ in open(tmp_path / "b" / "fates.jsonl")) == 120
+    for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file() and path.name != ".journal.json"):
+        assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+
+
+def test_a_sample_that_breaks_half_way_gives_no_tuples(world, tmp_path, monkeypatch):
+    def half(self):
+        def make(view, draw):
+            yield from Family.find("canny")().start()(view, draw)
+            raise DataError("no more")
+        return make
+
+    monkeypatch.setattr(Family.find("inpainting"), "start", half)
+    stage = Pairs(data=world, pairs=(Family.find("inpainting")(),), bad_budget=1.0)
+    with pytest.raises(DataError, match="no tuple could be made of 120 samples"):
+        stage.run(tmp_path, Host(workers=1))
+    assert {json.loads(line)["fate"] for line in open(tmp_path / "fates.jsonl")} == {"quarantined"}
+
+
+def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_path, monkeypatch):
+    stage = Pairs(data=world, pairs=(Family.find("low_resolution")(),), bad_budget=1.0)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    stage.run(tmp_path / "a", Host(workers=1))
+    reader = ShardReader(tmp_path / "a")
+    monkeypatch.setattr(shards, "MEMBER_BYTES", sorted(len(reader.read(place)["ref0.png"]) for place in range(120))[60])
+    metrics = stage.run(tmp_path / "b", Host(workers=1))
+    assert metrics["kept"] > 0 and metrics["quarantined"] > 0 and metrics["kept"] + metrics["quarantined"] == 120
+    assert any("bytes as PNG, over" in line for line in open(tmp_path / "b" / "fates.jsonl"))
 
 
 def test_wrong_options_are_told():

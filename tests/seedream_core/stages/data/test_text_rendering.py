@@ -32,7 +32,6 @@ def told(index: int) -> tuple:
 
 def test_fates_processes_and_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(ordered, "FEW", 2)
-    monkeypatch.setattr(ordered, "CHUNK", 1)
     write(tmp_path / "in", 60, told)
     for name, workers in (("a", 1), ("b", 2)):
         (tmp_path / name).mkdir()
