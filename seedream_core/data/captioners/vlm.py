@@ -91,16 +91,14 @@ def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
+    from seedream_core.models import outside
+
     if not (path / "config.json").is_file():
         raise UserError(f"captioner vlm: {path} is no model folder (no config.json)", "name the folder of an image-text-to-text model, already on this disk")
     host.limit_threads()
     device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    try:
-        processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        model = AutoModelForImageTextToText.from_pretrained(path, local_files_only=True, trust_remote_code=False, use_safetensors=True,
-                                                            dtype=torch.bfloat16 if host.bf16() else torch.float32)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UserError(f"captioner vlm: {path} cannot be loaded: {str(error).splitlines()[0][:200]}") from None
+    processor = outside.opened(AutoProcessor, path, "captioner vlm")
+    model = outside.whole(AutoModelForImageTextToText, path, "captioner vlm", dtype=torch.bfloat16 if host.bf16() else torch.float32)
     if getattr(processor, "tokenizer", None) is not None:
         processor.tokenizer.padding_side = "left"  # what is generated must follow the request at once
     return model.to(device).eval(), processor, device

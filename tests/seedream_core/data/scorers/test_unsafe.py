@@ -41,7 +41,7 @@ def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
 
 
 def test_errors_name_the_folder_and_its_classes(folder, tmp_path):
-    with pytest.raises(UserError, match="no path is no model folder"):
+    with pytest.raises(UserError, match="scorer unsafe needs a model"):
         Unsafe().start({})
     with pytest.raises(UserError, match="Neutral, NSFW, Gore"):
         Unsafe(path=str(folder), labels=("lewd",)).start({})
