@@ -1,5 +1,6 @@
 """Text in pictures, read by rapidocr (PP-OCR; Chinese, English, upright and vertical), each line as a box with its string."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from seedream_core.extras import extra
 
 LONGEST = 512
 """Characters of a string at most: more is no line of text."""
+BYTES = 24 * 1024
+"""Of a record's 64 KiB that lines may take: about 200 of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Ocr(Scorer):
         def score(views: Sequence[View]) -> None:
             for view in views:
                 lines = read(engine, view.pixels)
-                view.boxes += lines
+                view.boxes += fitting(lines)
                 view.scores["text_area"] = round(min(1.0, sum(_area(line["box"]) for line in lines)), 4)
                 view.scores["text_confidence"] = round(min((line["score"] for line in lines), default=1.0), 4)
 
@@ -48,6 +51,17 @@ def read(engine: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
         box = [round(float(min(1, max(0, side))), 4) for side in (left / width, top / height, right / width, bottom / height)]
         lines.append({"kind": "text", "box": box, "score": round(float(score), 4), "text": text[:LONGEST]})
     return sorted(lines, key=lambda line: (line["box"][1], line["box"][0]))
+
+
+def fitting(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """In their order, the largest lines that a record has room for: a page of small print must not cost it."""
+    room, chosen = BYTES, set()
+    for place in sorted(range(len(lines)), key=lambda place: -_area(lines[place]["box"])):
+        room -= len(json.dumps(lines[place], ensure_ascii=False).encode("utf-8", "replace"))
+        if room < 0:
+            break
+        chosen.add(place)
+    return [line for place, line in enumerate(lines) if place in chosen]
 
 
 def _area(box: Sequence[float]) -> float:

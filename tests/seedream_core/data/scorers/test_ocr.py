@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from seedream_core.data.scorers.ocr import Ocr
+from seedream_core.data.scorers.ocr import Ocr, fitting
 from seedream_core.data.view import View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
@@ -35,3 +35,11 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(UserError, match=r"(?s)ocr needs the package rapidocr.*pip install 'seedream\[ocr\]'"):
         Ocr().start({})
+
+
+def test_a_page_of_small_print_does_not_cost_the_record():
+    lines = [{"kind": "text", "box": [0, place / 900, 1 if place % 9 == 0 else 0.5, (place + 1) / 900], "score": 0.91, "text": "字" * (place % 40)} for place in range(900)]
+    noted = fitting(lines)
+    record = Sample(key="a", width=9, height=9, captions={}, boxes=tuple(noted)).to_json()
+    assert len(record) < 30_000 and len(noted) > 120 and noted == [line for line in lines if line in noted]
+    assert all(line in noted for line in lines if line["box"][2] == 1) and fitting(lines[:50]) == lines[:50]

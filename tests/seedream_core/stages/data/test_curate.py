@@ -1,6 +1,7 @@
 """The funnel on a spoiled crawl: what the world spoilt is what is caught, nothing clean is lost, all has a fate."""
 
 import json
+import shutil
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.host import Host
 from seedream_core.records import Sample
+from seedream_core.stages.data import curate
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.synthetic import Synthetic
 
@@ -192,6 +194,58 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
     for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
     assert len(list((tmp_path / "b").rglob("*"))) == len(list((tmp_path / "a").rglob("*")))
+
+
+@pytest.mark.parametrize("when", ["_compare", "_tell", "_check", "_write", "clearing"])
+def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
+    stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    stage.run(tmp_path / "a", Host(workers=1))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if when == "clearing":  # the ledger's rows are gone, its state is not
+            def clear(folder, **options):
+                if folder.name == curate.LEDGER and (folder / "rows.jsonl").is_file():
+                    (folder / "rows.jsonl").unlink()
+                    raise KeyboardInterrupt
+                clearing(folder, **options)
+
+            clearing = shutil.rmtree
+            patch.setattr(curate.shutil, "rmtree", clear)
+        else:
+            original = getattr(Curate, when)
+
+            def stop(*arguments):
+                original(*arguments)
+                raise KeyboardInterrupt
+
+            patch.setattr(Curate, when, stop)
+        stage.run(tmp_path / "b", Host(workers=1))
+    stage.run(tmp_path / "b", Host(workers=1))
+    assert sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*")) == sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*"))
+    for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
+        assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+
+
+def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
+    copy(crawl, tmp_path / "small", 120)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "a", Host(workers=1))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        added, original = [], ShardWriter.add
+
+        def stopping(self, *arguments):
+            added.append(1)
+            if len(added) > 70:
+                raise KeyboardInterrupt
+            original(self, *arguments)
+
+        patch.setattr(ShardWriter, "add", stopping)
+        Curate(data=tmp_path / "small", filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
+    Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
+    for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
+        assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
 
 
 def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
