@@ -1,12 +1,12 @@
 """Batches as a pure function of the step: no loader state, the same rows on any number of ranks and workers.
 
 Sample i of a run is `order(seed, i // n, n)[i % n]`; step s takes samples s·G ... (s+1)·G of it, whatever the world
-size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch. (Lightning, torchdata
-and webdataset keep loader state, which peers lost on the second resume.)
+size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch, or as often as the
+weight in its record says. (Lightning, torchdata and webdataset keep loader state, which peers lost on the second resume.)
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -19,14 +19,17 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from seedream_core.data import latents
 from seedream_core.data.captions import CaptionMix
-from seedream_core.data.pictures import decode
+from seedream_core.data.pictures import decode, square
 from seedream_core.data.shards import ShardReader
+from seedream_core.data.weights import Weighted, capped
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host, Train
 from seedream_core.randomness import generator, normal
 from seedream_core.records import Batch, Sample
 
 RESIDENT_BYTES = 2 * 2**30
+Order = Callable[[int, int, int], Tensor]
+"""(seed, epoch, count) -> a permutation of the samples."""
 Captions = Mapping[str, Mapping[str, str]]
 
 
@@ -36,12 +39,13 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator(seed, "order", epoch, "order"))
 
 
-def rows(seed: int, step: int, global_batch: int, count: int) -> list[int]:
-    """Positions of the samples of one step, over all ranks."""
+def rows(seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None, order: Order = order) -> list[int]:
+    """Positions of the samples of one step, over all ranks; unless they are weighted, each comes once per epoch."""
     found: list[int] = []
     while len(found) < global_batch:
         epoch, place = divmod(step * global_batch + len(found), count)
-        found += order(seed, epoch, count)[place:place + global_batch - len(found)].tolist()
+        places = order(seed, epoch, count)[place:place + global_batch - len(found)].numpy()
+        found += (weighted.slots(epoch)[places] if weighted else places).tolist()
     return found
 
 
@@ -59,24 +63,29 @@ def micro_batches(train: Train, host: Host) -> int:
 class Batches(LightningDataModule):
     """Latents or pictures of an artifact, with captions, from `first_step` to the last step of `train`.
 
-    `only` is the positions of a subset, where not all samples are asked for.
+    `only` is the positions of a subset, where not all samples are asked for; with `side`, pictures of any size are
+    brought to squares of it.
     """
 
     def __init__(self, data: Path, *, kind: Literal["latents", "images"], train: Train,
                  captions: CaptionMix | None = None, host: Host = Host(), first_step: int = 0,
-                 only: Sequence[int] | None = None) -> None:
+                 only: Sequence[int] | None = None, side: int | None = None) -> None:
         super().__init__()
+        self.order: Order = order
         self.data, self.train, self.captions, self.host = Path(data), train, captions, host
         self.first_step = first_step
         self.parts = micro_batches(train, host)
-        self.store = (_Latents if kind == "latents" else _Pictures)(self.data, host, only, captions is not None)
+        told = captions is not None
+        self.store = _Latents(self.data, host, only, told) if kind == "latents" else _Pictures(self.data, host, only, told, side)
+        expected = capped(self.store.weights())
+        self.weighted = None if (expected == 1).all() else Weighted(train.seed, expected)
 
     def __len__(self) -> int:
         return len(self.store.rows)
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
-        mine = rows(self.train.seed, step, self.train.global_batch, len(self))[rank::ranks]
+        mine = rows(self.train.seed, step, self.train.global_batch, len(self), self.weighted, self.order)[rank::ranks]
         size = len(mine) // parts
         mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
@@ -126,6 +135,11 @@ class _Store(ABC):
         self._kept: dict[int, tuple[np.ndarray, Captions]] = {}
         self._shape: tuple[int, ...] | None = None
         self._slab: np.ndarray | None = None
+
+    def weights(self) -> np.ndarray:
+        """Of every sample, as its record gives it."""
+        records = (self.reader.read(row, "json").get("json") for row in self.rows)
+        return np.array([Sample.from_json(record).weight if record else 1.0 for record in records])  # 22 µs a sample
 
     def sample(self, row: int) -> tuple[np.ndarray, Captions]:
         """Array and captions of one sample."""
@@ -177,9 +191,13 @@ class _Latents(_Store):
 
 
 class _Pictures(_Store):
+    def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool, side: int | None) -> None:
+        super().__init__(data, host, only, told)
+        self.side = side
+
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
         """H×W×3, uint8."""
-        return decode(members)
+        return square(decode(members), self.side) if self.side else decode(members)
 
     def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
         pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))

@@ -27,12 +27,12 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int,
     if workers <= 1 or len(tasks) <= min(FEW, 16 * at_once):
         yield from map(work, tasks)
         return
-    chunks = (tasks[start:start + at_once] for start in range(0, len(tasks), at_once))
+    chunks = (list(tasks[start:start + at_once]) for start in range(0, len(tasks), at_once))
     # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
         def submit(count: int) -> Iterable:
-            return [pool.submit(_each, work, chunk) for chunk in islice(chunks, count)]
+            return [pool.submit(each, work, chunk) for chunk in islice(chunks, count)]
 
         under_way = deque(submit(3 * workers))
         try:
@@ -52,7 +52,8 @@ def processes(asked: int) -> int:
     return asked or len(os.sched_getaffinity(0))
 
 
-def _each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
+def each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
+    """A chunk of the work."""
     return [work(task) for task in chunk]
 
 

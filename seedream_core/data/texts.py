@@ -34,6 +34,11 @@ def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
     return list(pairs)[:most]
 
 
+def by_key(data: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """The captions of every sample: key -> language -> field -> text."""
+    return dict(zip(ShardReader(data).keys, _captions(data), strict=True))
+
+
 def _captions(data: Path) -> Iterator[dict[str, dict[str, str]]]:
     reader = ShardReader(data)
     for index in range(len(reader)):

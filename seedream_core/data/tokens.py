@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from seedream_core.data.words import HAN, words
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 END = "<|end|>"
 MOST_WORDS = 2000
@@ -23,6 +27,17 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str], most: int) -> "tuple[Tensor, Tensor]":
+    """ids and mask (True is a token), each N×L, padded on the right; every text is cut at `most` and ends with END."""
+    import torch
+
+    end = tokenizer.token_to_id(END)
+    rows = [encoding.ids[:most - 1] + [end] for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [end] * (longest - len(row)) for row in rows])
+    return ids, torch.arange(longest)[None, :] < torch.tensor(list(map(len, rows)))[:, None]
 
 
 def pattern(han_words: Iterable[str]) -> str:

@@ -13,6 +13,10 @@ from seedream_core.errors import UserError
 from seedream_core.records import Sample, Verdict
 
 
+GIVEN = {"score": {"score": "defect", "most": 0.5}}
+"""Options of filters that have required ones."""
+
+
 @pytest.fixture
 def view() -> View:
     world = World()
@@ -23,7 +27,7 @@ def view() -> View:
 
 @pytest.mark.parametrize("name", Filter.names())
 def test_contract(name, view):
-    made = Filter.find(name)()
+    made = Filter.find(name)(**GIVEN.get(name, {}))
     assert made.name() == name and parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
     before = view.pixels.copy()
     for need in made.needs:

@@ -5,7 +5,7 @@ Lengths are fractions of the picture's shorter side, so one scene can be drawn a
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from seedream_core.data.scenes import places
 
@@ -125,6 +125,8 @@ class World:
     """How often each kind of scene is drawn, by weight."""
     relations: Mapping[str, float] = field(default_factory=lambda: {relation: 1.0 for relation in RELATIONS})
     """How often the first of a pair stands in each relation to the second, by weight; prompts ask for all alike."""
+    zipf: float = 0.0
+    """The colour-shape pair of rank r occurs in proportion to r**-zipf; each seed ranks them in an order of its own."""
 
     def __post_init__(self):
         for side in ("width", "height"):
@@ -140,6 +142,8 @@ class World:
             raise ValueError("held_out: at least two colour-shape pairs must remain")
         _check_weights("kind", self.kinds, KINDS)
         _check_weights("relation", self.relations, RELATIONS)
+        if not 0 <= self.zipf <= 10:
+            raise ValueError(f"zipf: an exponent from 0 (all pairs alike) to 10 is needed, not {self.zipf}")
 
     @cached_property
     def seen(self) -> tuple[Thing, ...]:
@@ -160,7 +164,8 @@ class World:
         """The scene number `index` of the data drawn from `seed`."""
         draw = Draw("scene", seed, index)
         kind = draw.weighted(self.kinds)
-        return self.arrange(draw.asked(kind, self.seen, self.seen, self.relations), draw)
+        shares = _zipf(self.seen, seed, self.zipf) if self.zipf else None
+        return self.arrange(draw.asked(kind, self.seen, self.seen, self.relations, shares), draw)
 
     def arrange(self, asked: Asked, draw: "Draw") -> Scene:
         """A scene that shows what is asked, sizes and places drawn."""
@@ -181,6 +186,13 @@ class World:
             for thing, size, (x, y) in zip(things, sizes, spots, strict=True)
         )
         return Scene(asked.kind, asked.background, tuple(objects), asked.relation)
+
+
+@lru_cache(maxsize=16)
+def _zipf(things: tuple[Thing, ...], seed: int, exponent: float) -> Mapping[Thing, float]:
+    """The weight of each thing, the commonest first."""
+    ranked = sorted(things, key=lambda thing: Draw("rank", seed, thing).between(0, 1))
+    return {thing: rank**-exponent for rank, thing in enumerate(ranked, 1)}
 
 
 def _check_weights(what: str, weights: Mapping[str, float], known: tuple[str, ...]) -> None:
@@ -221,7 +233,7 @@ class Draw:
     def choice(self, options):
         return options[int(self._random() * len(options))]
 
-    def weighted(self, weights: Mapping[str, float]) -> str:
+    def weighted(self, weights):
         rest = self._random() * sum(weights.values())
         for name, weight in weights.items():
             rest -= weight
@@ -230,17 +242,21 @@ class Draw:
         return name
 
     def asked(
-        self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...], relations: Mapping[str, float] | None = None
+        self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...], relations: Mapping[str, float] | None = None,
+        shares: Mapping[Thing, float] | None = None,
     ) -> Asked:
         """A random request; a pair takes one thing of `first` and one of `others`, in either order.
 
-        `relations` weighs what they are drawn from; none draws all alike.
+        `relations` and `shares` weigh what they are drawn from; none draws all alike.
         """
-        background, thing = self.choice(tuple(BACKGROUNDS)), self.choice(first)
+        def pick(things: list[Thing] | tuple[Thing, ...]) -> Thing:
+            return self.choice(things) if shares is None else self.weighted({thing: shares[thing] for thing in things})
+
+        background, thing = self.choice(tuple(BACKGROUNDS)), pick(first)
         if kind == "one":
             return Asked(kind, background, (thing,), 1)
         if kind == "several":
             return Asked(kind, background, (thing,), 2 + int(self._random() * 3))
-        other = self.choice([o for o in others if o != thing])
+        other = pick([o for o in others if o != thing])
         things = (thing, other) if self._random() < 0.5 else (other, thing)
         return Asked(kind, background, things, 2, self.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))

@@ -30,6 +30,8 @@ class Synthetic(Stage):
     "weights of the kinds of scene: one object, several equal ones, a pair in relation"
     relations: dict[str, float] = field(default_factory=lambda: dict.fromkeys(RELATIONS, 1.0))
     "weights of left, right, above and below: where the first of a pair stands to the second"
+    zipf: Annotated[float, Ge(0)] = 0.0
+    "colour-shape pairs occur in proportion to rank**-zipf; 0 for all alike, 1.5 for a long tail"
     damage: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -41,7 +43,7 @@ class Synthetic(Stage):
     @property
     def world(self) -> World:
         width, height = self.size
-        return World(width=width, height=height, held_out=self.held_out, kinds=self.kinds, relations=self.relations)
+        return World(width=width, height=height, held_out=self.held_out, kinds=self.kinds, relations=self.relations, zipf=self.zipf)
 
     def facts(self, inputs: dict) -> dict:
         return {"samples": self.samples, "width": self.size[0], "height": self.size[1], "held_out": sorted(self.held_out)}

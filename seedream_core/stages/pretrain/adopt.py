@@ -1,4 +1,4 @@
-"""Weights from outside become an artifact: a language model in transformers' format, or an autoencoder in ours."""
+"""Weights from outside become an artifact: a language model, CLIP or SigLIP in transformers' format, or an autoencoder in ours."""
 
 import hashlib
 import math
@@ -13,8 +13,10 @@ from seedream_core import stage
 from seedream_core.errors import DataError
 from seedream_core.host import Host
 
-NEEDED = {"text_encoder": ("config.json", "tokenizer.json"), "autoencoder": ("config.yaml", "weights.safetensors")}
+NEEDED = {"text_encoder": ("config.json", "tokenizer.json"), "autoencoder": ("config.yaml", "weights.safetensors"),
+          "dual_encoder": ("config.json", "tokenizer.json", "tokenizer_config.json")}
 TAKEN = ("config.json", "tokenizer.json", "encoder.json", "config.yaml", "*.safetensors", "*.safetensors.index.json")
+PREPARING = ("tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "processor_config.json", "calibration.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Adopt(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
     source: stage.Folder
     "the folder on this machine: nothing is downloaded, no code in it is run"
-    kind: Literal["text_encoder", "autoencoder"] = "text_encoder"
+    kind: Literal["text_encoder", "autoencoder", "dual_encoder"] = "text_encoder"
     "what it holds, and so what this makes"
     sha256: dict[str, str] = field(default_factory=dict)
     "file name -> the checksum that it must have; all checksums are kept in the manifest in any case"
@@ -38,7 +40,7 @@ class Adopt(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         self._check()
-        return self._text_facts() if self.kind == "text_encoder" else self._autoencoder_facts()
+        return {"text_encoder": self._text_facts, "autoencoder": self._autoencoder_facts, "dual_encoder": dict}[self.kind]()
 
     def run(self, out: Path, host: Host) -> dict:
         self._check()
@@ -53,10 +55,11 @@ class Adopt(stage.Stage):
         network.mkdir(parents=True, exist_ok=True)
         for path in self._files():
             shutil.copyfile(path, network / path.name)
-        return self._try_text(network) if self.kind == "text_encoder" else self._try_autoencoder(network)
+        return {"text_encoder": self._try_text, "autoencoder": self._try_autoencoder, "dual_encoder": self._try_dual}[self.kind](network)
 
     def _files(self) -> list[Path]:
-        return sorted({path for pattern in TAKEN for path in self.source.glob(pattern) if path.is_file()})
+        taken = (*TAKEN, *PREPARING) if self.kind == "dual_encoder" else TAKEN
+        return sorted({path for pattern in taken for path in self.source.glob(pattern) if path.is_file()})
 
     def _check(self) -> None:
         """Refuse what could run code, or is not what it is said to be."""
@@ -69,7 +72,7 @@ class Adopt(stage.Stage):
             raise DataError(f"{self.source}: {code[0]} is code that comes with the model; refused")
         if not list(self.source.glob("*.safetensors")):
             raise DataError(f"{self.source}: no .safetensors; pickled weights are never read", "convert them first")
-        if self.kind == "text_encoder":
+        if self.kind != "autoencoder":
             from seedream_core.models.text.llm import check_folder
 
             check_folder(self.source)
@@ -131,3 +134,18 @@ class Adopt(stage.Stage):
             if not bool(module.decode(module.encode(image).mean).isfinite().all()):
                 raise DataError(f"{self.source}: its pictures are not finite")
         return {}
+
+    def _try_dual(self, folder: Path) -> dict:
+        """Vectors of two pictures and two captions: finite, and not the same."""
+        import numpy as np
+
+        from seedream_core.models.dual_encoder import load
+
+        encoder = load(folder)
+        gray = np.full((64, 64, 3), 127, np.uint8)
+        lit = gray.copy()
+        lit[:32] = 255
+        for vectors in (encoder.images([gray, lit]), encoder.texts(["a red circle", "一个红色圆形"])):
+            if not np.isfinite(vectors).all() or np.array_equal(*vectors):
+                raise DataError(f"{self.source}: its vectors are not finite, or the same for different pictures or words")
+        return {"facts": {"dim": encoder.dim}}

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -21,23 +22,32 @@ from seedream_core.records import Sample
 COUNT, CHANNELS = 23, 4
 
 
-def record(i: int) -> bytes:
+def record(i: int, weight: float = 1.0) -> bytes:
     captions = {"en": {"short": f"picture {i}"}, "zh": {"short": f"图 {i}"}}
-    return Sample(key=f"s{i}", width=32, height=16, captions=captions).to_json()
+    return Sample(key=f"s{i}", width=32, height=16, captions=captions, weight=weight).to_json()
 
 
 def latent(i: int) -> dict[str, torch.Tensor]:
     return {"mean": torch.full((CHANNELS, 1, 2), float(i)).half(), "std": torch.full((CHANNELS, 1, 2), 0.25).half()}
 
 
+def write(folder, weights=(1.0,) * COUNT):
+    with ShardWriter(folder / "shards", 10) as writer:
+        for i, weight in enumerate(weights):
+            writer.add(f"s{i}", {"latent.safetensors": save(latent(i)), "json": record(i, weight)})
+    statistics = {"mean": [1.0, 2.0, 3.0, 4.0], "std": [1.0, 2.0, 2.0, 4.0]}
+    (folder / NORMALISATION).write_text(json.dumps(statistics))
+    return folder
+
+
 @pytest.fixture
 def latents(tmp_path):
-    with ShardWriter(tmp_path / "shards", 10) as writer:
-        for i in range(COUNT):
-            writer.add(f"s{i}", {"latent.safetensors": save(latent(i)), "json": record(i)})
-    statistics = {"mean": [1.0, 2.0, 3.0, 4.0], "std": [1.0, 2.0, 2.0, 4.0]}
-    (tmp_path / NORMALISATION).write_text(json.dumps(statistics))
-    return tmp_path
+    return write(tmp_path)
+
+
+@pytest.fixture
+def weighted(tmp_path):
+    return write(tmp_path, [0.0, 4.0] + [0.5 + i / 10 for i in range(COUNT - 2)])
 
 
 @pytest.fixture
@@ -69,6 +79,38 @@ def test_every_sample_once_per_epoch_in_a_new_order():
 
 def test_a_batch_larger_than_the_data():
     assert sorted(set(rows(0, 3, 64, 5))) == [0, 1, 2, 3, 4]
+
+
+def test_equal_weights_change_nothing_be_they_what_they_may(tmp_path, latents):
+    (tmp_path / "third").mkdir()
+    third = make(write(tmp_path / "third", [1 / 3] * COUNT))
+    assert all(same(make(latents).batch(step), third.batch(step)) for step in range(9))
+    assert third.weighted is None
+
+
+def test_samples_come_as_often_as_their_weight_says(weighted):
+    batches = make(weighted, global_batch=COUNT)
+    counts = Counter(key for epoch in range(200) for key in batches.batch(epoch).keys)
+    assert "s0" not in counts
+    weights = [4.0] + [0.5 + i / 10 for i in range(COUNT - 2)]
+    for i, weight in enumerate(weights, 1):
+        assert abs(counts[f"s{i}"] / (200 * COUNT) / (weight / sum(weights)) - 1) < 0.01
+
+
+def test_weighted_resume_ranks_and_workers_change_nothing(weighted):
+    whole = list(make(weighted, steps=9).train_dataloader())
+    resumed = make(weighted, steps=9, workers=2)
+    resumed.first_step = 5
+    assert all(map(same, resumed.train_dataloader(), whole[5:]))
+    for step in (0, 4, 7):
+        split = [make(weighted).batch(step, rank, 4) for rank in range(4)]
+        assert [key for keys in zip(*(batch.keys for batch in split)) for key in keys] == whole[step].keys
+
+
+def test_weights_count_within_a_subset(weighted):
+    batches = Batches(weighted, kind="latents", train=Train(steps=1, global_batch=4), only=[0, 1, 2])
+    counts = Counter(key for step in range(60) for key in batches.batch(step).keys)
+    assert set(counts) == {"s1", "s2"} and 6 < counts["s1"] / counts["s2"] < 10  # 4.0 to 0.5
 
 
 def test_resume_goes_on_as_if_never_stopped(latents):
@@ -169,6 +211,18 @@ def test_two_sizes_in_one_set(pictures):
         writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
     with pytest.raises(DataError, match="odd has the shape|others"):
         list(make(pictures, "images").train_dataloader())
+
+
+def test_squares_of_two_sizes_in_an_order_of_their_own(pictures):
+    with ShardWriter(pictures / "shards", 10, first=3) as writer:
+        buffer = io.BytesIO()
+        Image.new("RGB", (50, 8), (255, 0, 0)).save(buffer, "PNG")
+        writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
+    made = Batches(pictures, kind="images", train=Train(steps=2, global_batch=4), captions=CaptionMix(), host=Host(), side=12)
+    made.order = lambda seed, epoch, count: torch.arange(count).flip(0)
+    first = next(iter(made.train_dataloader()))
+    assert first.keys[0] == "odd" and first.images.shape == (4, 3, 12, 12)
+    assert first.images[0].flatten(1).mean(1).tolist() == [1, -1, -1]
 
 
 def test_only_a_selection(latents):

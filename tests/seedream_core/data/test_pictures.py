@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from seedream_core.data.pictures import TooSmall, decode, normalise
+from seedream_core.data.pictures import TooSmall, decode, normalise, square
 from seedream_core.errors import DataError
 
 
@@ -185,3 +185,11 @@ def test_a_size_is_reached_by_scaling_down_and_cropping():
 def test_what_is_no_picture_is_refused(data, reason):
     with pytest.raises(DataError, match=reason):
         normalise(data)
+
+
+def test_a_square_shows_the_whole_picture():
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 40:] = 250
+    found = square(pixels, 16)
+    assert found.shape == (16, 16, 3) and found[:, :7].max() < 5 and found[:, 9:].min() > 245
+    assert square(found, 16) is found and square(pixels[:8, :8], 16).shape == (16, 16, 3)

@@ -5,7 +5,7 @@ from tokenizers import Tokenizer
 
 from seedream_core.data.scenes.captions import captions
 from seedream_core.data.scenes.world import World
-from seedream_core.data.tokens import END, train_tokenizer
+from seedream_core.data.tokens import END, tokenize, train_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +36,12 @@ def test_bounded_saved_and_with_one_end_token(tokenizer):
     assert again.encode("橙色心形").ids == tokenizer.encode("橙色心形").ids
     assert tokenizer.token_to_id(END) == 0
     assert train_tokenizer(["白色圆形", "red"] * 50, 300).get_vocab_size() <= 300
+
+
+def test_texts_of_one_batch():
+    tokenizer = train_tokenizer(["a red circle", "红色圆形"] * 20, 300)
+    ids, mask = tokenize(tokenizer, ["a red circle", "", "红"], 4)
+    end = tokenizer.token_to_id(END)
+    lengths = [min(4, len(tokenizer.encode(text, add_special_tokens=False).ids) + 1) for text in ("a red circle", "", "红")]
+    assert ids.shape == mask.shape == (3, max(lengths)) and mask.sum(1).tolist() == lengths
+    assert all(ids[row, length - 1] == end for row, length in enumerate(lengths)) and bool((ids[~mask] == end).all())

@@ -1,4 +1,5 @@
 """Scenes keep the world's promises: apart, inside, related as said, never a held-out pair, the same for the same key."""
+import hashlib
 import json
 from collections import Counter
 
@@ -82,6 +83,29 @@ def test_same_key_same_scene_and_truth_survives_json():
         assert Scene.from_json(json.loads(json.dumps(scene.to_json()))) == scene
 
 
+def test_a_long_tail_follows_zipf_in_another_order_for_each_seed():
+    world = World(kinds={"one": 1}, zipf=1.5)
+    orders = []
+    for seed in (0, 1):
+        counts = Counter(str(world.sample(seed, index).objects[0].thing) for index in range(4000))
+        total = sum(rank**-1.5 for rank in range(1, 45))
+        for rank, (_, count) in enumerate(counts.most_common(5), 1):
+            expected = 4000 * rank**-1.5 / total
+            assert abs(count - expected) < 5 * expected**0.5
+        orders.append([name for name, _ in counts.most_common(5)])
+    assert orders[0] != orders[1]
+    pairs = [World(kinds={"pair": 1}, zipf=1.5).sample(0, index) for index in range(300)]
+    assert all(len({o.thing for o in scene.objects}) == 2 for scene in pairs)
+    assert sum(orders[0][0] in map(str, (o.thing for o in scene.objects)) for scene in pairs) > 150
+
+
+def test_without_a_tail_scenes_are_those_of_earlier_versions():
+    digest = hashlib.sha256()
+    for index in range(200):
+        digest.update(json.dumps(World().sample(9, index).to_json(), sort_keys=True).encode())
+    assert digest.hexdigest()[:16] == "fe79d6fba0c3a4eb"
+
+
 def test_gap_is_along_the_separating_axis():
     scene = World(kinds={"pair": 1}).sample(0, 0)
     assert gap(*scene.objects) == pytest.approx(scene.gap)
@@ -98,6 +122,7 @@ def test_gap_is_along_the_separating_axis():
         ({"kinds": {"one": float("nan")}}, "zero or more"),
         ({"relations": {"under": 1}}, "none of left, right, above, below"),
         ({"relations": {"left": 0}}, "at least one relation"),
+        ({"zipf": -1.0}, "zipf: an exponent"),
     ],
 )
 def test_impossible_worlds_are_refused(fields, message):

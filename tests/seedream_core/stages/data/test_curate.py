@@ -3,12 +3,13 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from seedream_core.data.filters import Filter
 from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import curate
@@ -70,7 +71,7 @@ def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
         old, new = before.read(places[key]), after.read(index)
         a, b = Sample.from_json(old["json"]), Sample.from_json(new["json"])
         assert new["png"] == old["png"] and b.captions == a.captions and b.truth == a.truth
-        assert set(b.scores) == {*a.scores, "sharpness", "uniform"} and b.scores["sharpness"] >= 0.3
+        assert set(b.scores) == {*a.scores, "sharpness", "noise", "uniform"} and b.scores["sharpness"] >= 0.5
 
 
 def test_a_second_run_over_its_own_rest_gives_the_same_bytes(tmp_path, crawl):
@@ -260,3 +261,22 @@ def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
     assert any(path.name == "digest.npy" for path in files)
     for path in files:
         assert (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes() == path.read_bytes()
+
+
+def test_scorers_look_with_heads_that_were_learnt(tmp_path):
+    from seedream_core.stages.data.label import Label
+
+    for name in ("in", "heads", "out"):
+        (tmp_path / name).mkdir()
+    Synthetic(samples=300, damage=0.4, seed=12).run(tmp_path / "in", Host())
+    Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=0.1).run(tmp_path / "out", Host())
+    Label(data=tmp_path / "out", task="defect", truth="truth.damage").run(tmp_path / "heads", Host())
+    (tmp_path / "judged").mkdir()
+    judged = Curate(data=tmp_path / "out", heads=tmp_path / "heads", filters=(Filter.find("score")(score="defect", most=0.5),), dedup=())
+    metrics = judged.run(tmp_path / "judged", Host())
+    damage = {sample.key: sample.truth["damage"] for sample in records(tmp_path / "out")}
+    left = Counter(bool(damage[sample.key]) for sample in records(tmp_path / "judged"))
+    assert metrics["causes"].keys() == {"score"} and left[True] < 0.3 * sum(map(bool, damage.values())) and left[False] > 0.9 * sum(not one for one in damage.values())
+    with pytest.raises(UserError, match="heads"):
+        (tmp_path / "none").mkdir()
+        replace(judged, heads=None).run(tmp_path / "none", Host())

@@ -5,11 +5,13 @@ import json
 import shutil
 
 import pytest
+import toy_encoder
 import toy_training as toy
 
 from seedream_core import artifact, execute, recipe, stage
 from seedream_core.config import parse
 from seedream_core.errors import ConfigError, DataError, UserError
+from seedream_core.models.dual_encoder import load
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.stages.pretrain.adopt import Adopt
 
@@ -44,6 +46,18 @@ def test_autoencoder(tiny_generator, tmp_path):
     manifest = adopt(tiny_generator.parent / "vae" / "network", tmp_path / "vae", kind="autoencoder")
     assert manifest.kind == "autoencoder" and (manifest.facts["factor"], manifest.facts["channels"]) == (16, 4)
     assert artifact.verify(tmp_path / "vae") == []
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_dual_encoder(kind, tmp_path):
+    source = toy_encoder.make_outside(tmp_path / kind, kind)
+    manifest = adopt(source, tmp_path / "encoder", kind="dual_encoder")
+    assert manifest.kind == "dual_encoder" and artifact.verify(tmp_path / "encoder") == []
+    assert manifest.facts == {"dim": load(source).dim}
+    assert (load(tmp_path / "encoder").texts(["星"]) == load(source).texts(["星"])).all()
+    (source / "preprocessor_config.json").unlink()
+    with pytest.raises(DataError, match="how pictures are to be prepared"):
+        adopt(source, tmp_path / "other", kind="dual_encoder")
 
 
 def change(name, **values):

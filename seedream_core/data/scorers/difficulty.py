@@ -1,0 +1,29 @@
+"""How hard a knowledge picture is (formulas, charts, diagrams, wireframes, tables), by its pixels (Seedream 4.0).
+
+0.27 is where medium begins, 0.5 where hard does, 0.67 extremely hard (`knowledge/rating`). Of photographs it says nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from seedream_core.data.knowledge import difficulty, rating
+from seedream_core.data.scorers import Score, Scorer
+from seedream_core.data.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difficulty(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("difficulty",)
+    path: str = ""
+    """An artifact of pretrain/difficulty; none takes the packaged one."""
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        rater = difficulty.rater(Path(self.path) if self.path else difficulty.PACKAGED)
+
+        def score(views: Sequence[View]) -> None:
+            for view in views:
+                view.scores["difficulty"] = round(rating.score(rater.load(view.pixels)), 4)
+
+        return score

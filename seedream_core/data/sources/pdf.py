@@ -1,0 +1,181 @@
+"""Figures of PDF files in a folder: the pictures embedded in their pages, with the nearest "Figure 3: ..." or "图3 ..." as caption.
+
+Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; here by pypdfium2, in the extra `[data]`. Pages are
+never rendered: what a page claims to measure does not matter, and a picture's size is known before it is decoded.
+"""
+
+import atexit
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from PIL import Image
+
+from seedream_core.data import told
+from seedream_core.data.pictures import PIXELS
+from seedream_core.data.sources import Item, Listing, Lost, Raw, Source
+from seedream_core.data.sources.folder import shown, walk
+from seedream_core.errors import DataError, UserError
+
+FILE_BYTES = 512 * 2**20
+PAGES = 5000
+FIGURES = 500
+"""Of one page."""
+CAPTION = 600
+LINES = 4
+NEAR = 0.25
+"""Of the page's height: a caption farther from its figure belongs to another."""
+_LABEL = re.compile(r"(?:(?:Figure|Fig\.?|FIGURE|FIG\.?)\s*\d+(?:[.\-–]\d+)*[a-z]?\s*[:.|—–]|图\s*\d+(?:[.\-–]\d+)*\s*[:：.．、]?)\s*(?=\S)")
+_END = re.compile(r"[.。!?！？]\s*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pdf(Source):
+    least: Annotated[int, Ge(1)] = 128
+    """Pixels of a figure's shorter side; smaller ones (icons, rules) are counted as ignored."""
+
+    def listing(self) -> Listing:
+        _pdfium()
+        _opened.cache_clear()
+        listing = Listing()
+        for name in walk(self.folder, listing):
+            if not name.lower().endswith(".pdf"):
+                listing.ignored[Path(name).suffix or "no extension"] += 1
+            elif (self.folder / name).is_symlink():
+                listing.lost.append(Lost(shown(name), shown(name), "a symbolic link is not followed"))
+            else:
+                self._list(name, listing)
+        return listing
+
+    def _list(self, name: str, listing: Listing) -> None:
+        place, stamp = shown(name), self._stamp(name)
+        try:
+            document = _opened(self.path, name, stamp)
+            if len(document) > PAGES:
+                raise DataError(f"{len(document)} pages are over {PAGES}")
+        except DataError as error:
+            listing.lost.append(Lost(place, place, error.message))
+            return
+        for page in range(len(document)):
+            try:
+                sizes = [image.get_px_size() for image in _images(document[page])]
+            except (DataError, _pdfium().PdfiumError) as error:
+                listing.lost.append(Lost(f"{place}#{page + 1}", place, f"page {page + 1}: {error}"))
+                continue
+            for figure, (width, height) in enumerate(sizes):
+                where = f"{place}#{page + 1}.{figure + 1}"
+                if min(width, height) < self.least:
+                    listing.ignored["small figure"] += 1
+                elif width * height > PIXELS:
+                    listing.lost.append(Lost(where, place, f"{width}×{height} pixels are over {PIXELS // 10**6} million"))
+                else:
+                    listing.items.append(Item(where, f"{place}: page {page + 1}", [name, page, figure, stamp]))
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        stat = os.lstat(self.folder / name)
+        return stat.st_size, stat.st_mtime_ns
+
+    def read(self, item: Item) -> Raw:
+        name, number, figure, stamp = item.at
+        try:
+            page = _opened(self.path, name, tuple(stamp))[number]
+            image = _images(page)[figure]
+            return Raw(_picture(image), told.bare(_caption(page, image)))
+        except _pdfium().PdfiumError as error:
+            raise DataError(f"page {number + 1}, figure {figure + 1}: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _pdfium() -> Any:
+    try:
+        import pypdfium2
+    except ImportError:
+        raise UserError("the source 'pdf' needs pypdfium2, which is not installed", "pip install 'seedream[data]'") from None
+    atexit.register(_opened.cache_clear)  # else pypdfium2 tells of a document left open
+    return pypdfium2
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: str, name: str, stamp: tuple[int, int]) -> Any:
+    """The document; DataError where it is encrypted, cut short, too large or none."""
+    pdfium = _pdfium()
+    if stamp[0] > FILE_BYTES:
+        raise DataError(f"{stamp[0]} bytes are over {FILE_BYTES}")
+    try:
+        return pdfium.PdfDocument(Path(folder, name))
+    except pdfium.PdfiumError as error:
+        encrypted = "assword" in str(error) or "ecurity" in str(error)
+        raise DataError("the file is encrypted" if encrypted else f"no PDF that can be read: {error}") from None
+    except OSError as error:
+        raise DataError(f"cannot be opened: {error.strerror or error}") from None
+
+
+def _images(page: Any) -> list[Any]:
+    """The page's embedded pictures in drawing order, those inside forms too."""
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+    found = []
+    for image in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE]):
+        found.append(image)
+        if len(found) > FIGURES:
+            raise DataError(f"more than {FIGURES} figures")
+    return found
+
+
+def _picture(image: Any) -> bytes:
+    """Its JPEG where it is a plain one that lies upright, else PNG of what PDFium makes of masks and colour spaces."""
+    matrix = image.get_matrix()
+    if image.get_filters() == ["DCTDecode"] and matrix.b == matrix.c == 0 and min(matrix.a, matrix.d) > 0:
+        data = bytes(image.get_data())
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.format == "JPEG" and picture.mode in ("RGB", "L"):
+                return data
+    drawn, data = image.get_bitmap(render=True, scale_to_original=True), io.BytesIO()
+    if drawn.width * drawn.height > PIXELS:
+        raise DataError(f"{drawn.width}×{drawn.height} pixels are over {PIXELS // 10**6} million")
+    drawn.to_pil().save(data, "PNG", compress_level=1)
+    return data.getvalue()
+
+
+def _caption(page: Any, image: Any) -> str:
+    """The nearest caption above or below the figure, without its number; "" where none is near."""
+    left, bottom, right, top = image.get_bounds()
+    best, nearest = "", NEAR * page.get_height()
+    for text, (start, low, _, high) in _captions(page):
+        away = max(bottom - high, low - top, 0)
+        if start < right and away < nearest:
+            best, nearest = text, away
+    return best
+
+
+def _captions(page: Any) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    """Every line that begins like a caption, with what follows it up to a full stop, and where its first letter stands."""
+    written = page.get_textpage()
+    for start in ("Fig", "图"):
+        search = written.search(start)
+        while hit := search.get_next():
+            index = hit[0]
+            if index and written.get_text_range(index - 1, 1).strip():
+                continue
+            text = written.get_text_range(index, min(CAPTION, written.count_chars() - index))
+            if label := _LABEL.match(text):
+                yield _sentence(text[label.end():]), written.get_charbox(index)
+
+
+def _sentence(text: str) -> str:
+    """A caption's lines, joined: to the first that ends a sentence, an empty one, or the fourth."""
+    taken = []
+    for line in text.replace("\r", "").split("\n")[:LINES]:
+        if not line.strip():
+            break
+        taken.append(line.strip())
+        if _END.search(line):
+            break
+    joined = " ".join(taken)
+    return re.sub("(?<=[\u3400-\u9fff，、。]) (?=[\u3400-\u9fff])", "", joined)

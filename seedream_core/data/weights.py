@@ -1,0 +1,60 @@
+"""Which sample takes which place of an epoch, by weight: systematic resampling, a pure function of seed and epoch [I].
+
+In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw of them: less variance than independent draws, and with
+equal weights each sample takes its own place. From epoch to epoch the comb moves on by the golden ratio, which evens
+out what the rounding gave to one and kept from another faster than chance would.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from seedream_core.errors import DataError
+from seedream_core.randomness import fraction
+
+REPEATS = 16
+"""Training takes no sample more often per epoch than this, whatever its weight: it would be learnt by heart."""
+GOLDEN = (5**0.5 - 1) / 2
+
+
+def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
+    """Weights scaled to mean 1, none above `most`; what the cap takes off is shared out among the others by weight."""
+    weights = np.asarray(weights, np.float64)
+    if not weights.any():
+        raise DataError("all samples have the weight 0", "give some a weight: data/balance does")
+    if (weights == weights[0]).all():
+        return np.ones(len(weights))
+    order = np.argsort(-weights, kind="stable")
+    sorted_, places = weights[order], np.arange(len(weights))
+    left = np.cumsum(sorted_[::-1])[::-1]
+    # The first place from which on all fit under the cap: those before it are cut to it.
+    fits = sorted_ * (len(weights) - most * places) <= most * left
+    cut = int(np.argmax(fits)) if fits.any() else len(weights)
+    if cut < len(weights) and left[cut] > 0:
+        sorted_ = np.where(places < cut, most, sorted_ * (len(weights) - most * cut) / left[cut])
+    else:  # fewer samples have weight than the cap asks for: all of them alike, as often as it takes
+        sorted_ = (sorted_ > 0) * (len(weights) / np.count_nonzero(sorted_))
+    result = np.empty_like(sorted_)
+    result[order] = sorted_
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """The samples of an epoch's places, where they do not count alike."""
+
+    seed: int
+    expected: np.ndarray
+    """Places of each sample in an epoch, on average; they sum to the number of samples."""
+
+    def slots(self, epoch: int) -> np.ndarray:
+        """The sample at each place, in the order of the samples."""
+        return _slots(self, epoch)
+
+
+@lru_cache(maxsize=4)
+def _slots(weighted: Weighted, epoch: int) -> np.ndarray:
+    count = len(weighted.expected)
+    comb = np.arange(count) + (fraction(weighted.seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
+    return np.searchsorted(np.cumsum(weighted.expected), comb, side="right").clip(max=np.flatnonzero(weighted.expected)[-1])

@@ -1,0 +1,137 @@
+"""Sampling weights for every sample: rare looks, rare words and small sources count more; the tail told before and after."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core.data.balance import Balance as Technique
+from seedream_core.host import Host
+from seedream_core.records import Sample
+from seedream_core.stage import Shards, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.data.balance import Crowd
+    from seedream_core.data.concepts import Concepts
+    from seedream_core.data.shards import ShardReader
+
+REPORT = "balance.json"
+
+
+def _both() -> tuple[Technique, ...]:
+    return tuple(Technique.find(name)() for name in ("dual_axis", "source"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance(Stage):
+    makes: ClassVar[str] = "shards"
+    data: Shards
+    "what to weigh"
+    by: tuple[Technique, ...] = field(default_factory=_both)
+    "their weights are multiplied with each other, and with the weight that a sample has already"
+    features: str | None = None
+    "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
+    repeats: Annotated[float, Ge(1)] = 10.0
+    "most times that a sample comes in an epoch of as many places as there are samples"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        if not self.by:
+            raise ValueError("by: name at least one way to weigh, such as dual_axis")
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return dict(inputs["data"])
+
+    def run(self, out: Path, host: Host) -> dict:
+        import numpy as np
+
+        from seedream_core.artifact import write_atomic
+        from seedream_core.config import dump
+        from seedream_core.data import rewrite
+        from seedream_core.data.weights import capped
+
+        reader = rewrite.whole(self.data)
+        crowd, before, tags = self._crowd(reader, host)
+        after, concepts = self._weigh(crowd)
+        weights = [float(f"{weight:.6g}") for weight in capped(before * after, self.repeats)]  # short in JSON
+        rewrite.rewrite(reader, lambda row, sample: replace(sample, weight=weights[row]), out, stage=self.path(),
+                        made_from=dump(self), samples_per_shard=self.samples_per_shard)
+        concepts["tags"] = tags
+        report = {"samples": len(reader), "weights": _spread(np.array(weights)),
+                  "concepts": {name: item.report(before, np.array(weights)) for name, item in concepts.items()}}
+        write_atomic(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        _table(report["concepts"])
+        return {"samples": len(reader), "weights": report["weights"],
+                "effective": {name: item["effective"] for name, item in report["concepts"].items() if item["concepts"]}}
+
+    def _crowd(self, reader: "ShardReader", host: Host) -> "tuple[Crowd, np.ndarray, Concepts]":
+        """What techniques may see, the weights so far, and tags, which only the report counts."""
+        import numpy as np
+
+        from seedream_core.artifact import digest
+        from seedream_core.data import rewrite
+        from seedream_core.data.balance import Crowd
+        from seedream_core.data.concepts import Concepts
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.progress import track
+
+        features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
+        sources, weights = [], np.empty(len(reader))
+        rows = ordered(partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), processes(host.workers))
+        with track("look", len(reader)) as progress:
+            for row, (looks, source, weights[row]) in enumerate(rows):
+                if looks is not None:
+                    if not row:
+                        features = np.empty((len(reader), len(looks)), np.float16)
+                    features[row] = looks
+                sources.append(sys.intern(source))
+                progress.advance()
+        tags = Concepts.of(sample.tags for sample in rewrite.Records(reader))
+        return Crowd(features, rewrite.Captions(reader), sources), weights, tags
+
+    def _weigh(self, crowd: "Crowd") -> "tuple[np.ndarray, dict[str, Concepts]]":
+        import numpy as np
+
+        weights, concepts = np.ones(len(crowd)), {}
+        for technique in self.by:
+            balanced = technique(crowd)
+            weights *= balanced.weights
+            concepts |= balanced.concepts
+        return weights, concepts
+
+
+def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
+    """What one picture looks like, in half precision, its source and its weight so far."""
+    from seedream_core.data.balance.look import look
+    from seedream_core.data.rewrite import opened, record
+    from seedream_core.data.view import View
+
+    reader = opened(data, digest)
+    sample = record(reader, row)
+    looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+    return looks, sample.source, sample.weight
+
+
+def _spread(weights: "np.ndarray") -> dict[str, float]:
+    import numpy as np
+
+    return {name: float(f"{value:.4g}") for name, value in
+            zip(("least", "median", "p95", "most"), np.quantile(weights, (0, 0.5, 0.95, 1)))} | {
+            "effective_samples": round(float(weights.sum() ** 2 / (weights**2).sum()), 1)}
+
+
+def _table(concepts: Mapping[str, Any]) -> None:
+    print(f"{'':<24}{'concepts':>10}{'effective':>11}{'after':>9}{'rarest quarter':>17}{'after':>9}", file=sys.stderr)
+    for name, item in concepts.items():
+        if item["concepts"]:
+            effective, tail = item["effective"], item["rarest_quarter"]
+            print(f"{name:<24}{item['concepts']:>10}{effective['before']:>11.1f}{effective['after']:>9.1f}"
+                  f"{tail['before']:>17.2%}{tail['after']:>9.2%}", file=sys.stderr)

@@ -1,0 +1,166 @@
+"""Knowledge pictures with exact captions in two languages, rated by difficulty, as tar shards (Seedream 4.0)."""
+
+import json
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.knowledge import Knowledge as Kind
+from seedream_core.data.knowledge import rating
+from seedream_core.host import Host
+from seedream_core.stage import Stage
+
+if TYPE_CHECKING:
+    from seedream_core.data.knowledge.pen import Face
+
+STEP = 16
+SMALLEST = 192
+
+
+def _drawn() -> tuple[Kind, ...]:
+    """All that need no extra."""
+    return tuple(Kind.find(name)() for name in ("chart", "diagram", "table", "wireframe"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided of a sample before it is drawn."""
+
+    kind: Kind
+    size: tuple[int, int]
+    load: float
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge(Stage):
+    makes: ClassVar[str] = "shards"
+    samples: Annotated[int, Ge(1)]
+    "pictures to make"
+    seed: Annotated[int, Ge(0)] = 0
+    "other seeds give other pictures, and keys of their own"
+    kinds: tuple[Kind, ...] = field(default_factory=_drawn)
+    "what is drawn, each with its weight; `formula` needs the extra: pip install 'seedream[data]'"
+    sides: tuple[int, int] = (256, 768)
+    "least and largest width and height in pixels; both are drawn"
+    aspect: Annotated[float, Ge(1)] = 2.0
+    "longest side over shortest, at most"
+    levels: dict[str, float] = field(default_factory=lambda: dict.fromkeys(rating.LEVELS, 1.0))
+    "weights of easy, medium and hard"
+    extreme: Annotated[float, Ge(0), Le(1)] = 0.25
+    "share of the extremely hard pictures that are kept; the others are drawn anew as hard ones"
+    chinese: Annotated[float, Ge(0), Le(1)] = 0.0
+    "share of pictures whose words are Chinese: needs a font that has them"
+    font: str = ""
+    "a TrueType or OpenType file for all words; none takes Pillow's own for English and looks for Noto Sans CJK for Chinese"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        least, largest = self.sides
+        if not SMALLEST <= least <= largest <= 4096:
+            raise ValueError(f"sides: {least} to {largest} is no range between {SMALLEST} and 4096 pixels")
+        if unknown := sorted(self.levels.keys() - set(rating.LEVELS)):
+            raise ValueError(f"levels: {unknown[0]!r} is none of {', '.join(rating.LEVELS)}")
+        if min(self.levels.values(), default=0) < 0 or not sum(self.levels.values()):
+            raise ValueError("levels: weights must be zero or more, and one of them more")
+        if not self.kinds or not sum(kind.weight for kind in self.kinds):
+            raise ValueError("kinds: at least one needs a weight above zero")
+        if len({kind.name() for kind in self.kinds}) < len(self.kinds):
+            raise ValueError("kinds: one of them is named twice")
+
+    def facts(self, inputs: dict) -> dict:
+        return {"samples": self.samples}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.config import dump
+        from seedream_core.data.journal import Journal
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.progress import track
+        from seedream_core.records import Fate
+
+        started, faces = time.monotonic(), self.faces()
+        for kind in self.kinds:
+            kind.start()
+        with (
+            Journal(out, self.samples_per_shard, json.dumps(dump(self))) as journal,
+            track("knowledge", self.samples, done=journal.done) as progress,
+        ):
+            before = journal.done
+            for key, members, notes in ordered(partial(made, self, faces), range(before, self.samples), processes(host.workers)):
+                journal.add(Fate(key=key, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
+                progress.advance()
+        made_now = journal.done - before
+        counts = {kind.name(): {level: journal.changes[f"{kind.name()} {level}"] for level in rating.LEVELS} for kind in self.kinds}
+        return {"kinds": counts, **{name.replace(" ", "_"): journal.changes[name] for name in ("extremely hard", "other than planned")},
+                "samples_per_second": round(made_now / (time.monotonic() - started), 1)}
+
+    def faces(self) -> dict[str, "Face"]:
+        from seedream_core.data.knowledge import pen
+
+        written = any(kind.written for kind in self.kinds)
+        return {"en": pen.latin(self.font)} | ({"zh": pen.chinese(self.font)} if self.chinese and written else {})
+
+    def key(self, index: int) -> str:
+        return f"k{self.seed}-{index:07d}"
+
+    def plan(self, index: int) -> Plan:
+        from seedream_core.data.scenes.world import Draw
+
+        draw = Draw("knowledge plan", self.seed, index)
+        named = {kind.name(): kind for kind in self.kinds}
+        kind = named[draw.weighted({name: one.weight for name, one in named.items()})]
+        least, largest = self.sides
+        width = _side(draw.between(least, largest))
+        height = _side(draw.between(max(least, width / self.aspect), min(largest, width * self.aspect)))
+        level = draw.weighted(self.levels)
+        bounds = dict(zip(rating.LEVELS, ((rating.LIGHTEST, rating.MEDIUM), (rating.MEDIUM, rating.HARD), (rating.HARD, rating.HEAVIEST))))
+        load = _between(draw, *bounds[level])
+        if load >= rating.EXTREME and draw.between(0, 1) >= self.extreme:
+            load = _between(draw, rating.HARD, rating.EXTREME)
+        chinese = kind.written and draw.between(0, 1) < self.chinese
+        return Plan(kind, (width, height), load, "zh" if chinese else "en")
+
+
+def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, dict[str, bytes], tuple[str, ...]]:
+    """Key and files of one sample, and what is counted of it."""
+    import io
+
+    from seedream_core.data.knowledge import make
+    from seedream_core.records import Sample
+
+    plan, key = stage.plan(index), stage.key(index)
+    kind = plan.kind.name()
+    figure = make(plan.kind, (stage.seed, index), plan.size, plan.load, faces[plan.language], plan.language)
+    level, extreme = rating.level(figure.load), figure.load >= rating.EXTREME
+    record = Sample(
+        key=key,
+        name=f"{kind} {index} of seed {stage.seed}",
+        width=plan.size[0],
+        height=plan.size[1],
+        captions=figure.captions,
+        source="knowledge",
+        tags=("knowledge", kind, level, *(["extremely hard"] if extreme else [])),
+        scores={"difficulty": round(rating.score(figure.load), 4)},
+        truth={"kind": kind, "content": figure.content, "texts": figure.texts, "marks": figure.marks, "load": round(figure.load, 4),
+               "difficulty": level, "language": plan.language},
+    )
+    data = io.BytesIO()
+    figure.picture.save(data, "PNG")
+    notes = {f"{kind} {level}": True, "extremely hard": extreme, "other than planned": level != rating.level(plan.load)}
+    return key, {"png": data.getvalue(), "json": record.to_json()}, tuple(note for note, there in notes.items() if there)
+
+
+def _side(pixels: float) -> int:
+    return STEP * round(pixels / STEP)
+
+
+def _between(draw, low: float, high: float) -> float:
+    """Evenly by ratio: a step from 20 marks to 40 counts like one from 200 to 400."""
+    return low * math.exp(draw.between(0, math.log(high / low)))

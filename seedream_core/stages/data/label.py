@@ -1,0 +1,165 @@
+"""Labels where they teach most: a head for defects, difficulty or aesthetics by active learning, asked of truth or of a person."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
+
+from seedream_core.config import dump
+from seedream_core.data.pool import Active, Pool, Round
+from seedream_core.data.scorers import Scorer
+from seedream_core.errors import DataError, UserError
+from seedream_core.host import FREE, Host
+from seedream_core.stage import DualEncoder, Heads, Shards, Stage
+
+if TYPE_CHECKING:
+    from seedream_core.data.active import Label as Answer
+    from seedream_core.data.active import Learned
+    from seedream_core.data.shards import ShardReader
+
+LABELS = "labels.jsonl"
+ROUNDS = ".rounds.json"
+SHOWN_LOST = 3
+
+
+def _appearance() -> Scorer:
+    return Scorer.find("appearance")()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label(Stage):
+    makes: ClassVar[str] = "heads"
+    data: Shards
+    "pictures to choose from"
+    encoder: DualEncoder | None = None
+    "for a scorer that embeds pictures with it"
+    heads: Heads | None = None
+    "heads of other tasks, which go into the new artifact beside this one"
+    task: Literal["defect", "difficulty", "aesthetic"] = "defect"
+    "labels are clean or defect; easy, medium or hard; a number that is higher for finer pictures"
+    scorer: Scorer = field(default_factory=_appearance)
+    "what a head sees of a picture: the features of this scorer"
+    active: Active = Active()
+    "how labels are asked for"
+    pool: Annotated[int, Ge(20)] = 50_000
+    "pictures at most to choose from, drawn at random"
+    truth: str = ""
+    """dotted path of the label in records that tell it (truth.damage, tags.watermark): nobody is asked, and logs/curve.jsonl
+    also shows what as many random labels teach"""
+    ask: Path | None = field(default=None, metadata=FREE)
+    "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on (export)"
+    labels: Path | None = field(default=None, metadata=FREE)
+    "labels that a person gave, a jsonl of {key, label} or a folder of them; none reads the folder `ask` (import)"
+
+    def __post_init__(self) -> None:
+        if bool(self.truth) == bool(self.ask or self.labels):
+            raise ValueError("give truth, where records tell the label; else ask, labels or both, where a person does")
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return {"tasks": sorted({self.task, *(inputs.get("heads") or {}).get("tasks", ())})}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data import answers
+        from seedream_core.data.shards import ShardReader
+
+        host.limit_threads()
+        started = time.monotonic()
+        reader = ShardReader(self.data)
+        name, pool, places = self._pool(reader, out, host)
+        pictures = answers.Pictures(reader, places)
+        measured = time.monotonic()
+        if self.truth:
+            truth = answers.Truth(pictures, self.truth, self.task)
+            learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
+        else:
+            known = self._known(out, pool)
+            learned = self._learn(out, pool, answers.Person(pictures, self.task, known, self.ask), given=known)
+        metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
+                   **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:]}}
+        self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
+        print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
+        return metrics | {"pool": len(pool.keys), "seconds_features": round(measured - started, 1),
+                          "seconds_learning": round(time.monotonic() - measured, 1)}
+
+    def _pool(self, reader: "ShardReader", out: Path, host: Host) -> tuple[str, Pool, dict[str, int]]:
+        """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left out."""
+        from seedream_core.artifact import digest
+        from seedream_core.data.funnel import Plan
+        from seedream_core.data.ledger import Ledger
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.sift import CHUNK, Sieve
+        from seedream_core.progress import track
+        from seedream_core.randomness import fraction
+
+        models = {"encoder": self.encoder} if self.encoder else {}
+        sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
+        drawn = sorted(range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place))
+        chosen = sorted(drawn[:self.pool])
+        made_from = json.dumps([sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed])
+        with Ledger(out / ".features", made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
+            rest = chosen[ledger.done:]
+            tasks = [rest[start:start + CHUNK] for start in range(0, len(rest), CHUNK)]
+            for judged in ordered(sieve, tasks, processes(host.workers)):
+                for row, features in judged:
+                    ledger.add(row, features)
+                progress.advance(len(judged))
+        rows = list(ledger.rows())
+        lost = [f"{row.key}: {row.reason}" for row in rows if row.fate != "kept"] + list(map(str, reader.damage))
+        for line in [*lost[:SHOWN_LOST], *([f"and {len(lost) - SHOWN_LOST} more"] if len(lost) > SHOWN_LOST else [])]:
+            print(f"not asked about, for it cannot be read: {line}", file=sys.stderr)
+        features = {name: array for name, array in ledger.features().items() if array.ndim == 2}
+        name = next((name for name in self.scorer.gives if name in features), "")
+        if not name:
+            raise UserError(f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples to learn from",
+                            "take appearance, or embedding with an encoder")
+        places = {row.key: row.position for row in rows if row.fate == "kept"}
+        return name, Pool(list(places), features[name], self.task, self.active), places
+
+    def _known(self, out: Path, pool: Pool) -> "dict[str, Answer]":
+        """All that a person has said so far; it stays here even where their file goes."""
+        from seedream_core.data import answers
+
+        keys, named = pool.rows.keys(), f"the pool ({len(pool.keys)} pictures of {self.data})"
+        kept = answers.read(out / LABELS, self.task, keys, named) if (out / LABELS).is_file() else {}
+        source = self.labels or self.ask
+        known = kept | (answers.read(source, self.task, keys, named) if self.labels or source.is_dir() else {})
+        answers.write(out / LABELS, known, self.task)
+        return known
+
+    def _learn(self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any) -> "Learned":
+        from seedream_core.artifact import digest, write_atomic
+        from seedream_core.data import active
+        from seedream_core.progress import track
+
+        made_from = json.dumps([digest(self.data), dump(self.scorer), self.task, dump(self.active), self.pool])
+        path = out / ROUNDS
+        before = json.loads(path.read_bytes()) if path.is_file() else {}
+        rounds = [Round(**one) for one in before["rounds"]] if before.get("made_from") == made_from else []
+        shown = [0]
+        with track("label", self.active.most) as progress:
+            def note(learned: "Learned") -> None:
+                write_atomic(path, json.dumps({"made_from": made_from, "rounds": [asdict(one) for one in rounds]}))
+                write_atomic(out / "logs" / "curve.jsonl", "".join(json.dumps(point) + "\n" for point in learned.curve))
+                if learned.curve:
+                    progress.advance(learned.labels - shown[-1], score=learned.curve[-1]["score"])
+                    shown.append(learned.labels)
+
+            return active.learn(pool, rounds, ask, note=note, **options)
+
+    def _save(self, out: Path, pool: Pool, learned: "Learned", origin: Mapping[str, Any]) -> None:
+        """The head of all labels, those that validated among them."""
+        from seedream_core.data import answers, heads
+
+        labels = learned.train | learned.held
+        if len(set(labels.values())) < 2:
+            raise DataError(f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn",
+                            "raise active.first or active.most")
+        head = replace(pool.fit(labels), origin=origin)
+        heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})
+        if self.truth:
+            answers.write(out / LABELS, labels, self.task)

@@ -1,0 +1,145 @@
+"""Concepts from a crawl: the samples nearest to a few texts or examples of each, tagged with it (Seedream 3.0)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Le
+
+from seedream_core.errors import DataError, UserError
+from seedream_core.host import FREE, Host
+from seedream_core.records import Fate, Sample
+from seedream_core.stage import DualEncoder, Folder, Shards, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.data.queries import Concept
+    from seedream_core.data.retrieval import Found
+    from seedream_core.data.shards import ShardReader
+
+TAG = "concept:"
+FAR = "not near any concept"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieve(Stage):
+    makes: ClassVar[str] = "shards"
+    data: Shards
+    "where to search"
+    encoder: DualEncoder
+    "what makes vectors of pictures and texts"
+    queries: Folder
+    "a .yaml or .jsonl file of concepts: concept, texts in either language, examples (keys in `data`), count"
+    count: Annotated[int, Ge(1)] = 100
+    "samples to take for a concept that has no count of its own"
+    same: Annotated[float, Gt(0), Le(1)] = 0.995
+    "cosine above which two samples are one picture twice: of these the concept takes the nearer one"
+    bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
+    "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return {name: value for name, value in inputs["data"].items() if name != "samples"}
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.data.budget import check
+        from seedream_core.data.queries import read_concepts
+        from seedream_core.data.shards import ShardReader
+
+        concepts, reader = read_concepts(self.queries), ShardReader(self.data)
+        positions, vectors, lost = self._embed(reader, host)
+        found = self._search(concepts, reader, positions, vectors)
+        tags: dict[int, dict[str, float]] = defaultdict(dict)
+        for name, samples in found.items():
+            for one in samples:
+                tags[int(positions[one.row])][name] = one.cosine
+        fates = self._write(reader, tags, lost, out)
+        check(fates, fates["samples"], self.bad_budget, self.data, out)
+        return {**fates, "concepts": {name: {"taken": len(samples), "lowest_cosine": round(min(one.cosine for one in samples), 4)}
+                                      for name, samples in found.items()}, "facts": {"samples": fates["kept"]}}
+
+    def _embed(self, reader: "ShardReader", host: Host) -> "tuple[np.ndarray, np.ndarray, dict[int, str]]":
+        """Positions and vectors of all samples that can be read, and why the others cannot."""
+        import numpy as np
+
+        from seedream_core.data.embedded import embed
+        from seedream_core.data.ordered import processes
+        from seedream_core.progress import track
+
+        positions: list[int] = []
+        parts, lost = [], {}
+        with track("embed", len(reader)) as progress:
+            for chunk in embed(self.data, self.encoder, len(reader), processes(host.workers)):
+                positions += chunk.positions
+                parts.append(chunk.vectors)
+                lost |= chunk.lost
+                progress.advance(len(chunk.positions) + len(chunk.lost))
+        if not positions:
+            raise UserError(f"{self.data}: no picture in it can be read", "see `seedream data inspect`")
+        return np.array(positions), np.concatenate(parts), lost
+
+    def _search(self, concepts: "tuple[Concept, ...]", reader: "ShardReader", positions: "np.ndarray",
+                vectors: "np.ndarray") -> "dict[str, list[Found]]":
+        import numpy as np
+
+        from seedream_core.data.retrieval import Index, concept
+        from seedream_core.models.dual_encoder import load
+
+        encoder, index = load(self.encoder), Index(vectors)
+        rows = {reader.keys[position]: row for row, position in enumerate(positions)}
+        found = {}
+        for one in concepts:
+            if missing := [key for key in one.examples if key not in rows]:
+                raise UserError(f"{self.queries}: {one.concept}: no sample {missing[0]!r} in {self.data}",
+                                "examples are keys of samples; `seedream data inspect` shows some")
+            pictures = np.asarray(vectors[[rows[key] for key in one.examples]], np.float32)
+            found[one.concept] = concept(index, encoder.texts(list(one.texts)), pictures, one.count or self.count, self.same)
+        return found
+
+    def _write(self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path) -> dict:
+        """Every sample's fate, and those taken in shards; a killed run goes on at its last whole shard."""
+        from seedream_core.artifact import digest
+        from seedream_core.data.journal import Journal
+        from seedream_core.progress import track
+
+        made_from = json.dumps([digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.same])
+        damage = list(reader.damage)
+        with Journal(out, self.samples_per_shard, made_from) as journal, track("retrieve", len(reader), done=journal.done) as progress:
+            for place in range(journal.done, len(damage) + len(reader)):
+                if place < len(damage):
+                    one = damage[place]
+                    journal.add(self._fate(one.key or f"{one.shard}@{one.offset}", one.shard, "quarantined", f"shard: byte {one.offset}: {one.reason}"))
+                    continue
+                position = place - len(damage)
+                key, shard = reader.keys[position], reader.shard(position)
+                if position in lost:
+                    journal.add(self._fate(key, shard, "quarantined", lost[position]))
+                elif position not in tags:
+                    journal.add(self._fate(key, shard, "dropped", FAR))
+                else:
+                    try:
+                        members = tagged(reader.read(position), tags[position])
+                    except DataError as error:
+                        journal.add(self._fate(key, shard, "quarantined", f"record: {error.message}"))
+                    else:
+                        journal.add(self._fate(key, shard, "kept", ""), members)
+                progress.advance(**journal.fates)
+            return {"samples": journal.fates.total(), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}}
+
+    def _fate(self, key: str, source: str, fate: str, reason: str) -> Fate:
+        return Fate(key=key, source=source, fate=fate, reason=reason, stage=self.path())
+
+
+def tagged(members: dict[str, bytes], concepts: Mapping[str, float]) -> dict[str, bytes]:
+    """A sample's members with the concepts in its record, and how near it is to the nearest of their examples."""
+    if "json" not in members:
+        raise DataError("no json beside the picture")
+    sample = Sample.from_json(members["json"])
+    tags = (*sample.tags, *(TAG + name for name in concepts if TAG + name not in sample.tags))
+    scores = {**sample.scores, "retrieval": round(max(concepts.values()), 4)}
+    return members | {"json": replace(sample, tags=tags, scores=scores).to_json()}

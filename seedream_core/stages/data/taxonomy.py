@@ -1,0 +1,152 @@
+"""What a data set knows: samples on a taxonomy's nodes, in four pools with mixing weights, and what each node lacks."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Le
+
+from seedream_core.errors import DataError
+from seedream_core.host import Host
+from seedream_core.records import Sample
+from seedream_core.stage import Folder, Scores, Shards, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.data.rewrite import Records
+    from seedream_core.data.taxonomy import Taxonomy as Tree
+
+PREFIX = "node:"
+COVERAGE = "coverage.json"
+SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taxonomy(Stage):
+    makes: ClassVar[str] = "shards"
+    data: Shards
+    "samples to place"
+    taxonomy: Folder | None = None
+    "YAML file of nodes with their words; none takes the one that is shipped (culture.yaml in seedream_core/data/taxonomy)"
+    target: Annotated[int, Ge(1)] = 100
+    "samples that a node should have, unless it says so itself"
+    features: str | None = None
+    "what curate measured (`features/NAME.npy`), by which samples that look like a node's examples are found; none uses words alone"
+    high_quality: dict[str, float] = field(default_factory=dict)
+    "score -> least value: samples that reach all of them are the high-quality pool; none leaves it empty"
+    weak: Scores | None = None
+    "an evaluation: the words that it found weak are targeted"
+    weak_words: tuple[str, ...] = ()
+    "more words to target, in either language"
+    mix: dict[str, Annotated[float, Ge(0)]] = field(
+        default_factory=lambda: {"maintenance": 0.5, "high_quality": 0.2, "knowledge": 0.2, "targeted": 0.1})
+    "share of draws from each pool; what an empty pool leaves falls to the others"
+    alpha: Annotated[float, Gt(0), Le(1)] = 0.75
+    "maintenance draws a source of n samples in proportion to n^alpha: the large ones less, their order kept"
+    repeats: Annotated[float, Ge(1)] = 10.0
+    "most times that a sample comes in an epoch of as many places as there are samples"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        from seedream_core.config import nearest
+        from seedream_core.data.pools import POOLS
+
+        for pool in self.mix:
+            if pool not in POOLS:
+                raise ValueError(f"mix: no pool {pool!r}{nearest(pool, POOLS)}; the pools are {', '.join(POOLS)}")
+        if not any(self.mix.values()):
+            raise ValueError("mix: at least one pool needs a share above 0")
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        return dict(inputs["data"])
+
+    def run(self, out: Path, host: Host) -> dict:
+        import numpy as np
+
+        from seedream_core.artifact import digest, write_atomic
+        from seedream_core.config import dump
+        from seedream_core.data import pools, rewrite
+        from seedream_core.data.taxonomy import Taxonomy as Tree
+        from seedream_core.data.weights import capped
+
+        reader, tree, weak_words = rewrite.whole(self.data), Tree.read(self.taxonomy), self._weak_words()
+        nodes, members, found = self._place(rewrite.Records(reader), tree, weak_words)
+        weights = [float(f"{weight:.6g}") for weight in capped(pools.mixed(members, self.mix), self.repeats)]
+
+        def change(row: int, sample: Sample) -> Sample:
+            tags = [PREFIX + tree.names[node] for node in nodes[row]]
+            tags += [pools.PREFIX + pool for pool, inside in members.items() if inside[row] > 0]
+            kept = (tag for tag in sample.tags if not tag.startswith((PREFIX, pools.PREFIX)))
+            return replace(sample, weight=weights[row], tags=(*kept, *tags))
+
+        given = [digest(path) if path else None for path in (self.taxonomy, self.weak)]
+        rewrite.rewrite(reader, change, out, stage=self.path(), made_from=[dump(self), given], samples_per_shard=self.samples_per_shard)
+        coverage = tree.coverage(nodes, self.target)
+        shares = pools.table(members, np.array(weights), lambda line: print(line, file=sys.stderr))
+        _told(coverage)
+        report = {"samples": len(reader), "nodes": coverage, "pools": shares, "weak_words": list(weak_words), "found": found}
+        write_atomic(out / COVERAGE, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        return {"samples": len(reader), "pools": shares, "found": found,
+                "nodes": {"all": len(coverage), "empty": sum(not row["samples"] for row in coverage), "full": sum(not row["missing"] for row in coverage)}}
+
+    def _weak_words(self) -> tuple[str, ...]:
+        from seedream_core.data.pools import weak
+
+        mined = weak(self.weak / "verdicts.jsonl") if self.weak else ()
+        return tuple(dict.fromkeys((*self.weak_words, *mined)))
+
+    def _place(self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
+        """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
+        import numpy as np
+
+        from seedream_core.data import pools
+        from seedream_core.data.balance import Crowd
+        from seedream_core.data.balance.source import Source
+        from seedream_core.data.taxonomy.phrases import Phrases
+
+        targeted, count = Phrases({word: 0 for word in weak_words}), len(records)
+        nodes, sources, base, good, told = [], [], np.empty(count), np.zeros(count, bool), np.zeros(count, bool)
+        for row, sample in enumerate(records):
+            nodes.append(tree.said(sample.captions))
+            sources.append(sys.intern(sample.source))
+            base[row], good[row] = sample.weight, pools.at_least(sample, self.high_quality)
+            told[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
+        found = {"by_words": sum(map(bool, nodes)), "by_looks": self._look(nodes, tree, records.reader.keys)}
+        even = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
+        return nodes, {
+            "maintenance": base * even,
+            "high_quality": base * good,
+            "knowledge": base * pools.by_node(nodes, [node.target or self.target for node in tree.nodes.values()]),
+            "targeted": base * told,
+        }, found
+
+    def _look(self, nodes: list[list[int]], tree: "Tree", keys: list[str]) -> int:
+        """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
+        from seedream_core.data import rewrite
+
+        if not self.features:
+            if any(node.examples for node in tree.nodes.values()):
+                raise DataError(f"{self.taxonomy}: nodes have examples, but no features are given to compare pictures by",
+                                "set features to what curate measured, or take the examples out")
+            return 0
+        placed = sum(map(bool, nodes))
+        for node, rows in tree.shown(rewrite.features(self.data, self.features, len(keys)), keys).items():
+            for row in rows:
+                nodes[row] = sorted({*nodes[row], node})
+        return sum(map(bool, nodes)) - placed
+
+
+def _told(coverage: list[dict]) -> None:
+    """Each branch, and the nodes that lack most."""
+    print(f"{'node':<40}{'samples':>9}{'target':>9}{'missing':>9}", file=sys.stderr)
+    branches = [row for row in coverage if "/" not in row["node"]]
+    lacking = sorted((row for row in coverage if "/" in row["node"] and row["missing"]), key=lambda row: -row["missing"])
+    for row in (*branches, *lacking[:SHOWN]):
+        print(f"{row['node']:<40}{row['samples']:>9}{row['target']:>9}{row['missing']:>9}", file=sys.stderr)
+    if len(lacking) > SHOWN:
+        print(f"{len(lacking) - SHOWN} more nodes are short of their target: {COVERAGE} has them all", file=sys.stderr)

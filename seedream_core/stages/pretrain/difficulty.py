@@ -1,0 +1,90 @@
+"""The difficulty rater: learns from generated knowledge pictures how hard one is, by pixels only (Seedream 4.0).
+
+The packaged one is made with these defaults of data/knowledge: all five kinds, `extreme: 0.5`, 2,500 samples of seed 101 and, held
+out, 750 of seed 102, on which its options were chosen too. How well it does is told on another seed, in tests/acceptance.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Gt
+
+from seedream_core.errors import DataError
+from seedream_core.host import Host
+from seedream_core.stage import Shards, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difficulty(Stage):
+    makes: ClassVar[str] = "difficulty"
+    data: Shards
+    "knowledge pictures with their truth, made by data/knowledge"
+    held_out: Shards
+    "others, of another seed, which the accuracy is told on"
+    width: Annotated[int, Ge(1)] = 64
+    "of the two hidden layers"
+    steps: Annotated[int, Ge(1)] = 2000
+    "optimiser steps"
+    lr: Annotated[float, Gt(0)] = 3e-3
+    "highest learning rate"
+    decay: Annotated[float, Ge(0)] = 0.3
+    "decoupled weight decay"
+    seed: Annotated[int, Ge(0)] = 0
+    "of weights and order"
+
+    def run(self, out: Path, host: Host) -> dict:
+        import numpy as np
+        from safetensors.numpy import save
+
+        from seedream_core.artifact import write_atomic
+        from seedream_core.data.knowledge import difficulty, rating
+
+        host.limit_threads()
+        keys, found, loads, _ = self._measured(self.data, host)
+        tested, unseen, true, kinds = self._measured(self.held_out, host)
+        if twice := sorted(set(keys) & set(tested)):
+            raise DataError(f"held_out: {len(twice)} of its samples are in data too, {twice[0]} first", "make it with another seed")
+        rater = difficulty.train(found, loads, width=self.width, steps=self.steps, lr=self.lr, decay=self.decay, seed=self.seed)
+        write_atomic(out / difficulty.WEIGHTS, save({name: np.ascontiguousarray(value) for name, value in rater.weights.items()}))
+        guessed = rater.loads(unseen)
+        by_kind = {kind: round(difficulty.accuracy(guessed[kinds == kind], true[kinds == kind]), 4) for kind in sorted(set(kinds))}
+        return {"samples": len(found), "held_out_samples": len(unseen), "accuracy": round(difficulty.accuracy(guessed, true), 4),
+                "accuracy_by_kind": by_kind, "accuracy_on_data": round(difficulty.accuracy(rater.loads(found), loads), 4),
+                "error_of_load": round(float(np.exp(np.median(np.abs(np.log(guessed / true))))) - 1, 4),
+                "extremely_hard": int((true >= rating.EXTREME).sum()),
+                "extremely_hard_found": int(((guessed >= rating.EXTREME) & (true >= rating.EXTREME)).sum())}
+
+    def _measured(self, data: Path, host: Host) -> tuple[list[str], "np.ndarray", "np.ndarray", "np.ndarray"]:
+        """Keys, features, loads and kinds of all samples."""
+        from functools import partial
+
+        import numpy as np
+
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.shards import ShardReader
+        from seedream_core.progress import track
+
+        reader, rows = ShardReader(data), []
+        with track("difficulty", len(reader)) as progress:
+            for row in ordered(partial(measured, reader), range(len(reader)), processes(host.workers)):
+                rows.append(row)
+                progress.advance()
+        features, loads, kinds = zip(*rows)
+        return reader.keys, np.stack(features), np.array(loads), np.array(kinds)
+
+
+def measured(reader, index: int) -> tuple["np.ndarray", float, str]:
+    """Features by pixels, and what the truth says of the load and the kind."""
+    from seedream_core.data.knowledge.components import features
+    from seedream_core.data.pictures import decode
+    from seedream_core.records import Sample
+
+    members = reader.read(index)
+    truth = Sample.from_json(members["json"]).truth
+    if not isinstance(truth, dict) or not {"load", "kind"} <= truth.keys():
+        raise DataError(f"sample {reader.keys[index]} does not say how hard it is", "use shards that data/knowledge made")
+    return features(decode(members)), truth["load"], truth["kind"]

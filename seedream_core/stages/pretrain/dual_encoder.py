@@ -1,0 +1,150 @@
+"""A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near duplicates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core import stage
+from seedream_core.data.captions import CaptionMix
+from seedream_core.errors import DataError
+from seedream_core.host import Host, Train
+from seedream_core.models.towers_config import TowersConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.models.dual_encoder import Encoder
+
+UNSEEN = 0.05
+LEAST, MOST = 8, 2000  # samples that are kept back
+REFERENCES = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualEncoder(stage.Stage):
+    makes: ClassVar[str] = "dual_encoder"
+    distributed: ClassVar[bool] = True
+    data: stage.Shards
+    "pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate on"
+    net: TowersConfig = TowersConfig()
+    "the shape of both towers"
+    vocabulary: Annotated[int, Ge(300)] = 1024
+    "most tokens, 256 of them bytes"
+    captions: CaptionMix = field(default_factory=lambda: CaptionMix(fields={}, others=1.0, dropout=0.0))
+    "which caption stands beside a picture at a step"
+    group: Annotated[int, Ge(1)] = 16
+    "samples with similar captions that meet in a batch, to be told apart; 1 leaves it to chance"
+    train: Train
+    "how long and how hard; the other captions of a batch are what a picture's own is told from"
+
+    def __post_init__(self) -> None:
+        if self.captions.dropout:
+            raise ValueError("captions.dropout: a picture without a caption teaches a dual encoder nothing; set it to 0")
+        if self.train.global_batch < 2:
+            raise ValueError("train.global_batch: a caption is told from others of its batch; at least 2 are needed")
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        import torch
+
+        from seedream_core.models.towers import Towers
+
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in Towers(self.net, self.vocabulary).parameters())
+        return {"dim": self.net.dim, "size": self.net.size, "vocabulary": self.vocabulary, "parameters": parameters}
+
+    def run(self, out: Path, host: Host) -> dict:
+        import torch
+
+        from seedream_core.data.pairing import every_caption
+        from seedream_core.data.texts import by_key
+        from seedream_core.data.tokens import train_tokenizer
+        from seedream_core.models.calibration import Calibration
+        from seedream_core.models.dual_encoder import DualEncoder as Encoder
+        from seedream_core.models.towers import Towers
+        from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, forward_flops
+        from seedream_core.modules.fit import fit
+
+        told = by_key(self.data)
+        learned, unseen = split(told)
+        places = {key: place for place, key in enumerate(told)}
+        texts = [every_caption(told[key]) for key in learned]
+        tokenizer = train_tokenizer(list(dict.fromkeys(text for own in texts for text in own)), self.vocabulary)
+        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        towers = Towers(self.net, tokenizer.get_vocab_size())
+        module = ContrastiveModule(towers, tokenizer, train=self.train)
+        module.flops_per_image = forward_flops(towers)
+        batches = PairBatches(self.data, told, tokenizer, train=self.train, captions=self.captions, host=host,
+                              side=self.net.size, group=self.group, only=[places[key] for key in learned])
+        fitted = fit(module, batches, self.train, host, out)
+        towers.float().to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
+        encoder = Encoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
+        figures = calibrate(encoder, self.data, told, unseen, self.train.seed)
+        encoder.save(out / "network")
+        return {**fitted.metrics(), **figures, "samples": len(learned), "without_caption": len(told) - len(learned) - len(unseen),
+                "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": sum(p.numel() for p in towers.parameters())}}
+
+
+def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
+    """Keys of samples to learn from, and of those kept back; a sample without a caption is neither."""
+    from seedream_core.data.pairing import main_caption
+    from seedream_core.randomness import fraction
+
+    keys = [key for key, languages in told.items() if main_caption(languages)]
+    unseen = [key for key in keys if fraction(0, key, 0, "kept back") < UNSEEN][:MOST]
+    kept_back = set(unseen)
+    learned = [key for key in keys if key not in kept_back]
+    if len(unseen) < LEAST or len({main_caption(told[key]) for key in unseen}) < 2:
+        raise DataError(f"{len(keys)} samples with captions are too few to learn from and to judge on", "make or ingest more")
+    return learned, unseen
+
+
+def references(texts: Sequence[Sequence[str]], seed: int) -> tuple[str, ...]:
+    """One caption of each of some samples, the same for the same samples."""
+    from seedream_core.randomness import fraction
+
+    chosen = sorted(range(len(texts)), key=lambda row: fraction(seed, str(row), 0, "reference"))[:REFERENCES]
+    return tuple(texts[row][int(fraction(seed, str(row), 1, "reference") * len(texts[row]))] for row in sorted(chosen))
+
+
+def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unseen: Sequence[str], seed: int) -> dict:
+    """Fit the encoder's calibration on one half of the samples kept back, and judge it on the other."""
+    import numpy as np
+
+    from seedream_core.data.pairing import every_caption, lookalikes, main_caption, strangers
+    from seedream_core.data.pictures import decode
+    from seedream_core.data.shards import ShardReader
+    from seedream_core.models.calibration import fitted
+    from seedream_core.models.dual_encoder import BLOCK
+
+    reader = ShardReader(data)
+    places = {key: place for place, key in enumerate(reader.keys)}
+    blocks = [unseen[first:first + BLOCK] for first in range(0, len(unseen), BLOCK)]
+    pictures = np.concatenate([encoder.images([decode(reader.read(places[key])) for key in block]) for block in blocks])
+    captions, main = ([of(told[key]) for key in unseen] for of in (every_caption, main_caption))
+    words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
+
+    def logits(rows: Sequence[int | None]) -> np.ndarray:
+        """Of each picture with the captions of another sample; not a number where there is no other."""
+        found = encoder.logits(pictures, [captions[one if other is None else other] for one, other in enumerate(rows)])
+        found[[other is None for other in rows]] = np.nan
+        return found
+
+    own, others, alike = logits(range(len(unseen))), logits(strangers(main, seed)), logits(lookalikes(main, words))
+    wrong = np.concatenate([others[::2], alike[::2]])
+    encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong[:, 0])])
+    chances = [encoder.calibration(logits[1::2]) for logits in (own, others, alike)]
+    shape = {name: value for name, value in asdict(encoder.calibration).items() if name != "references"}
+    return {"judged": len(chances[0]), "told_from_strangers": ranked(*chances[:2]), "told_from_lookalikes": ranked(*chances[::2]),
+            "calibration": shape}
+
+
+def ranked(own: "np.ndarray", others: "np.ndarray") -> float:
+    """How often a picture's own captions get a higher chance than others' do: the area under the curve."""
+    import numpy as np
+
+    others = np.sort(others[~np.isnan(others)])
+    below, equal = np.searchsorted(others, own, "left"), np.searchsorted(others, own, "right")
+    return round(float((below + equal).mean() / 2 / max(1, len(others))), 4)

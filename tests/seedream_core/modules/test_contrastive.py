@@ -1,0 +1,95 @@
+"""InfoNCE against a plain computation, twins left out, batches of squares in runs of similar captions."""
+
+import math
+
+import pytest
+import toy_training as toy
+import torch
+
+from seedream_core.data.captions import CaptionMix
+from seedream_core.data.texts import by_key
+from seedream_core.data.tokens import train_tokenizer
+from seedream_core.models.towers import Towers
+from seedream_core.models.towers_config import TowersConfig
+from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, forward_flops, info_nce
+from seedream_core.stages.data.synthetic import Synthetic
+
+TINY = TowersConfig(size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32)
+MIX = CaptionMix(fields={}, others=1.0, dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Pictures that are no squares of the towers' size, their captions, and a tokenizer of them."""
+    folder = tmp_path_factory.mktemp("crawl")
+    Synthetic(samples=200, size=(64, 48), kinds={"one": 1.0}).run(folder, toy.host())
+    told = by_key(folder)
+    return folder, told, train_tokenizer([text for fields in told.values() for texts in fields.values() for text in texts.values()], 400)
+
+
+def batches(parts, group=4, **options):
+    folder, told, tokenizer = parts
+    return PairBatches(folder, told, tokenizer, train=toy.config(global_batch=16), captions=MIX, host=toy.host(), side=32, group=group,
+                       **{"only": range(200)} | options)
+
+
+def test_symmetric_cross_entropy():
+    logits = torch.tensor([[2.0, 1.0], [0.0, 3.0]])
+    rows = (math.log1p(math.exp(-1)) + math.log1p(math.exp(-3))) / 2
+    columns = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-2))) / 2
+    assert float(info_nce(logits, torch.zeros(2, 2, dtype=torch.bool))) == pytest.approx((rows + columns) / 2)
+
+
+def test_a_twin_is_no_negative():
+    logits, twins = torch.randn(3, 3, requires_grad=True), torch.zeros(3, 3, dtype=torch.bool)
+    twins[0, 2] = True
+    info_nce(logits, twins).backward()
+    assert float(logits.grad[0, 2]) == 0 and bool((logits.grad.flatten()[[1, 3, 5, 6, 7]] != 0).all())
+
+
+def test_batches_of_squares_with_their_twins(parts):
+    made, batch = batches(parts), batches(parts).batch(0)
+    assert batch.images.shape == (16, 3, 32, 32) and len(batch.captions) == 16 and all(batch.captions)
+    told = parts[1]
+    for row, one in enumerate(batch.keys):
+        for column, (other, caption) in enumerate(zip(batch.keys, batch.captions)):
+            known = any(caption in fields.values() for fields in told[one].values())
+            same = told[one]["en"]["short"] == told[other]["en"]["short"]
+            assert bool(batch.twins[row, column]) == (row != column and (known or same))
+    # 176 captions for 200 pictures: in a whole epoch there are twins to be found
+    assert any(made.batch(step).twins.any() for step in range(12)) and not batch.twins.diagonal().any()
+    moved = batch.to("cpu", non_blocking=True)
+    assert torch.equal(moved.images, batch.images) and torch.equal(moved.twins, batch.twins) and moved.keys == batch.keys
+
+
+def test_runs_of_similar_captions_meet(parts):
+    def alike(group):
+        made, shared = batches(parts, group), []
+        for step in range(12):
+            mains = [set(made.main[key].split()) for key in made.batch(step).keys]
+            shared += [max(len(one & other) for other in mains if other is not one) for one in mains]
+        return sum(shared) / len(shared)
+
+    assert alike(8) > alike(1) + 0.2
+
+
+def test_only_some_samples_and_every_rank_its_share(parts):
+    made = batches(parts, only=range(50, 100))
+    keys = [key for step in range(3) for key in made.batch(step).keys]
+    assert len(made) == 50 and set(keys) <= set(made.store.keys[50:100]) and len(set(keys[:48])) == 48
+    assert sorted(made.batch(1, 0, 2).keys + made.batch(1, 1, 2).keys) == sorted(made.batch(1).keys)
+
+
+def test_a_step_finds_its_own_after_learning(parts):
+    torch.manual_seed(0)
+    folder, told, tokenizer = parts
+    module = ContrastiveModule(Towers(TINY, tokenizer.get_vocab_size()), tokenizer, train=toy.config())
+    batch, optimizer = batches(parts, group=1).batch(0), torch.optim.AdamW(module.parameters(), 3e-3)
+    first = float(module.training_step(batch, 0)["loss"].detach())
+    for _ in range(60):
+        optimizer.zero_grad()
+        made = module.training_step(batch, 0)
+        made["loss"].backward()
+        optimizer.step()
+    assert float(made["loss"].detach()) < 0.5 * first and float(made["figures"]["found"]) > 0.7
+    assert forward_flops(module.towers) > 10**5

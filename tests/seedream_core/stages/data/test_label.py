@@ -1,0 +1,236 @@
+"""Labels end to end: truth and a patient person come to the same heads, a kill costs nothing, what is wrong is said with its line."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from seedream_core import artifact, execute
+from seedream_core.config import parse
+from seedream_core.data import heads
+from seedream_core.data.filters.score import Score
+from seedream_core.data.funnel import Funnel, Plan
+from seedream_core.data.pictures import decode
+from seedream_core.data.pool import Active
+from seedream_core.data.scenes.render import png, render
+from seedream_core.data.scenes.world import World
+from seedream_core.data.scorers import Scorer
+from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.view import View
+from seedream_core.errors import ConfigError, DataError, UserError
+from seedream_core.host import Host
+from seedream_core.records import Sample
+from seedream_core.stages.data.label import Label
+
+HOST = Host(workers=1, threads=1)
+COUNT, BROKEN = 160, 7
+ACTIVE = Active(first=30, batch=20, most=90, held_out=0.25)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Scenes; a quarter of them has a frame, and one cannot be read."""
+    folder, world = tmp_path_factory.mktemp("data"), World()
+    with ShardWriter(folder / "shards", 100) as writer:
+        for index in range(COUNT):
+            pixels = render(world.sample(5, index), 64, 64)
+            framed = index % 4 == 0
+            if framed:
+                pixels[3:5, 3:-3] = pixels[-5:-3, 3:-3] = 120
+            clutter = float(pixels.std()) / 100
+            sample = Sample(key=f"s{index:03d}", name=f"scene {index}", width=64, height=64, captions={}, tags=("framed",) if framed else (),
+                            truth={"frame": framed, "clutter": clutter, "level": ("easy", "medium", "hard")[min(2, int(clutter * 4))]})
+            data = png(pixels)
+            writer.add(sample.key, {"png": data[:90] if index == BROKEN else data, "json": sample.to_json()})
+    artifact.finish(folder, kind="shards", stage="tests/toy", fingerprint="toy", inputs={}, facts={"samples": COUNT}, metrics={}, seconds=0)
+    return folder
+
+
+def views(data: Path, count=40) -> list[View]:
+    reader = ShardReader(data)
+    return [View(Sample.from_json(members["json"]), members) for members in map(reader.read, range(8, 8 + count))]
+
+
+def label(data: Path, out: Path, **options) -> artifact.Manifest:
+    return execute.step(Label(data=data, **{"active": ACTIVE} | options), out, HOST, say=lambda line: None)
+
+
+def curve(out: Path, chosen: str) -> list[dict]:
+    points = [json.loads(line) for line in (out / "logs" / "curve.jsonl").read_text().splitlines()]
+    return [point for point in points if point["chosen"] == chosen]
+
+
+def fill(ask: Path, skip=()) -> int:
+    """A person at work: labels by what is true, and how many there were to give."""
+    given = 0
+    for file in sorted(ask.glob("*.jsonl")):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows:
+            if row["label"] is None:
+                row["label"], given = "skip" if row["key"] in skip else int(row["key"][1:]) % 4 == 0, given + 1
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return given
+
+
+@pytest.fixture(scope="module")
+def told(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("told") / "heads"
+    label(data, out, truth="truth.frame")
+    return out
+
+
+def test_truth(data, told, capsys):
+    manifest = artifact.read(told, "heads")
+    assert manifest.facts == {"tasks": ["defect"]} and artifact.verify(told) == []
+    assert sorted(manifest.files) == ["heads.json", "heads.safetensors", "labels.jsonl"]
+    assert manifest.metrics["labels"] == 90 and manifest.metrics["pool"] == COUNT - 1 and manifest.metrics["stopped"] == "90 labels were spent"
+    active, random = curve(told, "active"), curve(told, "random")
+    assert [point["labels"] for point in active] == [point["labels"] for point in random] == [30, 50, 70, 90]
+    assert manifest.metrics["score_active"] == active[-1]["score"] > 0.9 and manifest.metrics["score_random"] == random[-1]["score"]
+    origin = heads.load(told)["defect"].origin
+    assert origin["scorer"] == {"name": "appearance"} and origin["labels"] == 90 and origin["held_out"] == 22
+
+
+def test_heads_judge_in_a_funnel(data, told):
+    funnel = Funnel(Plan.of((), (Score(score="defect", most=0.5),)), {"heads": told})
+    some = views(data)
+    rulings = funnel(some)
+    right = [(ruling.fate == "dropped") == view.sample.truth["frame"] for view, ruling in zip(some, rulings)]
+    assert sum(right) >= 38 and any("defect 0." in ruling.reason or "defect 1 " in ruling.reason for ruling in rulings)
+
+
+def test_what_cannot_be_read_is_told(data, tmp_path, capsys):
+    label(data, tmp_path / "out", truth="truth.frame", active=replace(ACTIVE, most=30))
+    assert f"not asked about, for it cannot be read: s{BROKEN:03d}: picture: undecodable PNG" in capsys.readouterr().err
+
+
+def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
+    ask, out, given = tmp_path / "ask", tmp_path / "out", []
+    for number in range(4):
+        with pytest.raises(UserError) as stopped:
+            label(data, out, ask=ask)
+        file = ask / f"round-{number:03d}.jsonl"
+        assert f"{(30, 20, 20, 20)[number]} pictures wait for a label in {file}; {sum(given)} are labelled" in stopped.value.message
+        assert "clean or defect or skip" in stopped.value.fix and not (out / "artifact.json").exists()
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        assert all(np.array_equal(np.asarray(decode({"png": (ask / row["picture"]).read_bytes()})), seen(data, row["key"])) for row in rows[:3])
+        with pytest.raises(UserError, match="pictures wait"):
+            label(data, out, ask=ask)  # nothing was filled in: the same question, nothing else
+        given.append(fill(ask))
+    label(data, out, ask=ask)
+    assert given == [30, 20, 20, 20]
+    assert (out / "heads.safetensors").read_bytes() == (told / "heads.safetensors").read_bytes()
+    assert (out / "labels.jsonl").read_bytes() == (told / "labels.jsonl").read_bytes()
+    assert curve(out, "active") == curve(told, "active") and curve(out, "random") == []
+
+
+def seen(data: Path, key: str) -> np.ndarray:
+    reader = ShardReader(data)
+    return decode(reader.read(reader.keys.index(key)))
+
+
+def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
+    given, out, ask = tmp_path / "given.jsonl", tmp_path / "out", tmp_path / "ask"
+    keys = [f"s{index:03d}" for index in range(COUNT) if index != BROKEN]
+    given.write_text("".join(json.dumps({"key": key, "label": int(key[1:]) % 4 == 0}) + "\n" for key in keys[:60]))
+    with pytest.raises(UserError, match="round 0 needs .* labels that are not there yet"):
+        label(data, out, labels=given)
+    with pytest.raises(UserError, match="pictures wait"):
+        label(data, out, labels=given, ask=ask)
+    asked = [json.loads(line)["key"] for line in (ask / "round-000.jsonl").read_text().splitlines()]
+    assert not set(asked) & set(keys[:60])  # what is known is not asked for
+    given.unlink()  # it was read: its labels stay
+    skipped = asked[:2]
+    while not (out / "artifact.json").exists():
+        fill(ask, skipped)
+        try:
+            label(data, out, ask=ask)
+        except UserError as error:
+            assert "pictures wait" in error.message
+    labels = {row["key"]: row["label"] for row in map(json.loads, (out / "labels.jsonl").read_text().splitlines())}
+    assert set(keys[:60]) <= labels.keys() and all(labels[key] == "skip" for key in skipped)
+    assert all(row == "skip" or (row == "defect") == (int(key[1:]) % 4 == 0) for key, row in labels.items())
+
+
+def test_wrong_lines_are_named(data, tmp_path):
+    ask, out = tmp_path / "ask", tmp_path / "out"
+    with pytest.raises(UserError, match="pictures wait"):
+        label(data, out, ask=ask)
+    fill(ask)
+    file = ask / "round-000.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[2]["label"], rows[4]["key"] = "dirt", "other"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError) as wrong:
+        label(data, out, ask=ask)
+    assert f'{file}:3: label: "dirt" is no label for defect' in wrong.value.message
+    assert f"{file}:5: key: 'other' is not in the pool (159 pictures of {data})" in wrong.value.message
+
+
+def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
+    from seedream_core.data import pool
+
+    sound, fits = pool.fit, []
+
+    def dying(*args):
+        fits.append(args)
+        if len(fits) == 4:
+            raise KeyboardInterrupt
+        return sound(*args)
+
+    monkeypatch.setattr(pool, "fit", dying)
+    with pytest.raises(UserError, match="stopped"):
+        label(data, tmp_path / "out", truth="truth.frame")
+    assert len(json.loads((tmp_path / "out" / ".rounds.json").read_text())["rounds"]) == 2
+    monkeypatch.setattr(pool, "fit", sound)
+    label(data, tmp_path / "out", truth="truth.frame")
+    for name in ("heads.safetensors", "heads.json", "labels.jsonl", "logs/curve.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (told / name).read_bytes()
+
+
+def test_heads_of_several_tasks_come_together(data, told, tmp_path):
+    out = tmp_path / "both"
+    manifest = label(data, out, task="aesthetic", truth="truth.clutter", heads=told, active=replace(ACTIVE, head="mlp", most=50))
+    assert manifest.facts == {"tasks": ["aesthetic", "defect"]} and manifest.metrics["score_active"] > 0.7
+    both = heads.load(out)
+    features = np.random.default_rng(0).normal(size=(4, 348)).astype("float32")
+    assert np.array_equal(both["defect"].score(features), heads.load(told)["defect"].score(features))
+    some = views(data)
+    Scorer.find("heads")().start({"heads": out})(some)
+    found, truth = [view.scores["aesthetic"] for view in some], [view.sample.truth["clutter"] for view in some]
+    assert heads.rank_correlation(np.array(found), np.array(truth)) > 0.7
+
+
+def test_difficulty(data, tmp_path):
+    manifest = label(data, tmp_path / "out", task="difficulty", truth="truth.level", pool=120, active=replace(ACTIVE, doubt="margin", diverse=0.5))
+    assert manifest.metrics["score_active"] > 0.5 and manifest.metrics["pool"] in (119, 120)
+    assert heads.load(tmp_path / "out")["difficulty"].classes == ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mute(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("loudness",)
+
+    def start(self, models):
+        def score(views):
+            for view in views:
+                view.scores["loudness"] = 0.0
+
+        return score
+
+
+def test_what_cannot_be(data, tmp_path):
+    for options in ({}, {"truth": "truth.frame", "ask": "questions"}):
+        with pytest.raises(ConfigError, match="give truth, where records tell the label; else ask"):
+            parse(Label, {"data": str(data), **options})
+    with pytest.raises(DataError, match="all 30 labels are alike"):
+        label(data, tmp_path / "a", truth="boxes", active=replace(ACTIVE, most=30))
+    with pytest.raises(DataError, match="its record has no truth.frames"):
+        label(data, tmp_path / "b", truth="truth.frames")
+    with pytest.raises(UserError, match="test_label gives no features of 160 samples"):
+        label(data, tmp_path / "c", truth="truth.frame", scorer=Mute())
+    with pytest.raises(DataError, match="no such file or folder of labels"):
+        label(data, tmp_path / "d", labels=tmp_path / "none.jsonl")

@@ -1,0 +1,104 @@
+"""data/retrieve: what is near a concept is tagged with it, all else has a fate, a killed run goes on, mistakes are told."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import toy_encoder
+import toy_training as toy
+
+from seedream_core import artifact, execute
+from seedream_core.data.shards import ShardReader
+from seedream_core.errors import DataError, UserError
+from seedream_core.records import Sample
+from seedream_core.stages.data.retrieve import Retrieve, tagged
+from seedream_core.stages.data.synthetic import Synthetic
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    execute.step(Synthetic(samples=120, size=(32, 32), samples_per_shard=50), folder / "crawl", toy.host(), say=lambda line: None)
+    return folder / "crawl", toy_encoder.make_encoder(folder / "encoder")
+
+
+def queries(folder, *concepts):
+    path = folder / "concepts.jsonl"
+    path.write_text("\n".join(map(json.dumps, concepts)), encoding="utf-8")
+    return path
+
+
+def fates(folder):
+    return [json.loads(line) for line in (folder / "fates.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
+    data, encoder = parts
+    keys = ShardReader(data).keys
+    path = queries(tmp_path, {"concept": "one", "texts": ["a red circle", "红色圆形"], "examples": [keys[7]], "count": 9},
+                   {"concept": "two", "examples": [keys[7], keys[60]]})
+    stage = Retrieve(data=data, encoder=encoder, queries=path, count=5, samples_per_shard=4, same=1.0)
+    manifest = execute.step(stage, tmp_path / "out", toy.host(), say=lambda line: None)
+    assert artifact.verify(tmp_path / "out") == [] and manifest.facts["width"] == 32
+    reader = ShardReader(tmp_path / "out")
+    samples = {key: Sample.from_json(reader.read(place)["json"]) for place, key in enumerate(reader.keys)}
+    tags = {key: {tag for tag in sample.tags if tag.startswith("concept:")} for key, sample in samples.items()}
+    assert tags[keys[7]] == {"concept:one", "concept:two"} and "concept:two" in tags[keys[60]]
+    assert sum("concept:one" in own for own in tags.values()) == 9 and sum("concept:two" in own for own in tags.values()) == 5
+    assert samples[keys[7]].scores["retrieval"] == pytest.approx(1, abs=1e-3)
+    told = fates(tmp_path / "out")
+    assert [one["key"] for one in told] == keys
+    assert {one["key"] for one in told if one["fate"] == "kept"} == set(tags)
+    assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not near any concept"}
+    assert manifest.metrics["kept"] == manifest.facts["samples"] == len(tags) and manifest.metrics["samples"] == 120
+    assert manifest.metrics["concepts"]["one"]["taken"] == 9
+
+
+def test_a_run_cut_short_goes_on_to_the_same_bytes(parts, tmp_path, monkeypatch):
+    data, encoder = parts
+    stage = Retrieve(data=data, encoder=encoder, queries=queries(tmp_path, {"concept": "x", "texts": ["two blue stars"]}), count=20,
+                     samples_per_shard=6)
+    whole = stage.run(tmp_path / "whole", toy.host())
+    from seedream_core.stages.data import retrieve
+
+    written = iter(range(100))
+
+    def breaks(members, concepts):
+        if next(written) == 15:
+            raise KeyboardInterrupt
+        return tagged(members, concepts)
+
+    monkeypatch.setattr(retrieve, "tagged", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(tmp_path / "cut", toy.host())
+    monkeypatch.undo()
+    assert stage.run(tmp_path / "cut", toy.host()) == whole
+    names = sorted(path.name for path in (tmp_path / "whole" / "shards").iterdir())
+    assert len(names) == 8
+    assert all((tmp_path / "whole" / "shards" / name).read_bytes() == (tmp_path / "cut" / "shards" / name).read_bytes() for name in names)
+    assert fates(tmp_path / "whole") == fates(tmp_path / "cut")
+
+
+def test_damage_is_quarantined(parts, tmp_path):
+    _, encoder = parts
+    Synthetic(samples=40, size=(32, 32), damage=0.9, seed=3, samples_per_shard=20).run(tmp_path / "crawl", toy.host())
+    shards = tmp_path / "crawl" / "shards"
+    data = bytearray((shards / "00000.tar").read_bytes())
+    data[600] ^= 1
+    (shards / "00000.tar").write_bytes(data[:-12000])
+    stage = Retrieve(data=tmp_path / "crawl", encoder=encoder, queries=queries(tmp_path, {"concept": "x", "texts": ["a star"]}))
+    with pytest.raises(DataError, match="over the budget"):
+        stage.run(tmp_path / "out", toy.host())
+    found = replace(stage, bad_budget=1.0).run(tmp_path / "out", toy.host())
+    told = fates(tmp_path / "out")
+    reasons = [one["reason"] for one in told if one["fate"] == "quarantined"]
+    assert found["quarantined"] == len(reasons) and found["samples"] == len(told)
+    for word in ("cut off", "CRC32", "picture:"):
+        assert any(word in reason for reason in reasons), (word, reasons)
+
+
+def test_mistakes(parts, tmp_path):
+    data, encoder = parts
+    stage = Retrieve(data=data, encoder=encoder, queries=queries(tmp_path, {"concept": "x", "examples": ["nobody"]}))
+    with pytest.raises(UserError, match="no sample 'nobody'"):
+        stage.run(tmp_path / "out", toy.host())

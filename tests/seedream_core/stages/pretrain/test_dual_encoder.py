@@ -1,0 +1,69 @@
+"""pretrain/dual_encoder: better than chance on what it has not seen, loadable, exact on resume, and its checks."""
+
+import pytest
+import toy_training as toy
+
+from seedream_core import execute
+from seedream_core.data.captions import CaptionMix
+from seedream_core.errors import DataError
+from seedream_core.models.dual_encoder import load
+from seedream_core.models.towers_config import TowersConfig
+from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.pretrain.dual_encoder import DualEncoder, ranked, references, split
+
+TINY = TowersConfig(size=32, dim=32, widths=(16, 32), image_depth=1, parts=2, text_width=32, text_depth=1, heads=2, max_tokens=32)
+
+TRAIN = toy.config(steps=120, global_batch=64, lr=4e-3, warmup=10, optimizer="muon", log_every=40)
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crawl")
+    execute.step(Synthetic(samples=600, size=(32, 32)), folder, toy.host(), say=lambda line: None)
+    return folder
+
+
+def test_tells_captions_apart(crawl, tmp_path):
+    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=TRAIN)
+    manifest = execute.step(stage, tmp_path / "encoder", toy.host(), say=lambda line: None)
+    assert manifest.kind == "dual_encoder" and manifest.facts["dim"] == 32 and manifest.facts["vocabulary"] <= 512
+    assert manifest.facts["parameters"] == stage.facts({})["parameters"] - (512 - manifest.facts["vocabulary"]) * 32
+    assert manifest.metrics["samples"] + 2 * manifest.metrics["judged"] in (599, 600, 601)
+    assert manifest.metrics["told_from_strangers"] > 0.8, manifest.metrics
+    assert manifest.metrics["calibration"]["own"] > 0
+    encoder = load(tmp_path / "encoder")
+    assert encoder.texts(["红色圆形", "a red circle"]).shape == (2, 32) and len(encoder.calibration.references) == 512
+
+
+def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
+    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=120, global_batch=8))
+    toy.assert_survives_kills(stage, tmp_path, kills=2)
+
+
+def test_who_is_kept_back_and_what_is_refused():
+    told = {f"s{index}": {"en": {"short": f"caption {index}"}} for index in range(1000)} | {"mute": {}, "empty": {"zh": {"short": " "}}}
+    learned, unseen = split(told)
+    assert sorted(learned + unseen) == sorted(told.keys() - {"mute", "empty"}) and 30 < len(unseen) < 75
+    assert split(told) == (learned, unseen)
+    with pytest.raises(DataError, match="too few"):
+        split(dict(list(told.items())[:20]))
+    with pytest.raises(DataError, match="too few"):
+        split({f"s{index}": {"en": {"short": "the same"}} for index in range(1000)})
+    with pytest.raises(ValueError, match="dropout"):
+        DualEncoder(data="crawl", train=toy.config(), captions=CaptionMix())
+    with pytest.raises(ValueError, match="at least 2"):
+        DualEncoder(data="crawl", train=toy.config(global_batch=1))
+
+
+def test_references_are_one_caption_of_each_chosen_sample():
+    texts = [[f"{index} a", f"{index} b"] for index in range(600)]
+    chosen = references(texts, 0)
+    assert len(chosen) == 512 == len({text.split()[0] for text in chosen}) and chosen == references(texts, 0)
+    assert {text.split()[1] for text in chosen} == {"a", "b"}
+
+
+def test_rank_is_the_area_under_the_curve():
+    import numpy as np
+
+    assert ranked(np.array([2.0, 3.0]), np.array([0.0, 1.0, np.nan])) == 1
+    assert ranked(np.array([1.0]), np.array([0.0, 1.0, 2.0, 3.0])) == 0.375

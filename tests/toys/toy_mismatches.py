@@ -1,0 +1,60 @@
+"""Crawls of the embedded world in which some samples carry captions of another scene, with what was planted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from seedream_core import artifact
+from seedream_core.data.scenes.captions import captions
+from seedream_core.data.scenes.render import png, render
+from seedream_core.data.scenes.world import BACKGROUNDS, COLORS, EXTENTS, RELATIONS, Asked, Draw, Thing, World
+from seedream_core.data.shards import ShardWriter
+from seedream_core.records import Sample
+
+PLANTED = "planted.json"
+
+
+def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike: float = 0.0) -> Path:
+    """A finished artifact of shards; a share of it with captions of another sample, or of a scene with one thing changed."""
+    world, planted = World(), {}
+    scenes = [world.sample(seed, index) for index in range(samples)]
+    with ShardWriter(folder / "shards", 5000) as writer:
+        for index, scene in enumerate(scenes):
+            key, draw, told = f"s{seed}-{index:06d}", Draw("mismatch", seed, index), captions(scene, f"{seed}/{index}", world)
+            at = draw.between(0, 1)
+            if at < strangers:
+                other = int(draw.between(0, samples))
+                told = captions(scenes[other], f"{seed}/{other}", world)
+                if scenes[other].asked != scene.asked:
+                    planted[key] = "stranger"
+            elif at < strangers + alike:
+                what, asked = changed(scene.asked, draw, world)
+                told = captions(world.arrange(asked, draw), f"{seed}/{index}", world)
+                planted[key] = what
+            record = Sample(key=key, width=64, height=64, captions=told, truth=scene.to_json())
+            writer.add(key, {"png": png(render(scene, 64, 64)), "json": record.to_json()})
+    artifact.write_atomic(folder / PLANTED, json.dumps(planted))
+    artifact.finish(folder, kind="shards", stage="tests/mismatches", fingerprint="", inputs={}, metrics={}, seconds=0,
+                    facts={"samples": samples, "width": 64, "height": 64})
+    return folder
+
+
+def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
+    """The same request but for one attribute, and which: three stars for two, left for right, or a left of b for b left of a."""
+    kinds = {"background", "color", "shape"} | {"several": {"number"}, "pair": {"relation", "order"}}.get(asked.kind, set())
+    while True:
+        what, place = draw.choice(sorted(kinds)), int(draw.between(0, len(asked.things)))
+        old = asked.things[place]
+        if what == "background":
+            new = replace(asked, background=draw.choice(tuple(BACKGROUNDS)))
+        elif what == "number":
+            new = replace(asked, count=draw.choice((2, 3, 4)))
+        elif what == "order":
+            new = replace(asked, things=asked.things[::-1])
+        elif what == "relation":
+            new = replace(asked, relation=draw.choice(RELATIONS))
+        else:
+            thing = Thing(draw.choice(tuple(COLORS)), old.shape) if what == "color" else Thing(old.color, draw.choice(tuple(EXTENTS)))
+            new = replace(asked, things=tuple(thing if number == place else one for number, one in enumerate(asked.things)))
+        if new != asked and set(new.things) <= set(world.seen) and len(set(new.things)) == len(new.things):
+            return what, new
