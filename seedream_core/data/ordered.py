@@ -24,7 +24,7 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int,
 
     A chunk is `at_once` tasks: fewer where each takes long, or where its result is large.
     """
-    if workers <= 1 or len(tasks) <= min(FEW, 4 * at_once):
+    if workers <= 1 or len(tasks) <= min(FEW, 16 * at_once):
         yield from map(work, tasks)
         return
     chunks = (list(tasks[start:start + at_once]) for start in range(0, len(tasks), at_once))

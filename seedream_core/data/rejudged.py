@@ -43,8 +43,7 @@ class Rejudged:
         if cause in self.comparisons:
             return None
         if before.fate == "dropped":
-            name = Sample.from_json(reader.read(position, "json")["json"]).name
-            return Row(key=key, name=name, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason), {}
+            return Row(key=key, name=before.name, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason), {}
         place, then, now = self.places[key], before.members(), reader.read(position)
         if then is None or any(then.get(name) != data for name, data in now.items() if name != "json"):
             return None

@@ -30,6 +30,7 @@ class Before:
 
     fate: str
     reason: str = ""
+    name: str = ""
     shard: str = ""
     """Of a kept one: where its members lie."""
     key: str = ""
@@ -57,19 +58,19 @@ class Earlier:
         self.finished = (self.folder / MANIFEST).is_file()
         self.reader = ShardReader(self.folder) if any(self.folder.glob("shards/*.tar")) else None
         self._kept = {key: index for index, key in enumerate(self.reader.keys)} if self.reader else {}
-        self._others: dict[str, tuple[str, str]] = {}
+        self._others: dict[str, tuple[str, str, str]] = {}
         self._bad: set[str] = set()
         """Sources of what was quarantined, with their extension and without."""
         content = hashlib.blake2b(digest_size=16)
         for line, row in _rows(self.folder):
             content.update(line)
             if row["fate"] == "dropped":
-                self._others[row["key"]] = "dropped", row["reason"]
+                self._others[row["key"]] = "dropped", row["reason"], row.get("name", "")
             elif row["fate"] == "quarantined":
-                self._others.setdefault(row["key"], ("quarantined", row["reason"]))  # of two of one name one may be kept
+                self._others.setdefault(row["key"], ("quarantined", row["reason"], ""))  # of two of one name one may be kept
                 self._bad |= {row["source"], row["source"].rpartition(".")[0]}
             elif row["key"] not in self._kept:
-                self._others[row["key"]] = "missing", ""
+                self._others[row["key"]] = "missing", "", ""
         self.digest = content.hexdigest()
         """Of all its fates: another run is another one to retry."""
 
@@ -83,7 +84,7 @@ class Earlier:
         """What became of this sample; None where it was not reached, or is not in a whole shard."""
         if (index := self._kept.get(key)) is not None:
             layout, numbers = self.reader.places(index)
-            return Before("kept", "", str(self.reader.folder / self.reader.shard(index)), key, Places(layout, tuple(numbers)))
+            return Before("kept", "", "", str(self.reader.folder / self.reader.shard(index)), key, Places(layout, tuple(numbers)))
         return Before(*self._others[key]) if key in self._others else None
 
     def check(self, samples: Iterable[tuple[str, str, str]]) -> int:
@@ -101,7 +102,7 @@ class Earlier:
                 again += before.fate == "quarantined"
         if new:
             raise UserError(f"retry: {self.folder} never met {_some(new)}", "retry is for the same samples, mended; ingest a larger source without it")
-        gone = [key for key in (*self._kept, *(key for key, (fate, _) in self._others.items() if fate == "dropped")) if key not in seen]
+        gone = [key for key in (*self._kept, *(key for key, (fate, *_) in self._others.items() if fate == "dropped")) if key not in seen]
         if gone:
             raise UserError(f"retry: {_some(gone)} of {self.folder} are not in the source any more", "bring them back, or ingest without retry")
         return again

@@ -31,6 +31,8 @@ def test_large_results_wait_only_a_few_at_once(monkeypatch):
     results = ordered(held, range(40), 2, at_once=1)
     assert next(results) == [0] * 10 and submitted == [1] * 7
     assert list(results) == [held(number) for number in range(1, 40)]
+    submitted.clear()
+    assert len(list(ordered(held, range(16), 2, at_once=1))) == 16 and not submitted
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
