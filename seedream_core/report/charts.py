@@ -156,6 +156,13 @@ def flow(stations: Sequence[tuple[str, int, Sequence[Loss]]], *, width: int = 10
     return _svg(width, y, parts, "flow")
 
 
+def dots(points: Sequence[tuple[float, float]], groups: Sequence[int], *, width: int = 520, height: int = 380) -> Markup:
+    """Points from -1 to 1 both ways, each in the colour of its group."""
+    parts = [f'<circle class="g{group % 10}" cx="{8 + (x + 1) / 2 * (width - 16):.1f}" cy="{8 + (1 - y) / 2 * (height - 16):.1f}" r="2.6"/>'
+             for (x, y), group in zip(points, groups, strict=True)]
+    return _svg(width, height, parts, "dots")
+
+
 def ticks(low: float, high: float, about: int, log: bool = False) -> list[float]:
     """Round values between low and high: 1, 2 or 5 times a power of ten."""
     if not high > low:

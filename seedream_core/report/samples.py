@@ -14,7 +14,7 @@ from seedream_core.data.shards import ShardReader
 from seedream_core.data.view import sound
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
-from seedream_core.report import charts
+from seedream_core.report import charts, clusters
 from seedream_core.report.lineage import Step, trace
 from seedream_core.report.pictures import Picture, inline
 from seedream_core.report.render import render
@@ -85,6 +85,7 @@ def build(folder: Path) -> str:
         "histograms": [{"name": name, "svg": charts.histogram(values), "count": len(values)}
                        for name, values in sorted(sorted(kept.scores.items(), key=lambda item: -len(item[1]))[:NAMES])],
         "languages": kept.languages.most_common(NAMES), "sizes": kept.sizes.most_common(EXAMPLES), "measured": kept.count,
+        "map": _map(folder, reader), "tail": _tail(folder),
         "versions": lineage.steps[-1].manifest.versions,
     })
 
@@ -121,6 +122,21 @@ def _told(folder: Path) -> Iterator[tuple[tuple[str, str], dict]]:
     with open(folder / "fates.jsonl", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             yield (row["fate"], row["reason"].partition(": ")[0]), row
+
+
+def _map(folder: Path, reader: ShardReader) -> dict[str, Any] | None:
+    found = clusters.draw(folder, len(reader))
+    return found and {"feature": found.feature, "svg": charts.dots(found.points.tolist(), found.labels.tolist()),
+                      "groups": [{"count": count, "pictures": [_picture(reader, place) for place in places]}
+                                 for count, places in zip(found.counts, found.nearest)]}
+
+
+def _tail(folder: Path) -> list[dict[str, Any]]:
+    """What data/balance said of each kind of concept: effective numbers, and the rarest, before and after."""
+    path = folder / "balance.json"
+    concepts = json.loads(path.read_text(encoding="utf-8"))["concepts"] if path.is_file() else {}
+    return [{"name": name, **item, "most": max((max(one["before"], one["after"]) for one in item["rarest"]), default=0) or 1}
+            for name, item in concepts.items() if item["concepts"]]
 
 
 def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[charts.Loss]]]:

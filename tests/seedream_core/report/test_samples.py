@@ -20,7 +20,7 @@ from seedream_core.stages.data.report import Report
 from seedream_core.stages.data.synthetic import Synthetic
 
 
-class Balance(HTMLParser):
+class Tags(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.open = []
@@ -57,7 +57,7 @@ def curated(tmp_path_factory):
 
 def test_the_page_is_whole(curated, monkeypatch):
     html = samples.build(curated)
-    assert Balance(html).open == []
+    assert Tags(html).open == []
     bare = re.sub(r"base64,[\w+/=]+", "", html)
     assert not re.search(r"https?:|//[a-z]|@import|url\(|srcset|<link|<iframe", bare)
     counts = samples.Fates.of(curated).counts
@@ -105,7 +105,7 @@ def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
     odd = ({"boxes": [7, {"box": "x"}, {"kind": "<logo>", "box": [0, 0, 1e9, 1]}, {"kind": "<logo>", "box": [0, 0, 1, 0.5]}], "scores": {"<em>": 1e308, "fine": 1}},
            {"captions": {f"<l{number}>": {"short": "a"} for number in range(90)}, "scores": {"<em>": -1e308, "fine": 2} | {f"s{number}": 1 for number in range(90)}})
     html = samples.build(hostile(tmp_path, [("kept", "")] * 2, odd))
-    assert Balance(html).open == [] and len(html) < 200_000
+    assert Tags(html).open == [] and len(html) < 200_000
     for bad in ("<script>alert", "<img src=x", "<i>名", "<logo>", "<em>", "<l1>", "<u>", "<s>"):
         assert bad not in html.replace("<script>" + (render.HERE / "script.js").read_text(encoding="utf-8"), ""), bad
     assert html.count("<i style=") == 1 and html.count("<h4>") == samples.NAMES and "<h4>fine</h4>" in html and html.count('histogram" viewBox') == samples.NAMES - 1
@@ -113,7 +113,7 @@ def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
 
 @pytest.mark.parametrize("reasons", [[("kept", "")], [("kept", ""), ("quarantined", "")]])
 def test_one_sample_is_a_page(tmp_path, reasons):
-    assert Balance(samples.build(hostile(tmp_path, reasons))).open == []
+    assert Tags(samples.build(hostile(tmp_path, reasons))).open == []
 
 
 def test_the_stage_writes_it_and_refuses_what_has_no_fates(curated, tmp_path):
@@ -121,3 +121,13 @@ def test_the_stage_writes_it_and_refuses_what_has_no_fates(curated, tmp_path):
     assert (tmp_path / "report" / "report.html").stat().st_size > 20_000 and manifest.metrics["megabytes"] > 0
     with pytest.raises(UserError, match="no shards of samples with fates"):
         samples.build(tmp_path / "report")
+
+
+def test_the_map_and_the_tail(curated, tmp_path):
+    from seedream_core.stages.data.balance import Balance
+
+    html = samples.build(curated)
+    assert 'id="map"' in html and "signature" in html and 'id="tail"' not in html
+    execute.step(Balance(data=curated), tmp_path / "balanced", Host())
+    html = samples.build(tmp_path / "balanced")
+    assert Tags(html).open == [] and 'id="tail"' in html and "effective number of concepts" in html
