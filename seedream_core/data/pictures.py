@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from seedream_core.errors import DataError
 
 PIXELS = 64 * 10**6
+THUMBNAIL = 64
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 OURS = ("PNG", "JPEG", "WEBP")
 T = TypeVar("T")
@@ -26,6 +27,7 @@ _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _DEEP = {"I", "I;16", "I;16B", "I;16L", "F"}
 _ORIENTATION = 0x0112
 _PNG_DEPTH = 24
+_MARKS = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"GIF8": "GIF", b"BM": "BMP", b"II": "TIFF", b"MM": "TIFF"}
 DEEP = "16 bits to 8"
 
 
@@ -70,60 +72,102 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
 
 def decode(members: Mapping[str, bytes]) -> np.ndarray:
     """The picture of a sample as H×W×3 uint8, upright, on white where it is transparent; DataError says why not."""
+    name = _only(members)
+    return _read(members[name], _upright, OURS, lambda image: _check_ours(image, FORMATS[name]))
+
+
+def header(members: Mapping[str, bytes]) -> tuple[int, int]:
+    """Width and height of a sample's picture, upright, before any pixel is decoded; DataError as `decode` would."""
+    name = _only(members)
+    if not members[name]:
+        raise DataError("the picture is empty")
+    with _told(members[name], OURS), _open(members[name], OURS) as image:
+        _check_ours(image, FORMATS[name])
+        sideways = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+        return image.size[::-1] if sideways else image.size
+
+
+def draft(members: Mapping[str, bytes]) -> np.ndarray | None:
+    """A sample's JPEG at the least of 1/8, 1/4 and 1/2 of its size that leaves the shorter side THUMBNAIL pixels.
+
+    H×W×3 uint8: what the DCT gives for little. None for any other format, which has no such thing.
+    """
+    name = _only(members)
+    if FORMATS[name] != "JPEG":
+        return None
+
+    def prepare(image: Image.Image) -> None:
+        shorter = min(image.size)
+        image.draft(None, tuple(side * THUMBNAIL // shorter for side in image.size))
+
+    return _read(members[name], _upright, ("JPEG",), lambda image: _check_ours(image, "JPEG"), prepare)
+
+
+def reduced(pixels: np.ndarray) -> np.ndarray:
+    """The pixels averaged over squares, the largest that leave the shorter side THUMBNAIL pixels."""
+    factor = min(pixels.shape[:2]) // THUMBNAIL
+    return np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels
+
+
+def _only(members: Mapping[str, bytes]) -> str:
+    """The one member that is a picture."""
     names = [name for name in members if name in FORMATS]
     if len(names) != 1:
         raise DataError(f"{len(names)} pictures in the sample" if names else "no picture in the sample")
-    name = FORMATS[names[0]]
-
-    def check(image: Image.Image) -> None:
-        _check_size(image)
-        if image.format != name:
-            raise DataError(f"a {image.format} that calls itself {name}")
-        if image.mode not in _MODES:
-            raise DataError(f"pixels of mode {image.mode} are not supported")
-        if (frames := _frames(image)) > 1:
-            raise DataError(f"{frames} frames where one picture is needed")
-
-    def take(image: Image.Image) -> np.ndarray:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray((_on_white(upright) if _transparent(upright) else upright).convert("RGB"))
-
-    return _read(members[names[0]], take, OURS, check)
+    return names[0]
 
 
-def _read(data: bytes, take: Callable[[Image.Image], T], formats: tuple[str, ...], check: Callable[[Image.Image], None]) -> T:
+def _check_ours(image: Image.Image, name: str) -> None:
+    _check_size(image)
+    if image.format != name:
+        raise DataError(f"a {image.format} that calls itself {name}")
+    if image.mode not in _MODES:
+        raise DataError(f"pixels of mode {image.mode} are not supported")
+    if (frames := _frames(image)) > 1:
+        raise DataError(f"{frames} frames where one picture is needed")
+
+
+def _upright(image: Image.Image) -> np.ndarray:
+    upright = ImageOps.exif_transpose(image)
+    return np.asarray((_on_white(upright) if _transparent(upright) else upright).convert("RGB"))
+
+
+def _read(data: bytes, take: Callable[[Image.Image], T], formats: tuple[str, ...], check: Callable[[Image.Image], None],
+          prepare: Callable[[Image.Image], None] = lambda image: None) -> T:
     """What `take` makes of the picture, once `check` has passed its header and every pixel is there."""
     if not data:
         raise DataError("the picture is empty")
-    kind = "picture"
-    try:
-        with _quiet(), _open(data, formats) as image:
-            kind = image.format
+    with _told(data, formats):
+        with _open(data, formats) as image:
             check(image)
             # Loading skips the CRCs of a PNG's pixels: a flipped bit would pass as another picture.
             image.verify()
-        with _quiet(), _open(data, formats) as image:
+        with _open(data, formats) as image:
+            prepare(image)
             image.load()
             return take(image)
+
+
+@contextmanager
+def _told(data: bytes, formats: tuple[str, ...]) -> Iterator[None]:
+    """Whatever Pillow raises of these bytes, as a DataError; its warnings of large pictures and broken EXIF are hushed:
+    what matters of them is checked here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except DataError:
         raise
     except UnidentifiedImageError:  # its own message names an address in memory
-        raise DataError(f"undecodable picture: no {', '.join(formats[:-1])} or {formats[-1]}") from None
+        raise DataError(f"undecodable picture: no {' or '.join(', '.join(formats).rsplit(', ', 1))}") from None
     # Pillow's plug-ins raise anything from SyntaxError to struct.error on a broken file.
     except Exception as error:
+        kind = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "picture")
         raise DataError(f"undecodable {kind}: {str(error)[:100] or type(error).__name__}") from None
 
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=formats)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings of large pictures and of broken EXIF: what matters of them is checked here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _check_size(image: Image.Image) -> None:

@@ -106,6 +106,54 @@ def scatter(rows: Sequence[tuple[str, float, Whisker]], *, width: int = 500, hei
     return _svg(width, height, parts, "scatter")
 
 
+def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, bins: int = 40) -> Markup:
+    """How often a quantity takes which value; all in one bar where it is the same throughout."""
+    low, high = min(values), max(values)
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, int(bins * (value - low) / (high - low)))if high > low else bins // 2] += 1
+    frame = Frame(44, width - 8, 8, height - 24, (low, high), (0, max(counts)))
+    step = (frame.right - frame.left) / bins
+    bars = (f'<rect class="bar" x="{round(frame.left + place * step, 1)}" y="{frame.py(count)}" width="{round(step - 1, 1)}" '
+            f'height="{round(frame.bottom - frame.py(count), 1)}"/>' for place, count in enumerate(counts) if count)
+    parts = [*(_across(frame, y) for y in ticks(0, max(counts), 3)), *(_below(frame, x, number(x)) for x in ticks(low, high, 4)), *bars]
+    return _svg(width, height, parts, "histogram")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Samples that leave the flow at one place, and why."""
+
+    label: str
+    count: int
+    fate: str
+
+
+def flow(stations: Sequence[tuple[str, int, Sequence[Loss]]], *, width: int = 1080) -> Markup:
+    """Samples through a funnel, top to bottom: (name, samples that enter, what leaves there), as wide as they are many."""
+    most = max((count for _, count, _ in stations), default=0) or 1
+    left, span, row = 150, width - 150 - 330, 26
+    parts, y = [], 8.0
+    for name, count, losses in stations:
+        wide = span * count / most
+        parts.append(f'<text class="name" x="{left - 14}" y="{y + 15}">{escape(name)}</text>'
+                     f'<rect class="kept" x="{left}" y="{y}" width="{wide:.1f}" height="20"/>'
+                     f'<text class="tick" x="{left + 8}" y="{y + 14}">{count:,}</text>')
+        rest = count
+        for loss in losses:
+            end = left + span * rest / most
+            begin = left + span * (rest - loss.count) / most
+            rest -= loss.count
+            top, under = y + 20, y + 20 + row
+            parts.append(f'<path class="band" d="M{left} {top}L{end:.1f} {top}L{begin:.1f} {under}L{left} {under}Z"/>'
+                         f'<path class="{loss.fate}" d="M{begin:.1f} {top}L{end:.1f} {top}L{end:.1f} {top + 6}L{begin:.1f} {under}Z"/>'
+                         f'<path class="leader" d="M{end:.1f} {top + 3}L{left + span + 14} {top + 12}"/>'
+                         f'<text x="{left + span + 20}" y="{top + 16}">{escape(loss.label)} · {loss.count:,} ({100 * loss.count / most:.2g}%)</text>')
+            y += row
+        y += 20 + (14 if losses else 8)
+    return _svg(width, y, parts, "flow")
+
+
 def ticks(low: float, high: float, about: int, log: bool = False) -> list[float]:
     """Round values between low and high: 1, 2 or 5 times a power of ten."""
     if not high > low:

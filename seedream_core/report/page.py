@@ -14,6 +14,7 @@ from seedream_core.report import charts
 from seedream_core.logs import read_rows
 from seedream_core.report.lineage import Lineage, Step, trace
 from seedream_core.report.pictures import embed
+from seedream_core.report.render import render
 from seedream_core.report.words import chinese
 
 HERO = 10
@@ -46,7 +47,7 @@ def build(folder: Path, pictures: Path | None = None) -> Page:
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     lineage = trace(folder, *([pictures] if pictures else []))
     context = _context(folder, scores, lineage)
-    return Page(_render(context | (_opening(pictures) if pictures else _picked(context))), summary(scores))
+    return Page(render("page.html", context | (_opening(pictures) if pictures else _picked(context))), summary(scores))
 
 
 def summary(scores: dict) -> list[dict[str, Any]]:
@@ -248,32 +249,3 @@ def _costs(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
             "megabytes": step.megabytes, "digest": step.manifest.digest,
         })
     return table
-
-
-def _render(context: dict[str, Any]) -> str:
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    here = Path(__file__).parent
-    page, style, script = ((here / name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "script.js"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "brief": brief, "megabytes": megabytes, "number": number}
-    return environment.from_string(page).render(context, style=Markup(style), script=Markup(script))
-
-
-def percent(share: float) -> str:
-    """`97.3%`; whole where nothing is lost by it."""
-    return f"{100 * share:.1f}".removesuffix(".0") + "%"
-
-
-def brief(seconds: float) -> str:
-    """A short time: `84 ms`, `1.2 s`."""
-    return f"{1000 * seconds:.0f} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
-
-
-def megabytes(size: float) -> str:
-    return f"{size:.2f} MB" if size < 10 else f"{size:.4g} MB"
-
-
-def number(value: float | None) -> str:
-    return "—" if value is None else charts.number(value)

@@ -6,8 +6,13 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_PIXELS = 640
+SMALL = 96
 
 
 @dataclass(frozen=True)
@@ -30,3 +35,15 @@ def embed(path: Path, most: int = MOST_PIXELS) -> Picture:
         image.save(stream, "PNG", optimize=True)
         data = stream.getvalue()
     return Picture("data:image/png;base64," + base64.b64encode(data).decode(), *image.size)
+
+
+def inline(pixels: np.ndarray, most: int) -> Picture:
+    """Pixels (H×W×3 uint8), made smaller where their longer side is over `most`; JPEG, or PNG where they are few."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((most, most), Image.Resampling.LANCZOS)
+    kind = "png" if max(image.size) <= SMALL else "jpeg"
+    stream = io.BytesIO()
+    image.save(stream, kind, **({"optimize": True} if kind == "png" else {"quality": 88}))
+    return Picture(f"data:image/{kind};base64," + base64.b64encode(stream.getvalue()).decode(), *image.size)

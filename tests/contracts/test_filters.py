@@ -3,7 +3,9 @@
 import pytest
 
 from seedream_core.config import dump, parse
-from seedream_core.data.filters import Filter, View
+from seedream_core.data.filters import Filter
+from seedream_core.data.scorers import Scorer
+from seedream_core.data.view import View
 from seedream_core.data.scenes.captions import captions
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import World
@@ -15,7 +17,7 @@ def view() -> View:
     world = World()
     scene = world.sample(0, 5)
     sample = Sample(key="a", width=64, height=64, captions=captions(scene, "0/5", world))
-    return View(sample, render(scene, 64, 64))
+    return View.of(sample, render(scene, 64, 64))
 
 
 @pytest.mark.parametrize("name", Filter.names())
@@ -23,6 +25,8 @@ def test_contract(name, view):
     made = Filter.find(name)()
     assert made.name() == name and parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
     before = view.pixels.copy()
-    first, second = made.start()(view), made.start()(view)
+    for need in made.needs:
+        Scorer.giving(need).start({})([view])
+    first, second = made(view), made(view)
     assert isinstance(first, Verdict) and first == second and first.keep
     assert (view.pixels == before).all() and all(0 <= score <= 1 for score in view.scores.values())

@@ -1,37 +1,23 @@
-"""Filters: each file looks at one decoded sample and says keep or drop, with the numbers behind it.
+"""Filters: each file says keep or drop of one sample, by what its record says and what scorers noted, with figures."""
 
-A filter reads a `View`, notes what it measured in `view.scores` (it goes into the kept sample's record) and returns a
-`Verdict`. One that must remember samples (duplicates) gives a fresh judge from `start`, so that a config holds no state.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import ClassVar
 
 from seedream_core.config import Component
-from seedream_core.records import Sample, Verdict
+from seedream_core.data.view import View
+from seedream_core.records import Verdict
 
-if TYPE_CHECKING:
-    import numpy as np
-
-
-@dataclass(frozen=True)
-class View:
-    """A sample as filters see it."""
-
-    sample: Sample
-    pixels: "np.ndarray"
-    """H×W×3, uint8."""
-    scores: dict[str, float] = field(default_factory=dict)
+__all__ = ["Filter", "Verdict", "View"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter(Component):
-    """Contract: `__call__(view) -> Verdict`; a dropped sample's reason carries figures."""
+    """Contract: `__call__(view) -> Verdict`, a pure function; a dropped sample's reason carries figures."""
 
-    def start(self) -> Callable[[View], Verdict]:
-        """The judge of one run over the data."""
-        return self
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Scores, features or `boxes` that scorers must have noted."""
+    reads: ClassVar[str] = "record"
+    """The dearest of `record`, `thumbnail` and `pixels` that it looks at by itself."""
 
     def __call__(self, view: View) -> Verdict:
         raise NotImplementedError

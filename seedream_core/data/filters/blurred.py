@@ -6,7 +6,7 @@ once they are blurred by a Gaussian of 1.5 pixels or more.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -17,6 +17,7 @@ from seedream_core.records import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Blurred(Filter):
+    reads: ClassVar[str] = "pixels"
     least: Annotated[float, Ge(0), Le(1)] = 0.3
     """Least step at the sharpest edges, as a share of the range of values."""
 

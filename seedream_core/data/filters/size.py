@@ -17,6 +17,6 @@ class Size(Filter):
     """Least height in pixels."""
 
     def __call__(self, view: View) -> Verdict:
-        height, width, _ = view.pixels.shape
+        width, height = view.size
         fits = width >= self.width and height >= self.height
         return Verdict(fits, "" if fits else f"{width}×{height} is under {self.width}×{self.height}")

@@ -1,7 +1,7 @@
 """Pictures of nearly one colour: most pixels lie close to the median."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -12,6 +12,7 @@ from seedream_core.records import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Filter):
+    reads: ClassVar[str] = "pixels"
     most: Annotated[float, Ge(0), Le(1)] = 0.99
     """Largest share of pixels near the median colour (the emptiest of the embedded scenes measured 0.986)."""
     tolerance: Annotated[int, Ge(0), Le(255)] = 12

@@ -1,88 +1,85 @@
-"""The first funnel of a crawl: unreadable samples quarantined, bad ones filtered out, each with a fate and a reason."""
+"""The funnel over a crawl: unreadable samples quarantined, bad ones filtered out, duplicates dropped; each sample with a fate."""
 
+import json
 import os
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.filters import Filter, View
+from seedream_core.config import dump
+from seedream_core.data.dedup import Dedup
+from seedream_core.data.filters import Filter
+from seedream_core.data.funnel import Plan
+from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError
-from seedream_core.host import Host
-from seedream_core.records import Fate, Sample, Verdict
+from seedream_core.host import FREE, Host
+from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seedream_core.data.ledger import Ledger, Row
     from seedream_core.data.shards import ShardReader
 
 SHOWN_SHARDS = 5
+LEDGER = ".ledger"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one input sample, and its members if it is kept."""
-
-    fate: Fate
-    cause: str
-    """The filter, or the kind of damage; "" for a kept sample."""
-    sample: Sample | None = None
-    members: dict[str, bytes] | None = None
+def _filters() -> tuple[Filter, ...]:
+    return tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
 
 
-def _funnel() -> tuple[Filter, ...]:
-    return tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred", "duplicate"))
+def _dedup() -> tuple[Dedup, ...]:
+    return (Dedup.find("exact")(),)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curate(Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     data: Shards
     "shards to sift, ours or any in the webdataset layout with our records"
-    filters: tuple[Filter, ...] = field(default_factory=_funnel)
-    "asked in this order; the first that says no gives the reason"
-    budget: Annotated[float, Ge(0), Le(1)] = 0.001
+    scorers: tuple[Scorer, ...] = ()
+    "what is measured; what filters need beyond these is measured with its defaults"
+    filters: tuple[Filter, ...] = field(default_factory=_filters)
+    "asked cheapest first, else in this order; the first that says no gives the reason"
+    dedup: tuple[Dedup, ...] = field(default_factory=_dedup)
+    "what the filters keep is compared by these, in this order; the first of like samples stays"
+    bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
+
+    def __post_init__(self) -> None:
+        self.plan  # its checks are this config's
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.of(self.scorers, self.filters, {name: one.name() for one in self.dedup for name in one.needs})
 
     def facts(self, inputs: dict) -> dict:
         return dict(inputs["data"])
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.shards import ShardReader, ShardWriter
-        from seedream_core.progress import track
+        from seedream_core.data.shards import ShardReader
 
         started = time.monotonic()
         reader = ShardReader(self.data)
-        fates, causes, sizes, shards = Counter(), Counter(), set(), Counter()
-        with (
-            ShardWriter(out / "shards", self.samples_per_shard) as writer,
-            open(out / "fates.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines,
-            track("curate", len(reader) + len(reader.damage)) as progress,
-        ):
-            for outcome in self._outcomes(reader):
-                fate = outcome.fate
-                fates[fate.fate] += 1
-                lines.write(fate.to_json() + "\n")
-                if fate.fate == "kept":
-                    sizes.add((outcome.sample.width, outcome.sample.height))
-                    writer.add(fate.key, outcome.members)
-                else:
-                    causes[outcome.cause] += 1
-                if fate.fate == "quarantined":
-                    shards[fate.source] += 1
-                progress.advance(**fates)
-            lines.flush()
-            os.fsync(lines.fileno())
-        _table(fates, causes)
-        self._check(fates, shards, out)
+        ledger = self._judge(reader, out, host)
+        dropped = self._compare(ledger, out)
+        fates, causes = self._tell(ledger, dropped, out)
+        self._check(fates, ledger, out)
+        sizes = self._write(reader, ledger, dropped, out)
+        shutil.rmtree(out / LEDGER)
         metrics = {"samples": fates.total(), **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                   "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
                    "causes": dict(causes.most_common()), "ignored_members": dict(reader.ignored),
                    "samples_per_second": round(fates.total() / (time.monotonic() - started), 1)}
         facts = {"samples": fates["kept"]}
@@ -90,81 +87,112 @@ class Curate(Stage):
             facts["width"], facts["height"] = sizes.pop()
         return metrics | {"facts": facts}
 
-    def _outcomes(self, reader: "ShardReader") -> Iterator[Outcome]:
-        """One for every sample of the input, readable or not."""
-        judges = [(item.name(), item.start()) for item in self.filters]
-        for damage in list(reader.damage):
-            key = damage.key or f"{damage.shard}@{damage.offset}"
-            yield self._quarantined(key, damage.shard, "shard", f"byte {damage.offset}: {damage.reason}")
-        for index, key in enumerate(reader.keys):
-            yield self._outcome(reader, index, key, judges)
+    def _judge(self, reader: "ShardReader", out: Path, host: Host) -> "Ledger":
+        """The first pass: each sample alone, its row and features on disk."""
+        from seedream_core.artifact import digest
+        from seedream_core.data.ledger import Ledger
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.sift import Sieve
+        from seedream_core.progress import track
 
-    def _outcome(self, reader: "ShardReader", index: int, key: str,
-                 judges: list[tuple[str, Callable[[View], Verdict]]]) -> Outcome:
-        from seedream_core.data.pictures import decode
-        from seedream_core.data.shards import DamagedSample
+        sieve = Sieve(self.data, digest(self.data), self.plan)
+        lost = sieve.lost(reader)
+        made_from = json.dumps([sieve.digest, dump(self.scorers), dump(self.filters), dump(self.dedup), self.samples_per_shard])
+        with Ledger(out / LEDGER, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
+            fates = Counter(row.fate for row in ledger.rows())
+            if not ledger.done:  # nothing that stands here was made from it
+                shutil.rmtree(out / "shards", ignore_errors=True)
+            for row in lost[ledger.done:]:
+                ledger.add(row, {})
+            rest = sieve.tasks(max(0, ledger.done - len(lost)), len(reader))
+            for judged in ordered(sieve, rest, processes(host.workers)):
+                for row, features in judged:
+                    ledger.add(row, features)
+                    fates[row.fate] += 1
+                progress.advance(len(judged), **fates)
+        return ledger
 
-        shard, cause = reader.shard(index), "shard"
-        try:
-            members = reader.read(index)
-            cause = "record"
-            sample = _record(key, members)
-            cause = "picture"
-            view = View(sample, decode(members))
-            if view.pixels.shape[:2] != (sample.height, sample.width):
-                height, width, _ = view.pixels.shape
-                raise DataError(f"{width}×{height} pixels where the record says {sample.width}×{sample.height}")
-        except DamagedSample as error:
-            return self._quarantined(key, shard, cause, f"byte {error.damage.offset}: {error.damage.reason}")
-        except DataError as error:
-            return self._quarantined(key, shard, cause, error.message)
-        for name, judge in judges:
-            verdict = judge(view)
-            if not verdict.keep:
-                return Outcome(self._fate(key, shard, "dropped", f"{name}: {verdict.reason}"), name)
-        kept = replace(sample, scores={**sample.scores, **view.scores})
-        try:
-            record = kept.to_json()
-        except DataError as error:
-            return self._quarantined(key, shard, "record", error.message)
-        return Outcome(self._fate(key, shard, "kept", ""), "", kept, members | {"json": record})
+    def _compare(self, ledger: "Ledger", out: Path) -> dict[int, tuple[str, str]]:
+        """Duplicates among what was kept: its place there -> which comparison dropped it, and why.
 
-    def _quarantined(self, key: str, shard: str, cause: str, reason: str) -> Outcome:
-        return Outcome(self._fate(key, shard, "quarantined", f"{cause}: {reason}"), f"unreadable {cause}")
+        What remains keeps its features, as `features/*.npy`.
+        """
+        import numpy as np
 
-    def _fate(self, key: str, shard: str, fate: str, reason: str) -> Fate:
-        return Fate(key=key, source=shard, fate=fate, reason=reason, stage=self.path())
+        from seedream_core.data.ledger import choose
 
-    def _check(self, fates: Counter, shards: Counter, out: Path) -> None:
+        keys = [row.key for row in ledger.rows() if row.fate == "kept"]
+        left, features, dropped = np.arange(len(keys)), ledger.features(), {}
+        for number, one in enumerate(self.dedup):
+            reasons = one({name: features[name] for name in one.needs}, [keys[place] for place in left]) if len(left) else {}
+            dropped |= {int(left[row]): (one.name(), reason) for row, reason in reasons.items()}
+            left = np.delete(left, sorted(reasons))
+            features = choose(ledger.features(), left, out / LEDGER / f"left{number}")
+        choose(ledger.features(), left, out / "features")
+        return dropped
+
+    def _tell(self, ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> tuple[Counter, Counter]:
+        """Write and count every fate, in the order of the input."""
+        fates, causes = Counter(), Counter()
+        temporary = out / ".fates.jsonl.tmp"
+        with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as lines:
+            for row in _final(ledger, dropped):
+                fates[row.fate] += 1
+                causes.update([row.cause] if row.cause else [])
+                lines.write(Fate(key=row.key, source=row.source, fate=row.fate, reason=row.reason, stage=self.path()).to_json() + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
+        os.replace(temporary, out / "fates.jsonl")
+        for name, count in [*((fate, fates[fate]) for fate in ("kept", "dropped", "quarantined")),
+                            *((f"  {cause}", count) for cause, count in causes.most_common())]:
+            print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)
+        return fates, causes
+
+    def _check(self, fates: Counter, ledger: "Ledger", out: Path) -> None:
         total, bad = fates.total(), fates["quarantined"]
-        if bad > self.budget * total:
+        if bad > self.bad_budget * total:
+            shards = Counter(row.source for row in ledger.rows() if row.fate == "quarantined")
             worst = ", ".join(f"{shard} ({count})" for shard, count in shards.most_common(SHOWN_SHARDS))
             more = f" and {len(shards) - SHOWN_SHARDS} more" if len(shards) > SHOWN_SHARDS else ""
             raise DataError(
                 f"{self.data}: {bad} of {total} samples ({bad / total:.2%}) are unreadable, over the budget of "
-                f"{self.budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
-                f"mend the shards, or accept the loss with budget: {_round_up(bad / total)}")
+                f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
+                f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
-            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}",
-                            "loosen the filters")
+            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", "loosen the filters")
+
+    def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> set[tuple[int, int]]:
+        """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
+        from seedream_core.data.shards import ShardWriter
+        from seedream_core.data.sift import record
+        from seedream_core.progress import track
+
+        kept = (row for row in _final(ledger, dropped) if row.fate == "kept")
+        whole = len(list((out / "shards").glob("*.tar")))
+        sizes = set()
+        with ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer, track("shards", ledger.kept - len(dropped)) as progress:
+            for number, row in enumerate(kept):
+                members = reader.read(row.position)
+                sample = Sample.from_json(members["json"])
+                sizes.add((sample.width, sample.height))
+                if number >= whole * self.samples_per_shard:
+                    writer.add(row.key, members | {"json": record(sample, row)})
+                progress.advance()
+        return sizes
 
 
-def _record(key: str, members: dict[str, bytes]) -> Sample:
-    if "json" not in members:
-        raise DataError("no json beside the picture")
-    sample = Sample.from_json(members["json"])
-    if sample.key != key:
-        raise DataError(f"the record belongs to {sample.key}")
-    return sample
+def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[Row]":
+    """Every row, with what the comparisons said."""
+    place = 0
+    for row in ledger.rows():
+        if row.fate == "kept":
+            if place in dropped:
+                cause, reason = dropped[place]
+                row = replace(row, fate="dropped", cause=cause, reason=f"{cause}: {reason}")
+            place += 1
+        yield row
 
 
 def _round_up(share: float) -> float:
     """To the next thousandth, so that the advice is enough."""
     return min(1.0, (int(share * 1000) + 1) / 1000)
-
-
-def _table(fates: Counter, causes: Counter) -> None:
-    rows = [(fate, fates[fate]) for fate in ("kept", "dropped", "quarantined")]
-    rows += [(f"  {cause}", count) for cause, count in causes.most_common()]
-    for name, count in rows:
-        print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)

@@ -57,3 +57,16 @@ def test_ladder_charts_escape_names_and_show_each_row():
     spots = charts.scatter([("a", 0.1, Whisker(0.8, 0.9, 0.95)), ("b", 0.1, Whisker(0.8, 0.9, 0.95))])
     levels = re.findall(r'<text x="[\d.]+" y="([\d.]+)">[ab]<', spots)
     assert abs(float(levels[0]) - float(levels[1])) >= 16  # names do not cover each other
+
+
+def test_a_histogram_counts_everything_once():
+    svg = str(charts.histogram([0.0, 0.1, 0.1, 1.0], bins=10))
+    assert svg.count('class="bar"') == 3
+    assert str(charts.histogram([3.0] * 5)).count('class="bar"') == 1
+
+
+def test_a_flow_is_as_wide_as_its_counts():
+    svg = str(charts.flow([("in <b>", 200, [charts.Loss("blurred", 50, "dropped"), charts.Loss("shard", 2, "quarantined")]), ("✓", 148, [])]))
+    assert "in &lt;b&gt;" in svg and "blurred · 50 (25%)" in svg and "shard · 2 (1%)" in svg
+    widths = [float(width) for width in re.findall(r'class="kept"[^>]* width="([\d.]+)"', svg)]
+    assert widths[1] / widths[0] == pytest.approx(148 / 200, abs=1e-3)

@@ -8,7 +8,8 @@ import pytest
 
 from seedream_core import artifact, execute
 from seedream_core.host import Host
-from seedream_core.report.page import SUMMARY, brief, build, percent
+from seedream_core.report.page import SUMMARY, build
+from seedream_core.report.render import brief, percent
 from seedream_core.stages.eval.report import Report
 
 VOID = {"meta", "img", "br", "input", "line", "circle", "path", "link"}

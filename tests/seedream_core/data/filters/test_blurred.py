@@ -22,10 +22,10 @@ def test_scenes(size):
     world = World(width=size[0], height=size[1])
     for index in range(200):
         clean = render(world.sample(11, index), *size)
-        view = View(SAMPLE, clean)
+        view = View.of(SAMPLE, clean)
         assert Blurred()(view).keep and view.scores["sharpness"] >= 0.3
         for radius in (1.5, 3):
-            verdict = Blurred()(View(SAMPLE, blurred(clean, ImageFilter.GaussianBlur(radius))))
+            verdict = Blurred()(View.of(SAMPLE, blurred(clean, ImageFilter.GaussianBlur(radius))))
             assert not verdict.keep and "sharpness 0." in verdict.reason
 
 
@@ -43,4 +43,4 @@ def test_pictures_without_edges():
     one = np.zeros((64, 64, 3), np.uint8)
     one[5, 5] = 255
     assert sharpness(one) == 0.0
-    assert Blurred(least=0.0)(View(SAMPLE, one)).keep
+    assert Blurred(least=0.0)(View.of(SAMPLE, one)).keep

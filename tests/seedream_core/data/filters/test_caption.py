@@ -9,7 +9,7 @@ from seedream_core.records import Sample
 
 
 def judge(captions, **options):
-    return Caption(**options)(View(Sample(key="a", width=1, height=1, captions=captions), np.zeros((1, 1, 3), np.uint8)))
+    return Caption(**options)(View.of(Sample(key="a", width=1, height=1, captions=captions), np.zeros((1, 1, 3), np.uint8)))
 
 
 @pytest.mark.parametrize("captions, reason", [

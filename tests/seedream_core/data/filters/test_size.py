@@ -9,7 +9,7 @@ from seedream_core.records import Sample
 
 def view(width: int, height: int) -> View:
     sample = Sample(key="a", width=width, height=height, captions={})
-    return View(sample, np.zeros((height, width, 3), np.uint8))
+    return View.of(sample, np.zeros((height, width, 3), np.uint8))
 
 
 def test_both_sides_count():

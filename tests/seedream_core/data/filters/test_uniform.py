@@ -21,18 +21,18 @@ def spotted(share: float, noise: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("share, noise, keep", [(0.0, 0, False), (0.01, 0, True), (0.0, 10, False), (0.02, 0, True),
                                                 (0.5, 0, True), (0.0, 100, True)])
 def test_share_of_one_colour(share, noise, keep):
-    view = View(SAMPLE, spotted(share, noise))
+    view = View.of(SAMPLE, spotted(share, noise))
     verdict = Uniform()(view)
     assert verdict.keep == keep and ("of one colour" in verdict.reason or keep)
     assert view.scores["uniform"] <= 1
 
 
 def test_options():
-    assert Uniform(most=1.0)(View(SAMPLE, spotted(0.0))).keep
-    assert not Uniform(most=0.4)(View(SAMPLE, spotted(0.5))).keep
-    assert Uniform(tolerance=2)(View(SAMPLE, spotted(0.0, 10))).keep
+    assert Uniform(most=1.0)(View.of(SAMPLE, spotted(0.0))).keep
+    assert not Uniform(most=0.4)(View.of(SAMPLE, spotted(0.5))).keep
+    assert Uniform(tolerance=2)(View.of(SAMPLE, spotted(0.0, 10))).keep
 
 
 def test_clean_scenes_stay():
     world = World()
-    assert all(Uniform()(View(SAMPLE, render(world.sample(3, i), 64, 64))).keep for i in range(300))
+    assert all(Uniform()(View.of(SAMPLE, render(world.sample(3, i), 64, 64))).keep for i in range(300))

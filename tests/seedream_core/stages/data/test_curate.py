@@ -13,8 +13,8 @@ from seedream_core.records import Sample
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.synthetic import Synthetic
 
-FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred", "duplicate"))
-CAUSES = {"duplicate": "duplicate", "uniform": "uniform", "blurred": "blurred", "captionless": "caption",
+FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
+CAUSES = {"duplicate": "exact", "uniform": "uniform", "blurred": "blurred", "captionless": "caption",
           "undecodable": "unreadable picture"}
 
 
@@ -42,7 +42,7 @@ def copy(source, target, count):
 
 
 def test_everything_spoilt_is_caught_and_nothing_else(tmp_path, crawl, capsys):
-    metrics = Curate(data=crawl, filters=FILTERS, budget=0.1).run(tmp_path, Host())
+    metrics = Curate(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
     truth = {sample.key: sample.truth["damage"] for sample in records(crawl)}
     found = {fate["key"]: fate for fate in fates(tmp_path)}
     assert len(fates(tmp_path)) == len(found) == 500
@@ -60,7 +60,7 @@ def test_everything_spoilt_is_caught_and_nothing_else(tmp_path, crawl, capsys):
 
 
 def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
-    Curate(data=crawl, filters=FILTERS, budget=0.1).run(tmp_path, Host())
+    Curate(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
     before, after = ShardReader(crawl), ShardReader(tmp_path)
     places = {key: index for index, key in enumerate(before.keys)}
     assert after.keys == sorted(after.keys) and not after.damage
@@ -73,7 +73,7 @@ def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
 
 def test_a_second_run_over_its_own_rest_gives_the_same_bytes(tmp_path, crawl):
     copy(crawl, tmp_path / "in", 100)
-    stage = Curate(data=tmp_path / "in", filters=FILTERS, budget=0.1, samples_per_shard=30)
+    stage = Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1, samples_per_shard=30)
     (tmp_path / "a").mkdir()
     stage.run(tmp_path / "a", Host())
     (tmp_path / "b" / "shards").mkdir(parents=True)
@@ -120,10 +120,10 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
     shard.write_bytes(data)
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError) as stopped:
-        Curate(data=tmp_path / "in", filters=(), budget=0.05).run(tmp_path / "out", Host())
+        Curate(data=tmp_path / "in", filters=(), bad_budget=0.05).run(tmp_path / "out", Host())
     message = str(stopped.value)
     assert "12 of 111 samples (10.81%)" in message and "budget of 5.00%" in message and "00002.tar (11)" in message
-    assert "fates.jsonl" in message and "budget: 0.109" in message
+    assert "fates.jsonl" in message and "bad_budget: 0.109" in message
     assert record.key == clean[0]
     reasons = {fate["key"]: fate["reason"] for fate in fates(tmp_path / "out") if fate["fate"] == "quarantined"}
     assert reasons.keys() == {clean[0], "bad-picture", "bad-fake", "bad-none", "bad-json", "bad-utf8", "bad-nojson",
@@ -133,7 +133,7 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
                        "bad-none": "no picture", "bad-weight": "weight", "bad-truth": "cannot be written",
                        "bad-tag": "cannot be written"}.items():
         assert words in reasons[key], reasons[key]
-    metrics = Curate(data=tmp_path / "in", filters=(), budget=0.109).run(tmp_path / "out", Host())
+    metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=0.109).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
 
 
@@ -143,7 +143,7 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
     shard.write_bytes(shard.read_bytes()[:60_000])
     out = tmp_path / "out"
     out.mkdir()
-    metrics = Curate(data=tmp_path / "in", filters=(), budget=1.0).run(out, Host())
+    metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=1.0).run(out, Host())
     lines = fates(out)
     lost = [line for line in lines if line["reason"].startswith("shard: byte")]
     assert {line["key"] for line in lines} >= {s for s in ShardReader(crawl).keys[:40]}
@@ -153,9 +153,57 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
 
 def test_nothing_left(tmp_path, crawl):
     with pytest.raises(DataError, match="nothing is left"):
-        Curate(data=crawl, filters=(Filter.find("size")(width=128),), budget=0.1).run(tmp_path, Host())
+        Curate(data=crawl, filters=(Filter.find("size")(width=128),), bad_budget=0.1).run(tmp_path, Host())
 
 
 def test_facts_pass_through():
     facts = {"samples": 9, "width": 64, "height": 32}
     assert Curate(data="x").facts({"data": facts}) == facts
+
+
+@pytest.mark.parametrize("when", ["judging", "writing"])
+def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
+    from seedream_core.data import ledger, shards
+
+    monkeypatch.setattr(ledger, "EVERY", 40)
+    stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    stage.run(tmp_path / "a", Host(workers=1))
+    calls = Counter()
+    with monkeypatch.context() as patch:
+        def after(limit, original, what):
+            def call(*args, **options):
+                calls[what] += 1
+                if calls[what] > limit:
+                    raise KeyboardInterrupt
+                return original(*args, **options)
+            return call
+
+        target = (ledger.Ledger, "add", 222) if when == "judging" else (shards.ShardWriter, "add", 130)
+        patch.setattr(target[0], target[1], after(target[2], getattr(target[0], target[1]), when))
+        with pytest.raises(KeyboardInterrupt):
+            stage.run(tmp_path / "b", Host(workers=1))
+    assert (tmp_path / "b" / ".ledger" / "state.json").is_file()
+    original, again = ledger.Ledger.add, Counter()
+    monkeypatch.setattr(ledger.Ledger, "add", lambda *args: (again.update(["add"]), original(*args))[1])
+    stage.run(tmp_path / "b", Host(workers=1))
+    assert again["add"] == (300 if when == "judging" else 0)
+    for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
+        assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+    assert len(list((tmp_path / "b").rglob("*"))) == len(list((tmp_path / "a").rglob("*")))
+
+
+def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
+    from seedream_core.data import ordered
+
+    monkeypatch.setattr(ordered, "FEW", 2)
+    monkeypatch.setattr(ordered, "CHUNK", 2)
+    Synthetic(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1).run(tmp_path / str(workers), Host(workers=workers))
+    files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
+    assert any(path.name == "digest.npy" for path in files)
+    for path in files:
+        assert (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes() == path.read_bytes()

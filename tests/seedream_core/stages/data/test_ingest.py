@@ -227,7 +227,7 @@ def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, m
     assert code == 1 and "over the budget of 0.10%" in said and "Traceback" not in said
     code, said = command(*ingest, "--set", "bad_budget=0.2")
     assert code == 0, said
-    code, said = command("data", "curate", "--set", "data=crawl", "--set", "filters=[caption, duplicate]", "--out", "kept")
+    code, said = command("data", "curate", "--set", "data=crawl", "--set", "filters=[caption]", "--out", "kept")
     assert code == 0 and len(fates(tmp_path / "crawl")) == GOOD + 30, said
     code, said = command("data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no")
     assert code == 2 and "folder" in said and not (tmp_path / "no").exists()

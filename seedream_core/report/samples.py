@@ -1,0 +1,175 @@
+"""A data artifact as one self-contained page: its funnel, pictures with their fates, what was measured of those that stay."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seedream_core.data.pictures import decode
+from seedream_core.data.shards import ShardReader
+from seedream_core.errors import DataError, UserError
+from seedream_core.logs import read_rows
+from seedream_core.records import Sample
+from seedream_core.report import charts
+from seedream_core.report.lineage import Step, trace
+from seedream_core.report.pictures import Picture, inline
+from seedream_core.report.render import render
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLES = 8
+"""Pictures for each reason."""
+SIDE = 168
+"""Pixels of a picture's longer side on the page."""
+MEASURED = 20_000
+"""Records at most that the histograms rest on, evenly spaced."""
+TWIN = re.compile(r"the same (?:pixels|picture|content) as ([\w-]+)")
+
+
+@dataclass
+class Fates:
+    """What a stage did, counted, with a few samples for each cause, chosen by a hash of their keys."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> "Fates":
+        fates = cls()
+        with open(folder / "fates.jsonl", encoding="utf-8") as lines:
+            for row in map(json.loads, lines):
+                cause = row["fate"], row["reason"].partition(": ")[0]
+                fates.counts[cause] += 1
+                shown = fates.examples.setdefault(cause, [])
+                shown.append(row)
+                if len(shown) > 2 * EXAMPLES:
+                    fates.examples[cause] = _few(shown)
+        fates.examples = {cause: _few(rows) for cause, rows in fates.examples.items()}
+        return fates
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+
+def build(folder: Path) -> str:
+    """The page of an artifact of shards; UserError where no stage behind it tells of fates."""
+    lineage = trace(folder)
+    steps = [(step, Fates.of(step.folder)) for step in lineage.steps if (step.folder / "fates.jsonl").is_file()]
+    if not steps or not (folder / "shards").is_dir():
+        raise UserError(f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made")
+    kept, reader = Records.of(folder), ShardReader(folder)
+    return render("samples.html", {
+        "name": folder.name, "known": {step.name for step in lineage.steps}, "lost": lineage.lost,
+        "steps": [{"name": step.name, "stage": step.manifest.stage, "total": fates.total, "metrics": step.manifest.metrics} for step, fates in steps],
+        "first": steps[0][1].total, "samples": len(reader),
+        "flow": charts.flow(_stations(steps)),
+        "kept": [_shown(reader, place) for place in _spread(len(reader), EXAMPLES * 2)],
+        "causes": [cause for step, fates in steps for cause in _causes(step, fates)],
+        "twins": [pair for step, fates in steps for pair in _twins(step, fates)],
+        "defects": [_shown(reader, place) for place in kept.boxed[:EXAMPLES * 2]],
+        "histograms": [{"name": name, "svg": charts.histogram(values), "count": len(values)} for name, values in sorted(kept.scores.items())],
+        "languages": kept.languages.most_common(), "sizes": kept.sizes.most_common(EXAMPLES), "measured": kept.count,
+        "versions": lineage.steps[-1].manifest.versions,
+    })
+
+
+@dataclass
+class Records:
+    """What the records of the kept samples say, of at most MEASURED of them."""
+
+    count: int = 0
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    languages: Counter[str] = field(default_factory=Counter)
+    """Captions by `language.field`."""
+    sizes: Counter[str] = field(default_factory=Counter)
+    boxed: list[int] = field(default_factory=list)
+    """Places of samples with boxes."""
+
+    @classmethod
+    def of(cls, folder: Path) -> "Records":
+        reader, records = ShardReader(folder), cls()
+        for place in _spread(len(reader), MEASURED):
+            sample = Sample.from_json(reader.read(place)["json"])
+            records.count += 1
+            for name, value in sample.scores.items():
+                records.scores.setdefault(name, []).append(value)
+            records.languages.update(f"{language}.{name}" for language, texts in sample.captions.items() for name in texts)
+            records.sizes[f"{sample.width}×{sample.height}"] += 1
+            if any(isinstance(box, dict) and "box" in box for box in sample.boxes):
+                records.boxed.append(place)
+        return records
+
+
+def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[charts.Loss]]]:
+    stations = []
+    for step, fates in steps:
+        order = {name: place for place, name in enumerate(step.manifest.metrics.get("funnel", ()))}
+        losses = sorted((cause for cause in fates.counts if cause[0] != "kept"),
+                        key=lambda cause: (cause[0] != "quarantined", order.get(cause[1], -1), -fates.counts[cause]))
+        stations.append((step.name, fates.total, [charts.Loss(f"{cause or fate}", fates.counts[fate, cause], fate) for fate, cause in losses]))
+    last_step, last = steps[-1]
+    return [*stations, ("✓", sum(count for (fate, _), count in last.counts.items() if fate == "kept"), [])]
+
+
+def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
+    """Each reason for which samples left, with pictures where the step's input still has them."""
+    places = _places(step, [row["key"] for rows in fates.examples.values() for row in rows])
+    for (fate, cause), count in fates.counts.most_common():
+        if fate != "kept":
+            rows = fates.examples[fate, cause]
+            yield {"step": step.name, "fate": fate, "cause": cause, "count": count, "share": count / fates.total,
+                   "rows": [{"key": row.get("name") or row["key"], "source": row["source"], "reason": row["reason"],
+                             "picture": _picture(*places[row["key"]]) if row["key"] in places else None} for row in rows]}
+
+
+def _twins(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
+    """Duplicates beside what they repeat."""
+    pairs = [(row, found[1]) for (fate, _), rows in fates.examples.items() if fate == "dropped" for row in rows
+             if (found := TWIN.search(row["reason"]))]
+    places = _places(step, [key for row, other in pairs for key in (row["key"], other)])
+    for row, other in pairs:
+        if row["key"] in places and other in places:
+            yield {"key": row["key"], "other": other, "reason": row["reason"],
+                   "pictures": [picture for key in (other, row["key"]) if (picture := _picture(*places[key]))]}
+
+
+def _places(step: Step, keys: Sequence[str]) -> dict[str, tuple[ShardReader, int]]:
+    """Where the pictures of some keys lie in what the step was made from."""
+    wanted, places = set(keys), {}
+    for name in step.manifest.inputs:
+        for source in step.manifest.sources(name):
+            if (source / "shards").is_dir():
+                reader = ShardReader(source)
+                places |= {key: (reader, place) for place, key in enumerate(reader.keys) if key in wanted}
+    return places
+
+
+def _picture(reader: ShardReader, place: int) -> Picture | None:
+    try:
+        return inline(decode(reader.read(place)), SIDE)
+    except DataError:
+        return None
+
+
+def _shown(reader: ShardReader, place: int) -> dict[str, Any]:
+    sample = Sample.from_json(reader.read(place)["json"])
+    caption = next((text for texts in sample.captions.values() for text in texts.values()), "")
+    boxes = [{"kind": box.get("kind", ""), "style": "left:{:.2f}%;top:{:.2f}%;right:{:.2f}%;bottom:{:.2f}%".format(
+        100 * box["box"][0], 100 * box["box"][1], 100 - 100 * box["box"][2], 100 - 100 * box["box"][3])}
+        for box in sample.boxes if isinstance(box, dict) and "box" in box]
+    return {"key": sample.name or sample.key, "caption": caption, "boxes": boxes, "picture": _picture(reader, place)}
+
+
+def _few(rows: list[dict]) -> list[dict]:
+    return sorted(rows, key=lambda row: hashlib.blake2b(row["key"].encode("utf-8", "replace"), digest_size=8).digest())[:EXAMPLES]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` places, evenly spaced."""
+    return [place * count // most for place in range(most)] if count > most else list(range(count))

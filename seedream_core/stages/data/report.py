@@ -1,0 +1,22 @@
+"""A page of a data artifact: its funnel, pictures with their fates, duplicates, defects and scores."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from seedream_core import artifact, stage
+from seedream_core.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(stage.Stage):
+    makes: ClassVar[str] = "report"
+    data: stage.Shards
+    "what the page is about; the steps behind it are walked back through their manifests"
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.report.samples import build
+
+        page = build(self.data)
+        artifact.write_atomic(out / "report.html", page)
+        return {"megabytes": round(len(page.encode()) / 1e6, 2)}

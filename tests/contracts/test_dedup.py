@@ -1,0 +1,30 @@
+"""Every way to find duplicates: the first of equal samples stays, clean scenes all stay, order of the input decides."""
+
+import numpy as np
+import pytest
+
+from seedream_core.config import dump, parse
+from seedream_core.data.dedup import Dedup
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import World
+from seedream_core.data.scorers import Scorer
+from seedream_core.data.view import View
+from seedream_core.errors import UserError
+from seedream_core.records import Sample
+
+
+@pytest.mark.parametrize("name", Dedup.names())
+def test_contract(name):
+    made = Dedup.find(name)()
+    assert parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
+    scenes = [World().sample(3, index) for index in (0, 1, 2, 1, 3, 0)]
+    views = [View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64)) for index, scene in enumerate(scenes)]
+    for need in made.needs:
+        try:
+            Scorer.giving(need).start({})(views)
+        except UserError:
+            pytest.skip(f"{need} needs a model")
+    features = {need: np.stack([view.features[need] for view in views]) for need in made.needs}
+    reasons = made(features, [view.sample.key for view in views])
+    assert reasons.keys() == {3, 5} and "a1" in reasons[3] and "a0" in reasons[5]
+    assert made({need: values[:0] for need, values in features.items()}, []) == {}
