@@ -97,9 +97,11 @@ def finish(
 
 
 def verify(folder: Path | str) -> list[str]:
-    """What in the folder is not as its manifest says."""
+    """What in the folder is not as its manifest says. Folders in it that are artifacts of their own, and no part of it, are left out."""
     manifest = read(folder)
-    present = set(contents(manifest.folder))
+    parts = {name.partition("/")[0] for name in manifest.files}
+    guests = {path.parent.name for path in manifest.folder.glob(f"*/{MANIFEST}")} - parts
+    present = {name for name in contents(manifest.folder) if name.partition("/")[0] not in guests}
     problems = [f"{name}: missing" for name in manifest.files if name not in present]
     problems += [f"{name}: not in the manifest" for name in sorted(present - set(manifest.files))]
     problems += [f"{name}: changed" for name, item in manifest.files.items() if name in present and _describe(manifest.folder / name) != item]
