@@ -85,8 +85,8 @@ def run(group: str, name: str, config: Path | None, out: Path | None, host: Path
     """Run one stage from its config file: the same thing that `seedream run` does for each step."""
     from seedream_core import execute, recipe
 
-    _find(group, name)
-    missing = [flag for flag, value in (("--config STEP.YAML or --set KEY=VALUE", config or changes), ("--out DIR", out)) if not value]
+    needs = any(field.default is None for field in describe(_find(group, name)))
+    missing = [flag for flag, value in (("--config STEP.YAML or --set KEY=VALUE", config or changes or not needs), ("--out DIR", out)) if not value]
     if missing:
         raise UserError(f"seedream {group} {name}: missing {' and '.join(missing)}",
                         f"seedream {group} {name} --help shows the fields that go into STEP.YAML, or each into a --set")

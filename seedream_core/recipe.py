@@ -25,6 +25,7 @@ from seedream_core import stage as stages
 from seedream_core.config import ConfigError, Document, nearest, parse
 from seedream_core.document import load_yaml, read_yaml
 from seedream_core.errors import Problem, UserError
+from seedream_core.packaged import packaged
 
 _TOP = ("name", "shared", "steps", "out")
 
@@ -167,7 +168,7 @@ class _Reader:
         cls, needs = self.classes[name], []
 
         def look(value: str, item: stages.Input) -> Path:
-            if "/" in value:
+            if "/" in value or packaged(value) and value not in self.document.tree:
                 return _outside(value, item)
             if value == name:
                 raise UserError(f"{name} takes itself as input")
@@ -229,7 +230,7 @@ def check_format(facts: dict, kind: stages.Kind, folder: Path) -> dict:
 
 
 def _outside(value: str, item: stages.Input) -> Path:
-    folder = Path(value)
+    folder = packaged(value) or Path(value)
     if item.kind.name != "folder":
         artifact.read(folder, item.kind.name)
     elif not folder.exists():

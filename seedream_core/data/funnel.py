@@ -12,6 +12,9 @@ from seedream_core.data.scorers import Scorer
 from seedream_core.data.view import COSTS, View
 from seedream_core.errors import DataError
 
+FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless")
+"""What curate asks by default."""
+
 
 @dataclass(frozen=True)
 class Ruling:

@@ -24,12 +24,12 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int)
     if workers <= 1 or len(tasks) <= FEW:
         yield from map(work, tasks)
         return
-    chunks = (tasks[start:start + CHUNK] for start in range(0, len(tasks), CHUNK))
+    chunks = (list(tasks[start:start + CHUNK]) for start in range(0, len(tasks), CHUNK))
     # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
         def submit(count: int) -> Iterable:
-            return [pool.submit(_each, work, chunk) for chunk in islice(chunks, count)]
+            return [pool.submit(each, work, chunk) for chunk in islice(chunks, count)]
 
         under_way = deque(submit(3 * workers))
         try:
@@ -49,7 +49,8 @@ def processes(asked: int) -> int:
     return asked or len(os.sched_getaffinity(0))
 
 
-def _each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
+def each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
+    """A chunk of the work."""
     return [work(task) for task in chunk]
 
 

@@ -8,16 +8,17 @@ member and no damage is silent. Shards of strangers, without an index, are scann
 import json
 import os
 import re
-import stat
 import zlib
+from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from seedream_core.artifact import write_atomic
 from seedream_core.data import tar
+from seedream_core.data.members import NO_CRC, DamagedSample, Places, ShardFile
 from seedream_core.data.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, valid_key
@@ -41,14 +42,6 @@ def limit(extension: str) -> int | None:
     if kind not in _KINDS or len(extension) > EXTENSION_CHARACTERS or not _EXTENSION.fullmatch(extension):
         return None
     return JSON_BYTES if kind in ("json", "txt") else MEMBER_BYTES
-
-
-class DamagedSample(DataError):
-    """A sample whose bytes are not what its shard's index promises."""
-
-    def __init__(self, damage: Damage) -> None:
-        super().__init__(f"damaged sample {damage.key}: {damage}")
-        self.damage = damage
 
 
 class ShardWriter:
@@ -129,16 +122,11 @@ class ShardWriter:
         self._index = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    shard: str
-    key: str
-    members: tuple[tuple[str, int, int, int | None], ...]
-    """(extension, offset of the header, size, CRC32 or None in a shard without an index)"""
-
-
 class ShardReader:
-    """All samples of a folder of shards (or of an artifact's `shards/`), by position, each byte checked."""
+    """All samples of a folder of shards (or of an artifact's `shards/`), by position, each byte checked.
+
+    What it knows of a sample stands in columns: 28 bytes, 24 for each member, and its key.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder = Path(folder)
@@ -147,8 +135,13 @@ class ShardReader:
         """What could not be read so far: found when opening, and by `read`."""
         self.ignored: Counter[str] = Counter()
         """Extensions outside the allow-list, and how often."""
-        self._entries: list[_Entry] = []
-        self._open: OrderedDict[str, int] = OrderedDict()
+        self.keys: list[str] = []
+        self._shards: list[str] = []
+        self._shard, self._first, self._numbers = array("I"), array("Q"), array("q")
+        self._layout: list[tuple[str, ...]] = []
+        self._open: OrderedDict[str, ShardFile] = OrderedDict()
+        self._last: int | None = None
+        self._file: ShardFile | None = None
         names = sorted(os.listdir(self.folder)) if self.folder.is_dir() else []
         shards = {name for name in names if name.endswith(".tar") and not name.startswith(".")}
         indexes = {name.removesuffix(".index.json") + ".tar": name for name in names if name.endswith(".index.json")}
@@ -156,102 +149,100 @@ class ShardReader:
             raise UserError(f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them")
         seen: dict[str, str] = {}
         for shard in sorted(shards | indexes.keys()):
+            self._shards.append(shard)
             try:
-                entries = self._load(shard, shard in shards, indexes.get(shard))
+                for key, places in self._load(shard, shard in shards, indexes.get(shard)):
+                    if key in seen:
+                        self._lose(shard, places.numbers[0], f"key {key} is already in {seen[key]}", key)
+                    else:
+                        seen[key] = shard
+                        self._add(key, places)
             except OSError as error:
                 self._lose(shard, 0, f"cannot be opened: {error.strerror}")
-                continue
-            for entry in entries:
-                if entry.key in seen:
-                    self._lose(shard, entry.members[0][1], f"key {entry.key} is already in {seen[entry.key]}", entry.key)
-                else:
-                    seen[entry.key] = shard
-                    self._entries.append(entry)
-        self.keys = [entry.key for entry in self._entries]
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.keys)
 
     def shard(self, index: int) -> str:
-        return self._entries[index].shard
+        return self._shards[self._shard[index]]
+
+    def places(self, index: int) -> Places:
+        """Where the members of one sample lie."""
+        layout, first = self._layout[index], self._first[index]
+        return Places(layout, self._numbers[first:first + 3 * len(layout)])
 
     def read(self, index: int) -> dict[str, bytes]:
         """Extension -> bytes of one sample; raises DamagedSample, after noting it in `damage`."""
-        entry = self._entries[index]
-        descriptor = self._descriptor(entry.shard)
-        members = {}
-        for extension, offset, size, crc in entry.members:
-            data = os.pread(descriptor, BLOCK + size, offset)
-            if len(data) != BLOCK + size:
-                raise self._damaged(entry, offset, f"{entry.key}.{extension} is cut short")
-            if crc is not None and zlib.crc32(data) != crc:
-                raise self._damaged(entry, offset, f"{entry.key}.{extension} fails its CRC32")
-            members[extension] = data[BLOCK:]
-        return members
+        if self._shard[index] != self._last:
+            self._last, self._file = self._shard[index], self._opened(self.shard(index))
+        layout, first = self._layout[index], self._first[index]
+        try:
+            return self._file.read(self.keys[index], layout, self._numbers[first:first + 3 * len(layout)])
+        except DamagedSample as error:
+            self.damage.append(error.damage)
+            raise
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_open": OrderedDict()}
+        return {**self.__dict__, "_open": OrderedDict(), "_last": None, "_file": None}
 
     def close(self) -> None:
-        while self._open:
-            os.close(self._open.popitem()[1])
+        self._open.clear()
+        self._last = self._file = None
 
-    def __del__(self) -> None:
-        if hasattr(self, "_open"):
-            self.close()
+    def _add(self, key: str, places: Places) -> None:
+        self.keys.append(key)
+        self._shard.append(len(self._shards) - 1)
+        self._first.append(len(self._numbers))
+        self._layout.append(_interned(places.layout))
+        self._numbers.extend(places.numbers)
 
-    def _descriptor(self, shard: str) -> int:
+    def _opened(self, shard: str) -> ShardFile:
         if shard in self._open:
             self._open.move_to_end(shard)
-            return self._open[shard]
-        # O_NONBLOCK: a pipe named like a shard must not hang the run before it is refused below.
-        descriptor = os.open(self.folder / shard, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise UserError(f"{self.folder / shard} is not a regular file")
-        self._open[shard] = descriptor
-        if len(self._open) > OPEN_SHARDS:
-            os.close(self._open.popitem(last=False)[1])
-        return descriptor
+        else:
+            self._open[shard] = ShardFile(self.folder / shard)
+            if len(self._open) > OPEN_SHARDS:
+                self._open.popitem(last=False)
+        return self._open[shard]
 
-    def _lose(self, shard: str, offset: int, reason: str, key: str | None = None) -> Damage:
-        damage = Damage(shard, offset, reason, key)
-        self.damage.append(damage)
-        return damage
+    def _lose(self, shard: str, offset: int, reason: str, key: str | None = None) -> None:
+        self.damage.append(Damage(shard, offset, reason, key))
 
-    def _damaged(self, entry: _Entry, offset: int, reason: str) -> DamagedSample:
-        return DamagedSample(self._lose(entry.shard, offset, reason, entry.key))
-
-    def _load(self, shard: str, exists: bool, index: str | None) -> list[_Entry]:
+    def _load(self, shard: str, exists: bool, index: str | None) -> Iterable[tuple[str, Places]]:
         if index is None:
             return self._scanned(shard)
         try:
-            size, samples = _read_index(self.folder / index, shard)
+            size, samples = read_index(self.folder / index, shard)
         except ValueError as error:
             self._lose(shard, 0, f"its index {index} is unusable ({error}); the shard is scanned, its CRCs are lost")
             return self._scanned(shard) if exists else []
-        there = os.fstat(self._descriptor(shard)).st_size if exists else 0
+        there = os.fstat(self._opened(shard).descriptor).st_size if exists else 0
         if there != size:
             self._lose(shard, min(there, size), f"{there} bytes where the index says {size}" if exists else "missing")
-        entries = []
-        for key, members in samples.items():
-            cut = [member for member in members if member[1] + BLOCK + member[2] > there]
+        return self._within(shard, there, samples) if there < size else samples.items()
+
+    def _within(self, shard: str, there: int, samples: Mapping[str, Places]) -> Iterator[tuple[str, Places]]:
+        """The samples that a cut shard still has."""
+        for key, places in samples.items():
+            cut = [(extension, offset) for extension, offset, size, _ in places.members() if offset + BLOCK + size > there]
             if cut:
                 self._lose(shard, cut[0][1], f"{key}.{cut[0][0]} is cut off", key)
             else:
-                entries.append(_Entry(shard, key, members))
-        return entries
+                yield key, places
 
-    def _scanned(self, shard: str) -> list[_Entry]:
+    def _scanned(self, shard: str) -> list[tuple[str, Places]]:
         """Group a stranger's members into samples; a key that is not whole and in one piece is lost, and said so."""
-        groups: dict[str, dict[str, tuple[str, int, int, None]]] = {}
+        groups: dict[str, dict[str, tuple[int, int, int]]] = {}
         lost: set[str] = set()
+        torn: set[str] = set()
         last = None
-        cut = False
-        for item in tar.scan(self._descriptor(shard), shard):
+        broken = False
+        for item in tar.scan(self._opened(shard).descriptor, shard):
             if isinstance(item, Damage):
                 self.damage.append(item)
-                cut = item.ends
+                if item.breaks:
+                    broken = True
+                    torn.add(last)
                 continue
             problem, key, extension = _split(item.name)
             if problem:
@@ -267,19 +258,20 @@ class ShardReader:
                 problem = f"members of {tar.printable(key)} lie apart (interleaved or written twice)"
             elif extension in groups.get(key, ()):
                 problem = f"{tar.printable(item.name)} is there twice"
-            groups.setdefault(key, {})[extension] = (extension, item.offset, item.size, None)
+            groups.setdefault(key, {})[extension] = (item.offset, item.size, NO_CRC)
             last = key
+            if broken:
+                broken = False
+                torn.add(key)
             if problem and key not in lost:
                 self._lose(shard, item.offset, problem, key)
                 lost.add(key)
-        if cut and last is not None and last not in lost:
-            # The last sample before a break may lack members: it counts only if it looks like the one before it.
-            before = next((members for key, members in reversed(groups.items()) if key != last), None)
-            if before is None or before.keys() != groups[last].keys():
-                offset = next(iter(groups[last].values()))[1]
-                self._lose(shard, offset, f"{tar.printable(last)} may lack members: the shard breaks off after it", last)
-                lost.add(last)
-        return [_Entry(shard, key, tuple(members.values())) for key, members in groups.items() if key not in lost]
+        # Beside a break a sample may lack members: it counts only if it looks like the first sound one.
+        sound = next((members.keys() for key, members in groups.items() if key not in torn and key not in lost), None)
+        for key in (key for key in groups if key in torn and key not in lost and groups[key].keys() != sound):
+            self._lose(shard, next(iter(groups[key].values()))[0], f"{tar.printable(key)} may lack members: the shard is broken beside it", key)
+            lost.add(key)
+        return [(key, Places(tuple(members), tuple(chain.from_iterable(members.values())))) for key, members in groups.items() if key not in lost]
 
 
 def _split(name: str) -> tuple[str, str, str]:
@@ -292,7 +284,7 @@ def _split(name: str) -> tuple[str, str, str]:
     return "", folder + slash + stem, extension.lower() if stem else ""
 
 
-def _read_index(path: Path, shard: str) -> tuple[int, dict[str, tuple]]:
+def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:
     """(size of the shard, key -> members) of an index, every figure checked; ValueError says what is wrong."""
     if path.stat().st_size > INDEX_BYTES:
         raise ValueError("too large")
@@ -305,22 +297,27 @@ def _read_index(path: Path, shard: str) -> tuple[int, dict[str, tuple]]:
     size, samples = tree.get("bytes"), tree.get("samples")
     if type(size) is not int or not isinstance(samples, dict):
         raise ValueError("sizes or samples are missing")
-    checked = {}
     for key, members in samples.items():
         if not valid_key(key) or not isinstance(members, dict) or not members:
             raise ValueError(f"sample {tar.printable(key)} is malformed")
-        places = []
+        numbers = []
         for extension, place in members.items():
             try:
                 offset, length, crc = place
-                if not (type(offset) is type(length) is type(crc) is int and offset >= 0 <= crc
+                if not (type(offset) is type(length) is type(crc) is int and 0 <= offset and 0 <= crc < NO_CRC
                         and 0 <= length <= (limit(extension) or -1) and offset + BLOCK + length <= size):
                     raise ValueError
             except (TypeError, ValueError):
                 raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed") from None
-            places.append((extension, offset, length, crc))
-        checked[key] = tuple(places)
-    return size, checked
+            numbers += place
+        samples[key] = Places(tuple(members), numbers)
+    return size, samples
+
+
+@lru_cache(maxsize=1024)
+def _interned(layout: tuple[str, ...]) -> tuple[str, ...]:
+    """One object for all samples that have these extensions."""
+    return layout
 
 
 def _sync(folder: Path) -> None:

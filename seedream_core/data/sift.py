@@ -36,9 +36,9 @@ class Sieve:
         return [_row(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, -1,
                      unreadable("shard", f"byte {damage.offset}: {damage.reason}")) for damage in reader.damage]
 
-    def tasks(self, first: int, count: int) -> list[range]:
-        """The samples from `first` on, in chunks."""
-        return [range(start, min(start + CHUNK, count)) for start in range(first, count, CHUNK)]
+    def tasks(self, positions: Sequence[int]) -> list[Sequence[int]]:
+        """Samples in chunks that are judged at once."""
+        return [positions[start:start + CHUNK] for start in range(0, len(positions), CHUNK)]
 
     def __call__(self, positions: Sequence[int]) -> Judged:
         """Rows and features of these samples, in order."""

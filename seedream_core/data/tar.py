@@ -1,7 +1,8 @@
 """Tar archives of strangers, walked header by header: nothing is extracted and no damage passes in silence.
 
 `tarfile` stops without a word at a bad header or a missing end, which is how webdataset loses samples unnoticed
-(four of six damages, measured); here whatever is not a sound regular file comes out as `Damage`.
+(four of six damages, measured); here whatever is not a sound regular file comes out as `Damage`, and behind a bad
+header the walk goes on at the next sound one.
 """
 
 import os
@@ -14,6 +15,8 @@ RECORD = 20 * BLOCK
 END = bytes(2 * BLOCK)
 PAX_BYTES = 64 * 1024
 _ZERO = bytes(BLOCK)
+_MAGIC = 257
+"""Where `ustar` stands in a header."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Damage:
     offset: int
     reason: str
     key: str | None = None
-    ends: bool = False
-    """Nothing after it in its shard was read."""
+    breaks: bool = False
+    """The chain of members is broken here: the samples on both sides may lack some."""
 
     def __str__(self) -> str:
         return f"{self.shard} at byte {self.offset}: {self.reason}"
@@ -52,29 +55,34 @@ def padding(size: int) -> int:
 
 
 def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
-    """Every regular member of an open archive, and every damage; after a break in the chain of headers it ends."""
+    """Every regular member of an open archive, and every damage; where sizes lie, or no sound header follows, it ends."""
     total = os.fstat(descriptor).st_size
     offset = 0
     pax: dict[str, str] = {}
     while True:
         block = os.pread(descriptor, BLOCK, offset)
         if len(block) < BLOCK:
-            yield Damage(shard, offset, "empty file" if total == 0 else "cut short: no end-of-archive mark", ends=True)
+            yield Damage(shard, offset, "empty file" if total == 0 else "cut short: no end-of-archive mark", breaks=True)
             return
-        if block == _ZERO:
+        info, problem = None, ""
+        if block != _ZERO:
+            info, problem = _header(block)
+        elif os.pread(descriptor, BLOCK, offset + BLOCK) in (b"", _ZERO):
             yield from _tail(descriptor, shard, offset, total)
             return
-        try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError as error:
-            yield Damage(shard, offset, f"bad header ({error}); the {total - offset} bytes from here on are not read",
-                         ends=True)
-            return
+        if info is None:
+            follows = _next(descriptor, offset + BLOCK)
+            lost = (follows or total) - offset
+            yield Damage(shard, offset, f"{problem or 'an empty header in the middle'}; the {lost} bytes from here on are not read", breaks=True)
+            if follows is None:
+                return
+            offset, pax = follows, {}
+            continue
         size = info.size
         if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and "size" in pax:
             size = int(pax["size"]) if _number(pax["size"]) else -1
         if size < 0:
-            yield Damage(shard, offset, "negative or unreadable size; the rest of the shard is not read", ends=True)
+            yield Damage(shard, offset, "negative or unreadable size; the rest of the shard is not read", breaks=True)
             return
         name = pax.get("path", info.name)
         follows = offset + BLOCK
@@ -82,7 +90,7 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
                          tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
             problem, records = _extended(descriptor, info, follows, total)
             if problem:
-                yield Damage(shard, offset, f"{problem}; the rest of the shard is not read", ends=True)
+                yield Damage(shard, offset, f"{problem}; the rest of the shard is not read", breaks=True)
                 return
             pax |= records
             offset = follows + size + padding(size)
@@ -93,7 +101,7 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
         carries = sparse or info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.type not in tarfile.SUPPORTED_TYPES
         if carries and follows + size > total:
             yield Damage(shard, offset, f"cut inside {printable(name)}: {size} bytes promised, {total - follows} there",
-                         ends=True)
+                         breaks=True)
             return
         if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not sparse:
             yield Member(name, offset, size)
@@ -103,6 +111,27 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
         else:
             yield Damage(shard, offset, f"{_kind(info, sparse)} {printable(name)} refused: only regular files are read")
             offset = follows + (size + padding(size) if carries else 0)
+
+
+def _header(block: bytes) -> tuple[tarfile.TarInfo | None, str]:
+    """What a block says as a header, or why it is none."""
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), ""
+    except tarfile.HeaderError as error:
+        return None, f"bad header ({error})"
+
+
+def _next(descriptor: int, offset: int) -> int | None:
+    """Where the next sound header begins; archives older than ustar have no mark to find it by."""
+    size = 8 * BLOCK
+    while chunk := os.pread(descriptor, size, offset):
+        at = -1
+        while (at := chunk.find(b"ustar", at + 1)) >= 0:
+            start = at - _MAGIC
+            if start >= 0 and start % BLOCK == 0 and _header(chunk[start:start + BLOCK])[0]:
+                return offset + start
+        offset, size = offset + len(chunk), min(2 * size, 1 << 20)  # small at first: a hostile archive may break at every block
+    return None
 
 
 def _number(digits: str | bytes) -> bool:
@@ -116,10 +145,8 @@ def printable(name: str) -> str:
 
 
 def _tail(descriptor: int, shard: str, offset: int, total: int) -> Iterator[Damage]:
-    second = os.pread(descriptor, BLOCK, offset + BLOCK)
-    if second != _ZERO:
-        yield Damage(shard, offset, "cut short: half an end-of-archive mark" if not second
-                     else "an empty header in the middle; the rest of the shard is not read", ends=True)
+    if offset + BLOCK >= total:
+        yield Damage(shard, offset, "cut short: half an end-of-archive mark", breaks=True)
         return
     # Writers fill up to a record of 20 blocks; more than zeros there is a second archive or a foreign payload.
     position = offset + 2 * BLOCK

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,10 +37,15 @@ def write(knowledge: dict, folder: Path) -> None:
     (folder / FILE).write_text(json.dumps(knowledge, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def inherit(model: Path, out: Path) -> None:
-    """A model made from another one (distilled, quantised) knows what that one knew."""
-    if (model / FILE).exists():
-        shutil.copyfile(model / FILE, out / FILE)
+def inherit(model: Path, out: Path, captions: Iterable[str] = ()) -> None:
+    """A model made from another one (distilled, quantised, fine-tuned) knows what that one knew, and what it learnt since."""
+    known = load(model)
+    if known is None:
+        return
+    learnt = build(captions)
+    words = known["words"] + [word for word in learnt["words"] if word not in set(known["words"])]
+    characters = known["characters"] + "".join(one for one in learnt["characters"] if one not in known["characters"])
+    write({"words": words, "characters": characters, "examples": learnt["examples"] or known["examples"]}, out)
 
 
 def load(model: Path) -> dict | None:

@@ -1,10 +1,9 @@
 """Which model draws: the one asked for, then SEEDREAM_MODEL, then the one inside the package."""
 
 import os
-from importlib import resources
 from pathlib import Path
 
-from seedream_core import artifact
+from seedream_core import artifact, packaged
 from seedream_core.errors import UserError
 
 VARIABLE = "SEEDREAM_MODEL"
@@ -16,8 +15,8 @@ def find(asked: Path | None = None) -> Path:
         return asked
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    packaged = Path(str(resources.files("seedream_core") / "pretrained"))
-    if not (packaged / artifact.MANIFEST).exists():
+    folder = packaged.packaged()
+    if not folder or not (folder / artifact.MANIFEST).exists():
         raise UserError("no model to draw with: this installation carries none",
                         f"train one (seedream run recipes/quickstart.yaml) and give it as --model or in {VARIABLE}")
-    return packaged
+    return folder

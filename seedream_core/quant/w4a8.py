@@ -164,6 +164,17 @@ def quantise(network: nn.Module, weights: Mapping[str, QuantWeight]) -> nn.Modul
     return network
 
 
+def dequantise(network: nn.Module) -> nn.Module:
+    """Put float layers in the place of the integer ones, as they stand: to be trained again."""
+    for layer in [module for module in network.modules() if isinstance(module, QuantLinear)]:
+        plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None)
+        plain.weight.data.copy_(layer.weight)
+        if layer.bias is not None:
+            plain.bias.data.copy_(layer.bias)
+        layer.__class__, layer.__dict__ = nn.Linear, plain.__dict__
+    return network
+
+
 def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> nn.Module:
     """Give a fresh network the integer layers that saved tensors describe, and fill it."""
     layers = linears(network)

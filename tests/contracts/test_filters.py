@@ -9,6 +9,7 @@ from seedream_core.data.view import View
 from seedream_core.data.scenes.captions import captions
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import World
+from seedream_core.errors import UserError
 from seedream_core.records import Sample, Verdict
 
 
@@ -26,7 +27,10 @@ def test_contract(name, view):
     assert made.name() == name and parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
     before = view.pixels.copy()
     for need in made.needs:
-        Scorer.giving(need).start({})([view])
+        try:
+            Scorer.giving(need).start({})([view])
+        except UserError:
+            pytest.skip(f"{need} is measured by a model: its own test has one")
     first, second = made(view), made(view)
     assert isinstance(first, Verdict) and first == second and first.keep
     assert (view.pixels == before).all() and all(0 <= score <= 1 for score in view.scores.values())

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tree import breaches, imports, modules  # noqa: E402
 
 CORE = [name for name in modules() if name.startswith("seedream_core")]
-FAMILIES = ("models", "flow", "data", "losses", "distillers", "quant", "metrics", "generate", "report")
+FAMILIES = ("models", "flow", "data", "losses", "distillers", "quant", "metrics", "generate", "report", "benchmarks")
 BASE = ("errors", "document", "config", "artifact", "records", "host", "launch", "progress", "randomness")
 
 

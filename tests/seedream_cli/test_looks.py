@@ -23,8 +23,8 @@ def artifacts(tmp_path_factory):
     """A folder taken in and curated: one good picture, one flat one, one that is none."""
     home = tmp_path_factory.mktemp("looks")
     (home / "in").mkdir()
-    noise = Image.effect_noise((64, 64), 80).convert("RGB")
-    for name, image in (("星.png", noise), ("flat.png", Image.new("RGB", (64, 64), "red"))):
+    patches = Image.effect_noise((8, 8), 80).resize((64, 64), Image.Resampling.NEAREST).convert("RGB")
+    for name, image in (("星.png", patches), ("flat.png", Image.new("RGB", (64, 64), "red"))):
         data = io.BytesIO()
         image.save(data, "PNG")
         (home / "in" / name).write_bytes(data.getvalue())

@@ -6,7 +6,7 @@ person would look for, and the only thing that keys are made from. Nothing is sk
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,22 @@ class Lost:
     reason: str
 
 
+class Items(Sequence[Item]):
+    """Items that are made when they are asked for: a listing of millions need not lie in memory."""
+
+    def __init__(self, make: Callable[[int], Item], rows: Sequence[int]) -> None:
+        self.make, self.rows = make, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int | slice) -> "Item | Items":
+        return Items(self.make, self.rows[index]) if isinstance(index, slice) else self.make(self.rows[index])
+
+
 @dataclass
 class Listing:
-    items: list[Item] = field(default_factory=list)
+    items: Sequence[Item] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     """Files or members that are no part of a sample, by their extension."""

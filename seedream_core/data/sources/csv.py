@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 
 from seedream_core.data import told
-from seedream_core.data.sources import Listing
+from seedream_core.data.sources import Item, Items, Listing
 from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 
@@ -13,19 +13,21 @@ from seedream_core.errors import DataError, UserError
 @dataclass(frozen=True, kw_only=True)
 class Csv(PictureTable):
     def listing(self) -> Listing:
-        listing, table = Listing(), csv.reader(io.StringIO(self._text(), newline=""))
+        rows, table = [], csv.reader(io.StringIO(self._text(), newline=""))
         try:
             head = next(table, [])
             if not set(head) & set(self.columns):
                 raise UserError(f"{self.path}:1: no column is called {', '.join(self.columns)}; there are {', '.join(head)[:200] or 'none'}",
                                 "name the column of the picture's path with source.image")
-            for cells in table:
-                if cells:
-                    row = dict(zip(head, cells)) if len(cells) == len(head) else f"{len(cells)} cells under {len(head)} columns"
-                    listing.items.append(self.item(table.line_num, row))
+            rows += ((table.line_num, cells) for cells in table if cells)
         except csv.Error as error:
             raise UserError(f"{self.path}:{table.line_num}: {error}", "mend the table, or bring it as jsonl") from None
-        return listing
+
+        def item(index: int) -> Item:
+            number, cells = rows[index]
+            return self.item(number, dict(zip(head, cells)) if len(cells) == len(head) else f"{len(cells)} cells under {len(head)} columns")
+
+        return Listing(Items(item, range(len(rows))))
 
     def _text(self) -> str:
         try:

@@ -1,15 +1,16 @@
 """A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name.
 
-Hidden files and folders, whose names begin with a dot, are no part of it.
+Hidden files and folders, whose names begin with a dot, are no part of it: they are counted, each once, as `hidden`.
 """
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from seedream_core.data import told
 from seedream_core.data.shards import MEMBER_BYTES
-from seedream_core.data.sources import Item, Listing, Lost, Raw, Source
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
 
@@ -21,22 +22,29 @@ SIDECARS = (".txt", ".json")
 class Folder(Source):
     def listing(self) -> Listing:
         listing, pictures, beside = Listing(), [], {}
-        for name in self._walk(listing):
+        for name in walk(self.folder, listing):
             stem, extension = os.path.splitext(name)
             if extension.lower() in PICTURES:
-                pictures.append((stem, name))
+                pictures.append(name)
             elif extension.lower() in SIDECARS:
-                beside.setdefault(stem, []).append(name)
+                beside[stem] = (*beside.get(stem, ()), sys.intern(extension))
             else:
                 listing.ignored[extension or "no extension"] += 1
-        for stem, name in pictures:
-            if os.path.islink(self.folder / name):
-                listing.lost.append(Lost(_shown(name), _shown(name), "a symbolic link is not followed"))
-            else:
-                files = [name, *beside.get(stem, [])]
-                listing.items.append(Item(_shown(name), _shown(name), [[file, *self._stamp(file)] for file in files]))
-        alone = (name for stem in beside.keys() - {stem for stem, _ in pictures} for name in beside[stem])
-        listing.lost += [Lost(_shown(name), _shown(name), "no picture beside it") for name in sorted(alone)]
+        linked = [name for name in pictures if os.path.islink(self.folder / name)]
+        listing.lost += [Lost(shown(name), shown(name), "a symbolic link is not followed") for name in linked]
+        alone = beside.keys() - {os.path.splitext(name)[0] for name in pictures}
+        lonely = sorted(stem + extension for stem in alone for extension in beside[stem])
+        listing.lost += [Lost(shown(name), shown(name), "no picture beside it") for name in lonely]
+        if linked:
+            pictures = [name for name in pictures if name not in set(linked)]
+
+        def item(index: int) -> Item:
+            name = pictures[index]
+            stem = os.path.splitext(name)[0]
+            files = (name, *(stem + extension for extension in beside.get(stem, ())))
+            return Item(shown(name), shown(name), tuple((file, *self._stamp(file)) for file in files))
+
+        listing.items = Items(item, range(len(pictures)))
         return listing
 
     def read(self, item: Item) -> Raw:
@@ -55,25 +63,32 @@ class Folder(Source):
             captions = told.merge(captions, told.captions(row))
         return Raw(read_file(picture, MEMBER_BYTES), captions, row)
 
-    def _walk(self, listing: Listing) -> list[str]:
-        """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names left out."""
-        def stop(error: OSError) -> None:
-            raise UserError(f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder")
-
-        names = []
-        for root, folders, files in os.walk(self.folder, onerror=stop):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in folders:
-                if os.path.islink(path := os.path.join(root, name)):
-                    place = _shown(os.path.relpath(path, self.folder))
-                    listing.lost.append(Lost(place, place, "a linked folder is not followed"))
-            names += [os.path.relpath(os.path.join(root, name), self.folder) for name in files if not name.startswith(".")]
-        listing.lost.sort(key=lambda lost: lost.name)
-        return sorted(names)
-
     def _stamp(self, name: str) -> tuple[int, int]:
-        stat = os.lstat(self.folder / name)
+        try:
+            stat = os.lstat(os.path.join(self.path, name))
+        except OSError:  # gone since it was listed: reading it will say so
+            return 0, 0
         return stat.st_size, stat.st_mtime_ns
+
+
+def walk(folder: Path, listing: Listing) -> list[str]:
+    """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names are counted and left out."""
+    def stop(error: OSError) -> None:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder")
+
+    names = []
+    for root, folders, files in os.walk(folder, onerror=stop):
+        hidden = [name for name in (*folders, *files) if name.startswith(".")]
+        if hidden:
+            listing.ignored["hidden"] += len(hidden)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in folders:
+            if os.path.islink(path := os.path.join(root, name)):
+                place = shown(os.path.relpath(path, folder))
+                listing.lost.append(Lost(place, place, "a linked folder is not followed"))
+        names += [os.path.relpath(os.path.join(root, name), folder) for name in files if not name.startswith(".")]
+    listing.lost.sort(key=lambda lost: lost.name)
+    return sorted(names)
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -88,6 +103,6 @@ def read_file(path: Path, most: int) -> bytes:
         raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A file's name as text, also where its bytes are no UTF-8."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,8 +1,9 @@
 """A table of pictures: one JSON object to a line."""
 
+from array import array
 from dataclasses import dataclass
 
-from seedream_core.data.sources import Listing
+from seedream_core.data.sources import Item, Items, Listing
 from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError
 from seedream_core.records import load_json
@@ -11,12 +12,19 @@ from seedream_core.records import load_json
 @dataclass(frozen=True, kw_only=True)
 class Jsonl(PictureTable):
     def listing(self) -> Listing:
-        listing = Listing()
-        with open(self.file, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    listing.items.append(self.item(number, _row(line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf"))))
-        return listing
+        lines, numbers, starts = open(self.file, "rb"), array("Q"), array("Q")
+        start = 0
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                numbers.append(number)
+                starts.append(start)
+            start += len(line)
+
+        def item(index: int) -> Item:
+            lines.seek(starts[index])
+            return self.item(numbers[index], _row(lines.readline().rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf")))
+
+        return Listing(Items(item, range(len(numbers))))
 
 
 def _row(line: bytes) -> dict | str:

@@ -30,10 +30,14 @@ class PictureTable(Source):
         place = f"{os.path.basename(self.path)}:{number}"
         named = row if isinstance(row, Mapping) else {}
         name = next((str(named[name]) for name in (*KEYS, *self.columns) if named.get(name) not in (None, "")), place)
-        return Item(name, place, row)
+        picture = next((named[name] for name in self.columns if named.get(name)), None)
+        return Item(name, place, (row, self.stamp(picture)))
 
     def read(self, item: Item) -> Raw:
-        row = item.at
+        return self.raw(item.at[0])
+
+    def raw(self, row: Mapping[str, Any] | str) -> Raw:
+        """What a row says, or DataError; a row that is a string is the reason why it is none."""
         if isinstance(row, str):
             raise DataError(row)
         column = next((name for name in self.columns if row.get(name)), None)
@@ -42,16 +46,32 @@ class PictureTable(Source):
         if self.caption and self.caption not in row:
             raise DataError(f"no column {self.caption}")
         captions = told.captions({"text": row[self.caption]} if self.caption else row)
-        return Raw(read_file(self._inside(str(row[column])), MEMBER_BYTES), captions, row)
+        return Raw(self.picture(column, row[column]), captions, row)
+
+    def picture(self, column: str, value: Any) -> bytes:
+        """The picture that a cell names."""
+        return read_file(self._inside(str(value)), MEMBER_BYTES)
+
+    def stamp(self, picture: Any) -> tuple[int, int] | None:
+        """Size and time of the picture that a row names: mended, it is another one. Nothing is read."""
+        try:
+            stat = os.stat(os.path.join(self._root, str(picture)))
+        except (OSError, ValueError):
+            return None
+        return stat.st_size, stat.st_mtime_ns
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Where a row may name its picture, the first filled one first."""
         return (self.image,) if self.image else COLUMNS
 
+    @property
+    def _root(self) -> str:
+        return self.root or os.path.dirname(self.path) or "."
+
     def _inside(self, name: str) -> Path:
         """The file, which must lie under the root: a table of a stranger is no licence to read the whole disk."""
-        root = Path(self.root or os.path.dirname(self.path) or ".").resolve()
+        root = Path(self._root).resolve()
         try:
             path = (root / name).resolve()
         except (OSError, ValueError, RuntimeError) as error:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import time
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,30 +15,33 @@ from annotated_types import Ge, Le
 
 from seedream_core.config import dump
 from seedream_core.data.dedup import Dedup
+from seedream_core.data.engines import Engine
 from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import Plan
+from seedream_core.data.funnel import FILTERS, Plan
 from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import Shards, Stage
+from seedream_core.stage import Folder, Shards, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from seedream_core.data.ledger import Ledger, Row
+    from seedream_core.data.rejudged import Judged, Rejudged
     from seedream_core.data.shards import ShardReader
+    from seedream_core.data.sift import Sieve
 
 SHOWN_SHARDS = 5
 LEDGER = ".ledger"
 
 
 def _filters() -> tuple[Filter, ...]:
-    return tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
+    return tuple(Filter.find(name)() for name in FILTERS)
 
 
 def _dedup() -> tuple[Dedup, ...]:
-    return (Dedup.find("exact")(),)
+    return tuple(Dedup.find(name)() for name in ("exact", "near"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,10 @@ class Curate(Stage):
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
+    retry: Folder | None = None
+    "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and judged again that were unreadable or duplicates"
+    engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
+    "what the work is spread over; the same bytes come of each"
 
     def __post_init__(self) -> None:
         self.plan  # its checks are this config's
@@ -91,26 +99,39 @@ class Curate(Stage):
         """The first pass: each sample alone, its row and features on disk."""
         from seedream_core.artifact import digest
         from seedream_core.data.ledger import Ledger
-        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.rejudged import Rejudged
         from seedream_core.data.sift import Sieve
         from seedream_core.progress import track
 
         sieve = Sieve(self.data, digest(self.data), self.plan)
         lost = sieve.lost(reader)
-        made_from = json.dumps([sieve.digest, dump(self.scorers), dump(self.filters), dump(self.dedup), self.samples_per_shard])
+        earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
+        made_from = json.dumps([sieve.digest, _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
         with Ledger(out / LEDGER, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
                 shutil.rmtree(out / "shards", ignore_errors=True)
             for row in lost[ledger.done:]:
                 ledger.add(row, {})
-            rest = sieve.tasks(max(0, ledger.done - len(lost)), len(reader))
-            for judged in ordered(sieve, rest, processes(host.workers)):
-                for row, features in judged:
-                    ledger.add(row, features)
-                    fates[row.fate] += 1
-                progress.advance(len(judged), **fates)
+            for row, features in self._rows(sieve, reader, max(0, ledger.done - len(lost)), earlier, host.workers):
+                ledger.add(row, features)
+                fates[row.fate] += 1
+                progress.advance(**fates)
         return ledger
+
+    def _rows(self, sieve: "Sieve", reader: "ShardReader", first: int, earlier: "Rejudged | None", workers: int) -> "Iterator[Judged]":
+        """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new ones."""
+        every = range(first, len(reader))
+        again = every if earlier is None else array("q", (place for place in every if earlier.row(reader, place) is None))
+        judged = (pair for found in self.engine(sieve, sieve.tasks(again), workers) for pair in found)
+        waiting = iter(again)
+        upcoming = next(waiting, None)
+        for place in every:
+            if place == upcoming:
+                yield next(judged)
+                upcoming = next(waiting, None)
+            else:
+                yield earlier.row(reader, place)
 
     def _compare(self, ledger: "Ledger", out: Path) -> dict[int, tuple[str, str]]:
         """Duplicates among what was kept: its place there -> which comparison dropped it, and why.
@@ -191,6 +212,11 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
                 row = replace(row, fate="dropped", cause=cause, reason=f"{cause}: {reason}")
             place += 1
         yield row
+
+
+def _essence(stage: Curate) -> dict:
+    """The options that decide what becomes of a sample."""
+    return {name: dump(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
 
 
 def _round_up(share: float) -> float:

@@ -6,22 +6,28 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.sources import Item, Listing, Lost, Source
+from seedream_core.config import changed
+from seedream_core.data.engines import Engine
+from seedream_core.data.sources import Item, Items, Listing, Lost, Source
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
-from seedream_core.stage import Stage
+from seedream_core.stage import Folder, Stage
+
+if TYPE_CHECKING:
+    from seedream_core.data.retry import Before
 
 RECORD = {"key", "width", "height", "captions"}
 OWN = {"source", "tags", "scores", "boxes", "weight", "truth", "task"}
 """What a record of ours keeps; a row with all of RECORD is one."""
+MENDED = "mended"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Ingest(Stage):
     "largest share of unusable samples (no picture, undecodable, damaged shard) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
+    retry: Folder | None = None
+    "an earlier --out of the same ingest, finished or stopped: what it kept is taken over byte for byte, only what it quarantined is tried again"
+    engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
+    "what the work is spread over; the same bytes come of each"
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
@@ -56,7 +66,7 @@ class Ingest(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.journal import Journal
-        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.retry import Earlier
         from seedream_core.progress import track
 
         started = time.monotonic()
@@ -64,23 +74,35 @@ class Ingest(Stage):
         total = len(listing.items) + len(listing.lost)
         if not total:
             raise DataError(f"{self.source.path}: no samples here", f"is it laid out as the source {self.source.name()!r} expects?")
-        with Journal(out, self.samples_per_shard, _identity(listing, self)) as journal, track("ingest", total, done=journal.done) as progress:
+        earlier = Earlier(self.retry, self, _essence) if self.retry else None
+        again = earlier.check((safe_key(item.name), item.name, item.place) for item in listing.items) if earlier else 0
+
+        def task(row: int) -> tuple[Item, "Before | None"]:
+            item = listing.items[row]
+            return item, earlier.before(safe_key(item.name)) if earlier else None
+
+        identity = f"{_identity(listing, self)} {earlier.digest if earlier else ''}"
+        with Journal(out, self.samples_per_shard, identity) as journal, track("ingest", total, done=journal.done) as progress:
+            if earlier and not journal.done:
+                journal.changes.update({change: count for change, count in earlier.changes.items() if change != MENDED})
             for lost in listing.lost[journal.done:]:
                 fate = self._fate(lost)
                 journal.add(fate)
                 self._check(fate, journal.fates, total, out)
                 progress.advance(**journal.fates)
-            rest = listing.items[max(0, journal.done - len(listing.lost)):]
-            for taken in ordered(partial(take, self), rest, processes(host.workers)):
+            rest = range(max(0, journal.done - len(listing.lost)), len(listing.items))
+            for taken in self.engine(partial(take, self), Items(task, rest), host.workers):
                 journal.add(taken.fate, taken.members, taken.changes)
                 progress.advance(**journal.fates)
                 self._check(taken.fate, journal.fates, total, out)
             if not journal.fates["kept"]:
                 raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
         fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
-        for name, count in (*fates.items(), *((f"  {change}", count) for change, count in journal.changes.most_common())):
+        changes = Counter(journal.changes)
+        retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}
+        for name, count in (*fates.items(), *retried.items(), *((f"  {change}", count) for change, count in changes.most_common())):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
-        return {"samples": total, **fates, "changes": dict(journal.changes.most_common()), "ignored": dict(listing.ignored),
+        return {"samples": total, **fates, **retried, "changes": dict(changes.most_common()), "ignored": dict(listing.ignored),
                 "samples_per_second": round(len(rest) / (time.monotonic() - started), 1),
                 "facts": {"samples": fates["kept"]}}
 
@@ -92,15 +114,28 @@ class Ingest(Stage):
             raise DataError(
                 f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
                 f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
-                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new folder")
+                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new "
+                f"folder with --set retry={out}, which reads no more than is needed again")
 
 
-def take(stage: Ingest, item: Item) -> Taken:
-    """Read one item and bring it to the normal form, or say why not."""
+def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
+    """Take one item over from an earlier run; else read it and bring it to the normal form, or say why not."""
+    item, before = task
+    fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
+    if before and before.fate == "dropped":
+        return Taken(fate(fate="dropped", reason=before.reason))
+    if before and before.fate == "kept" and (members := before.members()):
+        return Taken(fate(fate="kept", reason=""), members)
+    taken = _take(stage, item, fate)
+    if before and before.fate == "quarantined" and taken.fate.fate == "kept":
+        return replace(taken, changes=(*taken.changes, MENDED))
+    return taken
+
+
+def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
     from seedream_core.data.pictures import TooSmall, normalise
     from seedream_core.data.shards import MEMBER_BYTES
 
-    fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
     try:
         raw = stage.source.read(item)
         picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
@@ -119,16 +154,32 @@ def take(stage: Ingest, item: Item) -> Taken:
 
 def _unique(listing: Listing) -> Listing:
     """Of several items of one name the first counts; the others are lost, and told."""
+    import numpy as np
+
+    # What must differ in shards are keys: a name may be another one's key. First their hashes: a dict of all would outweigh the listing.
+    hashes = np.fromiter((hash(safe_key(item.name)) for item in listing.items), np.int64, len(listing.items))
+    known, counts = np.unique(hashes, return_counts=True)
+    several = set(known[counts > 1].tolist())
     places: dict[str, str] = {}
-    items, twice = [], []
-    for item in listing.items:
-        key = safe_key(item.name)  # what must differ in shards: a name may be another one's key
-        if key in places:
-            twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
-        else:
+    rows, twice = [], []
+    for row in range(len(hashes)) if several else ():
+        if int(hashes[row]) in several:
+            item = listing.items[row]
+            key = safe_key(item.name)
+            if key in places:
+                twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
+                continue
             places[key] = item.place
-            items.append(item)
+        rows.append(row)
+    items = Items(listing.items.__getitem__, rows) if several else listing.items
     return Listing(items, [*listing.lost, *twice], listing.ignored)
+
+
+def _essence(stage: Ingest) -> dict:
+    """The options that decide what becomes of a sample; a source may have been moved."""
+    options = changed(stage)
+    return {"source": {name: value for name, value in options["source"].items() if name != "path"},
+            **{name: options[name] for name in ("width", "height") if name in options}}
 
 
 def _identity(listing: Listing, stage: Ingest) -> str:

@@ -1,9 +1,9 @@
 """Supervised fine-tuning on a hand-picked subset: the cleanest pictures with the best captions (Seedream 2.0, A8)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt, Le
 
@@ -14,6 +14,9 @@ from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.host import Host, Train
 from seedream_core.stages.pretrain.mmdit import PROMPTS
+
+if TYPE_CHECKING:
+    from seedream_core.models.generator import Loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,10 @@ class Choice(Config):
 class Sft(stage.Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
-    model: stage.Trainable
-    "where to start"
+    model: stage.Generator
+    "where to start; `packaged` is the model that this package brings"
+    relearn: bool = False
+    "tune a packed or distilled model as a plain flow again: it forgets its few steps, so distil it afterwards"
     data: stage.Latents
     "what to pick from"
     choose: Choice = Choice()
@@ -71,16 +76,19 @@ class Sft(stage.Stage):
         for name in ("channels", "factor"):
             if data[name] != model[name]:
                 raise ValueError(f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own")
-        if model.get("guidance_distilled"):
-            raise ValueError("model: a guidance-distilled student would unlearn that here; tune its teacher and distil again")
+        if not self.relearn and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
+            what = "weights packed in w4a8" if model.get("format") == "w4a8" else "a guidance-distilled student"
+            raise ValueError(f"model: {what} would unlearn that here; tune the model it was made from and distil again, or set relearn: true")
         images = self.train.steps * self.train.global_batch
-        return {**model, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
+        plain = {"guidance_distilled": False, "format": "bf16"} if self.relearn else {}
+        return {**model, **plain, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
 
     def run(self, out: Path, host: Host) -> dict:
         from dataclasses import replace
 
         from seedream_core.data.batches import Batches
         from seedream_core.data.shards import ShardReader
+        from seedream_core.data.texts import distinct
         from seedream_core.generate import knowledge
         from seedream_core.models import generator
         from seedream_core.modules.flow import train_generator
@@ -91,8 +99,21 @@ class Sft(stage.Stage):
         picked = self.choose.pick(scores)
         start = generator.load(self.model)
         start = replace(start, spec=generator.rebase(start.spec, self.model, out))
+        if self.relearn:
+            start = _plain(start)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host, only=picked)
         metrics = train_generator(start, batches, out, host, train=self.train, timesteps=self.timesteps,
                                   text_mode=self.text_mode, prompts=self.prompts)
-        knowledge.inherit(self.model, out)
+        knowledge.inherit(self.model, out, distinct(self.data))
         return {**metrics, "picked": len(picked), "picked_of": len(scores)}
+
+
+def _plain(start: "Loaded") -> "Loaded":
+    """The model in float weights, drawing as a base does: in many steps, with guidance."""
+    from dataclasses import replace
+
+    from seedream_core.models.generator import GeneratorSpec
+    from seedream_core.quant.w4a8 import dequantise
+
+    as_a_base = {field.name: field.default for field in fields(GeneratorSpec) if field.name in ("guidance", "steps", "guidance_distilled", "format")}
+    return replace(start, network=dequantise(start.network), spec=replace(start.spec, **as_a_base))

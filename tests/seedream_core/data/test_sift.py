@@ -32,7 +32,7 @@ def test_rows_and_features(folder, monkeypatch):
     decoded, decode = [], pictures.decode
     monkeypatch.setattr(pictures, "decode", lambda members: decoded.append(1) or decode(members))
     judge = sieve(folder)
-    tasks = judge.tasks(0, 5)
+    tasks = judge.tasks(range(5))
     rows = [pair for task in tasks for pair in judge(task)]
     assert [row.fate for row, _ in rows] == ["dropped", "kept", "kept", "kept", "quarantined"] and len(decoded) == 3
     assert rows[4][0].reason == "picture: 8×16 pixels where the record says 16×16"

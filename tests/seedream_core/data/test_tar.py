@@ -59,7 +59,7 @@ def test_links_and_devices_are_refused_and_the_rest_is_read(tmp_path, kind):
     evil = info("a.png", type=kind, linkname="/etc/passwd").tobuf(tarfile.USTAR_FORMAT)
     members, damage = walk(tmp_path, evil + pack("b.png", b"1") + END)
     assert [m.name for m in members] == ["b.png"]
-    assert len(damage) == 1 and "refused" in damage[0].reason and damage[0].offset == 0 and not damage[0].ends
+    assert len(damage) == 1 and "refused" in damage[0].reason and damage[0].offset == 0 and not damage[0].breaks
 
 
 def test_negative_size(tmp_path):
@@ -68,7 +68,7 @@ def test_negative_size(tmp_path):
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     _, damage = walk(tmp_path, bytes(block) + END)
-    assert "negative" in damage[0].reason and damage[0].ends
+    assert "negative" in damage[0].reason and damage[0].breaks
 
 
 def test_an_eight_gigabyte_promise_is_not_read(tmp_path):
@@ -111,3 +111,18 @@ def test_damage(tmp_path, change, reason):
     sound = pack("a.png", b"12345") + pack("b.png", b"67890") + END
     _, damage = walk(tmp_path, change(sound))
     assert len(damage) == 1 and reason in damage[0].reason and damage[0].shard == "x.tar"
+
+
+def test_behind_a_bad_header_the_next_sound_one_is_found(tmp_path):
+    decoy = b"x" * 100 + b"ustar" + bytes(200) + header("decoy.png", 5)[:200]
+    data = pack("a.png", decoy * 30) + pack("b.png", b"67890") + pack("c.png", b"1") + END
+    for broken in (b"?" + data[1:], bytes(BLOCK) + data[BLOCK:]):
+        members, damage = walk(tmp_path, broken)
+        assert [member.name for member in members] == ["b.png", "c.png"]
+        assert [(one.offset, one.breaks) for one in damage] == [(0, True)]
+
+
+def test_a_break_at_every_second_block_is_walked_in_time(tmp_path):
+    data = (b"?" * BLOCK + header("a.png", 0)) * 10_000
+    members, damage = walk(tmp_path, data)
+    assert len(members) == 10_000 and len(damage) == 10_001

@@ -19,7 +19,7 @@ def test_a_folder_gives_pictures_with_what_stands_beside_them(tmp_path, png, sou
     folder = source("folder", tmp_path)
     listing = folder.listing()
     assert [item.name for item in listing.items] == ["a.JPG", "b.png", "照片/星.png"]
-    assert listing.ignored == {".mp4": 1}
+    assert listing.ignored == {".mp4": 1, "hidden": 1}
     assert reasons(folder) == {"lonely.txt": "no picture beside it", "link.png": "a symbolic link is not followed"}
     star = folder.read(listing.items[2])
     assert star.picture == png() and star.captions == {"en": {"short": "a star"}, "zh": {"short": STAR}}

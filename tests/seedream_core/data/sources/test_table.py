@@ -35,3 +35,13 @@ def test_a_link_that_leads_out_of_the_root_is_refused(tmp_path, table):
     with pytest.raises(DataError, match="leads out of .*source.root"):
         one.read(one.listing().items[0])
     assert Jsonl(path=one.path, root=str(tmp_path)).listing().items
+
+
+def test_a_mended_picture_is_another_item(tmp_path, table, png):
+    table(tmp_path, [{"image": "x.png"}, {"image": "gone.png"}, {"image": "bad\u0000.png"}, {"caption": "none"}])
+    one = Jsonl(path=str(tmp_path / "in" / "t.jsonl"))
+    before = list(one.listing().items)
+    assert list(one.listing().items) == before
+    (tmp_path / "in" / "x.png").write_bytes(png(77) + b"!")
+    (tmp_path / "in" / "gone.png").write_bytes(png(1))
+    assert [new == old for new, old in zip(one.listing().items, before)] == [False, False, True, True]

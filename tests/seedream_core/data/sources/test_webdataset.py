@@ -43,7 +43,7 @@ def test_a_shard_that_leads_nowhere_is_told(tmp_path, source, reasons):
 def test_a_flipped_byte_is_found_when_read(tmp_path, png, source, reasons):
     with ShardWriter(tmp_path) as writer:
         writer.add("k", {"png": png()})
-    offset = ShardReader(tmp_path)._entries[0].members[0][1] + 540
+    offset = ShardReader(tmp_path).places(0).numbers[0] + 540
     with open(tmp_path / "00000.tar", "r+b") as shard:
         shard.seek(offset)
         shard.write(b"\xee")

@@ -68,7 +68,7 @@ def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
         old, new = before.read(places[key]), after.read(index)
         a, b = Sample.from_json(old["json"]), Sample.from_json(new["json"])
         assert new["png"] == old["png"] and b.captions == a.captions and b.truth == a.truth
-        assert set(b.scores) == {*a.scores, "sharpness", "uniform"} and b.scores["sharpness"] >= 0.3
+        assert set(b.scores) == {*a.scores, "sharpness", "noise", "uniform"} and b.scores["sharpness"] >= 0.5
 
 
 def test_a_second_run_over_its_own_rest_gives_the_same_bytes(tmp_path, crawl):

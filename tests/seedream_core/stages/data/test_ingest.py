@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -15,7 +16,7 @@ from seedream_cli.main import app
 from seedream_core.config import dump, parse
 from seedream_core.data.shards import ShardReader
 from seedream_core.data.sources import Source
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample, safe_key
 from seedream_core.stages.data.ingest import Ingest
@@ -231,3 +232,63 @@ def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, m
     assert code == 0 and len(fates(tmp_path / "crawl")) == GOOD + 30, said
     code, said = command("data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no")
     assert code == 2 and "folder" in said and not (tmp_path / "no").exists()
+
+
+def test_parquet_on_two_processes_makes_the_same_bytes_as_on_one(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pictures = [b"" if number == 60 else b"bad" if number == 70 else encoded(number) for number in range(100)]
+    pq.write_table(pa.table({"key": [f"k{number}" for number in range(100)], "jpg": pictures, "caption": ["红色"] * 100}), tmp_path / "t.parquet", row_group_size=40)
+    one = Ingest(source=Source.find("parquet")(path=str(tmp_path / "t.parquet")), bad_budget=0.1, samples_per_shard=30)
+    for workers in (1, 2):
+        (out := tmp_path / str(workers)).mkdir()
+        assert one.run(out, Host(workers=workers))["kept"] == 98
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    rows = fates(tmp_path / "1")
+    assert "no picture is named" in rows["k60"]["reason"] and "undecodable" in rows["k70"]["reason"] and rows["k60"]["source"] == "t.parquet:61"
+
+
+def test_retry_takes_over_what_was_kept_and_tries_the_rest_again(found, tmp_path, monkeypatch):
+    from seedream_core.execute import step
+
+    folder = tmp_path / "in"
+    shutil.copytree(found[0], folder, symlinks=True, ignore=lambda _, names: [name for name in names if name == "pipe.png"])
+    first = stage(folder, width=8, height=8)
+    step(first, tmp_path / "first", Host(workers=1))
+    for name in ("cut.png", "text.jpg", "huge.png"):
+        (folder / name).write_bytes(encoded(99, size=(20, 20)))
+    (folder / "alone.png").write_bytes(encoded(98))  # its captions had no picture
+    os.remove(folder / "alone.json")
+    os.remove(folder / "cut.tif")
+    fresh = stage(folder, width=8, height=8)
+    fresh_metrics = step(fresh, tmp_path / "fresh", Host(workers=1)).metrics
+    read = []
+    monkeypatch.setattr(type(first.source), "read", lambda self, item, read_=type(first.source).read: (read.append(item.name), read_(self, item))[1])
+    again = stage(folder, width=8, height=8, retry=tmp_path / "first")
+    metrics = step(again, tmp_path / "again", Host(workers=1)).metrics
+    assert files(tmp_path / "again") == files(tmp_path / "fresh")
+    assert sorted(read) == sorted([name for name in found[1] if name not in ("alone.txt", "alone.json", "link.png", "cut.tif", "pipe.png")] + ["alone.png"])
+    assert (metrics["retried"], metrics["mended"]) == (25, 3) and metrics["changes"] == fresh_metrics["changes"]
+    # A chain: of what is still bad, one more is mended; the samples in shards of the first run are taken over again.
+    (folder / "cut.gif").write_bytes(encoded(97))
+    metrics = step(stage(folder, width=8, height=8, retry=tmp_path / "again"), tmp_path / "third", Host(workers=2)).metrics
+    step(stage(folder, width=8, height=8), tmp_path / "whole", Host(workers=1))
+    assert files(tmp_path / "third") == files(tmp_path / "whole") and (metrics["retried"], metrics["mended"]) == (22, 1)
+    assert metrics["changes"]["scaled to 8×8"] == metrics["kept"] == GOOD + 5
+
+
+def test_retry_of_a_run_that_stopped_over_its_budget(found, tmp_path):
+    from seedream_core.execute import step
+
+    (folder := tmp_path / "in").mkdir()
+    for number in range(GOOD):
+        (folder / f"good{number:03d}.png").write_bytes(encoded(number) if number != 150 else b"bad")
+    with pytest.raises(DataError, match="over the budget"):
+        step(stage(folder, bad_budget=0.0), tmp_path / "first", Host(workers=1))
+    assert len(list((tmp_path / "first" / "shards").glob("*.tar"))) == 2
+    (folder / "good150.png").write_bytes(encoded(150))
+    metrics = step(stage(folder, bad_budget=0.0, retry=tmp_path / "first"), tmp_path / "second", Host(workers=1)).metrics
+    step(stage(folder), tmp_path / "fresh", Host(workers=1))
+    assert files(tmp_path / "second") == files(tmp_path / "fresh") and (metrics["retried"], metrics["mended"]) == (1, 1)
+    (folder / "new.png").write_bytes(encoded(1))
+    with pytest.raises(UserError, match="never met new.png"):
+        step(stage(folder, retry=tmp_path / "second"), tmp_path / "third", Host(workers=1))

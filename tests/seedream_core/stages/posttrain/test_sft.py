@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 import toy_training as toy
 
 from seedream_core import artifact, execute
@@ -83,3 +84,29 @@ def test_students_and_foreign_latents_are_refused(sft):
         sft.facts({"model": {"channels": 4, "factor": 16, "guidance_distilled": True}, "data": data})
     with pytest.raises(ValueError, match="the model draws 8"):
         sft.facts({"model": {"channels": 8, "factor": 16}, "data": data})
+
+
+def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_latents, tmp_path):
+    from seedream_core.stages.quantize.calibrate import Calibrate
+
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    Calibrate(model=tiny_generator, data=tiny_latents, budget=0.9, samples=4, tune=0, times=(1.0,), compensate=False, bundle=True).run(packed, toy.host())
+    spec = generator.read_spec(packed)
+    generator.write_spec(packed, replace(spec, guidance_distilled=True, steps=4, guidance=1.0))
+    options = {"model": packed, "data": tiny_latents, "prompts": ("a star",), "train": toy.config(steps=2, global_batch=4, lr=1e-9, ema=0.0)}
+    model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 1, "format": "w4a8", "guidance_distilled": True}
+    facts = {"model": model, "data": artifact.read(tiny_latents).facts}
+    with pytest.raises(ValueError, match="weights packed in w4a8 would unlearn.*relearn: true"):
+        Sft(**options).facts(facts)
+    sft = Sft(relearn=True, **options)
+    assert sft.facts(facts)["format"] == "bf16" and not sft.facts(facts)["guidance_distilled"]
+    sft.run(tmp_path / "out", toy.host())
+    before, after = generator.load(packed), generator.load(tmp_path / "out")
+    assert (after.spec.format, after.spec.guidance_distilled, after.spec.guidance) == ("bf16", False, 3.0) and after.spec.steps > 4
+    names = {name for name, layer in before.network.named_modules() if hasattr(layer, "integers")}
+    assert names
+    for name in names:
+        assert torch.allclose(before.network.get_submodule(name).weight, after.network.get_submodule(name).weight, atol=1e-2, rtol=1e-2)
+    assert set(knowledge.load(tiny_generator)["words"]) <= set(knowledge.load(tmp_path / "out")["words"])
+    Sampler.load(tmp_path / "out").images(["an orange star"], [0], steps=2)

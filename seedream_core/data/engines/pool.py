@@ -1,0 +1,14 @@
+"""Processes of this machine: the default."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seedream_core.data.engines import Engine
+from seedream_core.data.ordered import ordered, processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Engine):
+    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -> Iterator[Any]:
+        return ordered(work, tasks, processes(workers))

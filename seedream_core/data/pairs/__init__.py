@@ -1,0 +1,45 @@
+"""Pairs: each file makes tuples for editing and control out of one sample (SeedEdit; Seedream 4.0).
+
+A tuple has references (what is given), targets (what is to be drawn), an instruction in both languages, and where it is
+known the mask of what may differ. Controls come from any picture; edits and compositions from scenes of the embedded world.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from seedream_core.config import Component
+from seedream_core.data.scenes.world import Draw
+from seedream_core.data.told import Captions
+from seedream_core.data.view import View
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Make = Callable[[View, Draw], "list[Pair]"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One tuple; pictures are H×W×3 uint8, the targets all of one size."""
+
+    task: str
+    references: "tuple[np.ndarray, ...]"
+    targets: "tuple[np.ndarray, ...]"
+    instruction: Mapping[str, str]
+    """By language."""
+    captions: Captions = field(default_factory=dict)
+    """Of the first target."""
+    before: Captions = field(default_factory=dict)
+    """Of the first reference, where it is a picture of its own."""
+    mask: "np.ndarray | None" = None
+    """H×W bool: where the first target may differ from the first reference; None for anywhere."""
+    truth: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Component):
+    """Contract: `start()` once per process gives what makes a view's tuples from a draw of its own; none is no error."""
+
+    def start(self) -> Make:
+        raise NotImplementedError

@@ -1,0 +1,34 @@
+"""Two references composed: the objects of two pictures in one, where the instruction says (Seedream 4.0, multi-image)."""
+
+from dataclasses import dataclass, replace
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.pairs.edits import scene_of, world_of
+from seedream_core.data.scenes.captions import CHINESE, RELATIONS, captions
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import BACKGROUNDS, Draw, Object, Scene, World
+from seedream_core.data.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compose(Pairs):
+    def start(self) -> Make:
+        return self._make
+
+    def _make(self, view: View, draw: Draw) -> list[Pair]:
+        scene = scene_of(view.sample.truth)
+        if scene is None or scene.kind != "pair":
+            return []
+        world = world_of(view.size)
+        alone = [self._alone(one, world, draw) for one in scene.objects]
+        first, second = (CHINESE[one.shape] for one in scene.objects)
+        told = {"en": f"put the {scene.objects[0].shape} of image 1 {RELATIONS['en'][scene.relation]} the {scene.objects[1].shape} of image 2, on {scene.background}",
+                "zh": f"把图1的{first}放在图2的{second}的{RELATIONS['zh'][scene.relation]}，背景为{CHINESE[scene.background]}"}
+        return [Pair("compose", tuple(render(one, *view.size) for one in alone), (render(scene, *view.size),), told,
+                     captions(scene, view.sample.key, world), captions(alone[0], view.sample.key, world),
+                     truth={"references": [one.to_json() for one in alone], "after": scene.to_json()})]
+
+    def _alone(self, one: Object, world: World, draw: Draw) -> Scene:
+        """The object in the middle of a picture of its own, on any background."""
+        across, down = world.bounds
+        return Scene("one", draw.choice(tuple(BACKGROUNDS)), (replace(one, x=across / 2, y=down / 2),))

@@ -1,0 +1,30 @@
+"""Depth to picture: the map that a depth model from a folder gives, near things bright (Seedream 4.0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.scenes.world import Draw
+from seedream_core.data.view import View
+
+INSTRUCTION = {"en": "draw a picture with this depth", "zh": "按照这张深度图作画"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth(Pairs):
+    path: str | None = None
+    """Folder of a depth estimation model."""
+
+    def start(self) -> Make:
+        from seedream_core.models.outside import load
+
+        outside = load(self.path, "DepthEstimation", "pairs depth")
+
+        def make(view: View, draw: Draw) -> list[Pair]:
+            (depth,) = outside.resized(outside([view.pixels]).predicted_depth, view.pixels)
+            low, high = float(depth.min()), float(depth.max())
+            shades = np.round(255 * (depth - low) / (high - low)).astype(np.uint8) if high > low else np.zeros(depth.shape, np.uint8)
+            return [Pair("depth", (np.repeat(shades[..., None], 3, -1),), (view.pixels,), INSTRUCTION, dict(view.sample.captions))]
+
+        return make

@@ -1,0 +1,66 @@
+"""Edits of the embedded world's scenes, with their truth, in both directions (SeedEdit: regeneration pairs, here exact)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.scenes.captions import captions
+from seedream_core.data.scenes.edits import KINDS, Edit, back
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import Draw, Scene, World
+from seedream_core.data.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edits(Pairs):
+    kinds: tuple[str, ...] = tuple(KINDS)
+    """Which edits; one of them is drawn for each sample."""
+    both_ways: bool = True
+    """Whether each edit is also told undone."""
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.kinds) - KINDS.keys():
+            raise ValueError(f"kinds: {', '.join(sorted(unknown))}: there are {', '.join(KINDS)}")
+
+    def start(self) -> Make:
+        return self._make
+
+    def _make(self, view: View, draw: Draw) -> list[Pair]:
+        scene = scene_of(view.sample.truth)
+        if scene is None:
+            return []
+        world = world_of(view.size)
+        # The kinds in an order that is drawn: the first that can be done to this scene.
+        order = sorted(self.kinds, key=lambda kind: draw.between(0, 1))
+        edit = next((edit for kind in order if (edit := KINDS[kind](scene, world, draw))), None)
+        undone = back(edit, world) if edit and self.both_ways else None
+        return [_pair(one, view, world) for one in (edit, undone) if one]
+
+
+def scene_of(truth: Any) -> Scene | None:
+    """The scene that a record's truth describes, if it is one and was not spoiled."""
+    if not isinstance(truth, dict) or not {"kind", "background", "objects", "relation"} <= truth.keys() or truth.get("damage"):
+        return None
+    return Scene.from_json(truth)
+
+
+def world_of(size: tuple[int, int]) -> World:
+    """A world of the picture's aspect, with sides that a world may have."""
+    width, height = (max(16, side - side % 16) for side in size)
+    return World(width=width, height=height)
+
+
+def _pair(edit: Edit, view: View, world: World) -> Pair:
+    before, after = (render(scene, *view.size) for scene in (edit.before, edit.after))
+    told = [captions(scene, f"{view.sample.key}/{edit.task}", world) for scene in (edit.before, edit.after)]
+    return Pair(edit.task, (before,), (after,), edit.instruction, told[1], told[0], changed(before, after),
+                {"before": edit.before.to_json(), "after": edit.after.to_json()})
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Pixels that differ, and their neighbours."""
+    mask = np.pad((before != after).any(-1), 1)
+    near = mask[1:-1] | mask[:-2] | mask[2:]
+    return near[:, 1:-1] | near[:, :-2] | near[:, 2:]

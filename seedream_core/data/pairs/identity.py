@@ -1,0 +1,30 @@
+"""A subject to a picture of it: one object of a scene cut out on grey, to be shown as the caption says (SeedEdit's identity pairs)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.pairs.edits import scene_of
+from seedream_core.data.pairs.inpainting import GREY
+from seedream_core.data.pairs.segmentation import areas
+from seedream_core.data.scenes.captions import canonical
+from seedream_core.data.scenes.world import Draw
+from seedream_core.data.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Pairs):
+    def start(self) -> Make:
+        return self._make
+
+    def _make(self, view: View, draw: Draw) -> list[Pair]:
+        scene = scene_of(view.sample.truth)
+        if scene is None:
+            return []
+        number = 1 + int(draw.between(0, len(scene.objects)))
+        mask = areas(scene, view.size) == number
+        subject = np.where(mask[..., None], view.pixels, np.uint8(GREY))
+        told = {"en": f"with this very object, draw {canonical(scene.asked, 'en')}", "zh": f"用这个物体作画：{canonical(scene.asked, 'zh')}"}
+        return [Pair("identity", (subject,), (view.pixels,), told, dict(view.sample.captions), mask=~mask,
+                     truth={"object": number - 1, "after": scene.to_json()})]

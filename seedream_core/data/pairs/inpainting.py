@@ -1,0 +1,38 @@
+"""A hole to be filled: a box of the picture painted grey in the reference, the mask beside it (Seedream 4.0)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Gt, Lt
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.scenes.world import Draw
+from seedream_core.data.view import View
+
+INSTRUCTION = {"en": "fill the grey area", "zh": "补全灰色区域"}
+GREY = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inpainting(Pairs):
+    least: Annotated[float, Gt(0), Lt(1)] = 0.2
+    """Least side of the hole, as a share of the picture's."""
+    most: Annotated[float, Gt(0), Lt(1)] = 0.6
+    """Its longest side."""
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ValueError(f"least: {self.least} is over most ({self.most})")
+
+    def start(self) -> Make:
+        return self._make
+
+    def _make(self, view: View, draw: Draw) -> list[Pair]:
+        height, width, _ = view.pixels.shape
+        high, wide = (max(1, round(side * draw.between(self.least, self.most))) for side in (height, width))
+        top, left = int(draw.between(0, height - high + 1)), int(draw.between(0, width - wide + 1))
+        mask = np.zeros((height, width), bool)
+        mask[top:top + high, left:left + wide] = True
+        holed = np.where(mask[..., None], np.uint8(GREY), view.pixels)
+        return [Pair("inpainting", (holed,), (view.pixels,), INSTRUCTION, dict(view.sample.captions), mask=mask)]

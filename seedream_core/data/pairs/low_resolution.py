@@ -1,0 +1,32 @@
+"""A small picture to its large one: super-resolution as a control (Seedream 4.0)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+from PIL import Image
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.scenes.world import Draw
+from seedream_core.data.view import View
+
+INSTRUCTION = {"en": "make this picture sharp", "zh": "让这张图片变清晰"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowResolution(Pairs):
+    factor: Annotated[int, Ge(2)] = 4
+    """How many times smaller the reference was; it is shown at the target's size."""
+
+    def start(self) -> Make:
+        return self._make
+
+    def _make(self, view: View, draw: Draw) -> list[Pair]:
+        width, height = view.size
+        if min(width, height) < 2 * self.factor:
+            return []
+        image = Image.fromarray(view.pixels)
+        small = image.resize((width // self.factor, height // self.factor), Image.Resampling.BOX)
+        return [Pair("low_resolution", (np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)),), (view.pixels,), INSTRUCTION,
+                     dict(view.sample.captions))]

@@ -1,0 +1,49 @@
+"""A map of areas to picture: from a scene's truth, or from a semantic segmentation model in a folder (Seedream 4.0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.data.pairs.edits import scene_of
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import Draw, Scene
+from seedream_core.data.view import View
+
+INSTRUCTION = {"en": "draw a picture with these areas", "zh": "按照这些区域作画"}
+GOLDEN = 0.618034
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation(Pairs):
+    path: str | None = None
+    """Folder of the model; none for what the truth of a scene tells."""
+
+    def start(self) -> Make:
+        if self.path is None:
+            return lambda view, draw: [_pair(areas(scene, view.size), view)] if (scene := scene_of(view.sample.truth)) else []
+        from seedream_core.models.outside import load
+
+        outside = load(self.path, "SemanticSegmentation", "pairs segmentation")
+        return lambda view, draw: [_pair(outside.resized(outside([view.pixels]).logits[0], view.pixels).argmax(0), view)]
+
+
+def areas(scene: Scene, size: tuple[int, int]) -> np.ndarray:
+    """H×W: 0 for the background, then one number for each object, in order."""
+    labels = np.zeros(size[::-1], int)
+    empty = render(Scene(scene.kind, scene.background, ()), *size)
+    for number, one in enumerate(scene.objects, 1):
+        alone = render(Scene("one", scene.background, (one,)), *size)
+        labels[np.abs(alone.astype(int) - empty).sum(-1) > np.abs(alone.astype(int) - empty).sum(-1).max() / 2] = number
+    return labels
+
+
+def _pair(labels: np.ndarray, view: View) -> Pair:
+    return Pair("segmentation", (painted(labels),), (view.pixels,), INSTRUCTION, dict(view.sample.captions))
+
+
+def painted(labels: np.ndarray) -> np.ndarray:
+    """Every label in a colour of its own, the same in every picture; 0 is black."""
+    hue = (labels * GOLDEN % 1.0)[..., None] * 6 + np.array([0, 4, 2])
+    colours = np.clip(np.abs(hue % 6 - 3) - 1, 0, 1) * 255
+    return np.where(labels[..., None] > 0, colours, 0).astype(np.uint8)

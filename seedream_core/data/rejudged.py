@@ -1,0 +1,45 @@
+"""Rows of an earlier funnel taken over: what it kept or a filter dropped; what was unreadable or a duplicate is judged again.
+
+A duplicate is, because what it repeats may be another sample now. Its picture must be the same, byte for byte; for a
+dropped one its key must do.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from seedream_core.data.ledger import Row
+from seedream_core.data.retry import Earlier
+from seedream_core.data.shards import ShardReader
+from seedream_core.records import Sample
+from seedream_core.stage import Stage
+
+Judged = tuple[Row, dict[str, np.ndarray]]
+
+
+class Rejudged:
+    """An earlier run of a stage with the same scorers, filters and comparisons (`essence`)."""
+
+    def __init__(self, folder: Path, stage: Stage, essence, comparisons: set[str]) -> None:
+        self.earlier = Earlier(folder, stage, essence)
+        self.comparisons = comparisons
+        self.places = {key: place for place, key in enumerate(self.earlier.reader.keys)} if self.earlier.reader else {}
+        self.features = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted((Path(folder) / "features").glob("*.npy"))}
+
+    def row(self, reader: ShardReader, position: int) -> Judged | None:
+        """Row and features of one sample of `reader`; None where it is to be judged again."""
+        key, shard = reader.keys[position], reader.shard(position)
+        before = self.earlier.before(key)
+        if before is None or not before.settled:
+            return None
+        if before.fate == "dropped":
+            cause = before.reason.partition(": ")[0]
+            row = Row(key=key, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason)
+            return None if cause in self.comparisons else (row, {})
+        place, then, now = self.places[key], before.members(), reader.read(position)
+        if then is None or any(then.get(name) != data for name, data in now.items() if name != "json"):
+            return None
+        old, new = Sample.from_json(now["json"]), Sample.from_json(then["json"])
+        found = {name: value for name, value in new.scores.items() if old.scores.get(name) != value}
+        row = Row(key=key, source=shard, position=position, scores=found, boxes=list(new.boxes[len(old.boxes):]))
+        return row, {name: np.array(values[place]) for name, values in self.features.items()}

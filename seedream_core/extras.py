@@ -1,0 +1,14 @@
+"""Packages that only some techniques need: imported where they are used, and asked for by name where they are missing."""
+
+import importlib
+from types import ModuleType
+
+from seedream_core.errors import UserError
+
+
+def extra(module: str, name: str, asker: str) -> ModuleType:
+    """The module, or a UserError that says which extra of ours brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f"{asker} needs the package {module.partition('.')[0]} ({error})", f"pip install 'seedream[{name}]'") from None

@@ -1,0 +1,111 @@
+"""Pictures that teach how text is drawn: read, marks cropped away, poor lines dropped, captioned with their strings (Seedream 2.0)."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.config import dump
+from seedream_core.data.scorers import Scorer
+from seedream_core.errors import DataError
+from seedream_core.host import FREE, Host
+from seedream_core.records import Fate, Sample
+from seedream_core.stage import Shards, Stage
+
+CHUNK = 16
+Taken = list[tuple[Fate, dict[str, bytes] | None]]
+
+
+def _ocr() -> tuple[Scorer, ...]:
+    return (Scorer.find("ocr")(),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextRendering(Stage):
+    makes: ClassVar[str] = "shards"
+    data: Shards
+    "samples with text in their pictures; boxes of kind text in a record are taken as they are, and only else is read"
+    scorers: tuple[Scorer, ...] = field(default_factory=_ocr)
+    "what finds lines of text, and marks; ocr needs the extra: pip install 'seedream[ocr]'"
+    marks: tuple[str, ...] = ("watermark", "logo", "subtitle", "sticker", "mosaic")
+    "kinds of boxes that are cropped away"
+    crop_most: Annotated[float, Ge(0), Le(1)] = 0.25
+    "largest share of a picture that may be cropped for it"
+    sure: Annotated[float, Ge(0), Le(1)] = 0.8
+    "least confidence of a line; a picture with a poorer one is dropped, for it would teach broken letters"
+    least_height: Annotated[int, Ge(1)] = 8
+    "least height of a line in pixels"
+    bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
+    "largest share of unreadable samples that is quarantined without a stop"
+    samples_per_shard: Annotated[int, Ge(1)] = 5000
+    "samples in one tar file"
+
+    def run(self, out: Path, host: Host) -> dict:
+        from seedream_core.artifact import digest
+        from seedream_core.data import budget
+        from seedream_core.data.journal import Journal
+        from seedream_core.data.ordered import ordered, processes
+        from seedream_core.data.shards import ShardReader
+        from seedream_core.progress import track
+
+        started = time.monotonic()
+        reader = ShardReader(self.data)
+        if reader.damage:
+            raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
+        made_from = json.dumps([digest(self.data), {name: value for name, value in dump(self).items() if name != "bad_budget"}])
+        with Journal(out, self.samples_per_shard, made_from) as journal, track("text", len(reader), done=journal.done) as progress:
+            chunks = [range(start, min(start + CHUNK, len(reader))) for start in range(journal.done, len(reader), CHUNK)]
+            for taken in ordered(_Take(self, made_from), chunks, processes(host.workers)):
+                for fate, members in taken:
+                    journal.add(fate, members)
+                budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
+                progress.advance(len(taken), **journal.fates)
+            if not journal.fates["kept"]:
+                raise DataError(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
+        return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                "samples_per_second": round(len(reader) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
+
+
+@dataclass(frozen=True)
+class _Take:
+    """A stage at work in any process; `made_from` tells one input's contents from another's."""
+
+    stage: TextRendering
+    made_from: str
+
+    def __call__(self, positions: Sequence[int]) -> Taken:
+        from seedream_core.data.lettering import Rules, letter
+        from seedream_core.data.view import View
+
+        reader, scorers = _opened(self)
+        stage, taken = self.stage, []
+        rules = Rules(stage.marks, stage.crop_most, stage.sure, stage.least_height)
+        for position in positions:
+            members = None
+            try:
+                found = reader.read(position)
+                if "json" not in found:
+                    raise DataError("no json beside the picture")
+                view = View(Sample.from_json(found["json"]), found)
+                view.pixels
+                if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):
+                    for score in scorers:
+                        score([view])
+                members, why = letter(view, rules)
+                fate = "kept" if members else "dropped"
+            except DataError as error:
+                fate, why = "quarantined", error.message
+            taken.append((Fate(key=reader.keys[position], source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members))
+        return taken
+
+
+@lru_cache(maxsize=1)
+def _opened(take: _Take) -> tuple:
+    from seedream_core.data.shards import ShardReader
+
+    return ShardReader(take.stage.data), [scorer.start({}) for scorer in take.stage.scorers]

@@ -1,0 +1,45 @@
+"""Every way to make tuples that needs no model: of one size, told in both languages, the same from the same draw, true outside the mask."""
+
+import numpy as np
+import pytest
+
+from seedream_core.config import dump, parse
+from seedream_core.data.pairs import Pairs
+from seedream_core.data.scenes.captions import captions
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import Draw, World
+from seedream_core.data.view import View
+from seedream_core.errors import UserError
+from seedream_core.records import Sample
+
+SIZES = ((64, 64), (96, 64))
+
+
+def views(size) -> list[View]:
+    world = World(width=size[0], height=size[1])
+    scenes = [world.sample(12, index) for index in range(12)]
+    return [View.of(Sample(key=f"k{index}", width=size[0], height=size[1], captions=captions(scene, index, world), truth=scene.to_json()), render(scene, *size))
+            for index, scene in enumerate(scenes)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", Pairs.names())
+def test_contract(name, size):
+    made = Pairs.find(name)()
+    assert parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made and hash(made)
+    try:
+        make = made.start()
+    except UserError as error:
+        assert name in str(error) and "path" in str(error)
+        return
+    pairs = [(view, pair) for view in views(size) for pair in make(view, Draw(view.sample.key))]
+    assert len(pairs) >= 2
+    again = [pair for view in views(size) for pair in make(view, Draw(view.sample.key))]
+    for (view, pair), other in zip(pairs, again, strict=True):
+        pictures = (*pair.references, *pair.targets)
+        assert all(one.dtype == np.uint8 and one.shape == (size[1], size[0], 3) for one in pictures)
+        assert set(pair.instruction) == {"en", "zh"} and all(pair.instruction.values()) and pair.captions
+        assert all((one == two).all() for one, two in zip(pictures, (*other.references, *other.targets))) and pair.instruction == other.instruction
+        if pair.mask is not None:
+            assert pair.mask.dtype == bool and pair.mask.any() and not pair.mask.all()
+            assert (pair.references[0][~pair.mask] == pair.targets[0][~pair.mask]).all()

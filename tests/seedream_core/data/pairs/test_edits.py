@@ -1,0 +1,40 @@
+"""Edits come in both directions, of scenes that are whole, and the mask holds all that differs."""
+
+import numpy as np
+
+from seedream_core.data.pairs.edits import Edits, changed, scene_of, world_of
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import Draw, World
+from seedream_core.data.view import View
+from seedream_core.records import Sample
+
+WORLD = World()
+
+
+def view(index: int, **truth) -> View:
+    scene = WORLD.sample(6, index)
+    return View.of(Sample(key=f"k{index}", width=64, height=64, captions={}, truth=scene.to_json() | truth), render(scene, 64, 64))
+
+
+def test_there_and_back():
+    for index in range(30):
+        there, *rest = Edits().start()(view(index), Draw(index))
+        for back in rest:
+            assert (back.references[0] == there.targets[0]).all() and (back.targets[0] == there.references[0]).all()
+            assert back.truth == {"before": there.truth["after"], "after": there.truth["before"]}
+        assert len(Edits(both_ways=False).start()(view(index), Draw(index))) == 1
+        assert (there.references[0] == view(index).pixels).all()
+
+
+def test_only_whole_scenes():
+    assert scene_of(view(0, damage="blurred").sample.truth) is None and scene_of({"strings": []}) is None and scene_of(None) is None
+    assert Edits().start()(view(0, damage="uniform"), Draw(0)) == []
+    assert world_of((100, 70)).bounds == (96 / 64, 1.0)
+
+
+def test_the_mask_is_what_differs_and_one_pixel_more():
+    before = np.zeros((8, 8, 3), np.uint8)
+    after = before.copy()
+    after[3, 4] = 9
+    mask = changed(before, after)
+    assert mask.sum() == 9 and mask[2:5, 3:6].all()

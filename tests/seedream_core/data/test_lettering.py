@@ -1,0 +1,73 @@
+"""Marks are cropped away on the cheapest side, boxes follow, poor lines cost the sample its place."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedream_core.data.lettering import Rules, around, letter
+from seedream_core.data.pictures import decode
+from seedream_core.data.view import View
+from seedream_core.records import Sample
+
+RULES = Rules(("watermark",), 0.25, 0.8, 8)
+
+
+def view(*boxes: dict) -> View:
+    pixels = np.zeros((100, 200, 3), np.uint8)
+    for box in boxes:
+        left, top, right, bottom = (round(side * length) for side, length in zip(box["box"], (200, 100, 200, 100)))
+        pixels[top:bottom, left:right] = (255, 0, 0) if box["kind"] == "watermark" else (0, 255, 0)
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    sample = Sample(key="a", width=200, height=100, captions={"en": {"short": "a sign"}}, boxes=boxes)
+    return View(sample, {"png": data.getvalue(), "json": b"{}"})
+
+
+def line(text="SALE", box=(0.25, 0.2, 0.75, 0.4), score=0.9) -> dict:
+    return {"kind": "text", "box": list(box), "score": score, "text": text}
+
+
+def mark(*box: float) -> dict:
+    return {"kind": "watermark", "box": list(box), "score": 0.9}
+
+
+@pytest.mark.parametrize("marks, frame", [
+    ([], (0, 0, 1, 1)), ([(0.8, 0.9, 1, 1)], (0, 0, 1, 0.9)), ([(0.95, 0.1, 1, 0.9)], (0, 0, 0.95, 1)),
+    ([(0, 0, 1, 0.05), (0, 0, 0.1, 1)], (0.1, 0.05, 1, 1)), ([(0, 0.9, 1, 1), (0.9, 0.95, 1, 1)], (0, 0, 1, 0.9)),
+])
+def test_around(marks, frame):
+    assert around(marks) == pytest.approx(frame)
+
+
+def test_a_mark_is_cropped_and_the_line_follows():
+    members, why = letter(view(line(), mark(0.7, 0.8, 1, 1)), RULES)
+    assert why == "" and set(members) == {"png", "json"}
+    sample, pixels = Sample.from_json(members["json"]), decode(members)
+    assert (sample.width, sample.height) == (200, 80) == pixels.shape[1::-1] and not (pixels[..., 0] == 255).any()
+    (box,) = sample.boxes
+    assert box["box"] == pytest.approx([0.25, 0.25, 0.75, 0.5]) and box["text"] == "SALE"
+    left, top, right, bottom = (round(side * length) for side, length in zip(box["box"], (200, 80, 200, 80)))
+    assert (pixels[top:bottom, left:right, 1] == 255).all()
+    assert sample.captions == {"en": {"short": "a sign", "textual": 'with the text "SALE"'}, "zh": {"textual": "图中写着“SALE”"}}
+
+
+def test_without_marks_the_bytes_stay():
+    given = view(line())
+    members, _ = letter(given, RULES)
+    assert members["png"] == given.members["png"]
+
+
+@pytest.mark.parametrize("boxes, reason", [
+    ([], "no text in it"),
+    ([line(), mark(0, 0.6, 1, 1)], "would take 40% of the picture, over 25%"),
+    ([line(), mark(0.4, 0, 0.6, 0.25)], "would cut a line of text"),
+    ([line(), line("blurry", (0.1, 0.6, 0.4, 0.8), 0.6)], r"'blurry' is poor \(confidence 0.60"),
+    ([line("tiny", (0.1, 0.6, 0.4, 0.65))], "5 pixels high"),
+])
+def test_what_teaches_nothing(boxes, reason):
+    members, why = letter(view(*boxes), RULES)
+    assert members is None
+    assert re.search(reason, why), why

@@ -1,0 +1,93 @@
+"""Tuples in shards: members as the house names them, a fate for every sample, edits that are what they say."""
+
+import io
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seedream_core.config import parse
+from seedream_core.data import ordered
+from seedream_core.data.pairs import Pairs as Family
+from seedream_core.data.scenes.reader import read
+from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.errors import ConfigError, DataError
+from seedream_core.host import Host
+from seedream_core.metrics.scene_accuracy import fault
+from seedream_core.data.scenes.world import Scene
+from seedream_core.records import Sample
+from seedream_core.stages.data.pairs import Pairs
+from seedream_core.stages.data.synthetic import Synthetic
+
+NAMES = ("edits", "compose", "story", "canny", "low_resolution", "inpainting", "segmentation", "identity")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    Synthetic(samples=120, seed=5).run(folder, Host())
+    return folder
+
+
+def picture(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(ordered, "FEW", 2)
+    monkeypatch.setattr(ordered, "CHUNK", 1)
+    stage = Pairs(data=world, pairs=tuple(Family.find(name)() for name in NAMES), samples_per_shard=100)
+    for name, workers in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        metrics = stage.run(tmp_path / name, Host(workers=workers))
+    for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
+        assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+    reader, right = ShardReader(tmp_path / "a"), Counter()
+    assert metrics["kept"] == 120 and metrics["facts"]["samples"] == len(reader) == sum(metrics["tasks"].values())
+    assert {"recolour", "replace", "background", "move", "add", "remove", "compose", "story", "canny", "inpainting", "identity"} <= metrics["tasks"].keys()
+    for place in range(len(reader)):
+        members = reader.read(place)
+        sample = Sample.from_json(members["json"])
+        assert "ref0.png" in members and {"instruction"} <= sample.captions["en"].keys() and "instruction" in sample.captions["zh"]
+        assert picture(members["png"]).shape == (sample.height, sample.width, 3) and sample.key == reader.keys[place]
+        if sample.task == "compose":
+            assert "ref1.png" in members
+        if sample.task == "story":
+            assert {"target1.png", "target2.png"} <= members.keys()
+        if "editmask.png" in members:
+            outside = ~picture(members["editmask.png"])
+            assert (picture(members["png"])[outside] == picture(members["ref0.png"])[outside]).all()
+        if sample.truth and "before" in sample.truth and "after" in sample.truth:
+            right[fault(read(picture(members["png"])), Scene.from_json(sample.truth["after"]).asked)] += 1
+            assert sample.captions["en"]["before"]
+    assert right.total() > 150 and right[None] >= 0.97 * right.total(), right
+
+
+def test_what_no_tuple_can_be_made_of(world, tmp_path):
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        for place, key in enumerate(reader.keys[:20]):
+            members = reader.read(place)
+            if place == 2:
+                members = {"png": members["png"][:60], "json": members["json"]}
+            elif place % 2:
+                members = members | {"json": json.dumps(json.loads(members["json"]) | {"truth": None}).encode()}
+            writer.add(key, members)
+    (tmp_path / "out").mkdir()
+    edits = (Family.find("edits")(kinds=("background",), both_ways=False),)
+    with pytest.raises(DataError, match="1 of 20 samples are unreadable"):
+        Pairs(data=tmp_path / "in", pairs=edits).run(tmp_path / "out", Host())
+    metrics = Pairs(data=tmp_path / "in", pairs=edits, bad_budget=0.1).run(tmp_path / "out", Host())
+    assert (metrics["kept"], metrics["dropped"], metrics["quarantined"], metrics["tasks"]) == (9, 10, 1, {"background": 9})
+    rows = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
+    assert len(rows) == 20 and rows[1]["reason"] == "no tuple can be made of it: edits" and "undecodable" in rows[2]["reason"]
+
+
+def test_wrong_options_are_told():
+    with pytest.raises(ConfigError, match="kinds: paint: there are recolour"):
+        parse(Pairs, {"data": "x/y", "pairs": [{"name": "edits", "kinds": ["paint"]}]})
+    for name, options in {"canny": {"low": 0.5, "high": 0.1}, "inpainting": {"least": 0.7, "most": 0.2}}.items():
+        with pytest.raises(ConfigError, match=f"{next(iter(options))}: "):
+            parse(Pairs, {"data": "x/y", "pairs": [{"name": name, **options}]})
