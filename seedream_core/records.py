@@ -166,13 +166,15 @@ class Batch:
     """B×C×h×w, normalised."""
     images: "Tensor | None" = None
     """B×3×H×W in [-1, 1]."""
+    mask: "Tensor | None" = None
+    """B×1×h×w, 0 at latents that defects spoil; None where no sample of the batch has boxes."""
 
     def to(self, device: Any, **options: Any) -> "Batch":
         def move(tensor: "Tensor | None") -> "Tensor | None":
             return None if tensor is None else tensor.to(device, **options)
 
         return Batch(step=self.step, keys=self.keys, captions=self.captions,
-                     latents=move(self.latents), images=move(self.images))
+                     latents=move(self.latents), images=move(self.images), mask=move(self.mask))
 
 
 @dataclass(kw_only=True)
@@ -190,3 +192,5 @@ class FlowStep:
     hidden: "list[Tensor] | None" = None
     weights: "Tensor | None" = None
     """One per sample; None counts all alike."""
+    mask: "Tensor | None" = None
+    """B×1×h×w, 0 at latents that defects spoil; None where nothing is."""

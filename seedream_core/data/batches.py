@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from seedream_core.data import latents
 from seedream_core.data.captions import CaptionMix
+from seedream_core.data.masks import latent_mask
 from seedream_core.data.pictures import decode, square
 from seedream_core.data.shards import ShardReader
 from seedream_core.data.weights import Weighted, capped
@@ -31,6 +32,7 @@ RESIDENT_BYTES = 2 * 2**30
 Order = Callable[[int, int, int], Tensor]
 """(seed, epoch, count) -> a permutation of the samples."""
 Captions = Mapping[str, Mapping[str, str]]
+Kept = tuple[np.ndarray, Captions, np.ndarray | None]
 
 
 @lru_cache(maxsize=4)
@@ -121,6 +123,9 @@ class _Steps(IterableDataset):
 class _Store(ABC):
     """Samples by position, kept in memory once read where the whole set is small; captions only where they are told."""
 
+    masked = False
+    """Whether defects in the record mask a part of the sample."""
+
     def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
         self.reader = ShardReader(data)
         if self.reader.damage:
@@ -132,7 +137,7 @@ class _Store(ABC):
             raise DataError(f"{data}: no samples to train on")
         self.limit = RESIDENT_BYTES // max(1, host.workers)
         self.told = told
-        self._kept: dict[int, tuple[np.ndarray, Captions]] = {}
+        self._kept: dict[int, Kept] = {}
         self._shape: tuple[int, ...] | None = None
         self._slab: np.ndarray | None = None
 
@@ -141,8 +146,8 @@ class _Store(ABC):
         records = (self.reader.read(row, "json").get("json") for row in self.rows)
         return np.array([Sample.from_json(record).weight if record else 1.0 for record in records])  # 22 µs a sample
 
-    def sample(self, row: int) -> tuple[np.ndarray, Captions]:
-        """Array and captions of one sample."""
+    def sample(self, row: int) -> Kept:
+        """Array and captions of one sample, and the mask of its defects if it has any."""
         if row in self._kept:
             return self._kept[row]
         members = self.reader.read(row)
@@ -154,16 +159,18 @@ class _Store(ABC):
         if array.shape != self._shape:
             raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
                             "one artifact holds one size: curate or encode sizes apart")
-        captions = Sample.from_json(members["json"]).captions if self.told else {}
+        record = Sample.from_json(members["json"]) if self.told or self.masked else None
+        captions = record.captions if self.told else {}
+        mask = latent_mask(record.boxes, *array.shape[-2:]) if self.masked and record.boxes else None
         # Captions as objects take about three times their json.
         if (array.nbytes + 3 * self.told * len(members["json"])) * len(self.rows) > self.limit:
-            return array, captions
+            return array, captions, mask
         if self._slab is None:
             # In one piece: thousands of small arrays that stay would cut up the heap that a step's tensors come from.
             self._slab = np.empty((len(self.rows), *array.shape), array.dtype)
         place = self._slab[len(self._kept)]
         place[...] = array
-        self._kept[row] = place, captions
+        self._kept[row] = place, captions, mask
         return self._kept[row]
 
     @abstractmethod
@@ -176,6 +183,8 @@ class _Store(ABC):
 
 
 class _Latents(_Store):
+    masked = True
+
     def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
         super().__init__(data, host, only, told)
         self.mean, self.std = latents.read_statistics(data)
@@ -185,9 +194,14 @@ class _Latents(_Store):
         return latents.unpack(key, members.get(latents.MEMBER)).numpy()
 
     def tensors(self, positions: list[int], keys: list[str], seed: int, step: int) -> dict[str, Tensor]:
-        mean, std = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions], axis=1)).float()
+        arrays, _, masks = zip(*map(self.sample, positions))
+        mean, std = torch.from_numpy(np.stack(arrays, axis=1)).float()
         z = mean + std * normal(seed, keys, step, mean.shape[1:], "latent")
-        return {"latents": (z - self.mean) / self.std}
+        found = {"latents": (z - self.mean) / self.std}
+        if any(mask is not None for mask in masks):
+            clean = np.ones(mean.shape[-2:], np.float32)
+            found["mask"] = torch.from_numpy(np.stack([clean if mask is None else mask for mask in masks]))[:, None]
+        return found
 
 
 class _Pictures(_Store):

@@ -18,7 +18,7 @@ from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.sampler import Sampler
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.host import Host, Train
-from seedream_core.losses.flow_matching import flow_matching
+from seedream_core.losses.defect_masked import defect_masked
 from seedream_core.models import generator
 from seedream_core.models.generator import Loaded
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
@@ -52,7 +52,7 @@ class FlowModule(Objective):
 
     def training_step(self, batch: Batch, index: int) -> dict:
         step = self.predict(batch)
-        return {"loss": flow_matching(step)}
+        return {"loss": defect_masked(step)}
 
     def predict(self, batch: Batch) -> FlowStep:
         """The network's velocity for a batch at its own noise and times."""
@@ -60,7 +60,7 @@ class FlowModule(Objective):
         noisy = interpolate(batch.latents, noise, t)
         velocity = self.network(noisy, t, *self.encode(batch.captions)).velocity
         return FlowStep(latents=batch.latents, noise=noise, t=t, noisy=noisy, velocity=velocity,
-                        target=target(batch.latents, noise))
+                        target=target(batch.latents, noise), mask=batch.mask)
 
     def draw(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Noise and times of a batch."""

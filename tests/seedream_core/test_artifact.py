@@ -46,6 +46,16 @@ def test_verify_tells_missing_changed_and_foreign_files(tmp_path):
     assert "network/w.txt: missing" in artifact.verify(tmp_path)
 
 
+def test_an_artifact_that_lives_in_another_is_not_part_of_it(tmp_path):
+    make(tmp_path)
+    make(tmp_path / "guest")
+    assert artifact.verify(tmp_path) == [] == artifact.verify(tmp_path / "guest")
+    (tmp_path / "guest" / "network" / "w.txt").write_text("Weights")
+    assert artifact.verify(tmp_path) == [] and artifact.verify(tmp_path / "guest")
+    (tmp_path / "network" / "artifact.json").write_text("{}")  # a part of it is no guest
+    assert artifact.verify(tmp_path) == ["network/artifact.json: not in the manifest"]
+
+
 def test_the_wrong_folder_is_told_with_what_is_needed(tmp_path):
     make(tmp_path / "a")
     (tmp_path / "half").mkdir()

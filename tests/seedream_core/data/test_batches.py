@@ -174,6 +174,27 @@ def test_pictures_are_between_minus_one_and_one(pictures):
         assert torch.allclose(image, torch.tensor(int(key[1:]) * 10 / 127.5 - 1))
 
 
+def test_defects_in_the_records_mask_their_latents(tmp_path):
+    spoiled = {3: [{"kind": "logo", "box": [0.5, 0.25, 0.6, 0.5], "score": 0.9}], 5: [{"kind": "mosaic", "box": [0, 0, 1, 1]}]}
+    with ShardWriter(tmp_path / "shards", 10) as writer:
+        for i in range(8):
+            members = {name: torch.full((CHANNELS, 8, 8), value).half() for name, value in (("mean", i), ("std", 0.0))}
+            told = Sample(key=f"s{i}", width=64, height=64, captions={}, boxes=tuple(spoiled.get(i, ())))
+            writer.add(f"s{i}", {"latent.safetensors": save(members), "json": told.to_json()})
+    (tmp_path / NORMALISATION).write_text(json.dumps({"mean": [0.0] * 4, "std": [1.0] * 4}))
+    for mix in (CaptionMix(), None):
+        batch = make(tmp_path, mix=mix).batch(0)
+        assert batch.mask.shape == (8, 1, 8, 8) and batch.mask.dtype == torch.float32
+        for key, mask in zip(batch.keys, batch.mask[:, 0]):
+            masked = [] if (i := int(key[1:])) not in spoiled else range(64) if i == 5 else [
+                8 * row + column for row in range(1, 5) for column in range(3, 6)]
+            assert (mask.flatten() == 0).nonzero().flatten().tolist() == list(masked)
+    batches = make(tmp_path, global_batch=2)
+    for step in range(4):
+        batch = batches.batch(step)
+        assert (batch.mask is None) == ({"s3", "s5"}.isdisjoint(batch.keys))
+
+
 def test_captions_follow_their_sample(latents):
     batch = make(latents, mix=CaptionMix(dropout=0.0)).batch(3)
     assert all(caption.split(" ")[1] == key[1:] for key, caption in zip(batch.keys, batch.captions))

@@ -1,5 +1,7 @@
 """A sample's noise and time depend on itself, its step and the seed alone; what is frozen is not trained."""
 
+from dataclasses import replace
+
 import pytest
 import toy_training as toy
 import torch
@@ -7,6 +9,7 @@ import torch
 from seedream_core.data.batches import Batches
 from seedream_core.data.captions import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
+from seedream_core.losses.defect_masked import defect_masked
 from seedream_core.models import generator
 from seedream_core.modules.flow import FlowModule
 from seedream_core.records import Batch
@@ -42,6 +45,21 @@ def test_loss_is_the_error_of_the_velocity_on_the_path(module, batch):
     torch.testing.assert_close(step.noisy, (1 - t) * batch.latents + t * step.noise)
     loss = module.training_step(batch, 0)["loss"]
     torch.testing.assert_close(loss, (step.velocity - (step.noise - batch.latents)).square().mean())
+
+
+def test_defects_teach_nothing(module, batch):
+    """A change of what stands under the mask changes the input, but the loss asks nothing of those cells."""
+    mask = torch.ones(8, 1, 4, 4)
+    mask[:, :, 1:3] = 0
+    step = module.predict(replace(batch, mask=mask))
+    step.velocity.retain_grad()
+    loss = defect_masked(step)
+    loss.backward()
+    assert (step.velocity.grad[:, :, 1:3] == 0).all() and (step.velocity.grad[:, :, :1] != 0).any()
+    assert torch.equal(loss.detach(), module.training_step(replace(batch, mask=mask), 0)["loss"].detach())
+    kept = step.velocity.detach() - step.target
+    torch.testing.assert_close(loss.detach(), kept[:, :, [0, 3]].square().mean())
+    assert torch.equal(replace(batch, mask=mask).to("cpu").mask, mask)
 
 
 def test_frozen_features_do_not_depend_on_the_company(module):

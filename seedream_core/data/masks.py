@@ -1,0 +1,71 @@
+"""Where a picture is spoiled, on the grid of its latents (Seedream 3.0's defect-aware training; union and dilation inferred [I]).
+
+A box is `[left, top, right, bottom]` in shares of the picture's sides, as records hold it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from seedream_core.errors import DataError
+
+EDGE = 1e-5  # of a side: what the rounding of a record adds to a box spoils no further cell
+
+
+def union(boxes: Iterable[Sequence[float]]) -> float:
+    """Share of the picture that boxes cover together; what lies outside the picture counts nothing."""
+    sides = np.asarray([tuple(box) for box in boxes], float).reshape(-1, 4).clip(0, 1)
+    if not len(sides):
+        return 0.0
+    across, down = np.unique(sides[:, ::2]), np.unique(sides[:, 1::2])
+    covered = np.zeros((len(down) - 1, len(across) - 1), bool)
+    for left, top, right, bottom in sides:
+        covered[(down[:-1] >= top) & (down[1:] <= bottom)] |= (across[:-1] >= left) & (across[1:] <= right)
+    return float((covered * np.diff(down)[:, None] * np.diff(across)).sum())
+
+
+def latent_mask(boxes: Sequence[Mapping], height: int, width: int, *, dilate: int = 1) -> np.ndarray:
+    """h×w of a latent grid, 1 where training may learn: no box touches the cell, nor one within `dilate` cells of it.
+
+    The encoder sees further than its cell, so a cell beside a defect carries some of it.
+    """
+    mask = np.ones((height, width), np.float32)
+    for box in boxes:
+        left, top, right, bottom = sides(box)
+        columns, rows = cells(left, right, width, dilate), cells(top, bottom, height, dilate)
+        mask[rows, columns] = 0
+    return mask
+
+
+def cells(low: float, high: float, count: int, dilate: int) -> slice:
+    """The cells of a side that an interval of shares overlaps, and `dilate` more on both ends."""
+    if high <= low or high <= 0 or low >= 1:
+        return slice(0, 0)
+    return slice(max(0, int(np.floor((low + EDGE) * count)) - dilate), min(count, int(np.ceil((high - EDGE) * count)) + dilate))
+
+
+def sides(box: Mapping) -> tuple[float, float, float, float]:
+    """The box of a record, checked: records may come from strangers."""
+    found = box.get("box") if isinstance(box, Mapping) else None
+    right = isinstance(found, (list, tuple)) and len(found) == 4 and all(
+        isinstance(side, (int, float)) and not isinstance(side, bool) and abs(side) <= 1e6 for side in found)
+    if not right:
+        raise DataError(f"a defect's box is {repr(found if isinstance(box, Mapping) else box)[:80]}, not four shares of the sides",
+                        "run the structure scorer again")
+    return tuple(float(side) for side in found)
+
+
+def saved(areas: Sequence[float], most: float = 0.2) -> dict[str, float]:
+    """What masking keeps of a set, given the defect area of each sample (3.0 reports 21.7% more effective data).
+
+    `share` is of all samples: those with some defect but less than `most`, which dropping every spoiled sample would lose;
+    `more` is the same against the clean ones alone; `effective` counts a masked sample by the area that is clean.
+    """
+    clean = sum(area == 0 for area in areas)
+    masked = [area for area in areas if 0 < area < most]
+    return {
+        "samples": len(areas), "clean": clean, "masked": len(masked), "dropped": len(areas) - clean - len(masked),
+        "share": round(len(masked) / max(1, len(areas)), 4),
+        "more": round(len(masked) / max(1, clean), 4),
+        "effective": round(sum(1 - area for area in masked) / max(1, clean), 4),
+    }
