@@ -9,6 +9,8 @@ import numpy as np
 
 from seedream_core.errors import DataError
 
+DEFECTS = ("logo", "mosaic", "sticker", "subtitle", "watermark")
+"""Kinds of box that are masked; one without a kind is too."""
 EDGE = 1e-5  # of a side: what the rounding of a record adds to a box spoils no further cell
 
 
@@ -31,6 +33,8 @@ def latent_mask(boxes: Sequence[Mapping], height: int, width: int, *, dilate: in
     """
     mask = np.ones((height, width), np.float32)
     for box in boxes:
+        if isinstance(box, Mapping) and box.get("kind", DEFECTS[0]) not in DEFECTS:
+            continue  # a line of text that OCR found, a face: no defect
         left, top, right, bottom = sides(box)
         columns, rows = cells(left, right, width, dilate), cells(top, bottom, height, dilate)
         mask[rows, columns] = 0

@@ -62,3 +62,12 @@ def test_saved_says_what_dropping_would_lose():
     assert found == {"samples": 8, "clean": 4, "masked": 2, "dropped": 2, "share": 0.25, "more": 0.5,
                      "effective": pytest.approx(1.71 / 4, abs=1e-4)}
     assert saved([0, 0.1], most=0.05)["masked"] == 0 and saved([])["share"] == 0
+
+
+def test_what_is_no_defect_is_not_masked():
+    from seedream_core.data.defects import Defect
+    from seedream_core.data.masks import DEFECTS
+
+    assert DEFECTS == Defect.names()
+    text, mark = {"kind": "text", "box": [0, 0, 1, 1], "text": "开"}, {"kind": "logo", "box": [0, 0, 0.1, 0.1]}
+    assert latent_mask([text], 4, 4).all() and not latent_mask([text, mark], 4, 4).all()
