@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,15 +26,17 @@ SIDES = (64, 64, 96, 128, 128, 192, 256, 256)
 """Pixels of the longer side that pictures are planted at."""
 HARD = (*KINDS, "mosaic", "watermark")
 """What is planted: these two take the longest to learn, so they come twice as often."""
+BLURRED = 0.15  # of given pictures are out of focus
 AGAIN = 0.2  # of pictures are compressed once more after planting, as a crawl's are
 
 
 class DetectorModule(Objective):
-    """`drawn` is the share of pictures that are drawn here (scenes of the world and textures) instead of the given ones."""
+    """`scenes` and `textures` are the shares of pictures that are drawn here instead of the given ones."""
 
-    def __init__(self, network: Detector, *, train: Train, drawn: float, clean: float) -> None:
+    def __init__(self, network: Detector, *, train: Train, scenes: float, textures: float, clean: float) -> None:
         super().__init__()
-        self.network, self.train_config, self.drawn, self.clean = network, train, drawn, clean
+        self.network, self.train_config, self.clean = network, train, clean
+        self.scenes, self.textures = scenes, textures
 
     def training_step(self, batch: Batch, index: int) -> dict:
         images, cover = self.planted(batch)
@@ -50,7 +52,7 @@ class DetectorModule(Objective):
         for key, given in zip(batch.keys, batch.images.cpu()):
             seen[key] += 1  # data smaller than a batch repeats itself in it
             draw = Draw("detector", seed, key, batch.step, seen[key])
-            clean = ground(given, draw, draw.choice(SIDES), aspect, self.drawn)
+            clean = ground(given, draw, draw.choice(SIDES), aspect, self.scenes, self.textures)
             planted = plant(clean, f"detector {seed} {key} {batch.step}", seen[key], clean=self.clean, kinds=HARD)
             image, height, width = prepare(compressed(planted.pixels, draw), side)
             images.append(image)
@@ -58,27 +60,30 @@ class DetectorModule(Objective):
         return torch.stack(images), torch.from_numpy(np.stack(covers))
 
 
-def ground(given: Tensor, draw: Draw, side: int, aspect: float, drawn: float) -> np.ndarray:
+def ground(given: Tensor, draw: Draw, side: int, aspect: float, scenes: float, textures: float) -> np.ndarray:
     """A clean picture whose longer side is `side`: a scene, a texture, or a part of the given 3×H×W, varied."""
     width, height = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
     chance = draw.between(0, 1)
-    if chance < drawn / 2:
+    if chance < scenes:
         across, down = (max(16, 16 * round(size / 16)) for size in (width, height))
         scene = World(width=across, height=down).sample("detector " + str(draw.between(0, 1)), 0)
         return render(scene, across, down) if (across, down) == (width, height) else _resized(render(scene, across, down), width, height)
-    if chance < drawn:
+    if chance < scenes + textures:
         return texture(width, height, draw)
-    share = draw.between(0.35, 1.0)
     rows, columns = given.shape[1:]
-    scale = share * min(columns / width, rows / height)
+    largest = min(columns / width, rows / height)
+    # never enlarged where that can be helped: it blurs, and a detector would take what is sharp for painted
+    scale = draw.between(min(largest, max(1.0, 0.3 * largest)), largest)
     across, down = max(8, int(width * scale)), max(8, int(height * scale))
     left, top = int(draw.between(0, columns - across + 0.99)), int(draw.between(0, rows - down + 0.99))
     part = ((given[:, top:top + down, left:left + across] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     part = _resized(part, width, height)
     if draw.between(0, 1) < 0.5:
-        part = part[:, ::-1]
+        part = np.ascontiguousarray(part[:, ::-1])
     if draw.between(0, 1) < 0.4:
-        part = part[..., draw.choice(([1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [0, 0, 0], [1, 1, 1]))]
+        part = np.ascontiguousarray(part[..., draw.choice(([1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [0, 0, 0], [1, 1, 1]))])
+    if draw.between(0, 1) < BLURRED:
+        part = np.asarray(Image.fromarray(part).filter(ImageFilter.GaussianBlur(draw.between(0.3, 3) * side / 256)))
     levels = np.linspace(0, 1, 256) ** (2 ** draw.between(-0.7, 0.7)) * 255
     return levels.astype(np.uint8)[part]
 

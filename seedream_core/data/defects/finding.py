@@ -7,8 +7,8 @@ import numpy as np
 from seedream_core.data.scenes.regions import regions
 
 COVERED = 0.5  # of a cell, from which it belongs to a box
-LEAST = 3.0  # cells' worth of cover, below which a region is chance
-SURE = 0.9  # cover that the surest cell of a region must reach
+LEAST = 2.5  # cells' worth of cover, below which a region is chance
+SURE = 0.85  # cover that the surest cell of a region must reach
 
 
 def boxes(maps: np.ndarray, kinds: Sequence[str], height: float, width: float) -> list[dict]:
@@ -16,8 +16,7 @@ def boxes(maps: np.ndarray, kinds: Sequence[str], height: float, width: float) -
 
     Cells that are covered, but by no kind in particular, make boxes of the kind most likely there.
     """
-    found, *_, rest = [], (maps[-1] >= COVERED)
-    rest = rest.copy()
+    found, rest = [], maps[-1] >= COVERED
     for kind, cover in zip(kinds, maps, strict=False):
         for rows, columns, own in regions(cover >= COVERED):
             if box := _box(cover, rows, columns, own, height, width):

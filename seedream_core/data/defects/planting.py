@@ -1,6 +1,7 @@
 """One to three defects on a clean picture, deterministic from (seed, index), and where they are.
 
-Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker.
+Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker; where it
+would lie on an earlier one too, as long as there is another place.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ TRIES = 6
 VISIBLE = 16  # levels of 255 that a pixel must change by to be seen
 SHARE = 0.04  # of a box that must be seen,
 EXTENT = 0.6  # and how much of the box the seen part must reach over
-LOUD = 0.8  # of the ground's deviation that ink must change what it covers by: faint ink on grass cannot be seen
+LOUD = 1.0  # of the ground's deviation that ink must change what it covers by: faint ink on grass cannot be seen
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,27 @@ def plant(pixels: np.ndarray, seed: int | str, index: int, *, clean: float = 0.0
     if draw.between(0, 1) < clean:
         return Planted(pixels, ())
     height, width = pixels.shape[:2]
-    boxes = []
+    boxes, taken = [], []
     for _ in range(int(draw.weighted(COUNTS))):
-        pixels, kind, found = _one(pixels, draw, draw.choice(tuple(kinds)))
+        pixels, kind, found = _one(pixels, draw, draw.choice(tuple(kinds)), taken)
+        taken += found
         shares = [(box[0] / width, box[1] / height, box[2] / width, box[3] / height) for box in found]
         boxes += [{"kind": kind, "box": [round(side, 5) for side in box], "score": 1.0} for box in shares]
     return Planted(pixels, tuple(boxes))
 
 
-def _one(pixels: np.ndarray, draw: Draw, kind: str) -> tuple[np.ndarray, str, list[Box]]:
-    for attempt in range(2 * TRIES):
-        chosen = kind if attempt < TRIES else "sticker"
+def _one(pixels: np.ndarray, draw: Draw, kind: str, taken: list[Box]) -> tuple[np.ndarray, str, list[Box]]:
+    for attempt in range(3 * TRIES):
+        chosen = kind if attempt < 2 * TRIES else "sticker"
         out, boxes = Defect.find(chosen)()(pixels, draw)
-        if boxes and all(_seen(pixels, out, box, chosen) for box in boxes):
+        apart = attempt >= TRIES or not any(_meet(box, other) for box in boxes for other in taken)
+        if boxes and apart and all(_seen(pixels, out, box, chosen) for box in boxes):
             return out, chosen, boxes
     return out, chosen, boxes
+
+
+def _meet(first: Box, second: Box) -> bool:
+    return max(first[0], second[0]) < min(first[2], second[2]) and max(first[1], second[1]) < min(first[3], second[3])
 
 
 def _seen(before: np.ndarray, after: np.ndarray, box: Box, kind: str) -> bool:

@@ -1,6 +1,6 @@
 """Pictures of nothing, photo-like in their statistics: clean grounds for defects where no photographs are at hand [I].
 
-1/f noise, gradients, blobs, polygons, branches, and the regular patterns (stripes, bricks, grids) that a detector would
+1/f noise, gradients, blobs, leaves, polygons, branches, and the regular patterns (stripes, bricks, grids) that a detector would
 else take for text and mosaics.
 """
 
@@ -20,9 +20,9 @@ def texture(width: int, height: int, draw: Draw) -> np.ndarray:
     ground = _gradient(width, height, draw) if draw.between(0, 1) < 0.35 else _clouds(width, height, draw, noise)
     image = Image.fromarray(ground)
     for _ in range(whole(draw, 0, 5)):
-        image = draw.choice((_shapes, _shapes, _branches, _branches, _patch, _soft))(image, draw, noise)
+        image = draw.choice((_shapes, _leaf, _leaf, _leaf, _branches, _branches, _patch, _soft))(image, draw, noise)
     if draw.between(0, 1) < 0.4:
-        image = image.filter(ImageFilter.GaussianBlur(draw.between(0.4, 1.5) * min(width, height) / 256))
+        image = image.filter(ImageFilter.GaussianBlur(draw.choice((1.5, 1.5, 6)) * draw.between(0.3, 1) * min(width, height) / 256))
     values = np.asarray(image).astype(np.float32)
     if draw.between(0, 1) < 0.5:
         values += noise.standard_normal(values.shape[:2], np.float32)[..., None] * draw.between(1, 10)
@@ -69,6 +69,23 @@ def _shapes(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image
             corners = [(x + draw.between(-size, size), y + draw.between(-size, size)) for _ in range(whole(draw, 3, 6))]
             edge = colour(draw) if draw.between(0, 1) < 0.3 else None
             paint.polygon(corners, fill=colour(draw), outline=edge, width=whole(draw, 1, 4))
+    return image
+
+
+def _leaf(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+    """Things with a texture of their own, one before another: dead leaves, whose edges are spread as those of photographs."""
+    mask = Image.new("L", image.size)
+    paint, flat = ImageDraw.Draw(mask), draw.between(0.4, 1)
+    size = min(image.size) * draw.between(0.06, 0.4)
+    for _ in range(draw.choice((1, 1, 3, 8))):
+        x, y = draw.between(0, image.width), draw.between(0, image.height)
+        if draw.between(0, 1) < 0.6:
+            paint.ellipse((x - size, y - size * flat, x + size, y + size * flat), fill=255)
+        else:
+            paint.polygon([(x + draw.between(-size, size), y + draw.between(-size, size)) for _ in range(whole(draw, 3, 6))], fill=255)
+    mask = mask.filter(ImageFilter.GaussianBlur(draw.between(0, 1.5) * min(image.size) / 256))
+    own = _gradient if draw.between(0, 1) < 0.3 else lambda width, height, draw: _clouds(width, height, draw, noise)
+    image.paste(Image.fromarray(own(*image.size, draw)), (0, 0), mask)
     return image
 
 

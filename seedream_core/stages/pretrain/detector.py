@@ -21,8 +21,12 @@ class Detector(stage.Stage):
     "clean pictures to plant defects on, all of one size; 256 pixels and more are best"
     validation: stage.Shards | None = None
     "clean pictures that are not learned from, for the reported figures; none for scenes of the embedded world"
-    drawn: Annotated[float, Ge(0), Le(1)] = 0.6
-    "share of pictures that are drawn instead: half of them scenes of the embedded world, half textures"
+    start: stage.Detector | None = None
+    "a detector to go on from, of the same side and features; none for fresh weights"
+    scenes: Annotated[float, Ge(0), Le(1)] = 0.3
+    "share of pictures that are scenes of the embedded world instead of the given ones"
+    textures: Annotated[float, Ge(0), Le(1)] = 0.25
+    "share of pictures that are drawn textures instead"
     clean: Annotated[float, Ge(0), Le(1)] = 0.25
     "share of pictures that stay clean"
     side: Annotated[int, Ge(64)] = 192
@@ -34,10 +38,16 @@ class Detector(stage.Stage):
     train: Train
     "how long and how hard"
 
+    def __post_init__(self) -> None:
+        if self.scenes + self.textures > 1:
+            raise ValueError(f"scenes ({self.scenes}) and textures ({self.textures}) are more than all pictures")
+
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         import torch
 
         stage.one_size(inputs["data"])
+        if inputs["start"] and inputs["start"]["side"] != self.side:
+            raise ValueError(f"side: {self.side}, but the detector to start from works at {inputs['start']['side']}")
         with torch.device("meta"):
             parameters = sum(p.numel() for p in self._network().parameters())
         return {"side": self.side, "parameters": parameters}
@@ -47,13 +57,16 @@ class Detector(stage.Stage):
 
         from seedream_core.data.batches import Batches
         from seedream_core.data.defects.judging import judge, planted_pictures, planted_scenes
-        from seedream_core.models import detector
+        from seedream_core.models import detector, network
         from seedream_core.modules.detector import DetectorModule
         from seedream_core.modules.fit import fit
 
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         batches = Batches(self.data, kind="images", train=self.train, host=host)
-        module = DetectorModule(self._network(), train=self.train, drawn=self.drawn, clean=self.clean)
+        fresh = self._network()
+        if self.start:
+            network.fill(fresh, detector.load(self.start).state_dict(), self.start)
+        module = DetectorModule(fresh, train=self.train, scenes=self.scenes, textures=self.textures, clean=self.clean)
         fitted = fit(module, batches, self.train, host, out)
         detector.save(out, module.network.cpu())
         seed = f"validation {self.train.seed}"

@@ -35,7 +35,7 @@ def stage(pictures, monkeypatch):
 
 
 def test_makes_a_detector(stage, tmp_path):
-    manifest = execute.step(replace(stage, clean=0.5, drawn=0.2), tmp_path / "detector", toy.host(), say=lambda line: None)
+    manifest = execute.step(replace(stage, clean=0.5, scenes=0.2, textures=0.1), tmp_path / "detector", toy.host(), say=lambda line: None)
     network = detector.load(tmp_path / "detector")
     assert manifest.kind == "detector" and manifest.facts == {"side": 64, "parameters": sum(p.numel() for p in network.parameters())}
     assert manifest.metrics["pictures"] == 9 and manifest.metrics["unseen_pictures"]
@@ -48,6 +48,21 @@ def test_makes_a_detector(stage, tmp_path):
 def test_without_validation_it_is_judged_on_scenes(stage, tmp_path):
     found = replace(stage, validation=None, train=toy.config(steps=1, global_batch=2)).run(tmp_path, toy.host())
     assert not found["unseen_pictures"] and found["pictures"] == 9
+
+
+def test_goes_on_from_another(stage, tmp_path):
+    execute.step(stage, tmp_path / "first", toy.host(), say=lambda line: None)
+    second = replace(stage, start=tmp_path / "first", train=toy.config(steps=1, global_batch=2, lr=1e-9))
+    execute.step(second, tmp_path / "second", toy.host(), say=lambda line: None)
+    first, second = (detector.load(tmp_path / name).state_dict() for name in ("first", "second"))
+    assert all((second[name] - weight).abs().max() < 1e-3 for name, weight in first.items())
+    with pytest.raises(ValueError, match="works at 64"):
+        replace(stage, side=128).facts({"data": {"width": 64, "height": 64}, "start": {"side": 64}})
+
+
+def test_shares_of_more_than_all_are_refused(stage):
+    with pytest.raises(ValueError, match="more than all"):
+        replace(stage, scenes=0.6, textures=0.5)
 
 
 def test_killed_twice_ends_bit_for_bit_as_uninterrupted(stage, tmp_path):
@@ -70,4 +85,4 @@ def test_killed_twice_ends_bit_for_bit_as_uninterrupted(stage, tmp_path):
 
 def test_pictures_of_several_sizes_are_refused_at_plan_time(stage):
     with pytest.raises(ValueError, match="one size"):
-        stage.facts({"data": {"samples": 3}})
+        stage.facts({"data": {"samples": 3}, "start": None})
