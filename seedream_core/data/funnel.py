@@ -12,7 +12,7 @@ from seedream_core.data.scorers import Scorer
 from seedream_core.data.view import COSTS, View
 from seedream_core.errors import DataError
 
-FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless")
+FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless", "defect_area")
 """What curate asks by default."""
 
 
