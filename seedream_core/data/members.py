@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from os import pread
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
+
+from isal.isal_zlib import crc32  # zlib's own takes 3.1 µs for 20 KB, this one 0.4
 
 from seedream_core.data.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError

@@ -8,13 +8,14 @@ member and no damage is silent. Shards of strangers, without an index, are scann
 import json
 import os
 import re
-import zlib
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+
+from isal.isal_zlib import crc32
 
 from seedream_core.artifact import write_atomic
 from seedream_core.data import tar
@@ -97,7 +98,7 @@ class ShardWriter:
             self._file.write(head)
             self._file.write(data)
             self._file.write(bytes(tar.padding(len(data))))
-            entry[extension] = [self._offset, len(data), zlib.crc32(data, zlib.crc32(head))]
+            entry[extension] = [self._offset, len(data), crc32(data, crc32(head))]
             self._offset += BLOCK + len(data) + tar.padding(len(data))
         self._keys.add(key)
         if len(self._index) >= self.samples_per_shard:
