@@ -23,7 +23,10 @@ from pydantic_core import PydanticCustomError, core_schema
 from seedream_core.document import Document, load_yaml
 from seedream_core.errors import ConfigError, Problem, UserError
 
-__all__ = ["Component", "Config", "ConfigError", "Document", "Field", "changed", "describe", "dump", "load_yaml", "nearest", "parse"]
+__all__ = ["Component", "Config", "ConfigError", "Document", "Field", "changed", "describe", "dump", "load_yaml", "nearest", "outside", "parse"]
+
+OUTSIDE = {"outside": True}
+"""Metadata of a field that names a file or a folder which no step made: what is in it counts, as an input does."""
 
 
 class Config:
@@ -145,6 +148,20 @@ def changed(config: Any) -> Any:
     if isinstance(config, (tuple, list)):
         return [changed(value) for value in config]
     return str(config) if isinstance(config, Path) else config
+
+
+def outside(config: Any, prefix: str = "") -> dict[str, Path]:
+    """Dotted name -> place, of all fields marked OUTSIDE that name one, however deep."""
+    if isinstance(config, Config):
+        parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+        places = {field.name for field in dataclasses.fields(config) if field.metadata.get("outside")}
+    else:
+        parts = config if isinstance(config, Mapping) else dict(enumerate(config)) if isinstance(config, (tuple, list)) else {}
+        places = set()
+    found = {}
+    for name, value in parts.items():
+        found |= ({f"{prefix}{name}": Path(value)} if value else {}) if name in places else outside(value, f"{prefix}{name}.")
+    return found
 
 
 def describe(cls: type, given: Config | None = None) -> list[Field]:

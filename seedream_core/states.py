@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from seedream_core import artifact, stage
-from seedream_core.config import changed, describe, dump, parse
+from seedream_core.config import changed, describe, dump, outside, parse
 from seedream_core.document import load_yaml
 from seedream_core.errors import ConfigError
 
@@ -55,7 +55,7 @@ def options(step: stage.Stage) -> dict:
 def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
     """The inputs as manifests keep them: path from the folder, digest, and key for a mapping of inputs."""
     listed = {}
-    for name, parts in stage.folders(step).items():
+    for name, parts in _places(step).items():
         listed[name] = [
             {"path": os.path.relpath(source, folder), "digest": artifact.digest(source)} | ({"key": key} if isinstance(key, str) and key else {})
             for key, source in parts.items()
@@ -108,6 +108,11 @@ def _was(path: str, step: stage.Stage) -> list[str]:
     return [f"run: {path} -> {step.path()}"] if path != step.path() else []
 
 
+def _places(step: stage.Stage) -> dict[str, dict[str | int, Path]]:
+    """All that a step reads: its inputs, and what its options name outside the artifacts."""
+    return stage.folders(step) | {name: {"": place} for name, place in outside(step).items()}
+
+
 def _contents(inputs: Mapping[str, list[dict]]) -> dict[str, list[list[str]]]:
     return {name: [[item["digest"], item.get("key", "")] for item in items] for name, items in inputs.items() if items}
 
@@ -115,7 +120,7 @@ def _contents(inputs: Mapping[str, list[dict]]) -> dict[str, list[list[str]]]:
 def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> list[str]:
     old = _contents(before)
     reasons = []
-    for name, parts in stage.folders(step).items():
+    for name, parts in _places(step).items():
         if not any(source in waiting for source in parts.values()):
             new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
             if old.get(name, []) != new:

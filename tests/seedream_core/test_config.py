@@ -10,7 +10,7 @@ import pytest
 from annotated_types import Ge, Interval, MinLen
 from toy_paint import Paint
 
-from seedream_core.config import Config, changed, describe, dump, parse
+from seedream_core.config import OUTSIDE, Config, changed, describe, dump, outside, parse
 from seedream_core.document import read_text
 from seedream_core.errors import ConfigError
 from seedream_core.host import Train
@@ -127,6 +127,21 @@ def test_changed_tells_apart_all_that_counts_and_nothing_else():
     assert changed(parse(Outer, GOOD | {"inner": {}})) == changed(base) | {"inner": {}}
     assert changed(parse(Outer, GOOD | {"paint": {"name": "red", "coats": 2}}))["paint"] == {"name": "red", "coats": 2}
     assert changed(Train(steps=3, checkpoint_every=7, log_every=1, sample_every=2)) == {"steps": 3}
+
+
+def test_outside_names_every_place_that_an_option_names_however_deep():
+    @dataclass(frozen=True, kw_only=True)
+    class Reader(Config):
+        file: str = field(default="", metadata=OUTSIDE)
+        seen: str = "not a place"
+
+    @dataclass(frozen=True, kw_only=True)
+    class All(Config):
+        one: Reader = Reader(file="a.txt")
+        many: tuple[Reader, ...] = (Reader(), Reader(file="b.txt"))
+        named: dict[str, Reader] = field(default_factory=lambda: {"x": Reader(file="c.txt")})
+
+    assert outside(All()) == {"one.file": Path("a.txt"), "many.1.file": Path("b.txt"), "named.x.file": Path("c.txt")}
 
 
 def test_describe_shows_types_ranges_defaults_and_the_string_under_a_field():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from seedream_core import artifact, stage, states
+from seedream_core.data.filters.words import Words
 from seedream_core.document import load_yaml
 from seedream_core.host import Train
 
@@ -102,6 +103,22 @@ def test_an_outside_folder_that_changed_makes_stale(tmp_path):
     assert states.state(step, tmp_path / "data").name == "done"
     (tmp_path / "raw" / "more").write_text("")
     assert states.state(step, tmp_path / "data").name == "stale"
+
+
+def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
+    words, done = tmp_path / "words.txt", tmp_path / "done"
+    words.write_text("old", encoding="utf-8")
+    step = stage.find("data/curate")(data=data, filters=(Words(file=str(words)),))
+    made(done, step)
+    assert artifact.read(done).sources("filters.0.file") == [words]
+    assert states.state(step, done).name == "done"
+    begun = tmp_path / "begun"
+    states.write_config(step, begun, states.sources(step, begun))
+    assert states.state(step, begun).name == "partial"
+    words.write_text("newer", encoding="utf-8")
+    reason = f"input filters.0.file: the contents of {words} are not those it was made from"
+    assert states.state(step, done) == states.State("stale", (reason,))
+    assert states.state(step, begun) == states.State("stale", (reason,))
 
 
 def test_a_config_without_a_start_is_new_and_a_broken_one_is_stale(tmp_path, data):

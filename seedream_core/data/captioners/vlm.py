@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.captioners import Caption, Captioner
 from seedream_core.data.told import LANGUAGES, Captions
 from seedream_core.data.view import View
@@ -42,7 +43,7 @@ REQUESTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Vlm(Captioner):
-    path: str
+    path: str = field(metadata=OUTSIDE)
     """Folder of an image-text-to-text model with its processor; its own code is never run."""
     fields: tuple[str, ...] = ("short", "long")
     """Fields to write."""

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.filters import Filter, View
 from seedream_core.errors import UserError
 from seedream_core.records import Verdict
@@ -20,7 +21,7 @@ _LETTER = rf"[^\W_{_JOINED}]"
 class Words(Filter):
     words: tuple[str, ...] = ()
     """Words that no caption may hold."""
-    file: str | None = None
+    file: str | None = field(default=None, metadata=OUTSIDE)
     """A text file of more such words, one in a line; lines that begin with # are notes."""
 
     def __post_init__(self) -> None:

@@ -1,9 +1,10 @@
 """Depth to picture: the map that a depth model from a folder gives, near things bright (Seedream 4.0)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.scenes.world import Draw
 from seedream_core.data.view import View
@@ -13,7 +14,7 @@ INSTRUCTION = {"en": "draw a picture with this depth", "zh": "按照这张深度
 
 @dataclass(frozen=True, kw_only=True)
 class Depth(Pairs):
-    path: str | None = None
+    path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of a depth estimation model."""
 
     def start(self) -> Make:

@@ -1,9 +1,10 @@
 """A map of areas to picture: from a scene's truth, or from a semantic segmentation model in a folder (Seedream 4.0)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.data.scenes.render import render
@@ -16,7 +17,7 @@ GOLDEN = 0.618034
 
 @dataclass(frozen=True, kw_only=True)
 class Segmentation(Pairs):
-    path: str | None = None
+    path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of the model; none for what the truth of a scene tells."""
 
     def start(self) -> Make:

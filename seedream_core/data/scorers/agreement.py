@@ -5,10 +5,11 @@ before looking, and half of the others chosen to be alike.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.scorers.embedding import opened_for, vectors
 from seedream_core.data.view import View
@@ -19,7 +20,7 @@ DIGITS = 4
 @dataclass(frozen=True, kw_only=True)
 class Agreement(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("agreement",)
-    path: str = ""
+    path: str = field(default="", metadata=OUTSIDE)
     """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
     languages: tuple[str, ...] = ()
     """Captions of these languages are judged: name those that an encoder from outside knows. None means all."""

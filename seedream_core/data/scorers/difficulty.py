@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.knowledge import difficulty, rating
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.view import View
@@ -16,7 +17,7 @@ from seedream_core.data.view import View
 @dataclass(frozen=True, kw_only=True)
 class Difficulty(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("difficulty",)
-    path: str = ""
+    path: str = field(default="", metadata=OUTSIDE)
     """An artifact of pretrain/difficulty; none takes the packaged one."""
 
     def start(self, models: Mapping[str, Path]) -> Score:

@@ -1,7 +1,7 @@
 """Image-text embeddings: a picture as a unit vector in the space of captions (Seedream 2.0's second stage; CLIP, SigLIP)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from seedream_core.artifact import digest
+from seedream_core.config import OUTSIDE
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.view import View
 from seedream_core.errors import UserError
@@ -24,7 +25,7 @@ _SEEN: "WeakKeyDictionary[View, tuple[Encoder, np.ndarray]]" = WeakKeyDictionary
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("embedding",)
-    path: str = ""
+    path: str = field(default="", metadata=OUTSIDE)
     """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
 
     def start(self, models: Mapping[str, Path]) -> Score:

@@ -4,11 +4,12 @@ After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.masks import union
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.view import View
@@ -18,7 +19,7 @@ from seedream_core.errors import UserError
 @dataclass(frozen=True, kw_only=True)
 class Structure(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("boxes", "defect_area")
-    path: str | None = None
+    path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of a detector made by pretrain/detector; none for the packaged one."""
 
     def start(self, models: Mapping[str, Path]) -> Score:

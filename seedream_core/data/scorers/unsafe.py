@@ -1,12 +1,13 @@
 """How likely a picture is unsafe, by a classifier from a folder (transformers); off unless it is listed, with its path."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.view import View
 from seedream_core.errors import UserError
@@ -15,7 +16,7 @@ from seedream_core.errors import UserError
 @dataclass(frozen=True, kw_only=True)
 class Unsafe(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("unsafe",)
-    path: str | None = None
+    path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of an image classifier; its own code is never run."""
     labels: tuple[str, ...] = ("nsfw", "porn", "hentai", "sexy", "unsafe", "violence", "gore")
     """Its classes that count as unsafe, in any case; their probabilities are added up."""

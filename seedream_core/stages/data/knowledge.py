@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
+from seedream_core.config import OUTSIDE
 from seedream_core.data.knowledge import Knowledge as Kind
 from seedream_core.data.knowledge import rating
 from seedream_core.host import Host
@@ -57,7 +58,7 @@ class Knowledge(Stage):
     "share of the extremely hard pictures that are kept; the others are drawn anew as hard ones"
     chinese: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of pictures whose words are Chinese: needs a font that has them"
-    font: str = ""
+    font: str = field(default="", metadata=OUTSIDE)
     "a TrueType or OpenType file for all words; none takes Pillow's own for English and looks for Noto Sans CJK for Chinese"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
