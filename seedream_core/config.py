@@ -116,7 +116,7 @@ def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tup
     try:
         return _adapter(cls).validate_json(json.dumps(tree))
     except pydantic.ValidationError as error:
-        problems = [_explain(cls, tree, detail) for detail in error.errors(include_url=False)]
+        problems = [_explain(cls, tree, detail) for detail in error.errors(include_url=False) if not _echo(detail)]
         raise ConfigError([document.problem((*prefix, *path), message) for path, message in problems]) from None
     except UserError as error:
         raise ConfigError([document.problem(prefix, str(error))]) from None
@@ -257,6 +257,11 @@ def _spell_value(value: Any) -> str:
 def _bounds(notes: Iterable[Any]) -> Iterable[Any]:
     for note in notes:
         yield from note if isinstance(note, annotated_types.GroupedMetadata) else (note,)
+
+
+def _echo(detail: Any) -> bool:
+    """Whether a list is called short only because an item of it, which has a problem of its own, was not counted."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
 def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:

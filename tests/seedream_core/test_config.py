@@ -107,6 +107,11 @@ def test_all_problems_come_at_once_with_their_lines():
     ]
 
 
+def test_a_fault_in_an_item_is_not_told_twice():
+    assert problems(GOOD | {"least": ["x"]}).keys() == {"least.0"}
+    assert problems(GOOD | {"least": []}).keys() == {"least"}
+
+
 def test_what_is_no_mapping_is_refused():
     assert problems([1]) == {"": "expected a mapping of options, got [1]"}
 
