@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seedream_core import artifact, execute
+from seedream_core.data.pairs import Pairs as Pair
 from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
@@ -16,6 +17,7 @@ from seedream_core.host import Host
 from seedream_core.report import render, samples
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.report import Report
 from seedream_core.stages.data.synthetic import Synthetic
 
@@ -114,6 +116,14 @@ def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
 @pytest.mark.parametrize("reasons", [[("kept", "")], [("kept", ""), ("quarantined", "")]])
 def test_one_sample_is_a_page(tmp_path, reasons):
     assert Tags(samples.build(hostile(tmp_path, reasons))).open == []
+
+
+def test_more_samples_than_came_in_are_a_multiple_of_them(curated, tmp_path):
+    pairs = tuple(Pair.find(name)() for name in ("canny", "inpainting", "low_resolution"))
+    execute.step(Pairs(data=curated, pairs=pairs), tmp_path / "pairs", Host())
+    made, given = len(ShardReader(tmp_path / "pairs")), len(ShardReader(curated.parent / "world"))
+    html = samples.build(tmp_path / "pairs")
+    assert made > given and f"{made / given:.1f}×" in html and "of what came in" not in html
 
 
 def test_the_stage_writes_it_and_refuses_what_has_no_fates(curated, tmp_path):
