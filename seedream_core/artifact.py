@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "artifact.json"
 CONFIG = "step.yaml"
+LOCK = ".lock"
 FORMAT = 1
 HEADER_CAP = 16 * 2**20
 _ASIDE = ("checkpoints", "logs", "samples")

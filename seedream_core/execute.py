@@ -29,7 +29,6 @@ from seedream_core.host import Host, leads
 from seedream_core.launch import Job, Launcher
 from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
-LOCK = ".lock"
 GO_ON = "the same command goes on from there"
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
@@ -195,7 +194,7 @@ def _facts(folder: Path, kind: stages.Kind) -> dict:
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder: two processes that write one artifact would ruin it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+") as file:
+    with open(folder / artifact.LOCK, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

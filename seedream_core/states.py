@@ -20,6 +20,8 @@ from seedream_core.errors import ConfigError
 
 _STARTED = "# started from "
 _ABSENT = object()
+_EMPTY = (artifact.CONFIG, artifact.LOCK)
+"""What stands in the folder of a step that stopped before it made anything: it may begin anew with other options and inputs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
     if started is None:
         return State("new")
     reasons = _since_start(step, folder) + _moved(started, step, waiting)
+    if reasons and all(path.name in _EMPTY for path in folder.iterdir()):
+        return State("new")
     return State("stale", tuple(reasons)) if reasons else State("partial")
 
 

@@ -41,6 +41,19 @@ def latent_mask(boxes: Sequence[Mapping], height: int, width: int, *, dilate: in
     return mask
 
 
+def cropped(boxes: Iterable[Mapping], before: tuple[int, int], after: tuple[int, int]) -> tuple[dict, ...]:
+    """The boxes of a picture (sizes are width and height) that was scaled to cover a size and cropped in the middle to it."""
+    ratio = (after[0] / after[1]) / (before[0] / before[1])
+    across, down = max(1.0, 1 / ratio), max(1.0, ratio)
+    found = []
+    for box in boxes:
+        left, top, right, bottom = sides(box)
+        moved = [min(1.0, max(0.0, (side - 0.5) * scale + 0.5)) for side, scale in ((left, across), (top, down), (right, across), (bottom, down))]
+        if moved[0] < moved[2] and moved[1] < moved[3]:
+            found.append({**box, "box": [round(side, 5) for side in moved]})
+    return tuple(found)
+
+
 def cells(low: float, high: float, count: int, dilate: int) -> slice:
     """The cells of a side that an interval of shares overlaps, and `dilate` more on both ends."""
     if high <= low or high <= 0 or low >= 1:

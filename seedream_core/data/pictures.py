@@ -47,6 +47,8 @@ class Normal:
     height: int
     changes: tuple[str, ...]
     """What had to be changed, in a few words each."""
+    whole: tuple[int, int] | None = None
+    """Width and height before it was scaled and cropped; none where it was not."""
 
 
 def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
@@ -55,19 +57,20 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
     With a size (width, height), it is scaled down to cover that and cropped in the middle.
     """
     def take(image: Image.Image) -> Normal:
-        kind = image.format
+        kind, whole = image.format, None
         image, changes = _normal(image)
         if kind == "PNG" and data[_PNG_DEPTH] == 16 and DEEP not in changes:  # Pillow has halved an RGB one by itself
             changes = (*changes, DEEP)
         if size and image.size != size:
             if image.width < size[0] or image.height < size[1]:
                 raise TooSmall(f"{image.width}×{image.height} pixels are under {size[0]}×{size[1]}")
-            image, changes = ImageOps.fit(image, size, Image.Resampling.LANCZOS), (*changes, f"scaled to {size[0]}×{size[1]}")
+            whole, changes = image.size, (*changes, f"scaled to {size[0]}×{size[1]}")
+            image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         if not changes:
             return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, ())
         written = io.BytesIO()
         image.save(written, "PNG", compress_level=1, icc_profile=None)
-        return Normal("png", written.getvalue(), *image.size, changes)
+        return Normal("png", written.getvalue(), *image.size, changes, whole)
 
     return _read(data, take, (*OURS, *STRANGE), _check_size)
 

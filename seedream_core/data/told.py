@@ -7,6 +7,7 @@ import codecs
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from seedream_core.errors import DataError
 from seedream_core.records import JSON_BYTES
@@ -63,6 +64,16 @@ def captions(row: Mapping[str, Any]) -> Captions:
         for name, fields in bare(_text(f"caption {language}".strip(), one)).items() if one else ():
             found[language or name] = fields | found.get(language or name, {})
     return found
+
+
+def origin(row: Mapping[str, Any]) -> str:
+    """Where a picture comes from, by its row: `source`, else the host of its `url`; empty where it tells neither."""
+    if isinstance(source := row.get("source"), str):
+        return source
+    try:
+        return urlsplit(url).hostname or "" if isinstance(url := row.get("url"), str) else ""
+    except ValueError:
+        return ""
 
 
 def merge(first: Captions, second: Captions) -> Captions:

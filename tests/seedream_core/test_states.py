@@ -34,6 +34,11 @@ def finish(folder, step):
     )  # fmt: skip
 
 
+def begin(folder: Path, step):
+    states.write_config(step, folder, states.sources(step, folder))
+    (folder / "checkpoints").mkdir()
+
+
 @pytest.fixture
 def data(tmp_path):
     made(tmp_path / "data", crawl())
@@ -56,7 +61,7 @@ def test_stale_names_the_keys_that_count(tmp_path, data, options, reasons, finis
     if finished:
         made(folder, step)
     else:
-        states.write_config(step, folder, states.sources(step, folder))
+        begin(folder, step)
     state = states.state(base(data, **options), folder)
     assert state.reasons == reasons
     assert state.name == ("stale" if reasons else "done" if finished else "partial")
@@ -65,7 +70,7 @@ def test_stale_names_the_keys_that_count(tmp_path, data, options, reasons, finis
 @pytest.mark.parametrize("finished", [True, False])
 def test_an_input_made_anew_with_other_contents_makes_stale(tmp_path, data, finished):
     folder, step = tmp_path / "base", base(data)
-    states.write_config(step, folder, states.sources(step, folder))
+    begin(folder, step)
     if finished:
         finish(folder, step)
     (data / "w.txt").write_text("y")
@@ -77,6 +82,16 @@ def test_an_input_made_anew_with_other_contents_makes_stale(tmp_path, data, fini
     (data / "w.txt").write_text("x")
     finish(data, crawl())
     assert states.state(step, folder).name != "stale"
+
+
+def test_a_step_that_made_nothing_may_begin_anew(tmp_path, data):
+    folder = tmp_path / "base"
+    states.write_config(base(data), folder, states.sources(base(data), folder))
+    (folder / artifact.LOCK).touch()
+    assert states.state(base(data), folder).name == "partial"
+    assert states.state(base(data, coats=2), folder) == states.State("new")
+    (folder / "logs").mkdir()
+    assert states.state(base(data, coats=2), folder).name == "stale"
 
 
 def test_moving_a_run_changes_nothing(tmp_path, data):
@@ -113,7 +128,7 @@ def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     assert artifact.read(done).sources("filters.0.file") == [words]
     assert states.state(step, done).name == "done"
     begun = tmp_path / "begun"
-    states.write_config(step, begun, states.sources(step, begun))
+    begin(begun, step)
     assert states.state(step, begun).name == "partial"
     words.write_text("newer", encoding="utf-8")
     reason = f"input filters.0.file: the contents of {words} are not those it was made from"
@@ -125,7 +140,7 @@ def test_a_config_without_a_start_is_new_and_a_broken_one_is_stale(tmp_path, dat
     folder, step = tmp_path / "base", base(data)
     states.write_config(step, folder)
     assert states.state(step, folder).name == "new"
-    states.write_config(step, folder, states.sources(step, folder))
+    begin(folder, step)
     path = folder / "step.yaml"
     path.write_text(path.read_text().replace("coats", "coat"))
     state = states.state(step, folder)

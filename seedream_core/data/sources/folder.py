@@ -1,4 +1,5 @@
-"""A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name.
+"""A folder of pictures, and of the folders in it, whose names are the sources; beside each picture, captions in `.txt` or `.json` of
+the same name.
 
 Hidden files and folders, whose names begin with a dot, are no part of it: they are counted, each once, as `hidden`.
 """
@@ -50,6 +51,7 @@ class Folder(Source):
     def read(self, item: Item) -> Raw:
         picture, *sidecars = (Path(self.path) / name for name, *_ in item.at)
         row, captions = {}, {}
+        first, *inside = Path(item.name).parts
         for sidecar in sidecars:
             if sidecar.is_symlink():
                 raise DataError(f"{sidecar.name} is a symbolic link, which is not followed")
@@ -61,7 +63,7 @@ class Folder(Source):
             if not isinstance(row, dict):
                 raise DataError(f"{sidecar.name} holds no mapping")
             captions = told.merge(captions, told.captions(row))
-        return Raw(read_file(picture, MEMBER_BYTES), captions, row)
+        return Raw(read_file(picture, MEMBER_BYTES), captions, {"source": first} | row if inside else row)
 
     def _stamp(self, name: str) -> tuple[int, int]:
         try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 EMBEDDED = ("image_bytes", "jpg", "png", "webp")
-TOLD = ("captions", *told.BARE, *(f"caption_{language}" for language in told.LANGUAGES))
+TOLD = ("captions", *told.BARE, *(f"caption_{language}" for language in told.LANGUAGES), "url")
 ROWS = 16
 """In memory at once."""
 BUFFER = 2**20

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.config import changed
+from seedream_core.data import told
 from seedream_core.data.engines import Engine
 from seedream_core.data.sources import Item, Items, Listing, Lost, Source
 from seedream_core.errors import DataError
@@ -22,6 +23,7 @@ from seedream_core.records import Fate, Sample, safe_key
 from seedream_core.stage import Folder, Stage
 
 if TYPE_CHECKING:
+    from seedream_core.data.pictures import Normal
     from seedream_core.data.retry import Before
 
 RECORD = {"key", "width", "height", "captions"}
@@ -42,6 +44,7 @@ class Taken:
 @dataclass(frozen=True, kw_only=True)
 class Ingest(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     source: Source
     "where pictures and captions come from, and how they lie there"
     width: Annotated[int, Ge(1)] | None = None
@@ -141,6 +144,10 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
         picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
         kept = OWN & raw.record.keys() if RECORD <= raw.record.keys() else ()
         own = {name: tuple(value) if isinstance(value := raw.record[name], list) else value for name in kept}
+        own.setdefault("source", told.origin(raw.record))
+        lost = ()
+        if picture.whole:
+            own, lost = _refitted(own, picture)
         if len(picture.data) > MEMBER_BYTES:
             raise DataError(f"in the normal form ({', '.join(picture.changes)}) it has {len(picture.data)} bytes, over {MEMBER_BYTES}")
         record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
@@ -149,7 +156,21 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
         return Taken(fate(fate="dropped", reason=error.message))
     except DataError as error:
         return Taken(fate(fate="quarantined", reason=error.message))
-    return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, picture.changes)
+    return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, (*picture.changes, *lost))
+
+
+def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What a record says of its picture, after that was scaled and cropped; and what it can say no longer."""
+    from seedream_core.data.masks import cropped
+
+    size, stale = (picture.width, picture.height), {"scores"}
+    if abs(picture.whole[0] * size[1] - picture.whole[1] * size[0]) >= min(*picture.whole, *size):
+        stale |= {"truth"}
+    moved = {name: value for name, value in own.items() if name not in stale}
+    if isinstance(boxes := own.get("boxes"), tuple):
+        moved["boxes"] = cropped(boxes, picture.whole, size)
+    return moved, tuple(f"{name} left out: of the picture before it was {'cropped' if name == 'truth' else 'scaled'}"
+                        for name in sorted(stale) if own.get(name))
 
 
 def _unique(listing: Listing) -> Listing:

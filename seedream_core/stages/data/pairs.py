@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, Len
 
@@ -21,6 +21,8 @@ from seedream_core.stage import Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedream_core.data.view import View
+
 INSTRUCTION, BEFORE = "instruction", "before"
 """Caption fields: what to do with the references, and what the first of them shows."""
 
@@ -28,6 +30,7 @@ INSTRUCTION, BEFORE = "instruction", "before"
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     data: Shards
     "pictures to make tuples of; edits and compositions need scenes with their truth"
     pairs: Annotated[tuple[Family, ...], Len(1)]
@@ -38,6 +41,11 @@ class Pairs(Stage):
     "largest share of unreadable samples that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 2000
     "tuples in one tar file"
+
+    def facts(self, inputs: Mapping[str, Any]) -> dict:
+        size = {side: inputs["data"].get(side) for side in ("width", "height")}
+        # edits are drawn at multiples of 16
+        return size if all(side and side % 16 == 0 for side in size.values()) else {}
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
@@ -90,7 +98,7 @@ class _Maker:
             for number, (_, make) in enumerate(makers):
                 for pair in make(view, Draw("pairs", self.stage.seed, key, number)):
                     own = safe_key(f"{key}-{number}-{len(tuples)}-{pair.task}")
-                    tuples.append((pair.task, own, members_of(own, pair, view.sample)))
+                    tuples.append((pair.task, own, members_of(own, pair, view)))
             if not tuples:
                 fate, why = "dropped", "no tuple can be made of it: " + ", ".join(maker for maker, _ in makers)
         except DataError as error:
@@ -105,17 +113,19 @@ def _opened(maker: _Maker) -> tuple:
     return ShardReader(maker.stage.data), [(one.name(), one.start()) for one in maker.stage.pairs]
 
 
-def members_of(key: str, pair: Pair, source: Sample) -> dict[str, bytes]:
+def members_of(key: str, pair: Pair, view: "View") -> dict[str, bytes]:
     """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the mask `editmask.png`."""
     from seedream_core.data.pictures import packed
 
+    source = view.sample
     captions = {language: {**texts, INSTRUCTION: pair.instruction[language]} for language, texts in _both(pair.captions, pair.instruction).items()}
     for language, texts in pair.before.items():
         if "short" in texts:
             captions.setdefault(language, {})[BEFORE] = texts["short"]
     height, width, _ = pair.targets[0].shape
     record = Sample(key=key, name=source.key, width=width, height=height, captions=captions, task=pair.task, source=source.source,
-                    tags=source.tags, weight=source.weight, truth=pair.truth)
+                    tags=source.tags, weight=source.weight, truth=pair.truth,
+                    boxes=source.boxes if pair.targets[0] is view.pixels else ())
     pictures: dict[str, np.ndarray] = {"png": pair.targets[0], **{f"ref{number}.png": one for number, one in enumerate(pair.references)},
                                        **{f"target{number}.png": one for number, one in enumerate(pair.targets[1:], 1)}}
     if pair.mask is not None:

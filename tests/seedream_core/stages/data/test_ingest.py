@@ -8,13 +8,16 @@ import subprocess
 import sys
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
+from seedream_core import artifact, execute
 from seedream_core.config import dump, parse
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.scenes.render import png
+from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
@@ -169,6 +172,49 @@ def test_a_size_drops_what_is_smaller(tmp_path):
     assert rows["wide.png"]["fate"] == rows["right.png"]["fate"] == "kept" and one.facts({}) == {"width": 16, "height": 16}
     with pytest.raises(ValueError, match="both"):
         stage(tmp_path, width=16)
+
+
+@pytest.mark.parametrize("size, moved, truth", [((32, 32), [0.75, 0.25, 1.0, 0.5], None), ((64, 32), [0.625, 0.25, 0.75, 0.5], {"seen": 1})])
+def test_boxes_move_with_the_picture_they_are_of(tmp_path, size, moved, truth):
+    pixels = np.zeros((64, 128, 3), np.uint8)
+    pixels[16:32, 80:96] = 255
+    writer = ShardWriter(tmp_path / "in")
+    record = Sample(key="a", width=128, height=64, captions={}, scores={"clarity": 0.5}, truth={"seen": 1},
+                    boxes=({"kind": "logo", "box": [0.625, 0.25, 0.75, 0.5]}, {"kind": "logo", "box": [0, 0, 0.2, 1]}))
+    writer.add("a", {"png": png(pixels), "json": record.to_json()})
+    writer.close()
+    source = Source.find("webdataset")(path=str(tmp_path / "in"))
+    execute.step(Ingest(source=source, width=size[0], height=size[1]), tmp_path / "out", Host())
+    members = ShardReader(tmp_path / "out").read(0)
+    sample = Sample.from_json(members["json"])
+    box = sample.boxes[0]["box"]
+    assert box == moved and len(sample.boxes) == (1 if size == (32, 32) else 2)
+    shown = np.asarray(Image.open(io.BytesIO(members["png"])).convert("L")) > 127
+    left, top, right, bottom = (round(share * side) for share, side in zip(box, size * 2))
+    assert shown[top:bottom, left:right].all() and shown.sum() == (right - left) * (bottom - top)
+    assert sample.scores == {} and sample.truth == truth
+    changes = artifact.read(tmp_path / "out").metrics["changes"]
+    assert ("truth left out: of the picture before it was cropped" in changes) == (truth is None)
+    assert "scores left out: of the picture before it was scaled" in changes
+
+
+def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp_path):
+    for name in ("a/1.png", "a/2.png", "b/c/3.png", "4.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(encoded(ord(name[0])))
+    (tmp_path / "in/a/2.json").write_text('{"source": "mine"}')
+    rows = [{"image": "a/1.png", "url": "https://one.example/x.png"}, {"image": "4.png", "source": "two", "url": "https://three.example/"},
+            {"image": "b/c/3.png", "url": "http://[broken"}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def sources(source) -> list[str]:
+        out = tmp_path / source.name()
+        execute.step(Ingest(source=source), out, Host())
+        reader = ShardReader(out)
+        return sorted(Sample.from_json(reader.read(row)["json"]).source for row in range(len(reader)))
+
+    assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == ["", "a", "b", "mine"]
+    assert sources(Source.find("jsonl")(path=str(tmp_path / "in.jsonl"), root=str(tmp_path / "in"))) == ["", "one.example", "two"]
 
 
 def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):

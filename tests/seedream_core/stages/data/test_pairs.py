@@ -3,6 +3,8 @@
 import io
 import json
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +36,31 @@ def world(tmp_path_factory):
 
 def picture(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_a_picture_stays_masked_where_it_is_the_target(world, tmp_path):
+    reader, box = ShardReader(world), {"kind": "logo", "box": [0.1, 0.1, 0.3, 0.3], "score": 1.0}
+    with ShardWriter(tmp_path / "in") as writer:
+        for place in range(20):
+            members = reader.read(place)
+            sample = replace(Sample.from_json(members["json"]), boxes=(box,))
+            writer.add(sample.key, members | {"json": sample.to_json()})
+    stage = Pairs(data=tmp_path / "in", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "edits")))
+    (tmp_path / "out").mkdir()
+    stage.run(tmp_path / "out", Host())
+    made = ShardReader(tmp_path / "out")
+    boxes = {}
+    for place in range(len(made)):
+        sample = Sample.from_json(made.read(place, "json")["json"])
+        boxes.setdefault(sample.task, set()).add(len(sample.boxes))
+    assert boxes.pop("canny") == boxes.pop("inpainting") == {1}
+    assert boxes and all(count == {0} for count in boxes.values())  # edits draw their targets anew
+
+
+def test_tuples_have_one_size_where_their_pictures_have():
+    stage = Pairs(data=Path("data"), pairs=(Family.find("canny")(),))
+    assert stage.facts({"data": {"samples": 9, "width": 64, "height": 32}}) == {"width": 64, "height": 32}
+    assert stage.facts({"data": {"samples": 9, "width": 65, "height": 32}}) == stage.facts({"data": {"samples": 9}}) == {}
 
 
 def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
