@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MANIFEST = "artifact.json"
 CONFIG = "step.yaml"
 LOCK = ".lock"
+SCRATCH = ".scratch"
+"""What a step needs on disk only until it is finished."""
 FORMAT = 1
 HEADER_CAP = 16 * 2**20
 _ASIDE = ("checkpoints", "logs", "samples")

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -44,6 +45,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
     with _locked(out), _stopping(out):
         state = states.state(stage, out)
         if state.name == "done":
+            shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
             say(f"{out} is done; nothing to do")
             return artifact.read(out)
         if state.name == "stale":
@@ -59,10 +61,12 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         started = time.monotonic()
         metrics = dict(stage.run(out, host) or {})
         facts = {**facts, **metrics.pop("facts", {})}
-        return artifact.finish(
+        manifest = artifact.finish(
             out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
             options=states.options(stage), inputs=sources, facts=facts, metrics=metrics, seconds=time.monotonic() - started,
         )  # fmt: skip
+        shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
+        return manifest
 
 
 def recipe(
@@ -193,7 +197,10 @@ def _facts(folder: Path, kind: stages.Kind) -> dict:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder: two processes that write one artifact would ruin it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"--out {folder}: there is a file of that name", "name a folder") from None
     with open(folder / artifact.LOCK, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -39,13 +39,13 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
         reasons = _was(manifest.stage, step) or [
             *([f"version of {manifest.stage}: {manifest.version} -> {step.version}"] if manifest.version != step.version else []),
             *_edits(manifest.options, step),
-            *_moved(manifest.inputs, step, waiting),
+            *_moved(manifest.inputs, step, waiting).values(),
         ]
         return State("stale", tuple(reasons)) if reasons else State("done")
     started = _started(folder)
     if started is None:
         return State("new")
-    reasons = _since_start(step, folder) + _moved(started, step, waiting)
+    reasons = [*_since_start(step, folder), *_moved(started, step, waiting).values()]
     if reasons and all(path.name in _EMPTY for path in folder.iterdir()):
         return State("new")
     return State("stale", tuple(reasons)) if reasons else State("partial")
@@ -71,6 +71,11 @@ def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
     """A hash of all that makes the result what it is."""
     parts = [step.path(), step.version, options(step), _contents(inputs)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
+    """Which of the inputs that a run in the folder began with, apart from those in `but`, are not what they were."""
+    return [reason for name, reason in _moved(_started(folder) or {}, step, ()).items() if name not in but]
 
 
 def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict]] | None = None) -> None:
@@ -121,14 +126,16 @@ def _contents(inputs: Mapping[str, list[dict]]) -> dict[str, list[list[str]]]:
     return {name: [[item["digest"], item.get("key", "")] for item in items] for name, items in inputs.items() if items}
 
 
-def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> list[str]:
+def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> dict[str, str]:
+    """Field -> what is to be said of it."""
     old = _contents(before)
-    reasons = []
+    reasons = {}
     for name, parts in _places(step).items():
         if not any(source in waiting for source in parts.values()):
             new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
             if old.get(name, []) != new:
-                reasons.append(f"input {name}: the contents of {', '.join(map(str, parts.values())) or 'nothing'} are not those it was made from")
+                places = ", ".join(map(str, parts.values())) or "nothing"
+                reasons[name] = f"input {name}: the contents of {places} are not those it was made from"
     return reasons
 
 

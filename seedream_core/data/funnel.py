@@ -10,7 +10,7 @@ from pathlib import Path
 from seedream_core.data.filters import Filter
 from seedream_core.data.scorers import Scorer
 from seedream_core.data.view import COSTS, View
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 
 FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless", "defect_area")
 """What curate asks by default."""
@@ -83,11 +83,19 @@ class Funnel:
                 run([views[place] for place in alive()])
                 continue
             for place in alive():
+                self._noted(views[place], step)
                 verdict = run(views[place])
                 if not verdict.keep:
                     rulings[place] = Ruling("dropped", step.name(), f"{step.name()}: {verdict.reason}")
         self._look(views, alive(), "pixels", rulings)
         return [rulings.get(place, Ruling()) for place in range(len(views))]
+
+    def _noted(self, view: View, asker: Filter) -> None:
+        """Whether the scorers gave what a filter needs: what heads give depends on what they were taught."""
+        if missing := [name for name in asker.needs if name != "boxes" and name not in view.scores and name not in view.features]:
+            raise UserError(f"{asker.name()} needs {missing[0]!r}, which no scorer noted of {view.sample.key}; noted are "
+                            f"{', '.join((*view.scores, *view.features)) or 'no scores'}",
+                            f"give heads that were labelled for {missing[0]}, or a scorer that measures it")
 
     def _look(self, views: Sequence[View], places: Iterable[int], what: str, rulings: dict[int, Ruling]) -> None:
         """Decode what a step is going to read, so that a broken picture is found here and nowhere else."""

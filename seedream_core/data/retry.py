@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from seedream_core import states
 from seedream_core.artifact import CONFIG, MANIFEST
 from seedream_core.config import parse
 from seedream_core.data.journal import STATE
@@ -22,6 +23,8 @@ from seedream_core.errors import UserError
 from seedream_core.stage import Stage
 
 SHOWN = 3
+MENDED = ("data", "source.path", "retry")
+"""Inputs that may be others than in the run that is retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Earlier:
             raise UserError(f"retry: {self.folder} was made by {was}, not by {stage.path()}")
         then, now = essence(parse(type(stage), tree)), essence(stage)
         edits = [f"{name}: {then.get(name)} -> {now.get(name)}" for name in then | now if then.get(name) != now.get(name)]
+        edits += states.moved_since(stage, self.folder, MENDED)
         if edits:
             raise UserError(f"retry: {self.folder} was made with other options ({'; '.join(edits)})", "give the same ones, or begin without retry")
 

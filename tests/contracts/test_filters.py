@@ -13,7 +13,7 @@ from seedream_core.errors import UserError
 from seedream_core.records import Sample, Verdict
 
 
-GIVEN = {"score": {"score": "defect", "most": 0.5}}
+GIVEN = {"score": {"score": "defect", "most": 0.5}, "words": {"words": ("weapon",)}}
 """Options of filters that have required ones."""
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from seedream_core.data.filters import Filter, View
-from seedream_core.errors import UserError
 from seedream_core.records import Verdict
 
 
@@ -27,9 +26,6 @@ class Score(Filter):
         return (self.score,)
 
     def __call__(self, view: View) -> Verdict:
-        if self.score not in view.scores:
-            raise UserError(f"no scorer noted {self.score!r} of {view.sample.key}; noted are {', '.join(view.scores) or 'no scores'}",
-                            f"give heads that were labelled for {self.score}, or a scorer that measures it")
         found = view.scores[self.score]
         if self.least is not None and found < self.least:
             return Verdict(False, f"{self.score} {found:.3g} is under {self.least:.3g}")

@@ -25,6 +25,8 @@ class Words(Filter):
     """A text file of more such words, one in a line; lines that begin with # are notes."""
 
     def __post_init__(self) -> None:
+        if not self.words and not self.file:
+            raise ValueError("words: give words, a file of them, or both")
         if not all(word.strip() for word in self.words):
             raise ValueError("words: an empty word is in every caption")
 
@@ -32,13 +34,13 @@ class Words(Filter):
         pattern = _pattern(self.words, self.file)
         for language, texts in view.sample.captions.items():
             for name, text in texts.items():
-                if pattern and (found := pattern.search(_plain(text))):
+                if found := pattern.search(_plain(text)):
                     return Verdict(False, f"{language}.{name} holds {found[0]!r}")
         return Verdict(True)
 
 
 @lru_cache(maxsize=4)
-def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern | None:
+def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern:
     listed = [*words]
     if file:
         try:
@@ -46,8 +48,10 @@ def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern | None:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"filter words: {file} cannot be read: {error}") from None
         listed += [line for line in lines if line and not line.startswith("#")]
+        if not listed:
+            raise UserError(f"filter words: {file} holds no word", "one in a line; lines that begin with # are notes")
     parts = [re.escape(word) if re.search(f"[{_JOINED}]", word) else f"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})" for word in map(_plain, listed)]
-    return re.compile("|".join(parts)) if parts else None
+    return re.compile("|".join(parts))
 
 
 def _plain(text: str) -> str:

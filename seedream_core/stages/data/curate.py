@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
+from seedream_core.artifact import SCRATCH
 from seedream_core.config import dump
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.engines import Engine
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from seedream_core.data.sift import Sieve
 
 SHOWN_SHARDS = 5
-LEDGER = ".ledger"
 
 
 def _filters() -> tuple[Filter, ...]:
@@ -92,9 +92,8 @@ class Curate(Stage):
         ledger = self._judge(reader, out, host)
         dropped = self._compare(ledger, out)
         fates, causes = self._tell(ledger, dropped, out)
-        self._check(fates, ledger, out)
+        self._check(fates, causes, ledger, out)
         sizes = self._write(reader, ledger, dropped, out)
-        shutil.rmtree(out / LEDGER)
         metrics = {"samples": fates.total(), **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
                    "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
                    "causes": dict(causes.most_common()), "ignored_members": dict(reader.ignored),
@@ -116,7 +115,7 @@ class Curate(Stage):
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
         made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
-        with Ledger(out / LEDGER, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
+        with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
                 shutil.rmtree(out / "shards", ignore_errors=True)
@@ -157,7 +156,7 @@ class Curate(Stage):
             reasons = one({name: features[name] for name in one.needs}, [keys[place] for place in left]) if len(left) else {}
             dropped |= {int(left[row]): (one.name(), reason) for row, reason in reasons.items()}
             left = np.delete(left, sorted(reasons))
-            features = choose(ledger.features(), left, out / LEDGER / f"left{number}")
+            features = choose(ledger.features(), left, out / SCRATCH / f"left{number}")
         choose(ledger.features(), left, out / "features")
         return dropped
 
@@ -179,7 +178,7 @@ class Curate(Stage):
             print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)
         return fates, causes
 
-    def _check(self, fates: Counter, ledger: "Ledger", out: Path) -> None:
+    def _check(self, fates: Counter, causes: Counter, ledger: "Ledger", out: Path) -> None:
         total, bad = fates.total(), fates["quarantined"]
         if bad > self.bad_budget * total:
             shards = Counter(row.source for row in ledger.rows() if row.fate == "quarantined")
@@ -190,7 +189,7 @@ class Curate(Stage):
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
                 f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
-            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", "loosen the filters")
+            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", _loosen(causes, total))
 
     def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
@@ -227,6 +226,14 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
 def _essence(stage: Curate) -> dict:
     """The options that decide what becomes of a sample."""
     return {name: dump(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
+
+
+def _loosen(causes: Counter, total: int) -> str:
+    """What to do when nothing is left."""
+    cause, count = causes.most_common(1)[0]
+    rest = [name for name in FILTERS if name != cause]
+    advice = f"--set 'filters=[{', '.join(rest)}]'" if cause in FILTERS else "loosen or leave out that one"
+    return f"{count} of {total} fell to {cause!r}: mend that, or leave it out with {advice}"
 
 
 def _round_up(share: float) -> float:

@@ -12,6 +12,7 @@ from seedream_core.data.filters import Filter
 from seedream_core.data.funnel import Funnel, Plan
 from seedream_core.data.scorers import Score, Scorer
 from seedream_core.data.view import View
+from seedream_core.errors import UserError
 from seedream_core.records import Sample, Verdict
 
 SEEN: list[tuple[str, ...]] = []
@@ -70,6 +71,16 @@ def test_a_need_that_nobody_meets_and_one_met_twice():
         Plan.of([], [Bright()])
     with pytest.raises(ValueError, match="both give mean"):
         Plan.of([Mean(), Mean()], [])
+
+
+def test_a_score_that_its_scorer_did_not_note_is_told():
+    @dataclass(frozen=True, kw_only=True)
+    class Idle(Mean):
+        def start(self, models: Mapping[str, Path]) -> Score:
+            return lambda views: None
+
+    with pytest.raises(UserError, match="needs 'mean', which no scorer noted of a; noted are no scores"):
+        Funnel(Plan.of((Idle(),), (Bright(),)), {})([View.of(Sample(key="a", width=4, height=4, captions={}), np.zeros((4, 4, 3), np.uint8))])
 
 
 def test_pixels_that_are_not_the_records_are_quarantined():

@@ -1,12 +1,14 @@
 """A mended input is curated again by measuring only what was unreadable or a duplicate; the result is that of a whole run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from seedream_core import execute
+from seedream_core import artifact, execute
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.filters import Filter
+from seedream_core.data.filters.words import Words
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sift import Sieve
 from seedream_core.data.sources import Source
@@ -55,7 +57,7 @@ def test_only_what_failed_is_judged_again(inputs, tmp_path, monkeypatch):
     judged.clear()
     curate(mended, tmp_path / "whole")
     assert len(judged) == len(ShardReader(mended))
-    for path in (path for path in (tmp_path / "whole").rglob("*") if path.is_file() and path.name != "step.yaml"):
+    for path in (path for path in (tmp_path / "whole").rglob("*") if path.is_file() and path.name != "step.yaml" and artifact.SCRATCH not in path.parts):
         assert (tmp_path / "again" / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes(), path
 
 
@@ -65,3 +67,14 @@ def test_other_options_are_refused(inputs, tmp_path):
         Curate(data=inputs[1], filters=FILTERS[:2], retry=tmp_path / "first").run(tmp_path / "first", Host(workers=1))
     with pytest.raises(UserError, match="is no folder that data/curate wrote fates in"):
         Curate(data=inputs[1], filters=FILTERS, retry=tmp_path).run(tmp_path, Host(workers=1))
+
+
+def test_what_judged_before_must_be_what_judges_now(inputs, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("zebra", encoding="utf-8")
+    stage = Curate(data=inputs[1], filters=(Words(file=str(words)),), dedup=())
+    execute.step(stage, tmp_path / "first", Host(workers=1))
+    execute.step(replace(stage, retry=tmp_path / "first"), tmp_path / "same", Host(workers=1))
+    words.write_text("circle", encoding="utf-8")
+    with pytest.raises(UserError, match="made with other options .*the contents of .*words.txt are not"):
+        execute.step(replace(stage, retry=tmp_path / "first"), tmp_path / "again", Host(workers=1))

@@ -20,7 +20,6 @@ def test_found_and_not_found(tmp_path):
     assert made(view("一幅血腥的画", "zh")).reason == "zh.short holds '血腥'"
     for text in ("weaponry", "the gores of a skirt", "a note", ""):
         assert made(view(text)).keep
-    assert Words()(view("anything")).keep
 
 
 @pytest.mark.parametrize("text, found", [
@@ -39,3 +38,11 @@ def test_an_empty_word_is_refused():
 def test_a_missing_list_is_told(tmp_path):
     with pytest.raises(UserError, match="none.txt cannot be read"):
         Words(file=str(tmp_path / "none.txt"))(view("a"))
+
+
+def test_a_list_of_nothing_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_text("# a note\n\n", encoding="utf-8")
+    with pytest.raises(UserError, match="list.txt holds no word"):
+        Words(file=str(tmp_path / "list.txt"))(view("anything"))
+    with pytest.raises(ValueError, match="give words, a file of them, or both"):
+        Words()

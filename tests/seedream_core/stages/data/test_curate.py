@@ -1,15 +1,15 @@
 """The funnel on a spoiled crawl: what the world spoilt is what is caught, nothing clean is lost, all has a fate."""
 
 import json
-import shutil
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from seedream_core import artifact, execute
 from seedream_core.data.filters import Filter
 from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.errors import DataError, UserError
+from seedream_core.errors import DataError, Interrupted, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import curate
@@ -187,7 +187,7 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
         patch.setattr(target[0], target[1], after(target[2], getattr(target[0], target[1]), when))
         with pytest.raises(KeyboardInterrupt):
             stage.run(tmp_path / "b", Host(workers=1))
-    assert (tmp_path / "b" / ".ledger" / "state.json").is_file()
+    assert (tmp_path / "b" / artifact.SCRATCH / "state.json").is_file()
     original, again = ledger.Ledger.add, Counter()
     monkeypatch.setattr(ledger.Ledger, "add", lambda *args: (again.update(["add"]), original(*args))[1])
     stage.run(tmp_path / "b", Host(workers=1))
@@ -197,35 +197,53 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
     assert len(list((tmp_path / "b").rglob("*"))) == len(list((tmp_path / "a").rglob("*")))
 
 
-@pytest.mark.parametrize("when", ["_compare", "_tell", "_check", "_write", "clearing"])
+@pytest.mark.parametrize("when", ["_compare", "_tell", "_check", "_write"])
 def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
     stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stage.run(tmp_path / "a", Host(workers=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        if when == "clearing":  # the ledger's rows are gone, its state is not
-            def clear(folder, **options):
-                if folder.name == curate.LEDGER and (folder / "rows.jsonl").is_file():
-                    (folder / "rows.jsonl").unlink()
-                    raise KeyboardInterrupt
-                clearing(folder, **options)
+        original = getattr(Curate, when)
 
-            clearing = shutil.rmtree
-            patch.setattr(curate.shutil, "rmtree", clear)
-        else:
-            original = getattr(Curate, when)
+        def stop(*arguments):
+            original(*arguments)
+            raise KeyboardInterrupt
 
-            def stop(*arguments):
-                original(*arguments)
-                raise KeyboardInterrupt
-
-            patch.setattr(Curate, when, stop)
+        patch.setattr(Curate, when, stop)
         stage.run(tmp_path / "b", Host(workers=1))
     stage.run(tmp_path / "b", Host(workers=1))
     assert sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*")) == sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*"))
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
+
+
+def test_killed_before_its_manifest_it_judges_and_writes_nothing_again(tmp_path, monkeypatch):
+    from seedream_core.data import ledger
+
+    execute.step(Synthetic(samples=100, seed=3, damage=0.2), tmp_path / "world", Host())
+    stage = Curate(data=tmp_path / "world", filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(artifact, "finish", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        execute.step(stage, tmp_path / "out", Host(workers=1))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "shards").iterdir()}
+    monkeypatch.setattr(ledger.Ledger, "add", None)
+    assert execute.step(stage, tmp_path / "out", Host(workers=1)).metrics["samples"] == 100
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "shards").iterdir()}
+    assert not (tmp_path / "out" / artifact.SCRATCH).exists()
+
+
+def test_nothing_left_tells_which_filter_to_leave_out(tmp_path):
+    Synthetic(samples=20, seed=3).run(tmp_path, Host())
+    with ShardWriter(tmp_path / "bare") as writer:
+        reader = ShardReader(tmp_path)
+        for place, key in enumerate(reader.keys):
+            members = reader.read(place)
+            writer.add(key, members | {"json": replace(Sample.from_json(members["json"]), captions={}).to_json()})
+    with pytest.raises(DataError) as caught:
+        Curate(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
+    assert "20 of 20 fell to 'caption'" in caught.value.fix and "--set 'filters=[size, uniform," in caught.value.fix and "caption," not in caught.value.fix
+    Curate(data=tmp_path / "bare", filters=tuple(Filter.find(name)() for name in curate.FILTERS if name != "caption")).run(tmp_path, Host(workers=1))
 
 
 def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
