@@ -135,12 +135,15 @@ def dump(config: Any) -> Any:
 
 
 def changed(config: Any) -> Any:
-    """What makes two configs give different results: options that differ from their defaults and count."""
+    """What makes two configs give different results: options that differ from their defaults and count.
+
+    Places outside the artifacts are not among them: what is there counts, by `outside`.
+    """
     if isinstance(config, Config):
         options = {"name": config.name()} if isinstance(config, Component) else {}
         for field in dataclasses.fields(config):
             value = getattr(config, field.name)
-            if field.metadata.get("fingerprint", True) and (_required(field) or value != _default(field)):
+            if field.metadata.get("fingerprint", True) and not field.metadata.get("outside") and (_required(field) or value != _default(field)):
                 options[field.name] = changed(value)
         return options
     if isinstance(config, Mapping):

@@ -147,6 +147,7 @@ def test_outside_names_every_place_that_an_option_names_however_deep():
         named: dict[str, Reader] = field(default_factory=lambda: {"x": Reader(file="c.txt")})
 
     assert outside(All()) == {"one.file": Path("a.txt"), "many.1.file": Path("b.txt"), "named.x.file": Path("c.txt")}
+    assert changed(All(one=Reader(file="z.txt", seen="other"))) == {"one": {"seen": "other"}}  # what is in a file counts, not its name
 
 
 def test_describe_shows_types_ranges_defaults_and_the_string_under_a_field():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedream_core.config import Component
+from seedream_core.config import OUTSIDE, Component
 from seedream_core.data import told
 from seedream_core.errors import UserError
 
@@ -71,7 +71,7 @@ class Raw:
 class Source(Component):
     """Contract: `listing()` once, `read(item)` for each; DataError from `read` says why that sample cannot be had."""
 
-    path: str
+    path: str = field(metadata=OUTSIDE)
     """A folder or a file."""
 
     def listing(self) -> Listing:

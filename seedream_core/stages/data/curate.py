@@ -49,7 +49,7 @@ class Curate(Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     data: Shards
-    "shards to sift, ours or any in the webdataset layout with our records"
+    "shards to sift; data/ingest brings pictures of others in"
     encoder: DualEncoder | None = None
     "a dual encoder of pretrain/dual_encoder, for scorers that compare pictures with captions or with each other"
     heads: Heads | None = None

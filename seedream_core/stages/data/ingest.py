@@ -76,7 +76,8 @@ class Ingest(Stage):
         listing = _unique(self.source.listing())
         total = len(listing.items) + len(listing.lost)
         if not total:
-            raise DataError(f"{self.source.path}: no samples here", f"is it laid out as the source {self.source.name()!r} expects?")
+            others = f"; of what is there, {_several(listing.ignored)} is no picture that is read" if listing.ignored else ""
+            raise DataError(f"{self.source.path}: no samples here{others}", f"is it laid out as the source {self.source.name()!r} expects?")
         earlier = Earlier(self.retry, self, _essence) if self.retry else None
         again = earlier.check((safe_key(item.name), item.name, item.place) for item in listing.items) if earlier else 0
 
@@ -105,6 +106,8 @@ class Ingest(Stage):
         retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}
         for name, count in (*fates.items(), *retried.items(), *((f"  {change}", count) for change, count in changes.most_common())):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
+        if listing.ignored:
+            print(f"beside these, left aside: {_several(listing.ignored)}", file=sys.stderr)
         return {"samples": total, **fates, **retried, "changes": dict(changes.most_common()), "ignored": dict(listing.ignored),
                 "samples_per_second": round(len(rest) / (time.monotonic() - started), 1),
                 "facts": {"samples": fates["kept"]}}
@@ -194,6 +197,10 @@ def _unique(listing: Listing) -> Listing:
         rows.append(row)
     items = Items(listing.items.__getitem__, rows) if several else listing.items
     return Listing(items, [*listing.lost, *twice], listing.ignored)
+
+
+def _several(ignored: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {extension}" for extension, count in ignored.most_common())
 
 
 def _essence(stage: Ingest) -> dict:

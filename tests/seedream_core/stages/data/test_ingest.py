@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import artifact, execute
+from seedream_core import artifact, execute, states
 from seedream_core.config import dump, parse
 from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
@@ -215,6 +215,29 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
 
     assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == ["", "a", "b", "mine"]
     assert sources(Source.find("jsonl")(path=str(tmp_path / "in.jsonl"), root=str(tmp_path / "in"))) == ["", "one.example", "two"]
+
+
+def test_what_is_left_aside_is_told(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (tmp_path / "in" / f"{number}.heic").write_bytes(b"x")
+    with pytest.raises(DataError, match="no samples here; of what is there, 3 .heic is no picture that is read"):
+        execute.step(Ingest(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "none", Host())
+    (tmp_path / "in" / "a.png").write_bytes(encoded(1))
+    execute.step(Ingest(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "out", Host())
+    assert "beside these, left aside: 3 .heic" in capsys.readouterr().err
+
+
+def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(encoded(1))
+    stage = Ingest(source=Source.find("folder")(path=str(tmp_path / "in")))
+    execute.step(stage, tmp_path / "out", Host())
+    monkeypatch.chdir(tmp_path)
+    assert states.state(Ingest(source=Source.find("folder")(path="in")), tmp_path / "out").name == "done"
+    (tmp_path / "in" / "b.png").write_bytes(encoded(2))
+    with pytest.raises(UserError, match="out is stale: input source.path: the contents of .*in are not those it was made from"):
+        execute.step(stage, tmp_path / "out", Host())
 
 
 def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
