@@ -1,7 +1,7 @@
 """Pictures of strangers: brought to a normal form once, and decoded with care ever after.
 
 Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps its
-bytes. What has not is written as PNG, which loses nothing more. Sizes are read from the header before any pixel is.
+bytes. What has not is written as PNG, which loses nothing more, unless that is too large for a shard. Sizes are read from the header before any pixel is.
 """
 
 import io
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -56,6 +56,8 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
 
     With a size (width, height), it is scaled down to cover that and cropped in the middle.
     """
+    from seedream_core.data import shards
+
     def take(image: Image.Image) -> Normal:
         kind, whole = image.format, None
         image, changes = _normal(image)
@@ -68,11 +70,19 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
             image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         if not changes:
             return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, ())
-        written = io.BytesIO()
-        image.save(written, "PNG", compress_level=1, icc_profile=None)
-        return Normal("png", written.getvalue(), *image.size, changes, whole)
+        extension, written = "png", _written(image, "PNG", compress_level=1)
+        if kind == "JPEG" and len(written) > shards.MEMBER_BYTES:  # a photograph of 48 million pixels, turned upright
+            extension, written = "jpg", _written(image, "JPEG", quality=95, subsampling=0)
+            changes = (*changes, "JPEG of quality 95 again: as PNG too large for a shard")
+        return Normal(extension, written, *image.size, changes, whole)
 
     return _read(data, take, (*OURS, *STRANGE), _check_size)
+
+
+def _written(image: Image.Image, form: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, icc_profile=None, **options)
+    return file.getvalue()
 
 
 def decode(members: Mapping[str, bytes]) -> np.ndarray:

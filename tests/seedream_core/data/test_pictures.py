@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from seedream_core.data.pictures import TooSmall, decode, normalise, square
 from seedream_core.errors import DataError
@@ -193,3 +193,15 @@ def test_a_square_shows_the_whole_picture():
     found = square(pixels, 16)
     assert found.shape == (16, 16, 3) and found[:, :7].max() < 5 and found[:, 9:].min() > 245
     assert square(found, 16) is found and square(pixels[:8, :8], 16).shape == (16, 16, 3)
+
+
+def test_a_turned_photograph_that_is_too_large_as_png_stays_a_jpeg(monkeypatch):
+    noise, turned, file = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8), Image.Exif(), io.BytesIO()
+    turned[0x0112] = 6
+    Image.fromarray(noise).save(file, "JPEG", quality=30, exif=turned)
+    assert normalise(file.getvalue()).extension == "png"
+    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 2000)  # as PNG it has 3698
+    made = normalise(file.getvalue())
+    assert made.extension == "jpg" and made.changes[-1].startswith("JPEG of quality 95") and (made.width, made.height) == (40, 30)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(file)), int)
+    assert np.abs(np.asarray(Image.open(io.BytesIO(made.data)), int) - upright).mean() < 4
