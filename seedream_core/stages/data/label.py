@@ -79,7 +79,8 @@ class Label(Stage):
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
         else:
             known = self._known(out, pool)
-            learned = self._learn(out, pool, answers.Person(pictures, self.task, known, self.ask), given=known, further=self.ask is not None)
+            person = answers.Person(pictures, self.task, known, self.ask)
+            learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
                    **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:]}}
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})

@@ -40,7 +40,7 @@ class DualEncoder(stage.Stage):
     "samples with similar captions that meet in a batch, to be told apart; 1 leaves it to chance"
     train: Train
     """how long and how hard; the other captions of the whole global batch are what a picture's own is told from, so it trains on one
-    device, whatever the host has; with the host's micro_batch it takes less memory and a third more time"""
+    device, whatever the host has; with the host's micro_batch it takes less memory and two fifths more time"""
 
     def __post_init__(self) -> None:
         if self.captions.dropout:
