@@ -1,7 +1,6 @@
 """pretrain/dual_encoder: better than chance on what it has not seen, loadable, exact on resume, and its checks."""
 
 import pytest
-import torch
 import toy_training as toy
 
 from seedream_core import execute
@@ -43,17 +42,17 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
 
 def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
     stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
-    hosts = {"whole": toy.host(), "parts": toy.host(micro_batch=1), "many": toy.host(micro_batch=5, devices=2, nodes=2, strategy="ddp")}
+    # three devices cannot share 16 samples: it is told at once where they would
+    hosts = {"whole": toy.host(), "parts": toy.host(micro_batch=1), "many": toy.host(micro_batch=5, devices=3, strategy="ddp")}
+    losses = {}
     for name, host in hosts.items():
-        torch.manual_seed(7)
         try:
             stage.run(tmp_path / name, host)
         except DataError as error:  # so few steps may not be enough to calibrate, on one host as on another
             assert "has learned nothing" in error.message
-    whole, *others = ([row["loss"] for row in toy.rows(tmp_path / name)] for name in hosts)
-    assert len(whole) == 3 and whole[0] > 2.5
-    for losses in others:
-        assert losses == pytest.approx(whole, rel=1e-3)
+        losses[name] = [row["loss"] for row in toy.rows(tmp_path / name)]
+        assert losses[name] == pytest.approx(losses["whole"], rel=1e-3)
+    assert len(losses["whole"]) == 3 and losses["whole"][0] > 2.5
     assert not DualEncoder.distributed
 
 
