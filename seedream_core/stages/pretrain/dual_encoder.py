@@ -29,7 +29,7 @@ class DualEncoder(stage.Stage):
     version: ClassVar[int] = 2
     data: stage.Shards
     """pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate on. Of the
-    others, records' weights say how often each is taken, by as many passes as leave it out; never twice in one, and at 0 never"""
+    others, records' weights say in how many of the passes over the data each is taken: at most once in a pass, and at 0 never"""
     net: TowersConfig = TowersConfig()
     "the shape of both towers"
     vocabulary: Annotated[int, Ge(300)] = 1024
