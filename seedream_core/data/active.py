@@ -39,22 +39,29 @@ class Learned:
 
 
 def learn(pool: Pool, rounds: list[Round], ask: Callable[[Round, int], Mapping[str, Label]], *, given: Mapping[str, Label] = {},
-          random: Answer | None = None, note: Callable[[Learned], None] = lambda learned: None) -> Learned:
+          further: bool = True, random: Answer | None = None, note: Callable[[Learned], None] = lambda learned: None) -> Learned:
     """Ask until the curve is flat, `pool.options.most` labels are spent, or nothing is left.
 
     `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels that came
-    unasked: they teach from the start, but never validate. `random` answers for any key: then as many labels, taken at random,
+    unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but never validate. Unless
+    `further`, nothing is asked for after the rounds there are. `random` answers for any key: then as many labels, taken at random,
     teach a head of their own at each round, for the curve. `note` is told of every round, before its labels are asked for
     and after.
     """
     learned, reserve = Learned(), set(pool.reserve)
+    if not rounds:
+        rounds.append(pool.begin(given))
+        note(learned)
     later = {key for one in rounds for key in (*one.train, *one.held)}
     unasked = {key: label for key, label in given.items() if key not in later and key not in reserve}
     learned.train |= _told(unasked)
     asked = set(unasked)
     for number in count():
         if number == len(rounds):
-            following = pool.next(learned.heads[-1], asked) if learned.heads else pool.begin()
+            if not further:
+                learned.stopped = "nobody is there to be asked for more"
+                return learned
+            following = pool.next(learned.heads[-1], asked)
             if following is None:
                 learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.most else "nothing is left to ask for"
                 return learned

@@ -74,7 +74,8 @@ class Person:
         missing = [key for key in keys if key not in self.known]
         if missing and self.folder is None:
             raise UserError(f"round {number} needs {len(missing)} labels that are not there yet (of {missing[0]}, …)",
-                            "give ask=FOLDER: their pictures and lines to fill in are written there")
+                            "give ask=FOLDER: their pictures and lines to fill in are written there; or, "
+                            f"where the {len(self.known)} labels that are there shall do, an active.first of no more")
         if missing:
             file = ask(self.folder, f"round-{number:03d}", self.task, map(self.pictures.view, missing))
             raise UserError(f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",

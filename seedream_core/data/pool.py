@@ -94,14 +94,16 @@ class Pool:
     def quality(self, head: Head, labels: Mapping[str, float]) -> float:
         return quality(head, *self._labelled(labels))
 
-    def begin(self) -> Round:
-        """The seed set."""
-        held, count = self._held((), self.options.first)
-        free = self.order[len(self.reserve):]
+    def begin(self, given: Collection[str] = ()) -> Round:
+        """The seed set: what is labelled already, a random share of which validates, and as many more as `first` then lacks."""
+        labelled = [key for key in self.order if key in given]
+        cut = round(len(labelled) * self.options.held_out)
+        held, count = self._held(labelled, max(0, self.options.first - len(labelled)))
+        free = [key for key in self.order[len(self.reserve):] if key not in given]
         apart = round(count * self.options.diverse)
         drawn = free[:count - apart]
         spread = self._apart(free[len(drawn):len(drawn) + SPREAD], drawn, apart)
-        return Round((*drawn, *spread), held)
+        return Round((*labelled[cut:], *drawn, *spread), (*labelled[:cut], *held))
 
     def next(self, head: Head, asked: Collection[str]) -> Round | None:
         """The round after all that was asked for; None where no more may or can be."""

@@ -7,7 +7,7 @@ over the sampler's shifted grid, t = 1 included, where every picture begins.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seedream_core.distillers import Distiller, DistillStep
+from seedream_core.distillers import Distiller, DistillStep, distance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ class Guidance(Distiller):
 
         t = shift(1 - step.draws[0], step.shift)
         z = interpolate(step.latents, step.noise, t)
-        return (step.student(z, t) - step.teacher(z, t)).square().mean()
+        return distance(step.student(z, t), step.teacher(z, t), step.mask)
 
     @property
     def asks(self) -> tuple[int, int]:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Le
 
-from seedream_core.distillers import Distiller, DistillStep
+from seedream_core.distillers import Distiller, DistillStep, distance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +66,9 @@ class SegmentedConsistency(Distiller):
         z = interpolate(step.latents, step.noise, start)
         if bool((own := step.draws[2] < self.simulated).any()):
             z = torch.where(expand(own, z), self.simulate(step, index, counts), z)
-        return (step.student(z, start) - self.target(step, z, start, middle, end)).square().mean()
+        # What comes from noise alone holds nothing of the picture, and no defect of it.
+        mask = None if step.mask is None else torch.where(expand(own | (index == self.points), z), 1, step.mask)
+        return distance(step.student(z, start), self.target(step, z, start, middle, end), mask)
 
     @property
     def asks(self) -> tuple[int, int]:

@@ -65,7 +65,7 @@ class DistillModule(Objective):
         draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
         text, null = self.encode(batch.captions), self.encode([""])
         return DistillStep(
-            latents=batch.latents, noise=noise.to(self.device), draws=draws.to(self.device), shift=self.shift(shape),
+            latents=batch.latents, noise=noise.to(self.device), draws=draws.to(self.device), shift=self.shift(shape), mask=batch.mask,
             student=lambda z, t: self.student(z, t, *text).velocity.float(),
             average=torch.no_grad()(lambda z, t: self.average(z, t, *text).velocity.float()),
             teacher=torch.no_grad()(self.guided(text, null)))

@@ -54,7 +54,8 @@ class Label(Stage):
     ask: Path | None = field(default=None, metadata=FREE)
     "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on (export)"
     labels: Path | None = field(default=None, metadata=FREE)
-    "labels that a person gave, a jsonl of {key, label} or a folder of them; none reads the folder `ask` (import)"
+    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them, what is in
+    the folder `ask` comes on top, and without that folder they are all there is to learn from"""
 
     def __post_init__(self) -> None:
         if bool(self.truth) == bool(self.ask or self.labels):
@@ -78,7 +79,8 @@ class Label(Stage):
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
         else:
             known = self._known(out, pool)
-            learned = self._learn(out, pool, answers.Person(pictures, self.task, known, self.ask), given=known)
+            person = answers.Person(pictures, self.task, known, self.ask)
+            learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
                    **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:]}}
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
@@ -121,13 +123,15 @@ class Label(Stage):
         return name, Pool(list(places), features[name], self.task, self.active), places
 
     def _known(self, out: Path, pool: Pool) -> "dict[str, Answer]":
-        """All that a person has said so far; it stays here even where their file goes."""
+        """All that a person has said so far, the answers to what was asked on top; it stays here even where their file goes."""
         from seedream_core.data import answers
 
         keys, named = pool.rows.keys(), f"the pool ({len(pool.keys)} pictures of {self.data})"
-        kept = answers.read(out / LABELS, self.task, keys, named) if (out / LABELS).is_file() else {}
-        source = self.labels or self.ask
-        known = kept | (answers.read(source, self.task, keys, named) if self.labels or source.is_dir() else {})
+        sources = [*([out / LABELS] if (out / LABELS).is_file() else []), *([self.labels] if self.labels else []),
+                   *([self.ask] if self.ask and self.ask.is_dir() else [])]
+        known: dict[str, Answer] = {}
+        for source in sources:
+            known |= answers.read(source, self.task, keys, named)
         answers.write(out / LABELS, known, self.task)
         return known
 

@@ -25,11 +25,11 @@ def _phases() -> tuple[Distiller, ...]:
 class Student(Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     model: Trainable
     """The teacher, and where the student begins."""
     data: Latents
-    """Where on the teacher's trajectories the student learns."""
+    """Where on the teacher's trajectories the student learns; not at cells that a defect in the record spoils."""
     guidance: Annotated[float, Ge(1)] | None = None
     """Guidance scale of the teacher; none for its own default."""
     phases: tuple[Distiller, ...] = field(default_factory=_phases)

@@ -59,14 +59,38 @@ def test_random_labels_beside_it():
     assert not set(asked[-1]) & set(one.reserve) and asked[-1][:30] == asked[0]
 
 
-def test_labels_given_unasked_teach_and_are_never_asked_for_nor_validate():
-    one = pool()
+def test_the_seed_set_begins_with_what_is_given():
+    one, rounds = pool(), []
     given = {key: TRUTH[key] for key in KEYS[:60]}
-    rounds = []
     learned = learn(one, rounds, truth, given=given)
-    unasked = given.keys() - set(one.reserve)
-    later = {key for now in rounds[1:] for key in now.train}
-    assert unasked <= learned.train.keys() and not later & unasked
+    assert {*rounds[0].train, *rounds[0].held} == given.keys() and len(rounds[0].held) == 15
+    later = {key for now in rounds[1:] for key in (*now.train, *now.held)}
+    assert not later & given.keys() and learned.labels == 160 and not learned.train.keys() & learned.held.keys()
+    # a later run knows the answers to every round that was asked for
+    assert learn(one, list(rounds), truth, given=learned.train | learned.held).curve == learned.curve
+
+
+def test_only_what_the_seed_set_lacks_is_asked_for():
+    rounds, given = [], {key: TRUTH[key] for key in KEYS[:25]}
+    learn(pool(), rounds, truth, given=given)
+    assert len({*rounds[0].train, *rounds[0].held} - given.keys()) == 15 and len(rounds[0].held) == 6 + 4
+    assert len({*rounds[0].train, *rounds[0].held}) == 40
+
+
+def test_where_nobody_may_be_asked_what_is_given_is_all():
+    learned = learn(pool(), [], truth, given={key: TRUTH[key] for key in KEYS[:60]}, further=False)
+    assert (learned.labels, len(learned.heads), learned.stopped) == (60, 1, "nobody is there to be asked for more")
+
+
+def test_labels_given_later_teach_and_are_never_asked_for_nor_validate():
+    one, rounds = pool(), []
+    learn(one, rounds, truth)
+    given = {key: TRUTH[key] for key in KEYS[:60]}
+    del rounds[2:]
+    unasked = given.keys() - set(one.reserve) - {key for now in rounds for key in (*now.train, *now.held)}
+    learned = learn(one, rounds, truth, given=given)
+    later = {key for now in rounds[2:] for key in now.train}
+    assert unasked and unasked <= learned.train.keys() and not later & unasked
     assert learned.held.keys() <= {key for now in rounds for key in now.held}
 
 

@@ -76,6 +76,16 @@ def test_seed_set_may_lie_far_apart():
     assert nearest(apart, apart.begin().train) > nearest(drawn, drawn.begin().train)
 
 
+def test_of_what_is_given_a_random_share_validates():
+    one, _ = pool()
+    first = one.begin(KEYS[:30])
+    assert not {*first.train} & {*first.held} and {*KEYS[:30]} <= {*first.train, *first.held}
+    assert len(first.held) == 6 + 2 and len(first.train) == 24 + 8
+    assert first.held[:6] == tuple(key for key in one.order if key in KEYS[:30])[:6]
+    more = one.begin(KEYS[:90])
+    assert len(more.held) == 18 and {*more.train, *more.held} == {*KEYS[:90]} and one.begin(()) == one.begin()
+
+
 def test_the_reserve_is_the_same_whatever_else_is_in_the_pool():
     one, _ = pool()
     half = Pool(KEYS[::2], one.features[::2], "defect", OPTIONS)

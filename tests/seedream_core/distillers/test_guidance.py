@@ -1,4 +1,6 @@
-"""Guidance distillation regresses the guided velocity; at a scale of 1 that is the conditional one."""
+"""Guidance distillation regresses the guided velocity; at a scale of 1 that is the conditional one; not at spoiled cells."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +8,8 @@ import torch
 from seedream_core.distillers import DistillStep
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.flow.guidance import combine
+from seedream_core.flow.path import interpolate
+from seedream_core.flow.shift import shift
 
 
 def step(student, teacher, draws=None) -> DistillStep:
@@ -37,3 +41,22 @@ def test_times_reach_pure_noise_and_follow_the_shifted_grid():
     Guidance().student_loss(step(lambda z, t: z, teacher, draws=torch.tensor([[0.0, 0.5, 0.999, 0, 0, 0]]).expand(3, 6)))
     torch.testing.assert_close(seen[0][:2], torch.tensor([1.0, 2 / 3]))
     assert 0 < seen[0][2] < 0.01
+
+
+def test_a_masked_cell_gives_no_gradient_and_the_others_the_pictures_mean():
+    """Whatever stands there; a picture weighs the same however much of it is masked, and none where all is."""
+    mask = torch.ones(6, 1, 2, 2)
+    mask[0, :, 0], mask[2] = 0, 0
+    answer = torch.randn(6, 3, 2, 2, requires_grad=True)
+    teacher = lambda z, t: (z * 2).masked_fill((mask == 0) & (torch.arange(2) == 0), torch.inf)
+    one = replace(step(lambda z, t: answer, teacher), mask=mask)
+    loss = Guidance().student_loss(one)
+    gradient, = torch.autograd.grad(loss, answer)
+    assert gradient.isfinite().all() and torch.equal(gradient != 0, (mask == 1).expand_as(gradient))
+    t = shift(1 - one.draws[0], one.shift)
+    error = (answer - 2 * interpolate(one.latents, one.noise, t)).square()
+    each = [error[0, :, 1].mean(), *error[1:2].mean((1, 2, 3)), torch.zeros(()), *error[3:].mean((1, 2, 3))]
+    torch.testing.assert_close(loss, torch.stack(each).mean())
+    whole = replace(one, teacher=lambda z, t: z * 2)
+    clean, plain = (Guidance().student_loss(replace(whole, mask=other)) for other in (torch.ones_like(mask), None))
+    torch.testing.assert_close(clean, plain)

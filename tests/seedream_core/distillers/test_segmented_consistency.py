@@ -159,3 +159,15 @@ def test_several_numbers_of_segments_share_the_batch():
     object.__setattr__(distiller, "segment_end", spy)
     distiller.student_loss(step(field, batch=400))
     assert set(seen) == {2, 4} and 120 < seen.count(4) < 280
+
+
+@pytest.mark.parametrize("simulated", [0.0, 0.4])
+def test_a_masked_cell_gives_no_gradient_unless_the_start_is_noise_alone(simulated):
+    answer = torch.zeros(400, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    mask = torch.ones(400, 1, 2, 2)
+    mask[:, :, 0, 1] = 0
+    one = replace(step(lambda z, t: answer, lambda z, t: 0.9 * z, batch=400), mask=mask)
+    gradient, = torch.autograd.grad(SegmentedConsistency(segments=(2,), simulated=simulated).student_loss(one), answer)
+    noise = (one.draws[1] >= 0.75) | (one.draws[2] < simulated)
+    assert 60 < noise.sum() < 250 and (gradient[noise] != 0).all()
+    assert torch.equal(gradient[~noise] != 0, (mask[~noise] == 1).expand_as(gradient[~noise]))

@@ -1,17 +1,21 @@
-"""InfoNCE against a plain computation, twins left out, batches of squares in runs of similar captions."""
+"""InfoNCE against a plain computation, twins left out, batches of squares in runs of similar captions, none twice, on any host."""
 
+import json
 import math
+from collections import Counter
 
+import numpy as np
 import pytest
 import toy_training as toy
 import torch
 
 from seedream_core.data.captions import CaptionMix
+from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.texts import by_key
 from seedream_core.data.tokens import train_tokenizer
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
-from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, forward_flops, info_nce
+from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
 from seedream_core.stages.data.synthetic import Synthetic
 
 TINY = TowersConfig(size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32)
@@ -78,6 +82,70 @@ def test_only_some_samples_and_every_rank_its_share(parts):
     keys = [key for step in range(3) for key in made.batch(step).keys]
     assert len(made) == 50 and set(keys) <= set(made.store.keys[50:100]) and len(set(keys[:48])) == 48
     assert sorted(made.batch(1, 0, 2).keys + made.batch(1, 1, 2).keys) == sorted(made.batch(1).keys)
+
+
+@pytest.mark.parametrize("at_once", [1, 6, 16])
+def test_a_batch_in_parts_has_the_loss_and_the_gradient_of_the_whole(parts, at_once):
+    batch, made = batches(parts).batch(0), []
+    for share in (None, at_once):
+        torch.manual_seed(0)
+        module = ContrastiveModule(Towers(TINY, parts[2].get_vocab_size()), parts[2], train=toy.config(), at_once=share)
+        seen = []
+        module.towers.image.register_forward_hook(lambda tower, images, out: seen.append(len(images[0])))
+        loss = module.training_step(batch, 0)["loss"]
+        loss.backward()
+        made.append((loss.detach(), [parameter.grad for parameter in module.parameters()], max(seen)))
+    (whole, gradient, most), (loss, found, fewest) = made
+    assert (most, fewest) == (16, at_once)
+    torch.testing.assert_close(loss, whole)
+    assert loss > 1  # of sixteen captions, where parts by themselves would have those of a part
+    torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
+
+
+def passes(weights, group=4, global_batch=16) -> Passes:
+    places = range(len(weights))
+    return Passes([f"caption {place % 90}" for place in places], [[place % 7, 7 + place % 90] for place in places],
+                  np.asarray(weights, float), group, global_batch)
+
+
+def test_a_pass_takes_each_sample_once_and_the_heavier_more_often():
+    weights = [0.0] * 40 + [0.5] * 80 + [1.0] * 60 + [3.0] * 20
+    one, epochs = passes(weights), 60
+    made = [one.order(0, epoch, one.size).tolist() for epoch in range(epochs)]
+    assert one.size == 53 and all(len(set(order)) == len(order) == 53 for order in made)  # 160 of weight in all, by 3
+    assert made == [passes(weights).order(0, epoch, 53).tolist() for epoch in range(epochs)] and made[0] != made[1]
+    taken = Counter(row for order in made for row in order)
+    assert not any(taken[row] for row in range(40))
+    for row, weight in enumerate(weights):
+        assert abs(taken[row] - epochs * 53 / 160 * weight) <= 2, (row, weight, taken[row])
+
+
+def test_equal_weights_are_a_whole_pass_and_no_weight_outgrows_its_batches():
+    assert sorted(passes([1.0] * 200).order(0, 3, 200).tolist()) == list(range(200))
+    assert passes([1.0] * 199 + [1000.0]).size == 16  # 200 / 16 would be fewer than a batch
+    few = passes([0.0] * 190 + [1.0] * 10)
+    assert sorted(few.order(0, 0, few.size).tolist()) == list(range(190, 200))
+
+
+def test_weights_of_records(parts, tmp_path):
+    """Of 200, half have weight 0 and a tenth the fourfold; captions of what is drawn twice across passes are no negatives."""
+    weighed = tmp_path / "weighed"
+    reader = ShardReader(parts[0])
+    with ShardWriter(weighed / "shards") as writer:
+        for row, key in enumerate(reader.keys):
+            members = reader.read(row)
+            record = json.loads(members["json"]) | {"weight": 0.0 if row % 2 else 4.0 if row % 10 == 0 else 1.0}
+            writer.add(key, members | {"json": json.dumps(record).encode()})
+    made = batches((weighed, *parts[1:]))
+    found = [made.batch(step) for step in range(40)]
+    counts = Counter(key for batch in found for key in batch.keys)
+    never, light, heavy = ([counts[key] for row, key in enumerate(reader.keys) if of(row)]
+                           for of in (lambda row: row % 2, lambda row: row % 2 == 0 and row % 10, lambda row: row % 10 == 0))
+    assert len(made) == 40 and not any(never) and set(heavy) <= {15, 16, 17} and set(light) <= {3, 4, 5}
+    for batch in found:
+        same = torch.tensor([[one == other for other in batch.keys] for one in batch.keys]).fill_diagonal_(False)
+        assert batch.twins[same].all()
+    assert any(len(set(batch.keys)) < 16 for batch in found)  # 16 of 40: some batches lie across passes
 
 
 def test_a_step_finds_its_own_after_learning(parts):

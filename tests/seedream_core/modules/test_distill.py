@@ -1,4 +1,6 @@
-"""Phases follow from the step, checkpoints hold what changes, and the average moves once for each update."""
+"""Phases follow from the step, checkpoints hold what changes, spoiled cells teach nothing, and the average moves once for each update."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -41,6 +43,27 @@ def test_without_guidance_the_teacher_is_the_conditional_velocity(teacher, tiny_
     t = torch.rand(6)
     torch.testing.assert_close(step.teacher(step.noise, t), step.student(step.noise, t))
     assert Guidance().student_loss(step) < 1e-10
+
+
+def test_a_cell_that_a_defect_spoils_teaches_nothing(teacher, tiny_latents):
+    """In every phase, though each begins elsewhere."""
+    module = DistillModule(teacher, train=TRAIN, phases=PHASES, guidance=2.0, prompts=PROMPTS)
+    batch = Batches(tiny_latents, kind="latents", train=TRAIN, captions=CaptionMix(dropout=0.0), host=HOST).batch(0)
+    mask = torch.ones(6, 1, 4, 4)
+    mask[:, :, 1:3, 2] = 0
+    one = module.prepare(replace(batch, mask=mask))
+    assert torch.equal(one.mask, mask) and module.prepare(batch).mask is None
+    for phase in PHASES:
+        one = replace(one, draws=one.draws.clamp(max=0.9))  # not from pure noise, which no defect reaches
+        answers = []
+        student = one.student
+        def kept(z, t):
+            answers.append(student(z, t))
+            answers[-1].retain_grad()
+            return answers[-1]
+        phase.student_loss(replace(one, student=kept)).backward()
+        gradient = answers[0].grad
+        assert (gradient[:, :, 1:3, 2] == 0).all() and (gradient[:, :, 0] != 0).all()
 
 
 def test_the_average_moves_once_for_each_update_whatever_the_micro_batches(teacher, tiny_latents, tmp_path):

@@ -14,7 +14,7 @@ from seedream_core.data import heads
 from seedream_core.data.filters.score import Score
 from seedream_core.data.funnel import Funnel, Plan
 from seedream_core.data.pictures import decode
-from seedream_core.data.pool import Active
+from seedream_core.data.pool import Active, Pool
 from seedream_core.data.scenes.render import png, render
 from seedream_core.data.scenes.world import World
 from seedream_core.data.scorers import Scorer
@@ -132,16 +132,58 @@ def seen(data: Path, key: str) -> np.ndarray:
     return decode(reader.read(reader.keys.index(key)))
 
 
+def by_hand(folder: Path, count: int) -> tuple[Path, list[str]]:
+    """A file of labels from elsewhere, and its keys."""
+    keys = [f"s{index:03d}" for index in range(COUNT) if index != BROKEN][:count]
+    file = folder / "given.jsonl"
+    file.write_text("".join(json.dumps({"key": key, "label": int(key[1:]) % 4 == 0}) + "\n" for key in keys))
+    return file, keys
+
+
+def test_labels_and_answers_are_both_read(data, tmp_path):
+    """It comes to an end, round by round, by the same command; an answer to a question stands above the file."""
+    given, keys = by_hand(tmp_path, 20)
+    waiting, runs = [], ("one", "two")
+    for name in runs:
+        ask, out = tmp_path / name / "ask", tmp_path / name / "out"
+        for _ in range(9):
+            try:
+                label(data, out, labels=given, ask=ask)
+                break
+            except UserError as error:
+                waiting.append(int(error.message.split()[0]))
+            fill(ask)
+    assert waiting == 2 * [10, 20, 20, 20]  # of `first` only what was missing, then whole rounds
+    assert artifact.read(tmp_path / "one" / "out").metrics["labels"] == 90
+    assert all((tmp_path / runs[0] / "out" / file).read_bytes() == (tmp_path / runs[1] / "out" / file).read_bytes()
+               for file in ("heads.safetensors", "labels.jsonl", "logs/curve.jsonl"))
+    with (tmp_path / "one" / "ask" / "more.jsonl").open("w") as more:
+        more.write(json.dumps({"key": keys[0], "label": "skip"}) + "\n")
+    stage = Label(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
+    pool = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE)
+    (tmp_path / "later").mkdir()
+    known = stage._known(tmp_path / "later", pool)
+    assert known[keys[0]] == "skip" and len(known) == 90 and known[keys[4]] == 1
+
+
+def test_labels_alone_are_a_seed_set(data, tmp_path):
+    given, keys = by_hand(tmp_path, 60)
+    manifest = label(data, tmp_path / "out", labels=given)
+    assert manifest.metrics["labels"] == 60 and manifest.metrics["held_out"] == 15 and manifest.metrics["rounds"] == 1
+    assert manifest.metrics["stopped"] == "nobody is there to be asked for more" and manifest.metrics["score_active"] > 0.5
+    assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(keys)
+
+
 def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
-    given, out, ask = tmp_path / "given.jsonl", tmp_path / "out", tmp_path / "ask"
-    keys = [f"s{index:03d}" for index in range(COUNT) if index != BROKEN]
-    given.write_text("".join(json.dumps({"key": key, "label": int(key[1:]) % 4 == 0}) + "\n" for key in keys[:60]))
-    with pytest.raises(UserError, match="round 0 needs .* labels that are not there yet"):
+    out, ask = tmp_path / "out", tmp_path / "ask"
+    given, keys = by_hand(tmp_path, 20)
+    with pytest.raises(UserError, match="round 0 needs 10 labels that are not there yet") as stopped:
         label(data, out, labels=given)
-    with pytest.raises(UserError, match="pictures wait"):
+    assert "where the 20 labels that are there shall do, an active.first of no more" in stopped.value.fix
+    with pytest.raises(UserError, match="10 pictures wait .*; 20 are labelled"):
         label(data, out, labels=given, ask=ask)
     asked = [json.loads(line)["key"] for line in (ask / "round-000.jsonl").read_text().splitlines()]
-    assert not set(asked) & set(keys[:60])  # what is known is not asked for
+    assert not set(asked) & set(keys)  # what is known is not asked for
     given.unlink()  # it was read: its labels stay
     skipped = asked[:2]
     while not (out / "artifact.json").exists():
@@ -151,7 +193,7 @@ def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
         except UserError as error:
             assert "pictures wait" in error.message
     labels = {row["key"]: row["label"] for row in map(json.loads, (out / "labels.jsonl").read_text().splitlines())}
-    assert set(keys[:60]) <= labels.keys() and all(labels[key] == "skip" for key in skipped)
+    assert set(keys) <= labels.keys() and all(labels[key] == "skip" for key in skipped)
     assert all(row == "skip" or (row == "defect") == (int(key[1:]) % 4 == 0) for key, row in labels.items())
 
 

@@ -40,6 +40,22 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
     toy.assert_survives_kills(stage, tmp_path, kills=2)
 
 
+def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
+    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
+    # three devices cannot share 16 samples: it is told at once where they would
+    hosts = {"whole": toy.host(), "parts": toy.host(micro_batch=1), "many": toy.host(micro_batch=5, devices=3, strategy="ddp")}
+    losses = {}
+    for name, host in hosts.items():
+        try:
+            stage.run(tmp_path / name, host)
+        except DataError as error:  # so few steps may not be enough to calibrate, on one host as on another
+            assert "has learned nothing" in error.message
+        losses[name] = [row["loss"] for row in toy.rows(tmp_path / name)]
+        assert losses[name] == pytest.approx(losses["whole"], rel=1e-3)
+    assert len(losses["whole"]) == 3 and losses["whole"][0] > 2.5
+    assert not DualEncoder.distributed
+
+
 def test_who_is_kept_back_and_what_is_refused():
     told = {f"s{index}": {"en": {"short": f"caption {index}"}} for index in range(1000)} | {"mute": {}, "empty": {"zh": {"short": " "}}}
     learned, unseen = split(told)
