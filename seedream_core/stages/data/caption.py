@@ -55,7 +55,7 @@ class Caption(Stage):
     strata: tuple[Stratum, ...] = ()
     "which fields a sample gets: of the first stratum that it belongs to (of none: no new caption); without any, all get all fields"
     replace: bool = False
-    "a sample that gets a caption loses those that it came with; else they stay, under `alt` (`alt_long`, …) where a new one takes their field"
+    "a sample that gets a caption loses its others; else they stay, under `alt` (`alt_long`, …) where a new one takes their field"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of samples that cannot be captioned (undecodable, no record) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -105,15 +105,19 @@ class Caption(Stage):
         """How many got no caption, and which scores nobody has; UserError where nobody got any."""
         kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
         wanted = sorted({name for stratum in self.strata for name in stratum.least})
-        has = ", ".join(f"{name[len(SCORED):]} ({times})" for name, times in sorted(journal.changes.items()) if name.startswith(SCORED)) or "none"
+        scores = {name.removeprefix(SCORED): times for name, times in sorted(journal.changes.items()) if name.startswith(SCORED)}
+        has = ", ".join(f"{name} ({times})" for name, times in scores.items()) or "none"
         if not journal.changes[CAPTIONED]:
-            inside = f", and {', '.join(one.name() for one in self.captioners)} had nothing to say of the others" if outside < kept else ""
-            raise UserError(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum{inside}. "
-                            f"Strata ask for the scores {', '.join(wanted) or 'none'}; the records have {has}",
-                            "name scores that the records have (curate's scorers write them), lower `least`, or take another captioner")
+            silent = f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of {kept} samples"
+            if not outside:
+                raise UserError(f"{self.data}: not one caption was written: {silent}", "take a captioner, or fields, for such pictures")
+            raise UserError(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
+                            f"{f', and {silent}' if outside < kept else ''}. "
+                            f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
+                            "name scores that the records have (curate's scorers write them), or lower `least`")
         if outside:
             print(f"caption: {outside} of {kept} samples are in no stratum: they keep the captions that they came with", file=sys.stderr)
-        if missing := [name for name in wanted if not journal.changes[SCORED + name]]:
+        if missing := [name for name in wanted if name not in scores]:
             print(f"caption: strata ask for {', '.join(missing)}, which no record has; the records' scores: {has}", file=sys.stderr)
 
     def _captioned(self, reader: "ShardReader", positions: range, captioners: list[Any],

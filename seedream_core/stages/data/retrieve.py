@@ -114,7 +114,8 @@ class Retrieve(Stage):
             for place in range(journal.done, len(damage) + len(reader)):
                 if place < len(damage):
                     one = damage[place]
-                    journal.add(self._fate(one.key or f"{one.shard}@{one.offset}", "", one.shard, "quarantined", f"shard: byte {one.offset}: {one.reason}"))
+                    key, reason = one.key or f"{one.shard}@{one.offset}", f"shard: byte {one.offset}: {one.reason}"
+                    journal.add(self._fate(key, "", one.shard, "quarantined", reason))
                     continue
                 position = place - len(damage)
                 one = partial(self._fate, reader.keys[position], name_of(reader, position), reader.shard(position))

@@ -1,5 +1,6 @@
 """Captions by truth and of strings: strata, what came with the sample, kills, and what cannot be captioned."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -108,8 +109,13 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
     reader = ShardReader(world)
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         writer.add(reader.keys[0], reader.read(0))
-    with pytest.raises(UserError, match="0 of 1 samples are in no stratum, and strings had nothing to say of the others"):
-        Caption(data=tmp_path / "in", captioners=(Captioner.find("strings")(),)).run(tmp_path, Host())
+        writer.add(reader.keys[140], reader.read(140))
+    silent = Caption(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
+    with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
+        silent.run(tmp_path, Host())
+    some = dataclasses.replace(silent, strata=(Stratum(least={"aesthetic": 0.5}, fields=("textual",)),))
+    with pytest.raises(UserError, match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask"):
+        some.run(tmp_path, Host())
 
 
 def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatch):
