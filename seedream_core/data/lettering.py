@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seedream_core.data.captioners.strings import Strings
+from seedream_core.data.captioners.strings import Strings, lettered
 from seedream_core.data.pictures import packed
 from seedream_core.data.view import View, sound
 from seedream_core.errors import DataError
@@ -28,7 +28,10 @@ class Rules:
 
 
 def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
-    """The sample's new members, or None and why it teaches nothing. Lines are boxes of kind `text`."""
+    """The sample's new members, or None and why it teaches nothing.
+
+    Lines are boxes of kind `text`, but for those that are surely read and hold neither letter nor digit: they are shapes.
+    """
     given = (*view.sample.boxes, *view.boxes)
     boxes = [box | {"box": _clipped(box["box"], WHOLE)} for box in sound(given)]
     if len(boxes) < len(given):
@@ -39,7 +42,8 @@ def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
     if lost > rules.crop_most:
         return None, f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}"
-    lines = [box for box in boxes if box["kind"] == "text"]
+    texts = [box for box in boxes if box["kind"] == "text"]
+    lines = [box for box in texts if not _shape(box, rules)]
     inside = [box for box in lines if _inside(box["box"], frame)]
     if any(_touches(box["box"], frame) for box in lines if box not in inside):
         return None, "marks: cropping them away would cut a line of text"
@@ -51,7 +55,8 @@ def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
         return None, (f"poor line: {poor.get('text', '')[:20]!r} (confidence {poor.get('score', 1.0):.2f}, "
                       f"{(poor['box'][3] - poor['box'][1]) * height:.0f} pixels high)")
     if not clear:
-        return None, "no text in it"
+        seen = ", ".join(repr(box["text"].strip()[:20]) for box in texts if box not in lines)
+        return None, "no text in it" + f": {seen} has no letter or digit" * bool(seen)
     others = [box for box in boxes if box["kind"] not in (*rules.marks, "text") and _touches(box["box"], frame)]
     return _written(view, frame, [box | {"box": _moved(_clipped(box["box"], frame), frame)} for box in (*clear, *others)], rules.sure)
 
@@ -84,6 +89,11 @@ def _written(view: View, frame: Box, boxes: list[dict[str, Any]], sure: float) -
         return None, f"much text: over the {captioner.most} strings of a caption"
     captions = {language: {**sample.captions.get(language, {}), **told.get(language, {})} for language in {**sample.captions, **told}}
     return {**{name: data for name, data in members.items() if name != "json"}, "json": replace(sample, captions=captions).to_json()}, ""
+
+
+def _shape(box: Mapping[str, Any], rules: Rules) -> bool:
+    text = box.get("text", "").strip()
+    return bool(text) and not lettered(text) and box.get("score", 1.0) >= rules.sure
 
 
 def _inside(box: Sequence[float], frame: Box) -> bool:

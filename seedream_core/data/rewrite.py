@@ -1,7 +1,6 @@
 """Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last whole shard."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from seedream_core.artifact import digest
 from seedream_core.data.journal import Journal
+from seedream_core.data.ledger import choose
 from seedream_core.data.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.progress import track
@@ -78,16 +78,32 @@ def rewrite(reader: ShardReader, change: Callable[[int, Sample], Sample], out: P
             samples_per_shard: int) -> None:
     """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on.
 
-    What curate measured of the samples (`features/`) goes with them.
+    What curate measured of the samples goes with them.
     """
     identity = json.dumps([digest(reader.folder), made_from])
     with Journal(out, samples_per_shard, identity) as journal, track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress:
         for row in range(journal.done, len(reader)):
             members = reader.read(row)
-            changed = change(row, Sample.from_json(members["json"])).to_json()
-            fate = Fate(key=reader.keys[row], source=reader.shard(row), fate="kept", reason="", stage=stage)
-            journal.add(fate, members | {"json": changed})
+            sample = Sample.from_json(members["json"])
+            fate = Fate(key=reader.keys[row], name=sample.name, source=reader.shard(row), fate="kept", reason="", stage=stage)
+            journal.add(fate, members | {"json": change(row, sample).to_json()})
             progress.advance()
-    for path in sorted((reader.folder.parent / "features").glob("*.npy")):  # their rows are still these samples
-        (out / "features").mkdir(exist_ok=True)
-        shutil.copyfile(path, out / "features" / path.name)
+    carry(reader, out)
+
+
+def carry(reader: ShardReader, out: Path) -> None:
+    """`features/` of the samples that `out` kept, row by row; only for a stage that leaves the pictures as they are.
+
+    Its `fates.jsonl` says which: a line for each sample of the reader, in order.
+    """
+    paths = sorted((reader.folder.parent / "features").glob("*.npy"))
+    features = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in paths}
+    if not features:
+        return
+    with open(out / "fates.jsonl", "rb") as lines:
+        kept = np.array([json.loads(line)["fate"] == "kept" for line in lines])
+    for name, values in features.items():
+        if len(values) != len(kept):
+            raise DataError(f"{reader.folder.parent}: features/{name}.npy has {len(values)} rows for {len(kept)} samples",
+                            "run data/curate again")
+    choose(features, np.flatnonzero(kept), out / "features")

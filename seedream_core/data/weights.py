@@ -14,12 +14,18 @@ from seedream_core.errors import DataError
 from seedream_core.randomness import fraction
 
 REPEATS = 16
-"""Training takes no sample more often per epoch than this, whatever its weight: it would be learnt by heart."""
+"""Training takes no sample more often per epoch than this, whatever its weight: it would be learnt by heart.
+
+Only where fewer than one in so many has a weight at all, an epoch has nothing else to take.
+"""
 GOLDEN = (5**0.5 - 1) / 2
 
 
 def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
-    """Weights scaled to mean 1, none above `most`; what the cap takes off is shared out among the others by weight."""
+    """Weights scaled to mean 1, none above `most`; what the cap takes off is shared out among the others by weight.
+
+    Where those with a weight at that cap do not fill an epoch (6 of 300 at 5), they all get the same, above `most`: 50.
+    """
     weights = np.asarray(weights, np.float64)
     if not weights.any():
         raise DataError("all samples have the weight 0", "give some a weight: data/balance does")
@@ -38,6 +44,14 @@ def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
     result = np.empty_like(sorted_)
     result[order] = sorted_
     return result
+
+
+def above(weights: np.ndarray, most: float) -> str:
+    """What to tell of capped weights that are above the cap all the same; "" where none is."""
+    if weights.max() <= most * (1 + 1e-9):  # what sharing out rounds
+        return ""
+    return (f"repeats: only {np.count_nonzero(weights)} of {len(weights)} samples have a weight, too few to fill an epoch "
+            f"at {most:g} times each: each comes {weights.max():.4g} times")
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ def judged(stage, faces, index: int) -> tuple[bool, bool, str, str, float]:
     import numpy as np
     from PIL import Image
 
-    _, members, _ = knowledge.made(stage, faces, index)
+    _, _, members, _ = knowledge.made(stage, faces, index)
     record = json.loads(members["json"])
     truth, kind = record["truth"], stage.kinds[0]
     back = [kind.read(record["captions"][language]["long"]) == truth["content"] for language in ("en", "zh")]

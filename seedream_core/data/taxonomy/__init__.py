@@ -14,7 +14,7 @@ import numpy as np
 from annotated_types import Ge
 
 from seedream_core.config import Config, load_yaml, parse
-from seedream_core.data.taxonomy.phrases import Phrases
+from seedream_core.data.taxonomy.phrases import Phrases, forms
 from seedream_core.errors import DataError
 
 SHIPPED = Path(__file__).with_name("culture.yaml")
@@ -47,10 +47,15 @@ class Taxonomy:
         place = {name: number for number, name in enumerate(self.names)}
         self.above = tuple(place.get(name.rpartition("/")[0], -1) for name in self.names)
         words: dict[str, int] = {}
+        found: dict[tuple[str, ...], str] = {}
         for number, (name, node) in enumerate(self.nodes.items()):
             for word in (*node.en, *node.zh):
-                if words.setdefault(word, number) != number:
-                    raise ValueError(f"nodes: {word!r} is a word of {self.names[words[word]]} and of {name}; keep it at one")
+                for form in forms(word):
+                    other = found.setdefault(form, word)
+                    if words.get(other, number) != number:
+                        alike = f" (as {other!r}: both are found where a caption says {' '.join(form)!r})" if other != word else ""
+                        raise ValueError(f"nodes: {word!r} is a word of {self.names[words[other]]} and of {name}{alike}; keep it at one")
+                words[word] = number
         self._phrases = Phrases(words, (phrase for node in self.nodes.values() for phrase in node.but))
 
     @classmethod

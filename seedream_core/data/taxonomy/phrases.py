@@ -16,9 +16,7 @@ class Phrases:
     def __init__(self, phrases: Mapping[str, int], but: Iterable[str] = ()) -> None:
         self._known: dict[tuple[str, ...], int] = {}
         for phrase, number in [*((phrase, -1) for phrase in but), *phrases.items()]:
-            if not any(map(str.isalnum, phrase)):
-                raise ValueError(f"{phrase!r} has no word that can be found in a caption")
-            for form in _forms(units(phrase)):
+            for form in forms(phrase):
                 self._known.setdefault(form, number)
         self._most = max(map(len, self._known), default=0)
 
@@ -38,9 +36,12 @@ def units(text: str) -> list[str]:
     return _UNITS.findall(_POSSESSIVE.sub("", text.lower()))
 
 
-def _forms(phrase: list[str]) -> Iterable[tuple[str, ...]]:
-    """As it stands, and with its last word in the plural; of Chinese there is only one form."""
-    *rest, last = phrase
+def forms(phrase: str) -> Iterable[tuple[str, ...]]:
+    """As it stands, and with its last word in the plural; of Chinese there is only one form. ValueError where there is no word."""
+    parts = units(phrase)
+    if not any(map(str.isalnum, parts)):
+        raise ValueError(f"{phrase!r} has no word that can be found in a caption")
+    *rest, last = parts
     yield (*rest, last)
     if not re.match(f"[{HAN}]", last):
         endings = {last + "s", last + "es"}

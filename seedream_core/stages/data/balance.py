@@ -39,7 +39,7 @@ class Balance(Stage):
     features: str | None = None
     "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
     repeats: Annotated[float, Ge(1)] = 10.0
-    "most times that a sample comes in an epoch of as many places as there are samples"
+    "most times that a sample comes in an epoch of as many places as there are samples; more only where too few have a weight to fill it"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -56,12 +56,13 @@ class Balance(Stage):
         from seedream_core.artifact import write_atomic
         from seedream_core.config import dump
         from seedream_core.data import rewrite
-        from seedream_core.data.weights import capped
+        from seedream_core.data.weights import above, capped
 
         reader = rewrite.whole(self.data)
         crowd, before, tags = self._crowd(reader, host)
         after, concepts = self._weigh(crowd)
-        weights = [float(f"{weight:.6g}") for weight in capped(before * after, self.repeats)]  # short in JSON
+        shares = capped(before * after, self.repeats)
+        weights = [float(f"{weight:.6g}") for weight in shares]  # short in JSON
         rewrite.rewrite(reader, lambda row, sample: replace(sample, weight=weights[row]), out, stage=self.path(),
                         made_from=dump(self), samples_per_shard=self.samples_per_shard)
         concepts["tags"] = tags
@@ -69,6 +70,8 @@ class Balance(Stage):
                   "concepts": {name: item.report(before, np.array(weights)) for name, item in concepts.items()}}
         write_atomic(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         _table(report["concepts"])
+        if warning := above(shares, self.repeats):
+            print(warning, file=sys.stderr)
         return {"samples": len(reader), "weights": report["weights"],
                 "effective": {name: item["effective"] for name, item in report["concepts"].items() if item["concepts"]}}
 

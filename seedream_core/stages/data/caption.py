@@ -1,9 +1,11 @@
 """Captions for every sample, generic and specialised, in both languages; better strata get richer ones (Seedream 2.0)."""
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -11,19 +13,22 @@ from annotated_types import Ge, Le, Len
 
 from seedream_core.config import Config, dump
 from seedream_core.data.captioners import Captioner
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
 
 if TYPE_CHECKING:
+    from seedream_core.data.journal import Journal
     from seedream_core.data.shards import ShardReader
     from seedream_core.data.told import Captions
     from seedream_core.data.view import View
 
 CHUNK = 64
 RAW = "alt"
-"""Field under which a caption that came with the sample stays, where a new one takes its place."""
+"""Field under which a short caption that came with the sample stays, where a new one takes its place; else `alt_<field>`."""
+CAPTIONED, NO_STRATUM, SCORED = "captioned", "in no stratum", "score "
+"""What the journal counts: samples that got a caption, samples of no stratum, samples that have a score."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +47,15 @@ class Stratum(Config):
 @dataclass(frozen=True, kw_only=True)
 class Caption(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     data: Shards
     "samples to caption"
     captioners: Annotated[tuple[Captioner, ...], Len(1)]
     "asked in this order; a later one writes over an earlier one's field"
     strata: tuple[Stratum, ...] = ()
-    "which fields a sample gets: of the first stratum that it belongs to; none gives all fields to all"
+    "which fields a sample gets: of the first stratum that it belongs to (of none: no new caption); without any, all get all fields"
     replace: bool = False
-    "throw away captions that a sample came with; else they stay, under `alt` where a new one takes their field"
+    "a sample that gets a caption loses its others; else they stay, under `alt` (`alt_long`, …) where a new one takes their field"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of samples that cannot be captioned (undecodable, no record) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -65,7 +71,7 @@ class Caption(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
-        from seedream_core.data import budget
+        from seedream_core.data import budget, rewrite
         from seedream_core.data.journal import Journal
         from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
@@ -79,8 +85,8 @@ class Caption(Stage):
         with Journal(out, self.samples_per_shard, made_from) as journal, track("caption", len(reader), done=journal.done) as progress:
             first = journal.done
             for start in range(first, len(reader), CHUNK):
-                for fate, members, captions in self._captioned(reader, range(start, min(start + CHUNK, len(reader))), captioners):
-                    journal.add(fate, members)
+                for fate, members, captions, notes in self._captioned(reader, range(start, min(start + CHUNK, len(reader))), captioners):
+                    journal.add(fate, members, notes)
                     for name, text in captions.items():
                         written[name] += 1
                         words[name] += len(text)
@@ -88,12 +94,35 @@ class Caption(Stage):
                 progress.advance(min(CHUNK, len(reader) - start), **journal.fates)
             if not journal.fates["kept"]:
                 raise DataError(f"{self.data}: none of {len(reader)} samples could be captioned; see {out / 'fates.jsonl'}")
+            self._tell(journal)
+        rewrite.carry(reader, out)
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                "captioned": journal.changes[CAPTIONED], "in_no_stratum": journal.changes[NO_STRATUM],
                 "captions_written_now": dict(written), "mean_characters": {name: round(words[name] / written[name], 1) for name in written},
                 "samples_per_second": round((len(reader) - first) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
 
-    def _captioned(self, reader: "ShardReader", positions: range, captioners: list[Any]) -> list[tuple[Fate, dict | None, dict[str, str]]]:
-        """Fate, members and new captions (`language.field` -> text) of each sample."""
+    def _tell(self, journal: "Journal") -> None:
+        """How many got no caption, and which scores nobody has; UserError where nobody got any."""
+        kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
+        wanted = sorted({name for stratum in self.strata for name in stratum.least})
+        scores = {name.removeprefix(SCORED): times for name, times in sorted(journal.changes.items()) if name.startswith(SCORED)}
+        has = ", ".join(f"{name} ({times})" for name, times in scores.items()) or "none"
+        if not journal.changes[CAPTIONED]:
+            silent = f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of {kept} samples"
+            if not outside:
+                raise UserError(f"{self.data}: not one caption was written: {silent}", "take a captioner, or fields, for such pictures")
+            raise UserError(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
+                            f"{f', and {silent}' if outside < kept else ''}. "
+                            f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
+                            "name scores that the records have (curate's scorers write them), or lower `least`")
+        if outside:
+            print(f"caption: {outside} of {kept} samples are in no stratum: they keep the captions that they came with", file=sys.stderr)
+        if missing := [name for name in wanted if name not in scores]:
+            print(f"caption: strata ask for {', '.join(missing)}, which no record has; the records' scores: {has}", file=sys.stderr)
+
+    def _captioned(self, reader: "ShardReader", positions: range, captioners: list[Any],
+                   ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
+        """Fate, members, new captions (`language.field` -> text) and what is counted of each sample."""
         from seedream_core.data.view import View, portions
 
         views: dict[int, View] = {}
@@ -113,7 +142,8 @@ class Caption(Stage):
                     views[position].pixels
                 except DataError as error:
                     problems[position] = error.message
-            sound = {position: views[position] for position in part if position not in problems}
+            sound = {position: views[position] for position in part
+                     if position not in problems and self._fields(views[position].sample) != ()}
             told |= {position: {} for position in sound}
             for caption in captioners:
                 for position, new in zip(sound, caption(list(sound.values())), strict=True):
@@ -124,31 +154,50 @@ class Caption(Stage):
         return [self._finished(reader.keys[position], reader.shard(position), views.get(position), told.get(position, {}), problems.get(position, ""))
                 for position in positions]
 
-    def _finished(self, key: str, shard: str, view: "View | None", told: "Captions", problem: str) -> tuple[Fate, dict | None, dict[str, str]]:
-        record = b""
+    def _finished(self, key: str, shard: str, view: "View | None", told: "Captions",
+                  problem: str) -> tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]:
+        record, texts = b"", {}
         if view and not problem:
-            new = self._wanted(view.sample, told)
+            fields = self._fields(view.sample)
+            new = {language: {name: text for name, text in texts.items() if fields is None or name in fields}
+                   for language, texts in told.items()}
+            texts = {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}
             try:
                 record = replace(view.sample, captions=self._merged(view.sample.captions, new)).to_json()
             except DataError as error:
                 problem = error.message
-        fate = Fate(key=key, name=view.sample.name if view else "", source=shard, fate="quarantined" if problem else "kept", reason=problem, stage=self.path())
+        fate = Fate(key=key, name=view.sample.name if view else "", source=shard, fate="quarantined" if problem else "kept", reason=problem,
+                    stage=self.path())
         if problem:
-            return fate, None, {}
-        return fate, {**view.members, "json": record}, {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}
+            return fate, None, {}, ()
+        return fate, {**view.members, "json": record}, texts, (*([CAPTIONED] if texts else ()), *self._noted(view.sample))
 
-    def _wanted(self, sample: Sample, told: "Captions") -> "Captions":
-        if not self.strata:
-            return told
-        fields = next((stratum.fields for stratum in self.strata if stratum(sample)), ())
-        return {language: {name: text for name, text in texts.items() if name in fields} for language, texts in told.items()}
+    def _stratum(self, sample: Sample) -> Stratum | None:
+        return next((stratum for stratum in self.strata if stratum(sample)), None)
+
+    def _fields(self, sample: Sample) -> tuple[str, ...] | None:
+        """Fields that a sample gets; None is all that are told."""
+        return None if not self.strata else stratum.fields if (stratum := self._stratum(sample)) else ()
+
+    def _noted(self, sample: Sample) -> list[str]:
+        """What is counted where there are strata: a sample outside, and its scores."""
+        return [*([] if self._stratum(sample) else [NO_STRATUM]), *(SCORED + name for name in sample.scores)] if self.strata else []
 
     def _merged(self, old: Any, new: "Captions") -> dict[str, dict[str, str]]:
-        merged: dict[str, dict[str, str]] = {} if self.replace else {language: dict(texts) for language, texts in old.items()}
+        anew = self.replace and any(new.values())
+        merged: dict[str, dict[str, str]] = {} if anew else {language: dict(texts) for language, texts in old.items()}
         for language, texts in new.items():
             kept = merged.setdefault(language, {})
             for name, text in texts.items():
                 if name in kept and kept[name] != text:
-                    kept.setdefault(RAW, kept[name])
+                    _put_aside(kept, name)
                 kept[name] = text
         return {language: texts for language, texts in merged.items() if texts}
+
+
+def _put_aside(texts: dict[str, str], name: str) -> None:
+    """Copies the caption of this field to its raw one, or to the first after it (`alt_2`, …) that holds nothing else: none is lost."""
+    raw = RAW if name == "short" else f"{RAW}_{name}"
+    for slot in chain([raw], (f"{raw}_{number}" for number in count(2))):
+        if texts.setdefault(slot, texts[name]) == texts[name]:
+            return

@@ -42,6 +42,7 @@ class Plan:
 @dataclass(frozen=True, kw_only=True)
 class Knowledge(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     samples: Annotated[int, Ge(1)]
     "pictures to make"
     seed: Annotated[int, Ge(0)] = 0
@@ -49,7 +50,7 @@ class Knowledge(Stage):
     kinds: tuple[Kind, ...] = field(default_factory=_drawn)
     "what is drawn, each with its weight; `formula` needs the extra: pip install 'seedream[data]'"
     sides: tuple[int, int] = (256, 768)
-    "least and largest width and height in pixels; both are drawn"
+    "least and largest width and height in pixels; both are drawn, in multiples of 16"
     aspect: Annotated[float, Ge(1)] = 2.0
     "longest side over shortest, at most"
     levels: dict[str, float] = field(default_factory=lambda: dict.fromkeys(rating.LEVELS, 1.0))
@@ -67,6 +68,9 @@ class Knowledge(Stage):
         least, largest = self.sides
         if not SMALLEST <= least <= largest <= 4096:
             raise ValueError(f"sides: {least} to {largest} is no range between {SMALLEST} and 4096 pixels")
+        if STEP * (largest // STEP) < least:
+            raise ValueError(f"sides: there is no multiple of {STEP} from {least} to {largest}; {STEP * (largest // STEP)} or "
+                             f"{STEP * math.ceil(least / STEP)} would be one")
         if unknown := sorted(self.levels.keys() - set(rating.LEVELS)):
             raise ValueError(f"levels: {unknown[0]!r} is none of {', '.join(rating.LEVELS)}")
         if min(self.levels.values(), default=0) < 0 or not sum(self.levels.values()):
@@ -94,8 +98,8 @@ class Knowledge(Stage):
             track("knowledge", self.samples, done=journal.done) as progress,
         ):
             before = journal.done
-            for key, members, notes in ordered(partial(made, self, faces), range(before, self.samples), processes(host.workers)):
-                journal.add(Fate(key=key, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
+            for key, name, members, notes in ordered(partial(made, self, faces), range(before, self.samples), processes(host.workers)):
+                journal.add(Fate(key=key, name=name, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
                 progress.advance()
         made_now = journal.done - before
         counts = {kind.name(): {level: journal.changes[f"{kind.name()} {level}"] for level in rating.LEVELS} for kind in self.kinds}
@@ -118,8 +122,8 @@ class Knowledge(Stage):
         named = {kind.name(): kind for kind in self.kinds}
         kind = named[draw.weighted({name: one.weight for name, one in named.items()})]
         least, largest = self.sides
-        width = _side(draw.between(least, largest))
-        height = _side(draw.between(max(least, width / self.aspect), min(largest, width * self.aspect)))
+        width = _side(draw, least, largest)
+        height = _side(draw, max(least, width / self.aspect), min(largest, width * self.aspect))
         level = draw.weighted(self.levels)
         bounds = dict(zip(rating.LEVELS, ((rating.LIGHTEST, rating.MEDIUM), (rating.MEDIUM, rating.HARD), (rating.HARD, rating.HEAVIEST))))
         load = _between(draw, *bounds[level])
@@ -129,8 +133,8 @@ class Knowledge(Stage):
         return Plan(kind, (width, height), load, "zh" if chinese else "en")
 
 
-def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, dict[str, bytes], tuple[str, ...]]:
-    """Key and files of one sample, and what is counted of it."""
+def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, str, dict[str, bytes], tuple[str, ...]]:
+    """Key, name and files of one sample, and what is counted of it."""
     import io
 
     from seedream_core.data.knowledge import make
@@ -155,11 +159,12 @@ def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, d
     data = io.BytesIO()
     figure.picture.save(data, "PNG")
     notes = {f"{kind} {level}": True, "extremely hard": extreme, "other than planned": level != rating.level(plan.load)}
-    return key, {"png": data.getvalue(), "json": record.to_json()}, tuple(note for note, there in notes.items() if there)
+    return key, record.name, {"png": data.getvalue(), "json": record.to_json()}, tuple(note for note, there in notes.items() if there)
 
 
-def _side(pixels: float) -> int:
-    return STEP * round(pixels / STEP)
+def _side(draw, low: float, high: float) -> int:
+    """A multiple of STEP that is not under `low` and not over `high`."""
+    return STEP * min(max(round(draw.between(low, high) / STEP), math.ceil(low / STEP)), math.floor(high / STEP))
 
 
 def _between(draw, low: float, high: float) -> float:

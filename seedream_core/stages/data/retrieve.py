@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -113,26 +114,37 @@ class Retrieve(Stage):
             for place in range(journal.done, len(damage) + len(reader)):
                 if place < len(damage):
                     one = damage[place]
-                    journal.add(self._fate(one.key or f"{one.shard}@{one.offset}", one.shard, "quarantined", f"shard: byte {one.offset}: {one.reason}"))
+                    key, reason = one.key or f"{one.shard}@{one.offset}", f"shard: byte {one.offset}: {one.reason}"
+                    journal.add(self._fate(key, "", one.shard, "quarantined", reason))
                     continue
                 position = place - len(damage)
-                key, shard = reader.keys[position], reader.shard(position)
+                one = partial(self._fate, reader.keys[position], name_of(reader, position), reader.shard(position))
                 if position in lost:
-                    journal.add(self._fate(key, shard, "quarantined", lost[position]))
+                    journal.add(one("quarantined", lost[position]))
                 elif position not in tags:
-                    journal.add(self._fate(key, shard, "dropped", FAR))
+                    journal.add(one("dropped", FAR))
                 else:
                     try:
                         members = tagged(reader.read(position), tags[position])
                     except DataError as error:
-                        journal.add(self._fate(key, shard, "quarantined", f"record: {error.message}"))
+                        journal.add(one("quarantined", f"record: {error.message}"))
                     else:
-                        journal.add(self._fate(key, shard, "kept", ""), members)
+                        journal.add(one("kept", ""), members)
                 progress.advance(**journal.fates)
             return {"samples": journal.fates.total(), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}}
 
-    def _fate(self, key: str, source: str, fate: str, reason: str) -> Fate:
-        return Fate(key=key, source=source, fate=fate, reason=reason, stage=self.path())
+    def _fate(self, key: str, name: str, source: str, fate: str, reason: str) -> Fate:
+        return Fate(key=key, name=name, source=source, fate=fate, reason=reason, stage=self.path())
+
+
+def name_of(reader: "ShardReader", position: int) -> str:
+    """What the source called a sample; "" where its record cannot be read."""
+    from seedream_core.data.rewrite import record
+
+    try:
+        return record(reader, position).name
+    except DataError:
+        return ""
 
 
 def tagged(members: dict[str, bytes], concepts: Mapping[str, float]) -> dict[str, bytes]:

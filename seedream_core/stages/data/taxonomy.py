@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stage import Folder, Scores, Shards, Stage
@@ -48,14 +48,20 @@ class Taxonomy(Stage):
     alpha: Annotated[float, Gt(0), Le(1)] = 0.75
     "maintenance draws a source of n samples in proportion to n^alpha: the large ones less, their order kept"
     repeats: Annotated[float, Ge(1)] = 10.0
-    "most times that a sample comes in an epoch of as many places as there are samples"
+    "most times that a sample comes in an epoch of as many places as there are samples; more only where too few have a weight to fill it"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
     def __post_init__(self) -> None:
         from seedream_core.config import nearest
         from seedream_core.data.pools import POOLS
+        from seedream_core.data.taxonomy.phrases import forms
 
+        for word in self.weak_words:
+            try:
+                tuple(forms(word))
+            except ValueError as error:
+                raise ValueError(f"weak_words: {error}") from None
         for pool in self.mix:
             if pool not in POOLS:
                 raise ValueError(f"mix: no pool {pool!r}{nearest(pool, POOLS)}; the pools are {', '.join(POOLS)}")
@@ -72,11 +78,13 @@ class Taxonomy(Stage):
         from seedream_core.config import dump
         from seedream_core.data import pools, rewrite
         from seedream_core.data.taxonomy import Taxonomy as Tree
-        from seedream_core.data.weights import capped
+        from seedream_core.data.weights import above, capped
 
         reader, tree, weak_words = rewrite.whole(self.data), Tree.read(self.taxonomy), self._weak_words()
+        self._check_examples(tree)
         nodes, members, found = self._place(rewrite.Records(reader), tree, weak_words)
-        weights = [float(f"{weight:.6g}") for weight in capped(pools.mixed(members, self.mix), self.repeats)]
+        even = capped(pools.mixed(members, self.mix), self.repeats)
+        weights = [float(f"{weight:.6g}") for weight in even]
 
         def change(row: int, sample: Sample) -> Sample:
             tags = [PREFIX + tree.names[node] for node in nodes[row]]
@@ -89,6 +97,8 @@ class Taxonomy(Stage):
         coverage = tree.coverage(nodes, self.target)
         shares = pools.table(members, np.array(weights), lambda line: print(line, file=sys.stderr))
         _told(coverage)
+        if warning := above(even, self.repeats):
+            print(f"{warning}; a larger share of maintenance in `mix` draws others too", file=sys.stderr)
         report = {"samples": len(reader), "nodes": coverage, "pools": shares, "weak_words": list(weak_words), "found": found}
         write_atomic(out / COVERAGE, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         return {"samples": len(reader), "pools": shares, "found": found,
@@ -99,6 +109,16 @@ class Taxonomy(Stage):
 
         mined = weak(self.weak / "verdicts.jsonl") if self.weak else ()
         return tuple(dict.fromkeys((*self.weak_words, *mined)))
+
+    def _check_examples(self, tree: "Tree") -> None:
+        """Examples and features serve nothing but each other."""
+        shown, name = any(node.examples for node in tree.nodes.values()), self.taxonomy or "the shipped taxonomy"
+        if shown and not self.features:
+            raise DataError(f"{name}: nodes have examples, but no features are given to compare pictures by",
+                            "set features to what curate measured, or take the examples out")
+        if self.features and not shown:
+            raise UserError(f"features: {self.features!r} would serve nothing: no node of {name} has examples to compare pictures with",
+                            "leave features out, or give `taxonomy` a file whose nodes have `examples` (keys of samples)")
 
     def _place(self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
         """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
@@ -130,9 +150,6 @@ class Taxonomy(Stage):
         from seedream_core.data import rewrite
 
         if not self.features:
-            if any(node.examples for node in tree.nodes.values()):
-                raise DataError(f"{self.taxonomy}: nodes have examples, but no features are given to compare pictures by",
-                                "set features to what curate measured, or take the examples out")
             return 0
         placed = sum(map(bool, nodes))
         for node, rows in tree.shown(rewrite.features(self.data, self.features, len(keys)), keys).items():

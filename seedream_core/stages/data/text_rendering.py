@@ -25,6 +25,7 @@ def _ocr() -> tuple[Scorer, ...]:
 @dataclass(frozen=True, kw_only=True)
 class TextRendering(Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     data: Shards
     "samples with text in their pictures; boxes of kind text in a record are taken as they are, and only else is read"
     scorers: tuple[Scorer, ...] = field(default_factory=_ocr)

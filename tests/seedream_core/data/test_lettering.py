@@ -65,6 +65,9 @@ def test_without_marks_the_bytes_stay():
 
 @pytest.mark.parametrize("boxes, reason", [
     ([], "no text in it"),
+    ([line("★"), line("++", (0.1, 0.6, 0.4, 0.8))], r"no text in it: '★', '\+\+' has no letter or digit"),
+    ([line("★", score=0.5)], "poor line: '★'"),
+    ([line(" ")], "poor line: ' '"),
     ([line(), mark(0, 0.6, 1, 1)], "marks: cropping 1 away would take 40% of the picture, over 25%"),
     ([line(), mark(0.4, 0, 0.6, 0.25)], "marks: cropping them away would cut a line of text"),
     ([line(), line("blurry", (0.1, 0.6, 0.4, 0.8), 0.6)], r"poor line: 'blurry' \(confidence 0.60"),
@@ -75,6 +78,14 @@ def test_what_teaches_nothing(boxes, reason):
     members, why = letter(view(*boxes), replace(RULES, least_height=6))
     assert members is None
     assert re.search(reason, why), why
+
+
+def test_a_shape_that_was_read_is_no_line():
+    members, why = letter(view(line(), line("★", (0.1, 0.6, 0.4, 0.95)), mark(0, 0.9, 1, 1)), RULES)
+    sample = Sample.from_json(members["json"])
+    assert why == "" and sample.captions["en"]["textual"] == 'with the text "SALE"' and [box["text"] for box in sample.boxes] == ["SALE"]
+    members, _ = letter(view(line("今"), line("٣", (0.1, 0.6, 0.4, 0.8))), RULES)
+    assert Sample.from_json(members["json"]).captions["en"]["textual"] == 'with the text "今", "٣"'
 
 
 def test_what_else_the_record_marks_stays_and_follows():

@@ -15,7 +15,7 @@ from seedream_core.records import Sample
 def shards(tmp_path):
     with ShardWriter(tmp_path / "data" / "shards", 2) as writer:
         for i in range(5):
-            writer.add(f"k{i}", {"png": b"p%d" % i, "json": Sample(key=f"k{i}", width=1, height=1, captions={}).to_json()})
+            writer.add(f"k{i}", {"png": b"p%d" % i, "json": Sample(key=f"k{i}", name=f"site/{i}.jpg", width=1, height=1, captions={}).to_json()})
     return tmp_path / "data"
 
 
@@ -35,7 +35,23 @@ def test_rewrite(shards, tmp_path):
     assert [Sample.from_json(made.read(i)["json"]).weight for i in range(5)] == [0, 1, 2, 3, 4]
     assert rewrite.features(tmp_path / "out", "look", 5)[4].tolist() == [8, 9]
     fates = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
-    assert [(fate["key"], fate["fate"], fate["stage"]) for fate in fates] == [(f"k{i}", "kept", "data/test") for i in range(5)]
+    assert [(fate["key"], fate["name"], fate["fate"], fate["stage"]) for fate in fates] == [
+        (f"k{i}", f"site/{i}.jpg", "kept", "data/test") for i in range(5)]
+
+
+def test_features_are_carried_for_what_is_kept(shards, tmp_path):
+    (shards / "features").mkdir()
+    np.save(shards / "features" / "look.npy", np.arange(10, dtype=np.float16).reshape(5, 2))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "fates.jsonl").write_text("".join(json.dumps({"key": f"k{i}", "fate": "quarantined" if i == 1 else "kept"}) + "\n" for i in range(5)))
+    reader = rewrite.whole(shards)
+    rewrite.carry(reader, out)
+    values = np.load(out / "features" / "look.npy")
+    assert values[:, 0].tolist() == [0, 4, 6, 8] and values.dtype == np.float16
+    np.save(shards / "features" / "look.npy", np.zeros((4, 2)))
+    with pytest.raises(DataError, match="look.npy has 4 rows for 5 samples"):
+        rewrite.carry(reader, out)
 
 
 def test_what_is_missing_is_told(shards, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.weights import Weighted, capped
+from seedream_core.data.weights import Weighted, above, capped
 from seedream_core.errors import DataError
 
 
@@ -27,6 +27,19 @@ def test_the_cap_shares_out_what_it_takes():
     assert capped(np.array([5.0, 0, 0, 0, 0, 0]), 2.0).tolist() == [6.0, 0, 0, 0, 0, 0]  # nobody else is left
     with pytest.raises(DataError, match="weight 0"):
         capped(np.zeros(3))
+
+
+def test_too_few_weighted_ones_come_more_often_and_it_is_told():
+    few = np.zeros(300)
+    few[:6] = np.arange(1, 7)
+    assert set(capped(few, 5.0).tolist()) == {0.0, 50.0}
+    assert above(capped(few, 5.0), 5.0) == ("repeats: only 6 of 300 samples have a weight, too few to fill an epoch at 5 times each: "
+                                            "each comes 50 times")
+    assert above(capped(few, 60.0), 60.0) == "" and above(capped(np.ones(9), 1.0), 1.0) == ""
+    exact = np.zeros(300)
+    exact[:60] = np.random.default_rng(0).uniform(0.5, 2, 60)  # just enough at the cap
+    for weights in (exact, np.random.default_rng(1).pareto(0.7, 300)):
+        assert above(capped(weights, 5.0), 5.0) == ""
 
 
 def test_every_epoch_takes_floor_or_ceil():

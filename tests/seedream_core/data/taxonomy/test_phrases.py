@@ -9,6 +9,12 @@ def test_units():
     assert units("Bob's cat-like 红cat, x2") == ["bob", "cat", "like", "红", "cat", ",", "x"]
 
 
+@pytest.mark.parametrize("phrase", ["", "!!", "2024", "'s", "__"])
+def test_what_has_no_word_is_told(phrase):
+    with pytest.raises(ValueError, match="has no word that can be found"):
+        Phrases({phrase: 0})
+
+
 def test_plurals_of_the_last_word_only():
     phrases = Phrases({"rice knife": 0, "box": 1, "lily": 2, "leaf": 3})
     assert phrases.find("rice knives, boxes of lilies and leaves") == [0, 1, 2, 3]

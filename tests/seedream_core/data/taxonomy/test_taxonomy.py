@@ -84,6 +84,10 @@ def test_examples_are_checked(tmp_path):
 
 @pytest.mark.parametrize("text, error, message", [
     ("nodes: {a: {en: [cat]}, b: {en: [cat]}}", DataError, "'cat' is a word of a and of b"),
+    ("nodes: {a: {en: [circle]}, b: {en: [Circles]}}", DataError, r"'Circles' is a word of a and of b \(as 'circle'.*'circles'\); keep"),
+    ("nodes: {a: {en: [Circles]}, b: {en: [square, circle]}}", DataError, "'circle' is a word of a and of b"),
+    ("nodes: {a: {en: [2024]}}", ConfigError, "2024|string"), ("nodes: {a: {en: ['2024']}}", DataError, "'2024' has no word"),
+    ("nodes: {a: {but: ['--']}}", DataError, "'--' has no word"),
     ("nodes: {a: {words: [cat]}}", ConfigError, "words"),
     ("nodes: {a/b: {}}", DataError, "no name of a node"),
     ("nodes: {a: {en: ['!?']}}", DataError, "no word that can be found"),
@@ -92,6 +96,11 @@ def test_examples_are_checked(tmp_path):
 def test_wrong_files(tmp_path, text, error, message):
     with pytest.raises(error, match=message):
         write(tmp_path, text)
+
+
+def test_one_node_may_name_its_word_twice(tmp_path):
+    tree = write(tmp_path, "nodes: {a: {en: [circle, Circles, circle]}, b: {en: [cat]}}")
+    assert said(tree, "Circles") == said(tree, "a circle") == ["a"]
 
 
 def test_the_shipped_tree_is_bilingual_and_finds_its_own_words():

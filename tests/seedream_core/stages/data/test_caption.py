@@ -1,14 +1,16 @@
 """Captions by truth and of strings: strata, what came with the sample, kills, and what cannot be captioned."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from seedream_core.config import parse
-from seedream_core.data import view
+from seedream_core.data import rewrite, view
 from seedream_core.data.captioners import Captioner
 from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.errors import ConfigError, DataError
+from seedream_core.errors import ConfigError, DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import caption
@@ -63,6 +65,77 @@ def test_better_strata_get_richer_captions(world, tmp_path):
         score = sample.scores["aesthetic"]
         expected = {"short", "long", "artistic"} if score >= 0.8 else {"short", "long"} if score >= 0.4 else {"short"}
         assert sample.captions["en"].keys() == expected == sample.captions["zh"].keys()
+
+
+def test_no_caption_is_ever_lost():
+    stage = Caption(data="x/y", captioners=(truth(),))
+    old = {"en": {"short": "own short", "long": "own long"}, "zh": {"long": "自己的"}, "fr": {"short": "le sien"}}
+    new = {"en": {"short": "S", "long": "L"}, "zh": {"long": "长"}}
+    once = stage._merged(old, new)
+    assert once == {"en": {"short": "S", "long": "L", "alt": "own short", "alt_long": "own long"}, "zh": {"long": "长", "alt_long": "自己的"},
+                    "fr": {"short": "le sien"}}
+    assert stage._merged(once, new) == once
+    twice = stage._merged(once, {"en": {"short": "T", "long": "L"}})
+    assert twice["en"] == once["en"] | {"short": "T", "alt_2": "S"}
+    assert stage._merged(twice, {"en": {"short": "S"}})["en"] == twice["en"] | {"short": "S", "alt_3": "T"}
+    assert stage._merged(twice, {"en": {"short": "own short"}})["en"] == twice["en"] | {"short": "own short", "alt_3": "T"}
+
+
+def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys):
+    strata = (Stratum(least={"aesthetic": 0.8}, fields=("long",)), Stratum(least={"aesthetik": 0.1}, fields=("short",)))
+    metrics = Caption(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
+    found = records(tmp_path)
+    for sample in found:
+        good = sample.scores["aesthetic"] >= 0.8
+        assert sample.captions.keys() == ({"en", "zh"} if good else {"en"})
+        assert sample.captions["en"].keys() == ({"long"} if good else {"short", "own"})
+    assert (metrics["captioned"], metrics["in_no_stratum"]) == (30, 120)
+    told = capsys.readouterr().err
+    assert "120 of 150 samples are in no stratum" in told and "aesthetik, which no record has; the records' scores: aesthetic (150)" in told
+    # a captioner that is silent about a sample takes none of its captions either
+    (tmp_path / "text").mkdir()
+    metrics = Caption(data=world, captioners=(Captioner.find("strings")(),), replace=True).run(tmp_path / "text", Host())
+    for place, sample in enumerate(records(tmp_path / "text")):
+        assert sample.captions["en"].keys() == ({"textual"} if place % 2 else {"short", "own"})
+    assert (metrics["captioned"], metrics["in_no_stratum"]) == (75, 0) and "stratum" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_nothing_written_at_all_is_told(world, tmp_path, replace):
+    stage = Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aestetic": 0.5}, fields=("long",)),), replace=replace)
+    for _ in "twice":  # the second goes on where the first ended
+        with pytest.raises(UserError, match=r"150 of 150 samples are in no stratum\. .* aestetic; the records have aesthetic \(150\)"):
+            stage.run(tmp_path, Host())
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        writer.add(reader.keys[0], reader.read(0))
+        writer.add(reader.keys[140], reader.read(140))
+    silent = Caption(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
+    with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
+        silent.run(tmp_path, Host())
+    some = dataclasses.replace(silent, strata=(Stratum(least={"aesthetic": 0.5}, fields=("textual",)),))
+    with pytest.raises(UserError, match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask"):
+        some.run(tmp_path, Host())
+
+
+def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatch):
+    asked, original = [], truth().start(Host())
+    monkeypatch.setattr(Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1])
+    Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(tmp_path, Host())
+    assert len(asked) == 30
+
+
+def test_features_go_with_the_samples_that_stay(world, tmp_path):
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        for place, key in enumerate(reader.keys[:20]):
+            members = reader.read(place)
+            writer.add(key, {"png": members["png"][:50], "json": members["json"]} if place == 4 else members)
+    (tmp_path / "in" / "features").mkdir()
+    np.save(tmp_path / "in" / "features" / "appearance.npy", np.arange(40, dtype=np.float16).reshape(20, 2))
+    (tmp_path / "out").mkdir()
+    Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
+    assert rewrite.features(tmp_path / "out", "appearance", 19)[:, 0].tolist() == [2.0 * place for place in range(20) if place != 4]
 
 
 def test_a_killed_one_goes_on_to_the_same_bytes(world, tmp_path, monkeypatch):

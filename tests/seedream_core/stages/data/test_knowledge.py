@@ -46,13 +46,22 @@ def test_records_say_what_is_drawn_and_how_hard_it_is(tmp_path):
     counts = {kind: sum(levels.values()) for kind, levels in made.metrics["kinds"].items()}
     assert counts == Counter(sample.truth["kind"] for _, sample in rows) and set(counts) == {"chart", "diagram", "table", "wireframe"}
     fates = [json.loads(line) for line in (tmp_path / "fates.jsonl").read_text().splitlines()]
-    assert [fate["key"] for fate in fates] == [sample.key for _, sample in rows] and {fate["fate"] for fate in fates} == {"kept"}
+    assert [(fate["key"], fate["name"]) for fate in fates] == [(sample.key, sample.name) for _, sample in rows] and {fate["fate"] for fate in fates} == {"kept"}
 
 
 def test_kinds_and_levels_are_drawn_by_weight(tmp_path):
     rows = made(tmp_path, samples=60, kinds=["table", {"name": "wireframe", "weight": 3}], levels={"easy": 1, "hard": 3})
     kinds, levels = (Counter(sample.truth[name] for _, sample in rows) for name in ("kind", "difficulty"))
     assert kinds["wireframe"] > 1.8 * kinds["table"] > 0 and levels["hard"] > 1.8 * levels["easy"] > 0 and levels["medium"] <= 3
+
+
+@pytest.mark.parametrize("sides, aspect, drawn", [((200, 300), 2.0, range(208, 289, 16)), ((199, 208), 2.0, [208]),
+                                                  ((256, 512), 1.3, range(256, 513, 16)), ((192, 768), 2.0, range(192, 769, 16))])
+def test_sides_stay_in_their_range(sides, aspect, drawn):
+    stage = Knowledge(samples=1, sides=sides, aspect=aspect)
+    plans = [stage.plan(index).size for index in range(400)]
+    assert {side for size in plans for side in size} == set(drawn)
+    assert all(max(size) <= aspect * min(size) for size in plans)
 
 
 @pytest.mark.parametrize("extreme, least, most", [(0.0, 0, 0), (0.25, 0.02, 0.2), (1.0, 0.25, 0.5)])
@@ -110,7 +119,8 @@ def test_another_font_makes_other_pictures(tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"sides": [100, 300]}, "no range"), ({"sides": [512, 256]}, "no range"), ({"levels": {"extreme": 1}}, "none of easy"),
+    ({"sides": [100, 300]}, "no range"), ({"sides": [512, 256]}, "no range"),
+    ({"sides": [200, 200]}, "no multiple of 16 from 200 to 200; 192 or 208"), ({"sides": [209, 223]}, "208 or 224"), ({"levels": {"extreme": 1}}, "none of easy"),
     ({"levels": {"easy": 0}}, "one of them"),
     ({"kinds": []}, "at least one"), ({"kinds": ["table", "table"]}, "named twice"), ({"kinds": ["tabel"]}, "table"),
     ({"extreme": 2}, "extreme"), ({"aspect": 0.5}, "aspect"),

@@ -47,7 +47,7 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
     assert sum("concept:one" in own for own in tags.values()) == 9 and sum("concept:two" in own for own in tags.values()) == 5
     assert samples[keys[7]].scores["retrieval"] == pytest.approx(1, abs=1e-3)
     told = fates(tmp_path / "out")
-    assert [one["key"] for one in told] == keys
+    assert [(one["key"], one["name"]) for one in told] == [(key, f"scene {place} of seed 0") for place, key in enumerate(keys)]
     assert {one["key"] for one in told if one["fate"] == "kept"} == set(tags)
     assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not near any concept"}
     assert manifest.metrics["kept"] == manifest.facts["samples"] == len(tags) and manifest.metrics["samples"] == 120
@@ -93,6 +93,7 @@ def test_damage_is_quarantined(parts, tmp_path):
     told = fates(tmp_path / "out")
     reasons = [one["reason"] for one in told if one["fate"] == "quarantined"]
     assert found["quarantined"] == len(reasons) and found["samples"] == len(told)
+    assert all(one["name"].startswith("scene ") for one in told if one["fate"] != "quarantined" or "picture:" in one["reason"])
     for word in ("cut off", "CRC32", "picture:"):
         assert any(word in reason for reason in reasons), (word, reasons)
 

@@ -8,7 +8,7 @@ import pytest
 from seedream_core import execute
 from seedream_core.config import ConfigError, parse
 from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data.taxonomy import Taxonomy
@@ -97,6 +97,15 @@ def test_knowledge_is_drawn_by_target(shards, tmp_path):
     assert found[20].weight == 0
 
 
+def test_more_repeats_than_asked_are_told(shards, tmp_path, capsys):
+    run(shards, tmp_path / "out", mix={"high_quality": 1.0}, high_quality={"clarity": 0.95}, repeats=5.0)
+    assert {sample.weight for sample in samples(tmp_path / "out")} == {0.0, 20.0}
+    told = capsys.readouterr().err
+    assert "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times; a larger share" in told
+    run(shards, tmp_path / "other", repeats=5.0)
+    assert "repeats" not in capsys.readouterr().err
+
+
 def test_an_evaluation_says_what_is_weak(shards, tmp_path):
     scores = tmp_path / "scores"
     scores.mkdir()
@@ -121,5 +130,10 @@ def test_wrong_options(shards, tmp_path):
         parse(Taxonomy, {"data": str(shards), "mix": {"quality": 1.0}})
     with pytest.raises(ConfigError, match="above 0"):
         parse(Taxonomy, {"data": str(shards), "mix": {"targeted": 0.0}})
+    for words, match in ((["red circle", "!!"], "weak_words: '!!' has no word"), (["2024"], "weak_words: '2024' has no word")):
+        with pytest.raises(ConfigError, match=match):
+            parse(Taxonomy, {"data": str(shards), "weak_words": words})
+    with pytest.raises(UserError, match="features: 'appearance' would serve nothing: no node of the shipped taxonomy has examples"):
+        Taxonomy(data=shards, features="appearance").run(tmp_path / "out", Host())
     with pytest.raises(DataError, match="no features are given"):
         Taxonomy(data=shards, taxonomy=shards.parent / "tree.yaml").run(tmp_path / "out", Host())
