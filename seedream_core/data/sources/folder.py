@@ -31,13 +31,13 @@ class Folder(Source):
                 beside[stem] = (*beside.get(stem, ()), sys.intern(extension))
             else:
                 listing.ignored[extension or "no extension"] += 1
-        linked = [name for name in pictures if os.path.islink(self.folder / name)]
+        linked = dict.fromkeys(name for name in pictures if os.path.islink(self.folder / name))
         listing.lost += [Lost(shown(name), shown(name), "a symbolic link is not followed") for name in linked]
         alone = beside.keys() - {os.path.splitext(name)[0] for name in pictures}
         lonely = sorted(stem + extension for stem in alone for extension in beside[stem])
         listing.lost += [Lost(shown(name), shown(name), "no picture beside it") for name in lonely]
         if linked:
-            pictures = [name for name in pictures if name not in set(linked)]
+            pictures = [name for name in pictures if name not in linked]
 
         def item(index: int) -> Item:
             name = pictures[index]
