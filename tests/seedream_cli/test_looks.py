@@ -77,7 +77,9 @@ def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path)
     code, said = look("ingest", "--set", "source.name=jsonl", "--set", f"source.path={tmp_path / 't.jsonl'}", "--set", "bad_budget=0.5", "--out", tmp_path / "out")
     assert code == 0, said
     code, said = look("inspect", tmp_path / "out")
-    assert code == 0 and "[red].png is not there" in said and len(said.splitlines()) < 60
+    assert code == 0 and "not there" in said and len(said.splitlines()) < 60
+    code, said = look("why", tmp_path / "out", "[/b]")
+    assert code == 0 and "not there: [red].png" in said
 
 
 def test_they_are_listed_beside_the_stages_and_explained():
