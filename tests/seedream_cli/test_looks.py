@@ -82,6 +82,23 @@ def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path)
     assert code == 0 and "not there: [red].png" in said
 
 
+def test_a_step_that_stopped_tells_so_far(artifacts, tmp_path):
+    options = ("--set", "source.name=folder", "--set", f"source.path={artifacts / 'in'}", "--out", tmp_path / "crawl")
+    code, said = look("ingest", *options)
+    assert code == 1 and "over the budget" in said
+    code, said = look("why", tmp_path / "crawl", "broken.png")
+    assert code == 0 and "crawl (not finished)" in said and "data/ingest" in said and "quarantined" in said and "undecodable" in said
+    code, said = look("inspect", tmp_path / "crawl")
+    assert code == 0 and "data/ingest has not finished; samples so far: 1" in said and "undecodable picture" in said
+    code, said = look("inspect", tmp_path / "crawl", "broken.png")
+    assert code == 1 and "no sample 'broken.png' is kept there" in said
+    code, said = look("why", tmp_path / "crawl", "星.png")
+    assert code == 1 and "no sample '星.png'" in said
+    (tmp_path / "crawl" / "fates.jsonl").unlink()
+    code, said = look("inspect", tmp_path / "crawl")
+    assert code == 1 and "not finished" in said
+
+
 def test_they_are_listed_beside_the_stages_and_explained():
     assert "inspect" in look()[1] and "why" in look("--help")[1]
     assert "seedream data why ARTIFACT KEY" in look("why", "--help")[1]
