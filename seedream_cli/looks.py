@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from seedream_core.errors import UserError
 
@@ -129,8 +130,8 @@ def _text(value: str, style: str = "") -> "Text":
 
 
 def _plain(value: str) -> str:
-    """Nothing that a terminal would obey, and no half of a surrogate pair."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in value)
+    """Nothing that a terminal would obey, and no half of a surrogate pair; spaces of any width (U+3000) are harmless."""
+    return "".join(letter if letter.isprintable() or letter == "\n" or category(letter) == "Zs" else "\ufffd" for letter in value)
 
 
 def _blocks(pixels: "np.ndarray") -> "Text":

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from seedream_cli.looks import _plain
 from seedream_cli.main import app
 from seedream_core.records import safe_key
 
@@ -80,6 +81,11 @@ def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path)
     assert code == 0 and "not there" in said and len(said.splitlines()) < 60
     code, said = look("why", tmp_path / "out", "[/b]")
     assert code == 0 and "not there: [red].png" in said
+
+
+def test_spaces_of_any_width_are_shown_and_nothing_that_a_terminal_obeys():
+    assert _plain("全角\u3000空格\u00a0\u202f星\n") == "全角\u3000空格\u00a0\u202f星\n"
+    assert _plain("\x1b[31m\u202e\udcff\u2028") == "\ufffd[31m" + 3 * "\ufffd"
 
 
 def test_a_step_that_stopped_tells_so_far(artifacts, tmp_path):
