@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from seedream_core.errors import UserError
 
@@ -45,21 +46,24 @@ def inspect(folder: Path, key: str | None = None) -> None:
     """One sample as a picture and its fields; how many samples there are, and why others are not."""
     from seedream_cli.show import print_table, table
     from seedream_core import artifact
-    from seedream_core.report.story import fates, read
+    from seedream_core.report.story import fates, read, unfinished
 
-    manifest = artifact.read(folder)
+    counts, begun = fates(folder), unfinished(folder)
+    manifest = None if begun and counts else artifact.read(folder)
     found = read(folder, key)
-    if found is None:
+    if found is None and (manifest or key):
         raise UserError(f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
                         f"seedream data why {folder} {key} tells where it ended" if key else "name an artifact of kind shards or latents")
-    _sample(found)
-    counts = fates(folder)
+    if found:
+        _sample(found)
     rows = table("fate", "reason", "samples", "share")
     for (fate, reason), count in counts.most_common(REASONS):
         rows.add_row(fate, _text(reason), str(count), f"{count / counts.total():.2%}")
     if len(counts) > REASONS:
         rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
-    print_table(f"{folder}: {manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples", rows)
+    title = (f"{manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples" if manifest else
+             f"{begun} has not finished; samples so far: {counts.total()}; the same command goes on from there")
+    print_table(f"{folder}: {title}", rows)
 
 
 def _sample(members: dict[str, bytes]) -> None:
@@ -126,8 +130,8 @@ def _text(value: str, style: str = "") -> "Text":
 
 
 def _plain(value: str) -> str:
-    """Nothing that a terminal would obey, and no half of a surrogate pair."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in value)
+    """Nothing that a terminal would obey, and no half of a surrogate pair; spaces of any width (U+3000) are harmless."""
+    return "".join(letter if letter.isprintable() or letter == "\n" or category(letter) == "Zs" else "\ufffd" for letter in value)
 
 
 def _blocks(pixels: "np.ndarray") -> "Text":

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import connection
 from typing import TypeVar
 
 from seedream_core.errors import UserError
@@ -62,3 +64,10 @@ def _start() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     # The terminal sends Ctrl-C to the whole group: the parent alone decides what comes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    # A parent that was killed tells nobody: the pool's queues, which every worker holds open, would keep them waiting for ever.
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)

@@ -65,7 +65,7 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
             changes = (*changes, DEEP)
         if size and image.size != size:
             if image.width < size[0] or image.height < size[1]:
-                raise TooSmall(f"{image.width}×{image.height} pixels are under {size[0]}×{size[1]}")
+                raise TooSmall(f"too small: {image.width}×{image.height} pixels, under {size[0]}×{size[1]}")
             whole, changes = image.size, (*changes, f"scaled to {size[0]}×{size[1]}")
             image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         if not changes:
@@ -141,7 +141,7 @@ def _only(members: Mapping[str, bytes]) -> str:
     """The one member that is a picture."""
     names = [name for name in members if name in FORMATS]
     if len(names) != 1:
-        raise DataError(f"{len(names)} pictures in the sample" if names else "no picture in the sample")
+        raise DataError(f"several pictures: {', '.join(names)}" if names else "no picture in the sample")
     return names[0]
 
 
@@ -208,7 +208,7 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > PIXELS:
-        raise DataError(f"{width}×{height} pixels are over {PIXELS // 10**6} million")
+        raise DataError(f"too large: {width}×{height} pixels, over {PIXELS // 10**6} million")
 
 
 def _normal(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:

@@ -8,6 +8,7 @@ member and no damage is silent. Shards of strangers, without an index, are scann
 import json
 import os
 import re
+import unicodedata
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,6 +32,13 @@ OPEN_SHARDS = 64
 EXTENSION_CHARACTERS = 32  # with a key of 64 the name fits a ustar header
 _KINDS = {"png", "jpg", "jpeg", "webp", "json", "txt", "safetensors"}
 _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
+_PICTURE = re.compile(r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|png|webp)", re.DOTALL)
+"""Extensions of pictures that are not ours, so that nothing called so is left out in silence."""
+_UNSAFE = {"Cc", "Cs", "Cf", "Zl", "Zp"}
+"""Kinds of characters that a name may not have: what a terminal obeys, what is no text, what turns or hides the text around it, what ends
+a line. Spaces of any width may stand there, as input methods and macOS write them (U+3000, U+00A0, U+202F)."""
+_JOINERS = "\u200c\u200d"
+"""Of kind Cf, but spelling: Persian and the Indic scripts need them, and so do most emoji of people."""
 
 
 @lru_cache(maxsize=1024)
@@ -238,6 +246,8 @@ class ShardReader:
     def _scanned(self, shard: str) -> list[tuple[str, Places]]:
         """Group a stranger's members into samples; a key that is not whole and in one piece is lost, and said so."""
         groups: dict[str, dict[str, tuple[int, int, int]]] = {}
+        strange: dict[str, tuple[int, str]] = {}
+        unsafe: set[str] = set()
         lost: set[str] = set()
         torn: set[str] = set()
         last = None
@@ -251,11 +261,15 @@ class ShardReader:
                 continue
             problem, key, extension = _split(item.name)
             if problem:
-                self._lose(shard, item.offset, problem)
+                if key not in unsafe:  # a sample's members share its name
+                    self._lose(shard, item.offset, problem)
+                unsafe.add(key)
                 continue
             most = limit(extension)
             if most is None:
                 self.ignored[extension] += 1
+                if _PICTURE.fullmatch(extension):
+                    strange.setdefault(key, (item.offset, item.name))
                 continue
             if item.size > most:
                 problem = f"{tar.printable(item.name)} of {item.size} bytes is over {most}"
@@ -271,6 +285,9 @@ class ShardReader:
             if problem and key not in lost:
                 self._lose(shard, item.offset, problem, key)
                 lost.add(key)
+        for key in (key for key in strange if key not in groups):  # else what stands beside it will tell
+            offset, name = strange[key]
+            self._lose(shard, offset, f"{tar.printable(name)} is no png, jpg, jpeg or webp (a key ends at the first dot of its name)", key)
         # Beside a break a sample may lack members: it counts only if it looks like the first sound one.
         sound = next((members.keys() for key, members in groups.items() if key not in torn and key not in lost), None)
         for key in (key for key in groups if key in torn and key not in lost and groups[key].keys() != sound):
@@ -282,11 +299,11 @@ class ShardReader:
 def _split(name: str) -> tuple[str, str, str]:
     """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part."""
     name = name.removeprefix("./")
-    if name.startswith("/") or ".." in name.split("/") or "\\" in name or not name.isprintable() or len(name) > 255:
-        return f"name {tar.printable(name)} is unsafe", "", ""
     folder, slash, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
-    return "", folder + slash + stem, extension.lower() if stem else ""
+    safe = name.isprintable() or not any(unicodedata.category(letter) in _UNSAFE for letter in name if letter not in _JOINERS)
+    unsafe = name.startswith("/") or ".." in name.split("/") or "\\" in name or not safe or len(name) > 255
+    return f"name {tar.printable(name)} is unsafe" if unsafe else "", folder + slash + stem, extension.lower() if stem else ""
 
 
 def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:

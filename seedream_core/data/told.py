@@ -24,7 +24,7 @@ Captions = dict[str, dict[str, str]]
 def text(data: bytes) -> str:
     """A caption's bytes as text; DataError where they are none, or too many."""
     if len(data) > JSON_BYTES:
-        raise DataError(f"a caption of {len(data)} bytes is over {JSON_BYTES}")
+        raise DataError(f"too large: a caption of {len(data)} bytes, over {JSON_BYTES}")
     return decode(data)
 
 

@@ -5,10 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from seedream_core.artifact import CONFIG, MANIFEST
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.report.lineage import trace
+
+if TYPE_CHECKING:
+    from seedream_core.data.shards import ShardReader
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,19 @@ class Story:
 
 def tell(folder: Path, key: str) -> Story:
     """The story of the sample that has this key, or that its source called so; UserError where nobody met it."""
-    steps, members = trace(folder).steps, read(folder, key)
+    steps, members = _steps(folder), read(folder, key)
     own = Sample.from_json(members["json"]) if members else None
     known = {key, own.name if own else ""} - {""}
-    for step in reversed(steps):  # names on the way back: a tuple bears the key of what it was made of
-        known |= {row["name"] for row in _met(step.folder, known) if row["key"] in known and row.get("name")}
+    for _, _, place in reversed(steps):  # names on the way back: a tuple bears the key of what it was made of
+        known |= {row["name"] for row in _met(place, known) if row["key"] in known and row.get("name")}
     chapters, names = [], []
-    for step in steps:
-        for row in _met(step.folder, known):
+    for step, stage, place in steps:
+        for row in _met(place, known):
             names.append(row.get("name") or "")
             known |= {row["key"], names[-1]} - {""}
-            chapters.append(Chapter(step.name, step.manifest.stage, row["fate"], row["reason"], row["source"], row["key"]))
-        if not (chapters and chapters[-1].step == step.name) and (place := _place(step.folder, known)):
-            chapters.append(Chapter(step.name, step.manifest.stage, "there", "", *place))
+            chapters.append(Chapter(step, stage, row["fate"], row["reason"], row["source"], row["key"]))
+        if not (chapters and chapters[-1].step == step) and (found := _place(place, known)):
+            chapters.append(Chapter(step, stage, "there", "", *found))
     if not chapters:
         raise UserError(f"{folder}: no sample {key!r} in it or in what it was made from",
                         "give a key, or the name that its source had; fates.jsonl lists both")
@@ -63,16 +68,37 @@ def fates(folder: Path) -> Counter[tuple[str, str]]:
 
 def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
     """Extension -> bytes of the sample, or of the first one; None where it is not there."""
-    from seedream_core.data.shards import ShardReader
     from seedream_core.records import safe_key
 
-    if not (folder / "shards").is_dir():
+    if (reader := _reader(folder)) is None:
         return None
-    reader = ShardReader(folder)
     if key is None:
         return reader.read(0) if len(reader) else None
     place = next((reader.keys.index(one) for one in (key, safe_key(key)) if one in reader.keys), None)
     return None if place is None else reader.read(place)
+
+
+def unfinished(folder: Path) -> str | None:
+    """The stage of a step that has begun and not finished; None for any other folder."""
+    return _begun(folder).get("run")
+
+
+def _begun(folder: Path) -> dict:
+    """The config of a step that has not finished; empty for any other folder."""
+    from seedream_core.document import load_yaml
+
+    if (folder / MANIFEST).is_file() or not (folder / CONFIG).is_file():
+        return {}
+    tree = load_yaml(folder / CONFIG).tree
+    return tree if isinstance(tree, dict) and "run" in tree else {}
+
+
+def _steps(folder: Path) -> list[tuple[str, str, Path]]:
+    """Name, stage and folder of every step behind this one and, last, of itself, be it finished or not."""
+    begun = _begun(folder)
+    behind = [Path(value) for value in begun.values() if isinstance(value, str) and (Path(value) / MANIFEST).is_file()] if begun else [folder]
+    steps = [(step.name, step.manifest.stage, step.folder) for step in trace(*behind).steps]
+    return [*steps, (f"{folder.name} (not finished)", begun["run"], folder)] if begun else steps
 
 
 def _met(folder: Path, known: set[str]) -> list[dict]:
@@ -83,16 +109,19 @@ def _met(folder: Path, known: set[str]) -> list[dict]:
 
 def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
     """Shard and key of the first of them that lies in what the stage made."""
+    reader = _reader(folder)
+    return next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None) if reader is not None else None
+
+
+def _reader(folder: Path) -> "ShardReader | None":
+    """Its shards; none where it has made none, or none yet."""
     from seedream_core.data.shards import ShardReader
 
-    if not (folder / "shards").is_dir():
-        return None
-    reader = ShardReader(folder)
-    return next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None)
+    return ShardReader(folder) if any((folder / "shards").glob("*.tar")) else None
 
 
 def _rows(folder: Path) -> Iterator[dict]:
     path = folder / "fates.jsonl"
     if path.is_file():
         with open(path, encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+            yield from (json.loads(line) for line in lines if line.endswith("\n"))  # the last line of a killed step may be cut

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from seedream_cli.looks import _plain
 from seedream_cli.main import app
 from seedream_core.records import safe_key
 
@@ -77,7 +78,31 @@ def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path)
     code, said = look("ingest", "--set", "source.name=jsonl", "--set", f"source.path={tmp_path / 't.jsonl'}", "--set", "bad_budget=0.5", "--out", tmp_path / "out")
     assert code == 0, said
     code, said = look("inspect", tmp_path / "out")
-    assert code == 0 and "[red].png is not there" in said and len(said.splitlines()) < 60
+    assert code == 0 and "not there" in said and len(said.splitlines()) < 60
+    code, said = look("why", tmp_path / "out", "[/b]")
+    assert code == 0 and "not there: [red].png" in said
+
+
+def test_spaces_of_any_width_are_shown_and_nothing_that_a_terminal_obeys():
+    assert _plain("全角\u3000空格\u00a0\u202f星\n") == "全角\u3000空格\u00a0\u202f星\n"
+    assert _plain("\x1b[31m\u202e\udcff\u2028") == "\ufffd[31m" + 3 * "\ufffd"
+
+
+def test_a_step_that_stopped_tells_so_far(artifacts, tmp_path):
+    options = ("--set", "source.name=folder", "--set", f"source.path={artifacts / 'in'}", "--out", tmp_path / "crawl")
+    code, said = look("ingest", *options)
+    assert code == 1 and "over the budget" in said
+    code, said = look("why", tmp_path / "crawl", "broken.png")
+    assert code == 0 and "crawl (not finished)" in said and "data/ingest" in said and "quarantined" in said and "undecodable" in said
+    code, said = look("inspect", tmp_path / "crawl")
+    assert code == 0 and "data/ingest has not finished; samples so far: 1" in said and "undecodable picture" in said
+    code, said = look("inspect", tmp_path / "crawl", "broken.png")
+    assert code == 1 and "no sample 'broken.png' is kept there" in said
+    code, said = look("why", tmp_path / "crawl", "星.png")
+    assert code == 1 and "no sample '星.png'" in said
+    (tmp_path / "crawl" / "fates.jsonl").unlink()
+    code, said = look("inspect", tmp_path / "crawl")
+    assert code == 1 and "not finished" in said
 
 
 def test_they_are_listed_beside_the_stages_and_explained():

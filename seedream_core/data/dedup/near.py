@@ -20,12 +20,17 @@ from annotated_types import Ge, Gt, Le
 
 from seedream_core.data import registration
 from seedream_core.data.dedup import Dedup
+from seedream_core.progress import track
 
 REACH, FAINT = 0.45, 0.02
 """Candidates differ by less than the first as a share of their contrast, to which the second is added."""
 COARSE = 8
-BLOCK, TILE, PAIRS = 1024, 8192, 128
-"""Rows compared at once, kept rows they are compared with at once, candidates laid over one another at once."""
+BLOCK, TILE, PAIRS = 128, 8192, 128
+"""Rows compared at once, kept rows they are compared with at once, candidates laid over one another at once.
+
+Inside a block even rows that will be dropped are laid over one another. 500 round products on white, of which 11 stay: 28.8 s in
+blocks of 1024, 2.9 in blocks of 128, the same rows; 8,000 pictures that do not look alike: 0.33 and 0.31 s.
+"""
 
 Match = tuple[float, int, str]
 """Residual, earlier row, and what was changed."""
@@ -44,25 +49,32 @@ class Near(Dedup):
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         pictures, sides = (features[name] for name in self.needs)
         index, reasons = _Index(len(keys)), {}
-        for start in range(0, len(keys), BLOCK):
-            rows = np.arange(start, min(start + BLOCK, len(keys)))
-            coarse = _coarse(pictures[rows])
-            found: dict[int, Match] = {}
-            for row, match in self._same(index.near(coarse, rows), pictures, sides):
-                found[row] = min(found.get(row, match), match)
-            left = np.array([place for place, row in enumerate(rows) if row not in found], int)
-            inside: dict[int, list[Match]] = {}
-            for row, match in self._same(_within(coarse[left], rows[left]), pictures, sides):
-                inside.setdefault(row, []).append(match)
-            for place in left:  # in order: an earlier one of the block counts only if it is kept
-                row = int(rows[place])
-                if matches := [match for match in inside.get(row, ()) if match[1] not in found]:
-                    found[row] = min(matches)
-            kept = np.array([place for place, row in enumerate(rows) if row not in found], int)
-            index.add(coarse[kept], rows[kept])
-            reasons |= {row: f"the same picture as {keys[earlier]} but for {change} (residual {left:.3f})"
-                        for row, (left, earlier, change) in sorted(found.items())}
+        with track("near duplicates", len(keys)) as progress:
+            for start in range(0, len(keys), BLOCK):
+                rows = np.arange(start, min(start + BLOCK, len(keys)))
+                found = self._block(index, rows, pictures, sides)
+                reasons |= {row: f"the same picture as {keys[earlier]} but for {change} (residual {left:.3f})"
+                            for row, (left, earlier, change) in sorted(found.items())}
+                progress.advance(len(rows), dropped=len(reasons))
         return reasons
+
+    def _block(self, index: "_Index", rows: np.ndarray, pictures: np.ndarray, sides: np.ndarray) -> dict[int, Match]:
+        """Of the next rows those that are the same picture as a kept one; the others are added to the kept."""
+        coarse = _coarse(pictures[rows])
+        found: dict[int, Match] = {}
+        for row, match in self._same(index.near(coarse, rows), pictures, sides):
+            found[row] = min(found.get(row, match), match)
+        left = np.array([place for place, row in enumerate(rows) if row not in found], int)
+        inside: dict[int, list[Match]] = {}
+        for row, match in self._same(_within(coarse[left], rows[left]), pictures, sides):
+            inside.setdefault(row, []).append(match)
+        for place in left:  # in order: an earlier one of the block counts only if it is kept
+            row = int(rows[place])
+            if matches := [match for match in inside.get(row, ()) if match[1] not in found]:
+                found[row] = min(matches)
+        kept = np.array([place for place, row in enumerate(rows) if row not in found], int)
+        index.add(coarse[kept], rows[kept])
+        return found
 
     def pairs(self, features: Mapping[str, np.ndarray]) -> Iterator[tuple[int, int, float]]:
         """Every pair that is the same picture, whatever else is: earlier row, later row, residual."""

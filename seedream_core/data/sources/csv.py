@@ -25,7 +25,7 @@ class Csv(PictureTable):
 
         def item(index: int) -> Item:
             number, cells = rows[index]
-            return self.item(number, dict(zip(head, cells)) if len(cells) == len(head) else f"{len(cells)} cells under {len(head)} columns")
+            return self.item(number, dict(zip(head, cells)) if len(cells) == len(head) else f"broken row: {len(cells)} cells under {len(head)} columns")
 
         return Listing(Items(item, range(len(rows))))
 

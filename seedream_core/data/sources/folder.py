@@ -31,13 +31,13 @@ class Folder(Source):
                 beside[stem] = (*beside.get(stem, ()), sys.intern(extension))
             else:
                 listing.ignored[extension or "no extension"] += 1
-        linked = [name for name in pictures if os.path.islink(self.folder / name)]
+        linked = dict.fromkeys(name for name in pictures if os.path.islink(self.folder / name))
         listing.lost += [Lost(shown(name), shown(name), "a symbolic link is not followed") for name in linked]
         alone = beside.keys() - {os.path.splitext(name)[0] for name in pictures}
         lonely = sorted(stem + extension for stem in alone for extension in beside[stem])
         listing.lost += [Lost(shown(name), shown(name), "no picture beside it") for name in lonely]
         if linked:
-            pictures = [name for name in pictures if name not in set(linked)]
+            pictures = [name for name in pictures if name not in linked]
 
         def item(index: int) -> Item:
             name = pictures[index]
@@ -54,14 +54,14 @@ class Folder(Source):
         first, *inside = Path(item.name).parts
         for sidecar in sidecars:
             if sidecar.is_symlink():
-                raise DataError(f"{sidecar.name} is a symbolic link, which is not followed")
+                raise DataError(f"a symbolic link is not followed: {sidecar.name}")
             data = read_file(sidecar, JSON_BYTES)
             if sidecar.suffix.lower() == ".txt":
                 captions = told.merge(captions, told.bare(told.text(data)))
                 continue
             row = load_json(data)
             if not isinstance(row, dict):
-                raise DataError(f"{sidecar.name} holds no mapping")
+                raise DataError(f"the json holds no mapping: {sidecar.name}")
             captions = told.merge(captions, told.captions(row))
         return Raw(read_file(picture, MEMBER_BYTES), captions, {"source": first} | row if inside else row)
 
@@ -97,12 +97,12 @@ def read_file(path: Path, most: int) -> bytes:
     """A regular file of at most `most` bytes; DataError for anything else."""
     try:
         if not path.is_file():
-            raise DataError(f"{path.name} is {'no regular file' if os.path.lexists(path) else 'not there'}")
+            raise DataError(f"{'no regular file' if os.path.lexists(path) else 'not there'}: {path.name}")
         if (size := path.stat().st_size) > most:
-            raise DataError(f"{path.name} of {size} bytes is over {most}")
+            raise DataError(f"too large: {path.name} of {size} bytes, over {most}")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error.strerror}") from None
+        raise DataError(f"cannot be read: {path.name} ({error.strerror})") from None
 
 
 def shown(name: str) -> str:

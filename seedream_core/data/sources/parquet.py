@@ -83,9 +83,9 @@ class Parquet(PictureTable):
         if isinstance(value, str):
             return super().picture(column, value)
         if not isinstance(value, bytes):
-            raise DataError(f"{column}: {str(value)[:40]!r} is neither a picture's bytes nor its path")
+            raise DataError(f"no picture: {column} is {str(value)[:40]!r}, neither a picture's bytes nor its path")
         if len(value) > MEMBER_BYTES:
-            raise DataError(f"{column}: a picture of {len(value)} bytes is over {MEMBER_BYTES}")
+            raise DataError(f"too large: a picture of {len(value)} bytes, over {MEMBER_BYTES}")
         return value
 
     @property
@@ -138,7 +138,7 @@ class Parquet(PictureTable):
                 yield _Group(name, time, number, first, named, paths)
             except (*_errors(), DataError, UnicodeDecodeError) as error:
                 place = f"{shown(name)}:{first + 1}-{first + rows}"
-                listing.lost.append(Lost(place, place, f"row group {number}: {_said(error)}"))
+                listing.lost.append(Lost(place, place, f"cannot be read: row group {number}: {_said(error)}"))
             first += rows
 
 
@@ -163,10 +163,10 @@ class _Rows:
                 self.batch = next(self.batches)
             return self.batch.slice(row - self.first, 1).to_pylist(maps_as_pydicts="lossy")[0]
         except UnicodeDecodeError as error:
-            raise DataError(f"the row's text is not UTF-8 (byte {error.start})") from None
+            raise DataError(f"the row's text is not UTF-8: byte {error.start}") from None
         except (*_errors(), StopIteration) as error:
             self._begin()
-            raise DataError(f"row group {self.group}: {_said(error)}") from None
+            raise DataError(f"cannot be read: row group {self.group}: {_said(error)}") from None
 
 
 @lru_cache(maxsize=1)

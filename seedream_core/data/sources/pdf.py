@@ -58,7 +58,7 @@ class Pdf(Source):
         try:
             document = _opened(self.path, name, stamp)
             if len(document) > PAGES:
-                raise DataError(f"{len(document)} pages are over {PAGES}")
+                raise DataError(f"too large: {len(document)} pages, over {PAGES}")
         except DataError as error:
             listing.lost.append(Lost(place, place, error.message))
             return
@@ -66,14 +66,14 @@ class Pdf(Source):
             try:
                 sizes = [image.get_px_size() for image in _images(document[page])]
             except (DataError, _pdfium().PdfiumError) as error:
-                listing.lost.append(Lost(f"{place}#{page + 1}", place, f"page {page + 1}: {error}"))
+                listing.lost.append(Lost(f"{place}#{page + 1}", place, f"cannot be read: page {page + 1}: {error}"))
                 continue
             for figure, (width, height) in enumerate(sizes):
                 where = f"{place}#{page + 1}.{figure + 1}"
                 if min(width, height) < self.least:
                     listing.ignored["small figure"] += 1
                 elif width * height > PIXELS:
-                    listing.lost.append(Lost(where, place, f"{width}×{height} pixels are over {PIXELS // 10**6} million"))
+                    listing.lost.append(Lost(where, place, f"too large: {width}×{height} pixels, over {PIXELS // 10**6} million"))
                 else:
                     listing.items.append(Item(where, f"{place}: page {page + 1}", [name, page, figure, stamp]))
 
@@ -88,7 +88,7 @@ class Pdf(Source):
             image = _images(page)[figure]
             return Raw(_picture(image), told.bare(_caption(page, image)))
         except _pdfium().PdfiumError as error:
-            raise DataError(f"page {number + 1}, figure {figure + 1}: {error}") from None
+            raise DataError(f"cannot be read: page {number + 1}, figure {figure + 1}: {error}") from None
 
 
 @lru_cache(maxsize=1)
@@ -106,7 +106,7 @@ def _opened(folder: str, name: str, stamp: tuple[int, int]) -> Any:
     """The document; DataError where it is encrypted, cut short, too large or none."""
     pdfium = _pdfium()
     if stamp[0] > FILE_BYTES:
-        raise DataError(f"{stamp[0]} bytes are over {FILE_BYTES}")
+        raise DataError(f"too large: {stamp[0]} bytes, over {FILE_BYTES}")
     try:
         return pdfium.PdfDocument(Path(folder, name))
     except pdfium.PdfiumError as error:
@@ -138,7 +138,7 @@ def _picture(image: Any) -> bytes:
                 return data
     drawn, data = image.get_bitmap(render=True, scale_to_original=True), io.BytesIO()
     if drawn.width * drawn.height > PIXELS:
-        raise DataError(f"{drawn.width}×{drawn.height} pixels are over {PIXELS // 10**6} million")
+        raise DataError(f"too large: {drawn.width}×{drawn.height} pixels, over {PIXELS // 10**6} million")
     drawn.to_pil().save(data, "PNG", compress_level=1)
     return data.getvalue()
 

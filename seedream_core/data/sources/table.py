@@ -75,7 +75,7 @@ class PictureTable(Source):
         try:
             path = (root / name).resolve()
         except (OSError, ValueError, RuntimeError) as error:
-            raise DataError(f"{name[:80]!r} is no path: {error}") from None
+            raise DataError(f"no path: {name[:80]!r} ({error})") from None
         if not path.is_relative_to(root):
-            raise DataError(f"{name[:80]!r} leads out of {root}; name a higher folder with source.root")
+            raise DataError(f"outside its root: {name[:80]!r} leads out of {root}; name a higher folder with source.root")
         return path

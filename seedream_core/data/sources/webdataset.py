@@ -31,7 +31,7 @@ class Webdataset(Source):
             at = (str(reader.folder / shard), stamps[shard], places.layout, tuple(places.numbers))
             return Item(reader.keys[index], f"{shard}:{reader.keys[index]}", at)
 
-        lost = [Lost(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, f"byte {damage.offset}: {damage.reason}")
+        lost = [Lost(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, f"shard: byte {damage.offset}: {damage.reason}")
                 for damage in reader.damage]
         return Listing(Items(item, range(len(reader))), lost, reader.ignored)
 
@@ -40,12 +40,12 @@ class Webdataset(Source):
         try:
             members = _shard(path, stamp).read(item.name, *places)
         except DamagedSample as error:
-            raise DataError(f"byte {error.damage.offset}: {error.damage.reason}") from None
+            raise DataError(f"shard: byte {error.damage.offset}: {error.damage.reason}") from None
         except OSError as error:
-            raise DataError(f"the shard cannot be read: {error.strerror}") from None
+            raise DataError(f"shard: it cannot be read ({error.strerror})") from None
         names = [name for name in members if name in FORMATS]
         if len(names) != 1:
-            raise DataError(f"{len(names)} pictures in the sample" if names else f"no picture beside {', '.join(members)}")
+            raise DataError(f"several pictures: {', '.join(names)}" if names else f"no picture: only {', '.join(members)}")
         row = load_json(members["json"]) if "json" in members else {}
         if not isinstance(row, dict):
             raise DataError("the json holds no mapping")

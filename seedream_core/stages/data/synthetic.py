@@ -33,7 +33,7 @@ class Synthetic(Stage):
     zipf: Annotated[float, Ge(0)] = 0.0
     "colour-shape pairs occur in proportion to rank**-zipf; 0 for all alike, 1.5 for a long tail"
     damage: Annotated[float, Ge(0), Le(1)] = 0.0
-    "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable"
+    "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable; a duplicate repeats the last unspoiled one before it, and is uniform where there is none"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -61,14 +61,16 @@ class Synthetic(Stage):
             open(out / "fates.jsonl", "w", encoding="utf-8") as fates,
             track("synthetic", self.samples, done=done) as progress,
         ):
+            original = None
             for index in range(self.samples):
-                scene, damage = world.sample(self.seed, index), self.damaged(index)
+                scene, damage = world.sample(self.seed, index), self.damaged(index, original)
                 kinds[scene.kind] += 1
                 if damage:
                     damages[damage] += 1
                 if index >= done:
-                    writer.add(self.key(index), self.members(world, index, scene, damage))
+                    writer.add(self.key(index), self.members(world, index, scene, damage, original))
                     progress.advance()
+                original = original if damage else index
                 fate = Fate(key=self.key(index), source="synthetic", fate="kept", reason="", stage=self.path())
                 fates.write(fate.to_json() + "\n")
         return {"kinds": dict(kinds), "damaged": dict(damages)}
@@ -76,19 +78,15 @@ class Synthetic(Stage):
     def key(self, index: int) -> str:
         return f"s{self.seed}-{index:07d}"
 
-    def damaged(self, index: int) -> str | None:
-        """How the sample is spoiled, if it is."""
+    def damaged(self, index: int, original: int | None) -> str | None:
+        """How the sample is spoiled, if it is; `original` is the last unspoiled one before it."""
         draw = Draw("damage", self.seed, index)
         if draw.between(0, 1) >= self.damage:
             return None
         damage = draw.weighted(DAMAGES)
-        return "uniform" if damage == "duplicate" and self.original(index) is None else damage
+        return "uniform" if damage == "duplicate" and original is None else damage
 
-    def original(self, index: int) -> int | None:
-        """The unspoiled sample that a duplicate repeats: the nearest before it."""
-        return next((earlier for earlier in range(index - 1, -1, -1) if not self.damaged(earlier)), None)
-
-    def members(self, world: World, index: int, scene: Scene, damage: str | None) -> dict[str, bytes]:
+    def members(self, world: World, index: int, scene: Scene, damage: str | None, original: int | None) -> dict[str, bytes]:
         """The sample's files: picture and record."""
         from seedream_core.data.scenes.captions import captions
         from seedream_core.data.scenes.render import png, render
@@ -96,7 +94,7 @@ class Synthetic(Stage):
 
         first = index
         if damage == "duplicate":
-            first = self.original(index)
+            first = original
             scene = world.sample(self.seed, first)
         picture = render(scene, *self.size)
         if damage == "uniform":

@@ -55,7 +55,7 @@ def test_transparency_is_white_and_exif_is_upright():
 @pytest.mark.parametrize("members, reason", [
     ({}, "no picture"),
     ({"png": b"", "json": b""}, "empty"),
-    ({"png": b"x", "jpg": b"y"}, "2 pictures"),
+    ({"png": b"x", "jpg": b"y"}, "several pictures: png, jpg"),
     ({"png": b"not a picture"}, "undecodable"),
     ({"png": encoded(picture())[:-30]}, "undecodable"),
     ({"png": encoded(picture(), "JPEG")}, "calls itself PNG"),
@@ -173,7 +173,7 @@ def test_a_size_is_reached_by_scaling_down_and_cropping():
     found = normalise(encoded(picture(size=(64, 32))), (16, 16))
     assert (found.width, found.height) == (16, 16) and "scaled to 16×16" in found.changes
     assert normalise(encoded(picture(size=(16, 16))), (16, 16)).changes == ()
-    with pytest.raises(TooSmall, match="20×10 pixels are under 16×16"):
+    with pytest.raises(TooSmall, match="too small: 20×10 pixels, under 16×16"):
         normalise(encoded(picture()), (16, 16))
 
 

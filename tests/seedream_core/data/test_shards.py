@@ -234,6 +234,37 @@ def test_hostile_members(tmp_path):
     assert {d.key for d in reader.damage if d.key} == {"s0003", "t/s0004"}
 
 
+@pytest.mark.parametrize("key", ["全角\u3000空格", "no\u00a0break", "Screenshot at 9:41\u202fPM", "می\u200cخواهم", "👩\u200d🎨", "\ue000"])
+def test_spaces_and_joiners_of_any_script_are_part_of_a_name(tmp_path, key):
+    foreign(tmp_path, [(f"{key}.png", b"x"), (f"{key}.txt", b"y")])
+    reader = ShardReader(tmp_path)
+    assert reader.keys == [key] and not reader.damage and reader.read(0) == {"png": b"x", "txt": b"y"}
+
+
+@pytest.mark.parametrize("key", ["bell\a", "c\u0085", "\u202egnp", "\u2066x", "\u200bx", "\ufeffx", "line\u2028x", "../x"])
+def test_an_unsafe_name_is_one_row_for_all_members(tmp_path, key):
+    foreign(tmp_path, [("a.png", b"x"), *((f"{key}.{extension}", b"x") for extension in ("png", "txt", "json")), ("b.png", b"x")])
+    reader = ShardReader(tmp_path)
+    assert reader.keys == ["a", "b"] and [damage.key for damage in reader.damage] == [None]
+    assert "is unsafe" in reader.damage[0].reason and reader.damage[0].reason.isprintable() and reader.damage[0].offset in (2 * BLOCK, 4 * BLOCK)
+
+
+def test_a_name_that_is_no_utf8_is_unsafe(tmp_path):
+    with tarfile.open(tmp_path / "0.tar", "w", format=tarfile.GNU_FORMAT, encoding="gbk") as archive:
+        archive.addfile(tarfile.TarInfo("星.png"), io.BytesIO())
+    assert ["is unsafe" in damage.reason for damage in ShardReader(tmp_path).damage] == [True]
+
+
+def test_a_picture_that_is_not_ours_leaves_a_row(tmp_path):
+    strange = ["9.gif", "1.5x.jpg", "1.6x.jpg", "s/deep.final.v2.JPEG", "h.HEIC", "t.orig.tif"]
+    foreign(tmp_path, pairs(1) + [(name, b"x") for name in strange] + [
+        ("beside.gif", b"x"), ("beside.txt", b"x"), ("model.pkl", b"x"), ("notes.md", b"x"), ("gif.gifs", b"x"), (".hidden.jpg", b"x")])
+    reader = ShardReader(tmp_path)
+    assert reader.keys == ["s0000", "beside"] and sum(reader.ignored.values()) == len(strange) + 5
+    assert [damage.key for damage in reader.damage] == ["9", "1", "s/deep", "h", "t"]
+    assert all("no png, jpg, jpeg or webp" in damage.reason for damage in reader.damage) and "1.5x.jpg" in reader.damage[1].reason
+
+
 def test_a_member_over_the_cap_is_not_read(tmp_path):
     from seedream_core.data.tar import END, header
     with open(tmp_path / "0.tar", "wb") as file:

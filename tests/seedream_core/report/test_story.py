@@ -8,7 +8,7 @@ from seedream_core import artifact
 from seedream_core.data.shards import ShardWriter
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
-from seedream_core.report.story import fates, read, tell
+from seedream_core.report.story import fates, read, tell, unfinished
 
 
 def made(folder, rows, keys, source=None, names={}):
@@ -53,6 +53,19 @@ def test_the_stage_that_dropped_it_is_its_last(chain):
 def test_fates_are_counted_by_kind_of_reason(chain):
     assert fates(chain.parent / "first") == {("kept", ""): 2, ("quarantined", "cut"): 2} and fates(chain) == {}
     assert read(chain).keys() == {"json"} and read(chain, "x2") is None
+
+
+def test_a_step_that_stopped_is_the_last_chapter(chain, tmp_path):
+    stopped = tmp_path / "stopped"
+    (stopped / "shards").mkdir(parents=True)
+    (stopped / "step.yaml").write_text(f"# started from {{}}\nrun: data/curate\ndata: {chain.parent / 'first'}\nbad_budget: 0.5\n", encoding="utf-8")
+    (stopped / "fates.jsonl").write_text(json.dumps(row("x1", "quarantined", "picture: none")) + "\n" + '{"key": "x2", "sou', encoding="utf-8")
+    assert unfinished(stopped) == "data/curate" and unfinished(chain) is None and read(stopped) is None
+    assert fates(stopped) == {("quarantined", "picture"): 1}
+    story = tell(stopped, "星.png")
+    assert [(one.step, one.stage, one.fate) for one in story.chapters] == [
+        ("first", "data/x", "kept"), ("stopped (not finished)", "data/curate", "quarantined")]
+    assert [one.step for one in tell(stopped, "b.png").chapters] == ["first"]
 
 
 def test_a_tuple_finds_the_way_back_to_its_picture_and_no_other_tuple(chain, tmp_path):

@@ -87,6 +87,24 @@ def test_blocks_and_tiles_change_nothing(order, monkeypatch):
     assert len(whole) == 35 and {later for _, later, _ in pairs} >= whole.keys()
 
 
+def test_pictures_that_look_alike_cost_what_their_number_does(monkeypatch):
+    laid = []
+    lay = near.registration.lay
+    monkeypatch.setattr(near.registration, "lay", lambda first, *rest: (laid.append(len(first)), lay(first, *rest))[1])
+    clean = features([one("red")])
+    for count in (256, 512):
+        laid.clear()
+        alike = {name: np.repeat(values, count, 0) for name, values in clean.items()}
+        assert len(Near()(alike, [f"k{row}" for row in range(count)])) == count - 1
+        # All of the first block with each other, then each with the one that was kept.
+        assert sum(laid) == near.BLOCK * (near.BLOCK - 1) // 2 + count - near.BLOCK
+
+
+def test_how_far_it_is_shows(capsys):
+    drop([one("red"), one("red"), one("blue")])
+    assert "near duplicates 3/3 (100%)" in capsys.readouterr().err
+
+
 def test_nothing_and_one():
     assert Near()({"signature": np.zeros((0, 32, 32, 3), np.uint8), "sides": np.zeros((0, 2), np.uint32)}, []) == {}
     assert drop([one("red")]) == {}

@@ -17,4 +17,4 @@ def test_rows_of_csv(tmp_path, encoding, source, reasons, table):
     items = csv.listing().items
     assert [item.place for item in items] == ["t.csv:3", "t.csv:4", "t.csv:6"]
     assert csv.read(items[0]).captions == {"zh": {"short": STAR}} and csv.read(items[2]).captions == {"en": {"short": "b"}}
-    assert reasons(csv) == {"t.csv:4": "2 cells under 3 columns"}
+    assert reasons(csv) == {"t.csv:4": "broken row: 2 cells under 3 columns"}

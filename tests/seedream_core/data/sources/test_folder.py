@@ -43,7 +43,7 @@ def test_what_a_walk_cannot_follow_is_told(tmp_path, png, source, reasons):
     (tmp_path / "in" / "b.txt").symlink_to("/etc/hostname")
     (tmp_path / "in" / "more").symlink_to(tmp_path)
     folder = source("folder", tmp_path / "in")
-    assert reasons(folder) == {"more": "a linked folder is not followed", "b.png": "b.txt is a symbolic link, which is not followed"}
+    assert reasons(folder) == {"more": "a linked folder is not followed", "b.png": "a symbolic link is not followed: b.txt"}
     assert folder.read(folder.listing().items[0]).captions == {"en": {"short": "a star"}}
 
 

@@ -12,7 +12,8 @@ def test_rows_of_jsonl(tmp_path, png, source, reasons, table):
     assert [(item.name, item.place) for item in items[:2]] == [("x.png", "t.jsonl:1"), ("7", "t.jsonl:3")]
     assert jsonl.read(items[0]).captions == {"zh": {"short": STAR}} and jsonl.read(items[1]).picture == png(2)
     found = reasons(jsonl)
-    assert [found[name].split(" ")[0] for name in ("../outside.png", "etc", "gone.png")] == ["'../outside.png'", "'/etc/passwd'", "gone.png"]
+    assert [found[name].split(" leads")[0] for name in ("../outside.png", "etc", "gone.png")] == [
+        "outside its root: '../outside.png'", "outside its root: '/etc/passwd'", "not there: gone.png"]
     assert "leads out" in found["etc"] and "no picture is named" in found["t.jsonl:7"] and "not json" in found["t.jsonl:8"]
     assert "no mapping" in found["t.jsonl:9"] and "no text" in found["again"] and "zero" in found and len(found) == 8
     higher = source("jsonl", tmp_path / "in" / "t.jsonl", root=str(tmp_path))

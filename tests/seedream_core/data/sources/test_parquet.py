@@ -52,7 +52,7 @@ def test_paths_and_records_of_ours(tmp_path, png, source, reasons, table):
     assert raw.picture == png(1) and raw.captions == {"en": {"short": "s"}}
     assert raw.record["scores"] == {"sharp": 1.5} and raw.record["tags"] == ["t"] and raw.record["width"] == 8
     found = reasons(one)
-    assert "leads out" in found["../outside.png"] and "no picture is named" in found["none"] and "gone.png is not there" in found["gone.png"] and len(found) == 3
+    assert "leads out" in found["../outside.png"] and "no picture is named" in found["none"] and "not there: gone.png" in found["gone.png"] and len(found) == 3
     before = items[0].at
     (tmp_path / "in" / "x.png").write_bytes(png(200) + b"mended")
     assert one.listing().items[0].at != before

@@ -138,8 +138,8 @@ def test_hostile_files_are_told_and_lose_nothing_else(tmp_path, source, reasons,
     (tmp_path / "many.pdf").write_bytes(document(show(0, 50, 600) * 4, show(0, 0, 0), images=(raw(130, 130, 5),)))
     monkeypatch.setattr(pdf, "FIGURES", 3)
     told = reasons(source("pdf", tmp_path))
-    assert told.pop("secret.pdf") == "the file is encrypted" and told.pop("bomb.pdf#1.1") == "60000×60000 pixels are over 64 million"
-    assert told.pop("many.pdf#1") == "page 1: more than 3 figures" and "symbolic link" in told.pop("link.pdf")
+    assert told.pop("secret.pdf") == "the file is encrypted" and told.pop("bomb.pdf#1.1") == "too large: 60000×60000 pixels, over 64 million"
+    assert told.pop("many.pdf#1") == "cannot be read: page 1: more than 3 figures" and "symbolic link" in told.pop("link.pdf")
     assert set(told) == {"cut.pdf", "empty.pdf", "none.pdf"} and all("no PDF that can be read" in reason for reason in told.values())
     assert list(found(tmp_path, source)) == ["good.pdf#1.1", "many.pdf#2.1", "page.pdf#1.1"]
 
@@ -147,9 +147,9 @@ def test_hostile_files_are_told_and_lose_nothing_else(tmp_path, source, reasons,
 def test_limits_of_files_and_pages(tmp_path, source, reasons, monkeypatch):
     (tmp_path / "a.pdf").write_bytes(document(b"", b"", b""))
     monkeypatch.setattr(pdf, "PAGES", 2)
-    assert reasons(source("pdf", tmp_path)) == {"a.pdf": "3 pages are over 2"}
+    assert reasons(source("pdf", tmp_path)) == {"a.pdf": "too large: 3 pages, over 2"}
     monkeypatch.setattr(pdf, "FILE_BYTES", 100)
-    assert "bytes are over 100" in reasons(source("pdf", tmp_path))["a.pdf"]
+    assert "bytes, over 100" in reasons(source("pdf", tmp_path))["a.pdf"]
 
 
 def test_without_pypdfium2_one_message_says_what_to_install(tmp_path, source, monkeypatch):

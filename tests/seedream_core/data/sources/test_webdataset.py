@@ -32,7 +32,7 @@ def test_shards_of_ours_bring_their_records(tmp_path, png, source, reasons):
     raw = shards.read(shards.listing().items[0])
     assert raw.record["truth"] == {"a": 1} and raw.captions == record.captions
     found = reasons(shards)
-    assert found.pop("bare") == "no picture beside txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
+    assert found.pop("bare") == "no picture: only txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
 
 
 def test_a_shard_that_leads_nowhere_is_told(tmp_path, source, reasons):

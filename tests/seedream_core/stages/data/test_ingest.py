@@ -22,6 +22,7 @@ from seedream_core.data.sources import Source
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample, safe_key
+from seedream_core.report import story
 from seedream_core.stages.data.ingest import Ingest
 
 GOOD = 200
@@ -161,6 +162,31 @@ def test_over_the_budget_it_stops_and_says_what_to_do(found, tmp_path):
     assert len(fates(tmp_path)) >= 3
 
 
+def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (tmp_path / "in" / f"small{number}.png").write_bytes(encoded(3, size=(40, 10 + number)))
+        (tmp_path / "in" / f"words{number}.png").write_bytes(encoded(3, size=(40, 20 + number)))
+        (tmp_path / "in" / f"words{number}.json").write_text("[]")
+    (tmp_path / "in" / "right.png").write_bytes(encoded(3, size=(40, 40)))
+    stage(tmp_path / "in", width=16, height=16).run(tmp_path, Host())
+    assert story.fates(tmp_path) == {("kept", ""): 1, ("dropped", "too small"): 3, ("quarantined", "the json holds no mapping"): 3}
+    with ShardWriter(tmp_path / "tars") as writer:
+        for number in range(6):
+            writer.add(f"s{number}", {"png": encoded(number)} if number % 2 else {"png": encoded(number), "jpg": b"", "txt": b""})
+    data = bytearray((tmp_path / "tars" / "00000.tar").read_bytes())
+    for number in (1, 3, 5):
+        place = ShardReader(tmp_path / "tars").places(number)
+        data[place.numbers[0] + 520] ^= 1
+    (tmp_path / "tars" / "00000.tar").write_bytes(data)
+    (tmp_path / "out").mkdir()
+    one = Ingest(source=Source.find("webdataset")(path=str(tmp_path / "tars")), bad_budget=1.0)
+    with pytest.raises(DataError, match="none of 6 samples is usable"):
+        one.run(tmp_path / "out", Host())
+    assert story.fates(tmp_path / "out") == {("quarantined", "shard"): 3, ("quarantined", "several pictures"): 3}
+    assert {row["reason"] for row in fates(tmp_path / "out").values() if "several" in row["reason"]} == {"several pictures: png, jpg"}
+
+
 def test_a_size_drops_what_is_smaller(tmp_path):
     (tmp_path / "in").mkdir()
     for name, size in (("wide.png", (40, 20)), ("small.png", (40, 15)), ("right.png", (16, 16))):
@@ -168,7 +194,7 @@ def test_a_size_drops_what_is_smaller(tmp_path):
     one = stage(tmp_path / "in", width=16, height=16)
     one.run(tmp_path, Host())
     rows = fates(tmp_path)
-    assert rows["small.png"]["fate"] == "dropped" and rows["small.png"]["reason"] == "40×15 pixels are under 16×16"
+    assert rows["small.png"]["fate"] == "dropped" and rows["small.png"]["reason"] == "too small: 40×15 pixels, under 16×16"
     assert rows["wide.png"]["fate"] == rows["right.png"]["fate"] == "kept" and one.facts({}) == {"width": 16, "height": 16}
     with pytest.raises(ValueError, match="both"):
         stage(tmp_path, width=16)

@@ -9,11 +9,12 @@ from PIL import Image
 
 from seedream_core.config import ConfigError, dump, parse
 from seedream_core.data.scenes.reader import read
-from seedream_core.data.scenes.world import HELD_OUT, Scene
+from seedream_core.data.scenes.world import HELD_OUT, Draw, Scene
 from seedream_core.data.shards import ShardReader
 from seedream_core.host import Host
 from seedream_core.metrics.scene_accuracy import fault
 from seedream_core.records import Sample
+from seedream_core.stages.data import synthetic
 from seedream_core.stages.data.synthetic import DAMAGES, Synthetic
 
 
@@ -104,8 +105,18 @@ def test_damage_is_what_truth_says(tmp_path):
     assert len(by_key) == 400 and made.metrics["damaged"] == {k: n for k, n in counts.items() if k}
 
 
-def test_the_first_sample_repeats_nothing():
-    assert all(Synthetic(samples=1, seed=seed, damage=1.0).damaged(0) != "duplicate" for seed in range(50))
+@pytest.mark.parametrize("damage, duplicates", [(0.9, 94), (1.0, 0)])
+def test_where_nearly_all_is_spoiled_each_sample_is_drawn_once_and_only_whole_ones_are_repeated(tmp_path, monkeypatch, damage, duplicates):
+    drawn, members = [], Synthetic.members
+    monkeypatch.setattr(synthetic, "Draw", lambda *key: (drawn.append(key[-1]), Draw(*key))[1])
+    monkeypatch.setattr(Synthetic, "members", lambda self, *given: members(self, *given) if len(drawn) <= 300 else pytest.fail("drawn again"))
+    rows = made(tmp_path, samples=300, damage=damage)
+    assert drawn == list(range(300)) and made.metrics["damaged"].get("duplicate", 0) == duplicates
+    counts, last = Counter(sample.truth["damage"] for _, sample in rows), None
+    for data, sample in rows:
+        last = data if sample.truth["damage"] is None else last
+        assert sample.truth["damage"] != "duplicate" or data == last
+    assert (counts[None] == 0) == (damage == 1.0) and counts["uniform"] > 60
 
 
 @pytest.mark.parametrize(
