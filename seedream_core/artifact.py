@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,9 +122,18 @@ def digest(folder: Path) -> str:
     """The digest of an artifact, or, of a folder from outside, of its listing: names, sizes and times."""
     if (folder / MANIFEST).is_file():
         return read(folder).digest
-    paths = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in paths]
-    return _hash([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+    listed = hashlib.sha256()
+    for path in [folder] if folder.is_file() else _files_under(folder):
+        stat = os.stat(path)
+        listed.update(json.dumps([os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns]).encode())
+    return listed.hexdigest()
+
+
+def _files_under(folder: Path) -> Iterator[str]:
+    """Every file, in an order of its own; no list of them all, for a crawl may have millions."""
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        yield from filter(os.path.isfile, (os.path.join(root, name) for name in sorted(files)))
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -122,15 +122,16 @@ def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tup
         raise ConfigError([document.problem(prefix, str(error))]) from None
 
 
-def dump(config: Any) -> Any:
-    """Plain JSON values, such that `parse(type(config), dump(config)) == config`."""
+def dump(config: Any, free: bool = True) -> Any:
+    """Plain JSON values, such that `parse(type(config), dump(config)) == config`; without `free`, only of options that count."""
     if isinstance(config, Config):
         name = {"name": config.name()} if isinstance(config, Component) else {}
-        return name | {field.name: dump(getattr(config, field.name)) for field in dataclasses.fields(config)}
+        fields = (field for field in dataclasses.fields(config) if free or field.metadata.get("fingerprint", True))
+        return name | {field.name: dump(getattr(config, field.name), free) for field in fields}
     if isinstance(config, Mapping):
-        return {key: dump(value) for key, value in config.items()}
+        return {key: dump(value, free) for key, value in config.items()}
     if isinstance(config, (tuple, list)):
-        return [dump(value) for value in config]
+        return [dump(value, free) for value in config]
     return str(config) if isinstance(config, Path) else config
 
 
@@ -174,7 +175,7 @@ def describe(cls: type, given: Config | None = None) -> list[Field]:
     """
     hints, help = typing.get_type_hints(cls, include_extras=True), _docstrings(cls)
     fields = []
-    for field in dataclasses.fields(cls):
+    for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__):  # its own before inherited ones
         inner = _bare(hints[field.name])
         value = getattr(given, field.name) if given else None if _required(field) else _default(field)
         nested = describe(inner, value) if _is_config(inner) else []

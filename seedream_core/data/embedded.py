@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seedream_core.artifact import digest
+from seedream_core.data.engines import Engine
+from seedream_core.data.ordered import processes
 from seedream_core.data.shards import DamagedSample, ShardReader
 from seedream_core.errors import DataError
 
@@ -66,9 +68,7 @@ def _opened(embedder: Embedder) -> "tuple[ShardReader, Encoder]":
     return ShardReader(embedder.folder), load(embedder.encoder)
 
 
-def embed(data: Path, encoder: Path, count: int, workers: int) -> Iterator[Embedded]:
+def embed(data: Path, encoder: Path, count: int, engine: Engine, workers: int) -> Iterator[Embedded]:
     """Every chunk in order; with several processes each has one thread."""
-    from seedream_core.data.ordered import ordered
-
-    embedder = Embedder(data, encoder, (digest(data), digest(encoder)), 1 if workers > 1 else None)
-    yield from ordered(embedder, embedder.tasks(count), workers)
+    embedder = Embedder(data, encoder, (digest(data), digest(encoder)), 1 if processes(workers) > 1 else None)
+    yield from engine(embedder, embedder.tasks(count), workers)

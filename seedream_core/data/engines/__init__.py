@@ -4,10 +4,12 @@ What a stage makes does not depend on its engine: `work` is a function of its ta
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from seedream_core.config import Component
+from seedream_core.config import Component, Config
 from seedream_core.data.ordered import CHUNK
+from seedream_core.host import FREE
 
 
 class Engine(Component):
@@ -18,3 +20,11 @@ class Engine(Component):
 
     def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread(Config):
+    """What every stage has that works on each sample by itself."""
+
+    engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
+    "what the work is spread over: pool, the processes of this machine, or ray, a cluster; the same bytes come of each"

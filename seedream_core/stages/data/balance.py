@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge
 
 from seedream_core.data.balance import Balance as Technique
+from seedream_core.data.engines import Spread
+from seedream_core.errors import DataError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stage import Shards, Stage
@@ -30,7 +32,7 @@ def _both() -> tuple[Technique, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance(Stage):
+class Balance(Spread, Stage):
     makes: ClassVar[str] = "shards"
     data: Shards
     "what to weigh"
@@ -64,7 +66,7 @@ class Balance(Stage):
         shares = capped(before * after, self.repeats)
         weights = [float(f"{weight:.6g}") for weight in shares]  # short in JSON
         rewrite.rewrite(reader, lambda row, sample: replace(sample, weight=weights[row]), out, stage=self.path(),
-                        made_from=dump(self), samples_per_shard=self.samples_per_shard)
+                        made_from=dump(self, free=False), samples_per_shard=self.samples_per_shard)
         concepts["tags"] = tags
         report = {"samples": len(reader), "weights": _spread(np.array(weights)),
                   "concepts": {name: item.report(before, np.array(weights)) for name, item in concepts.items()}}
@@ -83,12 +85,11 @@ class Balance(Stage):
         from seedream_core.data import rewrite
         from seedream_core.data.balance import Crowd
         from seedream_core.data.concepts import Concepts
-        from seedream_core.data.ordered import ordered, processes
         from seedream_core.progress import track
 
         features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
         sources, weights = [], np.empty(len(reader))
-        rows = ordered(partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), processes(host.workers))
+        rows = self.engine(partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), host.workers)
         with track("look", len(reader)) as progress:
             for row, (looks, source, weights[row]) in enumerate(rows):
                 if looks is not None:
@@ -119,7 +120,10 @@ def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndar
 
     reader = opened(data, digest)
     sample = record(reader, row)
-    looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+    try:
+        looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+    except DataError as error:
+        raise DataError(f"{data}: {sample.key}: {error.message}", "run data/curate on it first") from None
     return looks, sample.source, sample.weight
 
 

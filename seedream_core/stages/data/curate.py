@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 from seedream_core.artifact import SCRATCH
 from seedream_core.config import dump
 from seedream_core.data.dedup import Dedup
-from seedream_core.data.engines import Engine
+from seedream_core.data.engines import Spread
 from seedream_core.data.filters import Filter
 from seedream_core.data.funnel import FILTERS, Plan
 from seedream_core.data.scorers import Scorer
@@ -45,7 +45,7 @@ def _dedup() -> tuple[Dedup, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curate(Stage):
+class Curate(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     data: Shards
@@ -66,8 +66,6 @@ class Curate(Stage):
     "samples in one tar file"
     retry: Folder | None = None
     "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and judged again that were unreadable or duplicates"
-    engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
-    "what the work is spread over; the same bytes come of each"
 
     def __post_init__(self) -> None:
         self.plan  # its checks are this config's

@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 
 from seedream_core.config import changed
 from seedream_core.data import told
-from seedream_core.data.engines import Engine
+from seedream_core.data.engines import Spread
 from seedream_core.data.sources import Item, Items, Listing, Lost, Source
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
@@ -42,7 +42,7 @@ class Taken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingest(Stage):
+class Ingest(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     source: Source
@@ -57,8 +57,6 @@ class Ingest(Stage):
     "samples in one tar file"
     retry: Folder | None = None
     "an earlier --out of the same ingest, finished or stopped: what it kept is taken over byte for byte, only what it quarantined is tried again"
-    engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
-    "what the work is spread over; the same bytes come of each"
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):

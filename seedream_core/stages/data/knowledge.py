@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.config import OUTSIDE
+from seedream_core.data.engines import Spread
 from seedream_core.data.knowledge import Knowledge as Kind
 from seedream_core.data.knowledge import rating
 from seedream_core.host import Host
@@ -40,7 +41,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knowledge(Stage):
+class Knowledge(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     samples: Annotated[int, Ge(1)]
@@ -86,7 +87,6 @@ class Knowledge(Stage):
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.config import dump
         from seedream_core.data.journal import Journal
-        from seedream_core.data.ordered import ordered, processes
         from seedream_core.progress import track
         from seedream_core.records import Fate
 
@@ -94,11 +94,11 @@ class Knowledge(Stage):
         for kind in self.kinds:
             kind.start()
         with (
-            Journal(out, self.samples_per_shard, json.dumps(dump(self))) as journal,
+            Journal(out, self.samples_per_shard, json.dumps(dump(self, free=False))) as journal,
             track("knowledge", self.samples, done=journal.done) as progress,
         ):
             before = journal.done
-            for key, name, members, notes in ordered(partial(made, self, faces), range(before, self.samples), processes(host.workers)):
+            for key, name, members, notes in self.engine(partial(made, self, faces), range(before, self.samples), host.workers):
                 journal.add(Fate(key=key, name=name, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
                 progress.advance()
         made_now = journal.done - before

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge
 
 from seedream_core.config import dump
+from seedream_core.data.engines import Spread
 from seedream_core.data.pool import Active, Pool, Round
 from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError, UserError
@@ -32,7 +33,7 @@ def _appearance() -> Scorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label(Stage):
+class Label(Spread, Stage):
     makes: ClassVar[str] = "heads"
     data: Shards
     "pictures to choose from"
@@ -93,7 +94,6 @@ class Label(Stage):
         from seedream_core.artifact import digest
         from seedream_core.data.funnel import Plan
         from seedream_core.data.ledger import Ledger
-        from seedream_core.data.ordered import ordered, processes
         from seedream_core.data.sift import CHUNK, Sieve
         from seedream_core.progress import track
         from seedream_core.randomness import fraction
@@ -106,7 +106,7 @@ class Label(Stage):
         with Ledger(out / ".features", made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
             rest = chosen[ledger.done:]
             tasks = [rest[start:start + CHUNK] for start in range(0, len(rest), CHUNK)]
-            for judged in ordered(sieve, tasks, processes(host.workers)):
+            for judged in self.engine(sieve, tasks, host.workers):
                 for row, features in judged:
                     ledger.add(row, features)
                 progress.advance(len(judged))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Le, Len
 
 from seedream_core.config import dump
+from seedream_core.data.engines import Spread
 from seedream_core.data.pairs import Pair
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.errors import DataError
@@ -28,7 +29,7 @@ INSTRUCTION, BEFORE = "instruction", "before"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Stage):
+class Pairs(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
@@ -51,7 +52,6 @@ class Pairs(Stage):
         from seedream_core.artifact import digest
         from seedream_core.data import budget
         from seedream_core.data.journal import Journal
-        from seedream_core.data.ordered import ordered, processes
         from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
@@ -62,7 +62,7 @@ class Pairs(Stage):
         made_from = json.dumps([digest(self.data), dump(self.pairs), self.seed, self.samples_per_shard])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("pairs", len(reader), done=journal.done) as progress:
             before = journal.changes.total()
-            for fate, tuples in ordered(_Maker(self, made_from), range(journal.done, len(reader)), processes(host.workers), at_once=1):
+            for fate, tuples in self.engine(_Maker(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1):
                 journal.add_all(fate, [(key, members) for _, key, members in tuples], [task for task, *_ in tuples])
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(tuples=journal.changes.total())

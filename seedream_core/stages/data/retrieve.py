@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
+from seedream_core.data.engines import Spread
 from seedream_core.errors import DataError, UserError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
@@ -27,7 +28,7 @@ FAR = "not near any concept"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrieve(Stage):
+class Retrieve(Spread, Stage):
     makes: ClassVar[str] = "shards"
     data: Shards
     "where to search"
@@ -69,13 +70,12 @@ class Retrieve(Stage):
         import numpy as np
 
         from seedream_core.data.embedded import embed
-        from seedream_core.data.ordered import processes
         from seedream_core.progress import track
 
         positions: list[int] = []
         parts, lost = [], {}
         with track("embed", len(reader)) as progress:
-            for chunk in embed(self.data, self.encoder, len(reader), processes(host.workers)):
+            for chunk in embed(self.data, self.encoder, len(reader), self.engine, host.workers):
                 positions += chunk.positions
                 parts.append(chunk.vectors)
                 lost |= chunk.lost

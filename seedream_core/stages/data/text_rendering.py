@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.config import dump
+from seedream_core.data.engines import Spread
 from seedream_core.data.scorers import Scorer
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
@@ -23,7 +24,7 @@ def _ocr() -> tuple[Scorer, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextRendering(Stage):
+class TextRendering(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
@@ -47,7 +48,6 @@ class TextRendering(Stage):
         from seedream_core.artifact import digest
         from seedream_core.data import budget
         from seedream_core.data.journal import Journal
-        from seedream_core.data.ordered import ordered, processes
         from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
@@ -55,9 +55,9 @@ class TextRendering(Stage):
         reader = ShardReader(self.data)
         if reader.damage:
             raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
-        made_from = json.dumps([digest(self.data), {name: value for name, value in dump(self).items() if name != "bad_budget"}])
+        made_from = json.dumps([digest(self.data), dump(self, free=False)])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("text", len(reader), done=journal.done) as progress:
-            for fate, members in ordered(_Take(self, made_from), range(journal.done, len(reader)), processes(host.workers), at_once=1):
+            for fate, members in self.engine(_Take(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1):
                 journal.add(fate, members)
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(**journal.fates)

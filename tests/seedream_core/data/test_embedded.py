@@ -6,6 +6,7 @@ import toy_encoder
 import toy_training as toy
 
 from seedream_core.data.embedded import embed
+from seedream_core.data.engines import Engine
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardReader
 from seedream_core.models.dual_encoder import load
@@ -19,7 +20,7 @@ def encoder(tmp_path_factory):
 
 def test_in_order_on_any_processes(tmp_path, encoder):
     Synthetic(samples=150, size=(32, 32)).run(tmp_path, toy.host())
-    one, two = (list(embed(tmp_path, encoder, 150, workers)) for workers in (1, 2))
+    one, two = (list(embed(tmp_path, encoder, 150, Engine.find("pool")(), workers)) for workers in (1, 2))
     positions = [position for chunk in one for position in chunk.positions]
     assert positions == list(range(150)) and all(chunk.lost == {} for chunk in one)
     assert all(np.array_equal(first.vectors, second.vectors) and first.positions == second.positions for first, second in zip(one, two, strict=True))
@@ -33,6 +34,6 @@ def test_what_cannot_be_read(tmp_path, encoder):
     data = bytearray(path.read_bytes())
     data[600] ^= 1
     path.write_bytes(data)
-    (chunk,) = embed(tmp_path, encoder, 40, 1)
+    (chunk,) = embed(tmp_path, encoder, 40, Engine.find("pool")(), 1)
     assert "fails its CRC32" in chunk.lost[0] and sorted([*chunk.positions, *chunk.lost]) == list(range(40))
     assert len(chunk.vectors) == len(chunk.positions) and any("picture" in reason for reason in chunk.lost.values())

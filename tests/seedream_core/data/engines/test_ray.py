@@ -5,13 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+import toy_encoder
 from PIL import Image
 
+from seedream_core import execute, stage
+from seedream_core.config import parse
 from seedream_core.data.engines import Engine
+from seedream_core.data.rewrite import rewrite
+from seedream_core.data.shards import ShardReader
 from seedream_core.errors import DataError, UserError
+from seedream_core.host import Host
 from seedream_core.records import load_json, safe_key
+from seedream_core.stages.data.synthetic import Synthetic
 
 
 def test_without_ray_the_message_says_what_to_install(monkeypatch):
@@ -33,7 +41,6 @@ def cluster():
 
     with _session(2):
         yield ray
-
 
 
 @pytest.mark.slow
@@ -65,6 +72,47 @@ def test_ingest_on_a_ray_of_its_own_and_on_a_cluster_makes_the_pools_bytes(clust
         made[name] = {path.name: path.read_bytes() for path in [*(tmp_path / name).glob("shards/*"), tmp_path / name / "fates.jsonl"]}
         assert json.loads((tmp_path / name / "artifact.json").read_text())["metrics"]["kept"] == 129
     assert made["pool"] == made["own"] == made["cluster"] and len(made["pool"]) == 9
+
+
+PLACES = ("data", "encoder", "queries")
+SPREAD = {
+    "data/balance": {"data": "crawl"},
+    "data/curate": {"data": "crawl", "dedup": ["near"]},
+    "data/knowledge": {"samples": 70, "kinds": ["wireframe"], "sides": [192, 224]},
+    "data/label": {"data": "crawl", "truth": "truth.damage", "active": {"first": 20, "batch": 10, "most": 40}},
+    "data/pairs": {"data": "crawl", "pairs": ["canny"]},
+    "data/retrieve": {"data": "crawl", "encoder": "encoder", "queries": "queries.jsonl"},
+    "data/text_rendering": {"data": "crawl", "scorers": []},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SPREAD)
+def test_every_stage_that_is_spread_makes_the_pools_bytes(cluster, scenes, tmp_path, path):
+    options = {name: str(scenes / value) if name in PLACES else value for name, value in SPREAD[path].items()}
+    made = []
+    for engine in ("pool", "ray"):
+        out = tmp_path / engine
+        out.mkdir()
+        parse(stage.find(path), options | {"engine": engine}).run(out, Host(workers=2))
+        made.append({str(file.relative_to(out)): file.read_bytes() for file in out.rglob("*") if file.is_file()})
+    assert made[0] == made[1] and made[0]
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """A crawl of 100 scenes whose records tell a line of text and whether they are spoiled, an encoder, and what to ask it for."""
+    folder = tmp_path_factory.mktemp("scenes")
+    line = {"kind": "text", "box": [0.1, 0.1, 0.9, 0.9], "text": "SALE", "score": 0.9}
+
+    def tell(row, sample):
+        return replace(sample, boxes=(line,), truth=sample.truth | {"damage": "noise" if row % 4 else ""})
+
+    execute.step(Synthetic(samples=100, size=(64, 64)), folder / "told", Host(), say=lambda line: None)
+    rewrite(ShardReader(folder / "told"), tell, folder / "crawl", stage="test", made_from="", samples_per_shard=50)
+    toy_encoder.make_encoder(folder / "encoder")
+    (folder / "queries.jsonl").write_text(json.dumps({"concept": "one", "examples": [ShardReader(folder / "crawl").keys[7]], "count": 9}))
+    return folder
 
 
 def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch):

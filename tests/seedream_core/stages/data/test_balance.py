@@ -140,3 +140,9 @@ def test_damage_and_nothing_to_weigh_by(crawl, tmp_path):
     (copied / "00000.tar").write_bytes((copied / "00000.tar").read_bytes()[:600])
     with pytest.raises(DataError, match="cut off|index says"):
         Balance(data=tmp_path / "bad").run(tmp_path / "out", Host())
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    execute.step(Synthetic(samples=90, damage=0.5), tmp_path / "crawl", Host())
+    with pytest.raises(DataError, match=r"crawl: s0-\d+: undecodable[^\n]*\n  fix: run data/curate"):
+        Balance(data=tmp_path / "crawl").run(tmp_path / "out", Host())
