@@ -42,6 +42,8 @@ def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
     if lost > rules.crop_most:
         return None, f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}"
+    if frame != WHOLE and view.further:
+        return None, f"tuple: {', '.join(view.further)} would not be cropped as its picture is"
     texts = [box for box in boxes if box["kind"] == "text"]
     lines = [box for box in texts if not _shape(box, rules)]
     inside = [box for box in lines if _inside(box["box"], frame)]
@@ -82,7 +84,8 @@ def _written(view: View, frame: Box, boxes: list[dict[str, Any]], sure: float) -
         left, top = int(np.ceil(frame[0] * width)), int(np.ceil(frame[1] * height))
         cut = view.pixels[top:max(top + 1, int(frame[3] * height)), left:max(left + 1, int(frame[2] * width))]
         members = {"png": packed(cut)}
-        sample = replace(sample, width=cut.shape[1], height=cut.shape[0])
+        # Truth and scores are of the whole picture.
+        sample = replace(sample, width=cut.shape[1], height=cut.shape[0], truth=None, scores={})
     captioner = Strings(sure=sure)
     (told,) = captioner.start(Host())([View(sample)])
     if not told:

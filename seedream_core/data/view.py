@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COSTS = ("record", "thumbnail", "pixels")
 """What a scorer or a filter may read of a sample, the cheapest first."""
+PICTURES = ("png", "jpg", "jpeg", "webp")
 PIXELS = 64 * 10**6
 """Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""
 MOST = 1e6
@@ -37,6 +38,11 @@ class View:
         view = cls(sample)
         view.__dict__["pixels"] = pixels
         return view
+
+    @property
+    def further(self) -> list[str]:
+        """Its pictures beside the one it is known by, such as `ref0.png`; a sample that has any is a tuple."""
+        return sorted(name for name in self.members if "." in name and name.rpartition(".")[2] in PICTURES)
 
     def forget(self) -> None:
         """Free the pixels; they are decoded again when they are asked for."""

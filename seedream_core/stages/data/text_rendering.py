@@ -26,13 +26,13 @@ def _ocr() -> tuple[Scorer, ...]:
 @dataclass(frozen=True, kw_only=True)
 class TextRendering(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     data: Shards
     "samples with text in their pictures; boxes of kind text in a record are taken as they are, and only else is read"
     scorers: tuple[Scorer, ...] = field(default_factory=_ocr)
     "what finds lines of text, and marks; ocr needs the extra: pip install 'seedream[ocr]'"
     marks: tuple[str, ...] = ("watermark", "logo", "subtitle", "sticker", "mosaic")
-    "kinds of boxes that are cropped away"
+    "kinds of boxes that are cropped away; the cropped picture's record has no truth and no scores any more, for those were of the whole"
     crop_most: Annotated[float, Ge(0), Le(1)] = 0.25
     "largest share of a picture that may be cropped for it"
     sure: Annotated[float, Ge(0), Le(1)] = 0.8

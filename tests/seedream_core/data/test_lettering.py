@@ -57,6 +57,28 @@ def test_a_mark_is_cropped_and_the_line_follows():
     assert sample.captions == {"en": {"short": "a sign", "textual": 'with the text "SALE"'}, "zh": {"textual": "图中写着“SALE”"}}
 
 
+def test_of_a_cropped_picture_nothing_is_told_that_was_true_of_the_whole():
+    drawn = {"texts": [["SALE", [50, 20, 150, 40]], ["GONE", [150, 85, 190, 95]]]}
+    given = view(line(), mark(0.7, 0.8, 1, 1))
+    given.sample = replace(given.sample, truth=drawn, scores={"sharpness": 0.7})
+    sample = Sample.from_json(letter(given, RULES)[0]["json"])
+    assert sample.captions["en"]["textual"] == 'with the text "SALE"' and sample.truth is None and sample.scores == {}
+    whole = view(line())
+    whole.sample = replace(whole.sample, truth=drawn, scores={"sharpness": 0.7})
+    sample = Sample.from_json(letter(whole, RULES)[0]["json"])
+    assert sample.captions["en"]["textual"] == 'with the text "SALE", "GONE"' and sample.truth == drawn and sample.scores == {"sharpness": 0.7}
+
+
+def test_a_tuple_is_never_cropped():
+    def together(*boxes: dict) -> View:
+        given = view(*boxes)
+        given.members = {**given.members, "ref0.png": given.members["png"], "editmask.png": given.members["png"]}
+        return given
+
+    assert letter(together(line(), mark(0.7, 0.8, 1, 1)), RULES) == (None, "tuple: editmask.png, ref0.png would not be cropped as its picture is")
+    assert set(letter(together(line()), RULES)[0]) == {"png", "ref0.png", "editmask.png", "json"}
+
+
 def test_without_marks_the_bytes_stay():
     given = view(line())
     members, _ = letter(given, RULES)

@@ -33,6 +33,12 @@ def test_its_shorter_side_is_from_64_to_127_where_there_is_as_much(kind, size):
     assert abs(float(first.thumbnail.mean()) - float(second.pixels.mean())) < 2
 
 
+def test_further_pictures_are_those_beside_its_own():
+    names = ("jpg", "json", "txt", "target1.png", "ref0.webp", "meta.json", "latent.safetensors")
+    assert View(view((40, 30), "jpg").sample, dict.fromkeys(names, b"")).further == ["ref0.webp", "target1.png"]
+    assert view((40, 30), "png").further == []
+
+
 def test_a_jpeg_is_not_decoded_whole_for_it(monkeypatch):
     monkeypatch.setattr(pictures, "decode", lambda members: pytest.fail("decoded whole"))
     assert view((512, 512), "jpg").thumbnail.shape == (64, 64, 3)
