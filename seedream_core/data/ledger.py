@@ -35,6 +35,8 @@ class Row:
     fate: str = "kept"
     cause: str = ""
     reason: str = ""
+    plain: bool = True
+    """Whether pictures alone tell it from others, see `View.plain`."""
     scores: Mapping[str, float] = field(default_factory=dict)
     boxes: Sequence[dict[str, Any]] = field(default_factory=list)
 

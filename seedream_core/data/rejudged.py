@@ -11,6 +11,7 @@ import numpy as np
 from seedream_core.data.ledger import Row
 from seedream_core.data.retry import Earlier
 from seedream_core.data.shards import ShardReader
+from seedream_core.data.view import View
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 from seedream_core.stage import Stage
@@ -49,5 +50,5 @@ class Rejudged:
             return None
         old, new = Sample.from_json(now["json"]), Sample.from_json(then["json"])
         found = {name: value for name, value in new.scores.items() if old.scores.get(name) != value}
-        row = Row(key=key, name=old.name, source=shard, position=position, scores=found, boxes=list(new.boxes[len(old.boxes):]))
+        row = Row(key=key, name=old.name, source=shard, position=position, plain=View(old, now).plain, scores=found, boxes=list(new.boxes[len(old.boxes):]))
         return row, {name: np.array(values[place]) for name, values in self.features.items()}

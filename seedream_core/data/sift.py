@@ -87,7 +87,7 @@ def _view(reader: ShardReader, position: int) -> View | Ruling:
 def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None) -> Row:
     kept = view is not None and ruling.fate == "kept"
     row = Row(key=key, source=shard, position=position, fate=ruling.fate, cause=ruling.cause, reason=ruling.reason,
-              name=view.sample.name if view else "", scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
+              name=view.sample.name if view else "", plain=not view or view.plain, scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
     if kept:
         try:
             record(view.sample, row)

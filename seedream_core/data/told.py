@@ -16,6 +16,8 @@ LANGUAGES = ("en", "zh")
 LONG = {"en": 200, "zh": 80}
 """Characters from which a caption counts as long: about 35 English words, 80 Chinese characters."""
 BARE = ("caption", "text", "prompt")
+INSTRUCTION = "instruction"
+"""Caption field of a tuple: what to do with its references."""
 _HAN = re.compile("[\u3400-\u9fff]")
 
 Captions = dict[str, dict[str, str]]

@@ -16,6 +16,8 @@ class Dedup(Component):
 
     needs: ClassVar[tuple[str, ...]]
     """Features that scorers must have noted."""
+    tuples: ClassVar[bool] = False
+    """Whether its features tell tuples, and tasks, apart; else it compares only pictures for text to image."""
 
     def __call__(self, features: Mapping[str, "np.ndarray"], keys: Sequence[str]) -> dict[int, str]:
         raise NotImplementedError

@@ -1,4 +1,7 @@
-"""Exact duplicates: the same pixels again, however they are packed in a file (Seedream 2.0, first funnel)."""
+"""Exact duplicates: the same pixels again, however they are packed in a file (Seedream 2.0, first funnel).
+
+Of tuples the task, the instruction and all pictures must be the same.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from seedream_core.data.dedup import Dedup
 @dataclass(frozen=True, kw_only=True)
 class Exact(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("digest",)
+    tuples: ClassVar[bool] = True
 
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         _, first, group = np.unique(features["digest"], axis=0, return_index=True, return_inverse=True)

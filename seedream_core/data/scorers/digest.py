@@ -1,6 +1,11 @@
-"""A digest of a picture's pixels and size, by which exact duplicates are told however they are packed."""
+"""A digest of a picture's pixels and size, by which exact duplicates are told however they are packed.
+
+Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other pictures too
+(byte for byte).
+"""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from seedream_core.data.scorers import Score, Scorer
+from seedream_core.data.told import INSTRUCTION
 from seedream_core.data.view import View
 
 
@@ -22,6 +28,10 @@ class Digest(Scorer):
 
 def note(views: Sequence[View]) -> None:
     for view in views:
-        pixels = hashlib.blake2b(repr(view.pixels.shape).encode(), digest_size=16)
-        pixels.update(np.ascontiguousarray(view.pixels))
-        view.features["digest"] = np.frombuffer(pixels.digest(), np.uint8)
+        content = hashlib.blake2b(repr(view.pixels.shape).encode(), digest_size=16)
+        content.update(np.ascontiguousarray(view.pixels))
+        if not view.plain:
+            told = sorted((language, texts.get(INSTRUCTION, "")) for language, texts in view.sample.captions.items())
+            others = [[name, hashlib.blake2b(view.members[name]).hexdigest()] for name in view.further]
+            content.update(json.dumps([view.sample.task, told, others]).encode())
+        view.features["digest"] = np.frombuffer(content.digest(), np.uint8)

@@ -47,7 +47,7 @@ def _dedup() -> tuple[Dedup, ...]:
 @dataclass(frozen=True, kw_only=True)
 class Curate(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     data: Shards
     "shards to sift; data/ingest brings pictures of others in"
     encoder: DualEncoder | None = None
@@ -59,7 +59,8 @@ class Curate(Spread, Stage):
     filters: tuple[Filter, ...] = field(default_factory=_filters)
     "asked cheapest first, else in this order; the first that says no gives the reason"
     dedup: tuple[Dedup, ...] = field(default_factory=_dedup)
-    "what the filters keep is compared by these, in this order; the first of like samples stays"
+    """what the filters keep is compared by these, in this order; the first of like samples stays. Tuples, and samples of another task
+    than t2i, are compared by exact alone: alike are those of one task, one instruction and the same pictures, references among them"""
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -112,7 +113,7 @@ class Curate(Spread, Stage):
         sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()))
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
-        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
+        made_from = json.dumps([self.version, sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
         with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
@@ -148,14 +149,18 @@ class Curate(Spread, Stage):
 
         from seedream_core.data.ledger import choose
 
-        keys = [row.key for row in ledger.rows() if row.fate == "kept"]
-        left, features, dropped = np.arange(len(keys)), ledger.features(), {}
+        kept = [(row.key, row.plain) for row in ledger.rows() if row.fate == "kept"]
+        plain = np.array([plain for _, plain in kept], bool)
+        left, features, dropped = np.arange(len(kept)), ledger.features(), {}
         for number, one in enumerate(self.dedup):
-            reasons = one({name: features[name] for name in one.needs}, [keys[place] for place in left]) if len(left) else {}
-            dropped |= {int(left[row]): (one.name(), reason) for row, reason in reasons.items()}
-            left = np.delete(left, sorted(reasons))
-            features = choose(ledger.features(), left, out / SCRATCH / f"left{number}")
-        choose(ledger.features(), left, out / "features")
+            compared = left if one.tuples else left[plain[left]]
+            if not len(compared):
+                continue
+            mine = choose({name: features[name] for name in one.needs}, compared, out / SCRATCH / f"compared{number}")
+            reasons = one(mine, [kept[place][0] for place in compared])
+            dropped |= {int(compared[row]): (one.name(), reason) for row, reason in reasons.items()}
+            left = np.setdiff1d(left, compared[list(reasons)])
+        choose(features, left, out / "features")
         return dropped
 
     def _tell(self, ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> tuple[Counter, Counter]:

@@ -14,6 +14,7 @@ from seedream_core.config import dump
 from seedream_core.data.engines import Spread
 from seedream_core.data.pairs import Pair
 from seedream_core.data.pairs import Pairs as Family
+from seedream_core.data.told import INSTRUCTION
 from seedream_core.errors import DataError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from seedream_core.data.view import View
 
-INSTRUCTION, BEFORE = "instruction", "before"
-"""Caption fields: what to do with the references, and what the first of them shows."""
+BEFORE = "before"
+"""Caption field: what the first of the references shows."""
 
 
 @dataclass(frozen=True, kw_only=True)

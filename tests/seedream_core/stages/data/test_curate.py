@@ -4,16 +4,19 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from seedream_core import artifact, execute
 from seedream_core.data.filters import Filter
+from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, Interrupted, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import curate
 from seedream_core.stages.data.curate import Curate
+from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
 
 FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
@@ -157,6 +160,26 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
 def test_nothing_left(tmp_path, crawl):
     with pytest.raises(DataError, match="nothing is left"):
         Curate(data=crawl, filters=(Filter.find("size")(width=128),), bad_budget=0.1).run(tmp_path, Host())
+
+
+def test_tuples_of_one_picture_are_no_duplicates(tmp_path):
+    """Nor is a picture one of the tuple that it is the target of; a tuple that is there twice is."""
+    for name in ("world", "pairs", "in", "out"):
+        (tmp_path / name).mkdir()
+    Synthetic(samples=30, seed=6).run(tmp_path / "world", Host())
+    Pairs(data=tmp_path / "world", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "low_resolution"))).run(tmp_path / "pairs", Host(workers=1))
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        for folder, prefix in (("pairs", ""), ("world", ""), ("pairs", "twice"), ("world", "twice")):
+            reader = ShardReader(tmp_path / folder)
+            for place, key in enumerate(reader.keys[:60:20] if prefix else reader.keys):
+                members = reader.read(reader.keys.index(key))
+                writer.add(prefix + key, members | {"json": replace(Sample.from_json(members["json"]), key=prefix + key).to_json()})
+    whole = len(ShardReader(tmp_path / "world")) + len(ShardReader(tmp_path / "pairs"))
+    metrics = Curate(data=tmp_path / "in", filters=(Filter.find("size")(),)).run(tmp_path / "out", Host(workers=1))
+    dropped = [fate for fate in fates(tmp_path / "out") if fate["fate"] == "dropped"]
+    assert metrics["samples"] == whole + 3 + 2 > 100 and metrics["causes"] == {"exact": 5}
+    assert all(fate["reason"] == f"exact: the same pixels as {fate['key'].removeprefix('twice')}" for fate in dropped)
+    assert len(np.load(tmp_path / "out" / "features" / "signature.npy")) == metrics["kept"]
 
 
 def test_facts_pass_through():
