@@ -2,19 +2,21 @@
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
 from seedream_core.artifact import SCRATCH
-from seedream_core.config import dump
+from seedream_core.config import Component, dump
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.engines import Spread
 from seedream_core.data.filters import Filter
@@ -192,7 +194,16 @@ class Curate(Spread, Stage):
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
                 f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
-            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", _loosen(causes, total))
+            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", self._advice(causes, total))
+
+    def _advice(self, causes: Counter, total: int) -> str:
+        """What to do when nothing is left."""
+        cause, count = causes.most_common(1)[0] if causes else ("", 0)
+        for option in ("filters", "dedup"):
+            rest = [one for one in getattr(self, option) if one.name() != cause]
+            if len(rest) < len(getattr(self, option)):
+                return f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set {shlex.quote(f'{option}={_spelt(rest)}')}"
+        return f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
 
     def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
@@ -231,12 +242,15 @@ def _essence(stage: Curate) -> dict:
     return {name: dump(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
 
 
-def _loosen(causes: Counter, total: int) -> str:
-    """What to do when nothing is left."""
-    cause, count = causes.most_common(1)[0]
-    rest = [name for name in FILTERS if name != cause]
-    advice = f"--set 'filters=[{', '.join(rest)}]'" if cause in FILTERS else "loosen or leave out that one"
-    return f"{count} of {total} fell to {cause!r}: mend that, or leave it out with {advice}"
+def _spelt(parts: Sequence[Component]) -> str:
+    """Members of a family on one line of YAML, with those of their options that are not the defaults."""
+    import yaml
+
+    listed = []
+    for part in parts:
+        options = {one.name: dump(getattr(part, one.name)) for one in fields(part) if getattr(part, one.name) != one.default}
+        listed.append({"name": part.name(), **options} if options else part.name())
+    return yaml.safe_dump(listed, default_flow_style=True, width=float("inf"), sort_keys=False, allow_unicode=True).strip()
 
 
 def _round_up(share: float) -> float:

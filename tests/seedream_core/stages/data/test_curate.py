@@ -1,6 +1,7 @@
 """The funnel on a spoiled crawl: what the world spoilt is what is caught, nothing clean is lost, all has a fate."""
 
 import json
+import shlex
 from collections import Counter
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from seedream_core import artifact, execute
+from seedream_core.config import load_yaml, parse
 from seedream_core.data.filters import Filter
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.shards import ShardReader, ShardWriter
@@ -267,6 +269,23 @@ def test_nothing_left_tells_which_filter_to_leave_out(tmp_path):
         Curate(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
     assert "20 of 20 fell to 'caption'" in caught.value.fix and "--set 'filters=[size, uniform," in caught.value.fix and "caption," not in caught.value.fix
     Curate(data=tmp_path / "bare", filters=tuple(Filter.find(name)() for name in curate.FILTERS if name != "caption")).run(tmp_path, Host(workers=1))
+
+
+def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
+    def advice(causes: dict, **options) -> str:
+        return Curate(data=tmp_path, **options)._advice(Counter(causes), 9)
+
+    kept = Filter.find("words")(file="it's no list.txt"), Filter.find("score")(score="sharpness", most=0.5), Filter.find("noisy")()
+    told = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
+    assert told.startswith("6 of 9 fell to 'size': mend that, loosen it, or leave it out with --set ")
+    option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
+    (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
+    assert parse(Curate, load_yaml(tmp_path / "given.yaml").tree).filters == kept
+    assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, most: 0.5}, noisy]"
+    assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith("leave it out with --set 'filters=[]'")
+    assert advice({"near": 9}).endswith("leave it out with --set 'dedup=[exact]'")
+    assert advice({"unreadable picture": 9}) == "9 of 9 are quarantined (unreadable picture): mend those"
+    assert advice({}) == "give shards that hold samples"
 
 
 def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
