@@ -9,7 +9,8 @@ batch is smaller, activations are kept for the embeddings alone and made again p
 arXiv:2101.06983): the same loss and, up to rounding, the same gradient.
 
 Weights draw without repeats: a pass over the data holds every sample at most once, those of the highest weight in every
-pass and the others in as many as their weight is of it. So none is its own negative [I].
+pass and the others in as many as their weight is of it. So none is its own negative [I]. A pass is never shorter than a batch:
+where batches are large for the data, that evens the weights out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ from seedream_core.data.pairing import every_caption, main_caption
 from seedream_core.data.similar import Similar
 from seedream_core.data.tokens import tokenize
 from seedream_core.data.weights import GOLDEN, REPEATS, capped
+from seedream_core.errors import UserError
 from seedream_core.host import Host, Train
 from seedream_core.models.towers import Towers
 from seedream_core.modules.fit import Objective
@@ -87,8 +89,13 @@ class Passes:
 
     def __init__(self, texts: Sequence[str], words: Sequence[Sequence[int]], weights: np.ndarray, group: int, global_batch: int) -> None:
         self.texts, self.words, self.group = texts, words, group
+        asked = capped(weights)
+        if (count := np.count_nonzero(asked)) < 2:
+            raise UserError(f"weights: only {count} of {len(texts)} samples to learn from has one above 0, and a caption is told from others",
+                            "give more of them a weight: data/balance does")
         # Taken more often than there are batches, a sample would have to meet itself.
         expected = capped(weights, min(REPEATS, max(1, len(texts) / global_batch)))
+        self.warning = _evened(asked, expected, global_batch)
         self.size = int(len(texts) / expected.max() + 1e-6)
         self.ends, self.last = np.cumsum(expected) * (self.size / len(texts)), np.flatnonzero(expected)[-1]
         self._kept: tuple[tuple[int, int], Tensor] | None = None
@@ -105,6 +112,16 @@ class Passes:
         # Runs are of the samples that are taken: those of all, thinned out, would no longer be alike.
         similar = Similar([self.texts[row] for row in taken], [self.words[row] for row in taken], self.group)
         return torch.from_numpy(taken)[similar.order(seed, epoch, self.size)]
+
+
+def _evened(asked: np.ndarray, expected: np.ndarray, global_batch: int) -> str:
+    """What to tell where batches are too large for the weights; "" where they are not."""
+    wanted, found = (float(weights[weights > 0].min() / weights.max()) for weights in (asked, expected))
+    if found <= wanted * (1 + 1e-9):  # what sharing out rounds
+        return ""
+    fits = int(len(asked) / asked.max())
+    return (f"weights: {len(asked)} samples in batches of {global_batch} leave them too little room: the lightest are taken in {found:.2g} of the "
+            f"passes, where their weight asks for {wanted:.2g}" + f"; with a train.global_batch of at most {fits} it counts as it is" * (fits > 1))
 
 
 class PairBatches(Batches):

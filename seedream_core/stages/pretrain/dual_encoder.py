@@ -1,5 +1,6 @@
 """A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near duplicates."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ class DualEncoder(stage.Stage):
     version: ClassVar[int] = 2
     data: stage.Shards
     """pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate on. Of the
-    others, records' weights say in how many of the passes over the data each is taken: at most once in a pass, and at 0 never"""
+    others, records' weights say in how many of the passes over the data each is taken: at most once in a pass, and at 0 never. Where
+    train.global_batch leaves fewer batches than the highest weight is of the mean one, weights are evened out, and it is told how far"""
     net: TowersConfig = TowersConfig()
     "the shape of both towers"
     vocabulary: Annotated[int, Ge(300)] = 1024
@@ -81,6 +83,8 @@ class DualEncoder(stage.Stage):
         module.flops_per_image = forward_flops(towers)
         batches = PairBatches(self.data, told, tokenizer, train=self.train, captions=self.captions, host=host,
                               side=self.net.size, group=self.group, only=[places[key] for key in learned])
+        if batches.passes.warning:
+            print(batches.passes.warning, file=sys.stderr)
         fitted = fit(module, batches, self.train, host, out)
         towers.float().to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
         encoder = Encoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))

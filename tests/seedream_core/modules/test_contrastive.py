@@ -13,6 +13,7 @@ from seedream_core.data.captions import CaptionMix
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.texts import by_key
 from seedream_core.data.tokens import train_tokenizer
+from seedream_core.errors import UserError
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
@@ -125,6 +126,26 @@ def test_equal_weights_are_a_whole_pass_and_no_weight_outgrows_its_batches():
     assert passes([1.0] * 199 + [1000.0]).size == 16  # 200 / 16 would be fewer than a batch
     few = passes([0.0] * 190 + [1.0] * 10)
     assert sorted(few.order(0, 0, few.size).tolist()) == list(range(190, 200))
+
+
+def test_weights_that_batches_even_out_are_told():
+    tenth = [10.0] * 100 + [1.0] * 900
+    large = passes(tenth, global_batch=512)
+    orders = [large.order(0, epoch, large.size) for epoch in range(100)]
+    taken = np.bincount(torch.cat(orders).numpy(), minlength=1000) / 100
+    assert taken[:100].mean() == 1 and 0.44 < taken[100:].mean() < 0.47
+    assert large.warning == ("weights: 1000 samples in batches of 512 leave them too little room: the lightest are taken in 0.46 of the passes, "
+                             "where their weight asks for 0.1; with a train.global_batch of at most 190 it counts as it is")
+    assert passes(tenth, global_batch=190).warning == "" != passes(tenth, global_batch=191).warning
+    assert "taken in 1 of the passes" in passes(tenth, global_batch=1000).warning
+    for even in ([1.0] * 50, [0.0] * 45 + [2.0] * 5):
+        assert passes(even, global_batch=50).warning == ""
+
+
+def test_one_sample_alone_teaches_nothing():
+    with pytest.raises(UserError, match="only 1 of 20 samples to learn from has one above 0"):
+        passes([0.0] * 19 + [1.0])
+    assert sorted(set(passes([0.0] * 18 + [1.0, 3.0], global_batch=2).order(0, 0, 2).tolist())) == [18, 19]
 
 
 def test_weights_of_records(parts, tmp_path):

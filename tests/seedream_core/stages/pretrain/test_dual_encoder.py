@@ -1,13 +1,18 @@
 """pretrain/dual_encoder: better than chance on what it has not seen, loadable, exact on resume, and its checks."""
 
+import contextlib
+from dataclasses import replace
+
 import pytest
 import toy_training as toy
 
 from seedream_core import execute
 from seedream_core.data.captions import CaptionMix
+from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.models.dual_encoder import load
 from seedream_core.models.towers_config import TowersConfig
+from seedream_core.records import Sample
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.dual_encoder import DualEncoder, ranked, references, split
 
@@ -54,6 +59,20 @@ def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
         assert losses[name] == pytest.approx(losses["whole"], rel=1e-3)
     assert len(losses["whole"]) == 3 and losses["whole"][0] > 2.5
     assert not DualEncoder.distributed
+
+
+def test_it_says_at_the_start_that_batches_even_weights_out(crawl, tmp_path, capsys):
+    reader = ShardReader(crawl)
+    with ShardWriter(tmp_path / "weighed" / "shards") as writer:
+        for row, key in enumerate(reader.keys):
+            members = reader.read(row)
+            sample = Sample.from_json(members["json"])
+            writer.add(key, members | {"json": replace(sample, weight=4.0 if row % 4 else 1.0).to_json()})
+    for global_batch in (512, 16):
+        stage = DualEncoder(data=tmp_path / "weighed", net=TINY, vocabulary=512, train=toy.config(steps=1, global_batch=global_batch))
+        with contextlib.suppress(DataError):  # a step teaches nothing
+            stage.run(tmp_path / str(global_batch), toy.host())
+        assert ("in batches of 512 leave them too little room: the lightest are taken in" in capsys.readouterr().err) == (global_batch == 512)
 
 
 def test_who_is_kept_back_and_what_is_refused():
