@@ -88,5 +88,6 @@ def _told(labels: Mapping[str, Label]) -> dict[str, float]:
 
 
 def _point(pool: Pool, chosen: str, number: int, learned: Learned, head: Head) -> dict:
-    return {"chosen": chosen, "round": number, "labels": learned.labels, "held_out": len(learned.held),
-            "score": round(pool.quality(head, learned.held), 4) if learned.held else None}
+    """One point of the curve; it has no score where what is held out is all alike: any head would get all of it right."""
+    score = round(pool.quality(head, learned.held), 4) if len(set(learned.held.values())) > 1 else None
+    return {"chosen": chosen, "round": number, "labels": learned.labels, "held_out": len(learned.held), "score": score}

@@ -83,7 +83,10 @@ class Label(Spread, Stage):
             person = answers.Person(pictures, self.task, known, self.ask)
             learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
-                   **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:]}}
+                   **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:] if point["score"] is not None}}
+        if learned.curve[-1]["score"] is None:
+            alike = f" of one kind ({answers.written(next(iter(learned.held.values())), self.task)})" if learned.held else ""
+            print(f"no score: {len(learned.held)} labels were held out to judge by{alike}, and it takes two kinds; give more labels", file=sys.stderr)
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
         print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
         return metrics | {"pool": len(pool.keys), "seconds_features": round(measured - started, 1),
@@ -150,7 +153,8 @@ class Label(Spread, Stage):
                 write_atomic(path, json.dumps({"made_from": made_from, "rounds": [asdict(one) for one in rounds]}))
                 write_atomic(out / "logs" / "curve.jsonl", "".join(json.dumps(point) + "\n" for point in learned.curve))
                 if learned.curve:
-                    progress.advance(learned.labels - shown[-1], score=learned.curve[-1]["score"])
+                    score = learned.curve[-1]["score"]
+                    progress.advance(learned.labels - shown[-1], **({} if score is None else {"score": score}))
                     shown.append(learned.labels)
 
             return active.learn(pool, rounds, ask, note=note, **options)

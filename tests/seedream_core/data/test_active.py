@@ -94,6 +94,17 @@ def test_labels_given_later_teach_and_are_never_asked_for_nor_validate():
     assert learned.held.keys() <= {key for now in rounds for key in now.held}
 
 
+def test_held_out_labels_of_one_kind_are_no_score():
+    given = {key: TRUTH[key] for key in KEYS[:60]}
+    for kind in (0.0, 1.0):
+        def one_kind(now, number):
+            return truth(now, number) | dict.fromkeys(now.held, kind)
+
+        learned = learn(pool(first=20), [], one_kind, further=False)
+        assert [point["score"] for point in learned.curve] == [None] and learned.curve[0]["held_out"] == 5
+    assert learn(pool(), [], truth, given=given, further=False).curve[0]["score"] > 0.5
+
+
 def test_skipped_pictures_teach_nothing_and_are_not_asked_for_again():
     rounds, skipped = [], set()
 

@@ -174,6 +174,16 @@ def test_labels_alone_are_a_seed_set(data, tmp_path):
     assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(keys)
 
 
+def test_no_score_where_what_is_held_out_is_all_alike(data, tmp_path, capsys):
+    file, keys = by_hand(tmp_path, 60)
+    order = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE).order
+    held = [key for key in order if key in keys][:15]
+    file.write_text("".join(json.dumps({"key": key, "label": key in held or int(key[1:]) % 4 == 0}) + "\n" for key in keys))
+    metrics = label(data, tmp_path / "out", labels=file).metrics
+    assert metrics["held_out"] == 15 and "score_active" not in metrics and curve(tmp_path / "out", "active")[0]["score"] is None
+    assert "no score: 15 labels were held out to judge by of one kind (defect), and it takes two kinds" in capsys.readouterr().err
+
+
 def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
     out, ask = tmp_path / "out", tmp_path / "ask"
     given, keys = by_hand(tmp_path, 20)
