@@ -23,10 +23,16 @@ from pydantic_core import PydanticCustomError, core_schema
 from seedream_core.document import Document, load_yaml
 from seedream_core.errors import ConfigError, Problem, UserError
 
-__all__ = ["Component", "Config", "ConfigError", "Document", "Field", "changed", "describe", "dump", "load_yaml", "nearest", "outside", "parse"]
+__all__ = ["Component", "Config", "ConfigError", "Document", "Field", "changed", "describe", "dump", "load_yaml", "nearest", "outside",
+           "outside_unless", "parse"]
 
 OUTSIDE = {"outside": True}
 """Metadata of a field that names a file or a folder which no step made: what is in it counts, as an input does."""
+
+
+def outside_unless(option: str) -> dict[str, Any]:
+    """Metadata of a field that is OUTSIDE only where the other option is not given: with it, what is in the place counts no more."""
+    return OUTSIDE | {"unless": option}
 
 
 class Config:
@@ -158,7 +164,8 @@ def outside(config: Any, prefix: str = "") -> dict[str, Path]:
     """Dotted name -> place, of all fields marked OUTSIDE that name one, however deep."""
     if isinstance(config, Config):
         parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-        places = {field.name for field in dataclasses.fields(config) if field.metadata.get("outside")}
+        places = {field.name for field in dataclasses.fields(config)
+                  if field.metadata.get("outside") and not parts.get(field.metadata.get("unless"))}
     else:
         parts = config if isinstance(config, Mapping) else dict(enumerate(config)) if isinstance(config, (tuple, list)) else {}
         places = set()

@@ -73,15 +73,19 @@ class Person:
         keys = sorted((*now.train, *now.held))  # in one order, so that nothing tells a person what is uncertain and what is random
         missing = [key for key in keys if key not in self.known]
         if missing and self.folder is None:
-            raise UserError(f"round {number} needs {len(missing)} labels that are not there yet (of {missing[0]}, …)",
-                            "give ask=FOLDER: their pictures and lines to fill in are written there; or, "
-                            f"where the {len(self.known)} labels that are there shall do, an active.first of no more")
+            raise lacking(number, len(missing), len(self.known))
         if missing:
             file = ask(self.folder, f"round-{number:03d}", self.task, map(self.pictures.view, missing))
             raise UserError(f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",
                             f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), "
                             "then give the same command again")
         return {key: self.known[key] for key in keys}
+
+
+def lacking(number: int, count: int, known: int) -> UserError:
+    """What to tell where labels are missing and nobody is there to be asked."""
+    return UserError(f"round {number} needs {count} labels that are not there yet", "give ask=FOLDER: their pictures and lines to fill in are written "
+                     f"there; or, where the {known} labels that are there shall do, an active.first of no more")
 
 
 def truth(sample: Sample, path: str, task: str) -> float:

@@ -10,10 +10,10 @@ import pytest
 from annotated_types import Ge, Interval, MinLen
 from toy_paint import Paint
 
-from seedream_core.config import OUTSIDE, Config, changed, describe, dump, outside, parse
+from seedream_core.config import OUTSIDE, Config, changed, describe, dump, outside, outside_unless, parse
 from seedream_core.document import read_text
 from seedream_core.errors import ConfigError
-from seedream_core.host import Train
+from seedream_core.host import FREE, Train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +148,16 @@ def test_outside_names_every_place_that_an_option_names_however_deep():
 
     assert outside(All()) == {"one.file": Path("a.txt"), "many.1.file": Path("b.txt"), "named.x.file": Path("c.txt")}
     assert changed(All(one=Reader(file="z.txt", seen="other"))) == {"one": {"seen": "other"}}  # what is in a file counts, not its name
+
+
+def test_a_place_may_count_only_where_another_option_is_not_given():
+    @dataclass(frozen=True, kw_only=True)
+    class Asking(Config):
+        ask: Path | None = field(default=None, metadata=FREE)
+        file: Path | None = field(default=None, metadata=outside_unless("ask"))
+
+    assert outside(Asking(file=Path("a"))) == {"file": Path("a")} and outside(Asking(file=Path("a"), ask=Path("b"))) == outside(Asking()) == {}
+    assert changed(Asking(file=Path("a"), ask=Path("b"))) == changed(Asking(file=Path("a"))) == {}
 
 
 def test_describe_shows_types_ranges_defaults_and_the_string_under_a_field():

@@ -3,14 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from seedream_core.config import dump
+from seedream_core.config import dump, outside_unless
 from seedream_core.data.engines import Spread
 from seedream_core.data.pool import Active, Pool, Round
 from seedream_core.data.scorers import Scorer
@@ -54,9 +54,10 @@ class Label(Spread, Stage):
     also shows what as many random labels teach"""
     ask: Path | None = field(default=None, metadata=FREE)
     "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on (export)"
-    labels: Path | None = field(default=None, metadata=FREE)
-    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them, what is in
-    the folder `ask` comes on top, and without that folder they are all there is to learn from"""
+    labels: Path | None = field(default=None, metadata=outside_unless("ask"))
+    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them, and what is in
+    the folder `ask` comes on top; they may then change at any time. Without that folder they are all there is to learn from, and count by
+    their contents, as data does: where others stand in the file, what was made from it is stale"""
 
     def __post_init__(self) -> None:
         if bool(self.truth) == bool(self.ask or self.labels):
@@ -72,14 +73,17 @@ class Label(Spread, Stage):
         host.limit_threads()
         started = time.monotonic()
         reader = ShardReader(self.data)
-        name, pool, places = self._pool(reader, out, host)
+        chosen = self._chosen(reader)
+        if self.labels and not self.ask:
+            self._check_labels(chosen)
+        name, pool, places = self._pool(reader, list(chosen.values()), out, host)
         pictures = answers.Pictures(reader, places)
         measured = time.monotonic()
         if self.truth:
             truth = answers.Truth(pictures, self.truth, self.task)
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
         else:
-            known = self._known(out, pool)
+            known = {key: label for key, label in self._known(out, chosen).items() if key in pool.rows}
             person = answers.Person(pictures, self.task, known, self.ask)
             learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
@@ -92,19 +96,33 @@ class Label(Spread, Stage):
         return metrics | {"pool": len(pool.keys), "seconds_features": round(measured - started, 1),
                           "seconds_learning": round(time.monotonic() - measured, 1)}
 
-    def _pool(self, reader: "ShardReader", out: Path, host: Host) -> tuple[str, Pool, dict[str, int]]:
+    def _chosen(self, reader: "ShardReader") -> dict[str, int]:
+        """Keys that are chosen from, and where they stand in the reader."""
+        from seedream_core.randomness import fraction
+
+        drawn = sorted(range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place))
+        return {reader.keys[place]: place for place in sorted(drawn[:self.pool])}
+
+    def _check_labels(self, chosen: Collection[str]) -> None:
+        """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on with other ones."""
+        from seedream_core.data import active, answers
+
+        labels = answers.read(self.labels, self.task, chosen, self._named(chosen))
+        if len(labels) < (needed := min(self.active.first, len(chosen))):
+            raise answers.lacking(0, needed - len(labels), len(labels))
+        if len({label for label in labels.values() if label != active.SKIP}) < 2:
+            raise DataError(f"{self.labels}: all {len(labels)} labels are alike; there is nothing to learn", "give some of another kind")
+
+    def _pool(self, reader: "ShardReader", chosen: Sequence[int], out: Path, host: Host) -> tuple[str, Pool, dict[str, int]]:
         """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left out."""
         from seedream_core.artifact import digest
         from seedream_core.data.funnel import Plan
         from seedream_core.data.ledger import Ledger
         from seedream_core.data.sift import CHUNK, Sieve
         from seedream_core.progress import track
-        from seedream_core.randomness import fraction
 
         models = {"encoder": self.encoder} if self.encoder else {}
         sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
-        drawn = sorted(range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place))
-        chosen = sorted(drawn[:self.pool])
         made_from = json.dumps([sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed])
         with Ledger(out / ".features", made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
             rest = chosen[ledger.done:]
@@ -125,18 +143,20 @@ class Label(Spread, Stage):
         places = {row.key: row.position for row in rows if row.fate == "kept"}
         return name, Pool(list(places), features[name], self.task, self.active), places
 
-    def _known(self, out: Path, pool: Pool) -> "dict[str, Answer]":
+    def _known(self, out: Path, chosen: Collection[str]) -> "dict[str, Answer]":
         """All that a person has said so far, the answers to what was asked on top; it stays here even where their file goes."""
         from seedream_core.data import answers
 
-        keys, named = pool.rows.keys(), f"the pool ({len(pool.keys)} pictures of {self.data})"
         sources = [*([out / LABELS] if (out / LABELS).is_file() else []), *([self.labels] if self.labels else []),
                    *([self.ask] if self.ask and self.ask.is_dir() else [])]
         known: dict[str, Answer] = {}
         for source in sources:
-            known |= answers.read(source, self.task, keys, named)
+            known |= answers.read(source, self.task, chosen, self._named(chosen))
         answers.write(out / LABELS, known, self.task)
         return known
+
+    def _named(self, chosen: Collection[str]) -> str:
+        return f"the pool ({len(chosen)} pictures of {self.data})"
 
     def _learn(self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any) -> "Learned":
         from seedream_core.artifact import digest, write_atomic

@@ -162,7 +162,7 @@ def test_labels_and_answers_are_both_read(data, tmp_path):
     stage = Label(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
     pool = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE)
     (tmp_path / "later").mkdir()
-    known = stage._known(tmp_path / "later", pool)
+    known = stage._known(tmp_path / "later", pool.keys)
     assert known[keys[0]] == "skip" and len(known) == 90 and known[keys[4]] == 1
 
 
@@ -172,6 +172,43 @@ def test_labels_alone_are_a_seed_set(data, tmp_path):
     assert manifest.metrics["labels"] == 60 and manifest.metrics["held_out"] == 15 and manifest.metrics["rounds"] == 1
     assert manifest.metrics["stopped"] == "nobody is there to be asked for more" and manifest.metrics["score_active"] > 0.5
     assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(keys)
+
+
+def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_path):
+    out, says = tmp_path / "out", []
+    given, keys = by_hand(tmp_path, 60)
+    whole = given.read_text()
+    wrong = (('"label": false', '"label": "dirt"', 60, '"dirt" is no label'), ("s001", "other", 60, "'other' is not in the pool"),
+             ("", "", 20, "needs 10 labels"), ("true", "false", 60, "all 60 labels are alike"))
+    for old, new, count, message in wrong:  # until it begins, the file may be mended
+        given.write_text("".join(whole.replace(old, new).splitlines(keepends=True)[:count]))
+        with pytest.raises((UserError, DataError), match=message):
+            label(data, out, labels=given)
+    given.write_text(whole + json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")  # what cannot be read teaches nothing
+    assert label(data, out, labels=given).metrics["labels"] == 60
+    execute.step(Label(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
+    assert says == [f"{out} is done; nothing to do"]
+    given.write_text(whole.replace("true", "0").replace("false", "true").replace("0}", "false}"))
+    with pytest.raises(UserError, match=f"is stale: input labels: the contents of {given} are not those it was made from"):
+        label(data, out, labels=given)
+
+
+def test_beside_questions_labels_may_change_at_any_time(data, tmp_path):
+    out, ask = tmp_path / "out", tmp_path / "ask"
+    given, keys = by_hand(tmp_path, 20)
+    with pytest.raises(UserError, match="10 pictures wait"):
+        label(data, out, labels=given, ask=ask)
+    with given.open("a") as more:
+        more.write(json.dumps({"key": keys[0], "label": True}) + "\n")
+    while not (out / "artifact.json").exists():
+        fill(ask)
+        try:
+            label(data, out, labels=given, ask=ask)
+        except UserError as error:
+            assert "pictures wait" in error.message
+    given.write_text("")
+    digest = artifact.read(out).digest
+    assert label(data, out, labels=given, ask=ask).digest == digest
 
 
 def test_no_score_where_what_is_held_out_is_all_alike(data, tmp_path, capsys):
@@ -219,7 +256,7 @@ def test_wrong_lines_are_named(data, tmp_path):
     with pytest.raises(DataError) as wrong:
         label(data, out, ask=ask)
     assert f'{file}:3: label: "dirt" is no label for defect' in wrong.value.message
-    assert f"{file}:5: key: 'other' is not in the pool (159 pictures of {data})" in wrong.value.message
+    assert f"{file}:5: key: 'other' is not in the pool (160 pictures of {data})" in wrong.value.message
 
 
 def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
