@@ -1,6 +1,7 @@
 """Concepts from a crawl: the samples nearest to a few texts or examples of each, tagged with it (Seedream 3.0)."""
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ FAR = "not near any concept"
 @dataclass(frozen=True, kw_only=True)
 class Retrieve(Spread, Stage):
     makes: ClassVar[str] = "shards"
+    version: ClassVar[int] = 2
     data: Shards
     "where to search"
     encoder: DualEncoder
@@ -51,6 +53,7 @@ class Retrieve(Spread, Stage):
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.budget import check
         from seedream_core.data.queries import read_concepts
+        from seedream_core.data.rewrite import carry
         from seedream_core.data.shards import ShardReader
 
         concepts, reader = read_concepts(self.queries), ShardReader(self.data)
@@ -62,6 +65,11 @@ class Retrieve(Spread, Stage):
                 tags[int(positions[one.row])][name] = one.cosine
         fates = self._write(reader, tags, lost, out)
         check(fates, fates["samples"], self.bad_budget, self.data, out)
+        if not reader.damage:
+            carry(reader, out)
+        elif (self.data / "features").is_dir():  # whose rows are of the samples that were there
+            print(f"retrieve: {self.data / 'features'} is left behind, for shards beside it are damaged: run data/curate on them again",
+                  file=sys.stderr)
         return {**fates, "concepts": {name: {"taken": len(samples), "lowest_cosine": round(min(one.cosine for one in samples), 4)}
                                       for name, samples in found.items()}, "facts": {"samples": fates["kept"]}}
 

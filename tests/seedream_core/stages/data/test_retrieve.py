@@ -1,8 +1,10 @@
 """data/retrieve: what is near a concept is tagged with it, all else has a fate, a killed run goes on, mistakes are told."""
 
 import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import toy_encoder
 import toy_training as toy
@@ -52,6 +54,21 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
     assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not near any concept"}
     assert manifest.metrics["kept"] == manifest.facts["samples"] == len(tags) and manifest.metrics["samples"] == 120
     assert manifest.metrics["concepts"]["one"]["taken"] == 9
+
+
+def test_what_was_measured_of_the_samples_goes_with_them(parts, tmp_path, capsys):
+    data, encoder = parts
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "features").mkdir()
+    np.save(tmp_path / "data" / "features" / "embedding.npy", np.arange(240, dtype=np.float16).reshape(120, 2))
+    stage = Retrieve(data=tmp_path / "data", encoder=encoder, queries=queries(tmp_path, {"concept": "x", "texts": ["a star"]}), count=11)
+    stage.run(tmp_path / "out", toy.host())
+    rows, keys = np.load(tmp_path / "out" / "features" / "embedding.npy"), ShardReader(data).keys
+    assert rows[:, 0].tolist() == [2 * keys.index(key) for key in ShardReader(tmp_path / "out").keys] and len(rows) == 11
+    shard = tmp_path / "data" / "shards" / "00000.tar"
+    shard.write_bytes(shard.read_bytes()[:-12000])
+    replace(stage, bad_budget=1.0).run(tmp_path / "damaged", toy.host())
+    assert not (tmp_path / "damaged" / "features").exists() and "features is left behind, for shards beside it are damaged" in capsys.readouterr().err
 
 
 def test_a_run_cut_short_goes_on_to_the_same_bytes(parts, tmp_path, monkeypatch):
