@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
@@ -29,6 +30,8 @@ RAW = "alt"
 """Field under which a short caption that came with the sample stays, where a new one takes its place; else `alt_<field>`."""
 CAPTIONED, NO_STRATUM, SCORED = "captioned", "in no stratum", "score "
 """What the journal counts: samples that got a caption, samples of no stratum, samples that have a score."""
+OTHERS, LONGEST = 20, 40
+"""Scores that are counted though no stratum asks for them, to be named beside a misspelt one, and letters of such a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ class Caption(Stage):
             first = journal.done
             for start in range(first, len(reader), CHUNK):
                 for fate, members, captions, notes in self._captioned(reader, range(start, min(start + CHUNK, len(reader))), captioners):
-                    journal.add(fate, members, notes)
+                    journal.add(fate, members, self._counted(notes, journal.changes.keys()))
                     for name, text in captions.items():
                         written[name] += 1
                         words[name] += len(text)
@@ -104,9 +107,10 @@ class Caption(Stage):
     def _tell(self, journal: "Journal") -> None:
         """How many got no caption, and which scores nobody has; UserError where nobody got any."""
         kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
-        wanted = sorted({name for stratum in self.strata for name in stratum.least})
+        wanted = self._wanted()
         scores = {name.removeprefix(SCORED): times for name, times in sorted(journal.changes.items()) if name.startswith(SCORED)}
-        has = ", ".join(f"{name} ({times})" for name, times in scores.items()) or "none"
+        more = ", …" * (len(scores.keys() - wanted) == OTHERS)
+        has = ", ".join(f"{name} ({times})" for name, times in scores.items()) + more or "none"
         if not journal.changes[CAPTIONED]:
             silent = f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of {kept} samples"
             if not outside:
@@ -182,6 +186,21 @@ class Caption(Stage):
     def _noted(self, sample: Sample) -> list[str]:
         """What is counted where there are strata: a sample outside, and its scores."""
         return [*([] if self._stratum(sample) else [NO_STRATUM]), *(SCORED + name for name in sample.scores)] if self.strata else []
+
+    def _wanted(self) -> list[str]:
+        return sorted({name for stratum in self.strata for name in stratum.least})
+
+    def _counted(self, notes: Sequence[str], before: Set[str]) -> list[str]:
+        """Notes on a sample but for scores beyond those that may be counted: in records of strangers their names have no end."""
+        known = {CAPTIONED, NO_STRATUM, *(SCORED + name for name in self._wanted())}
+        others, counted = before - known, []
+        for note in notes:
+            if note not in known | others:
+                if len(others) == OTHERS or len(note) > len(SCORED) + LONGEST:
+                    continue
+                others.add(note)
+            counted.append(note)
+        return counted
 
     def _merged(self, old: Any, new: "Captions") -> dict[str, dict[str, str]]:
         anew = self.replace and any(new.values())

@@ -118,6 +118,23 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
         some.run(tmp_path, Host())
 
 
+def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(caption, "CHUNK", 4)
+    reader = ShardReader(world)
+    with ShardWriter(tmp_path / "in" / "shards") as writer:
+        for place, key in enumerate(reader.keys[:12]):
+            members = reader.read(place)
+            scores = {"x" * 300: 1.0} | {f"score{place}of{number}": 0.5 for number in range(200)} | {"aesthetic": place / 12}
+            writer.add(key, members | {"json": json.dumps(json.loads(members["json"]) | {"scores": scores}).encode()})
+    stage = Caption(data=tmp_path / "in", captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)),
+                                                                        Stratum(fields=("short",))))
+    stage.run(tmp_path / "out", Host())
+    counted = json.loads((tmp_path / "out" / ".journal.json").read_bytes())["changes"]
+    assert counted["score aesthetic"] == 12 == counted["captioned"] and len(counted) == caption.OTHERS + 2 and not any("xx" in name for name in counted)
+    assert "beauty, which no record has; the records' scores: aesthetic (12), score0of0 (1)" in (told := capsys.readouterr().err) and told.count("score0of") == 20
+    assert ", …\n" in told
+
+
 def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatch):
     asked, original = [], truth().start(Host())
     monkeypatch.setattr(Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1])
