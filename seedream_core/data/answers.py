@@ -19,7 +19,7 @@ from seedream_core.data.heads import CLASSES
 from seedream_core.data.pool import Round
 from seedream_core.data.shards import ShardReader
 from seedream_core.data.view import View
-from seedream_core.errors import DataError, Problem, UserError
+from seedream_core.errors import DataError, NothingMade, Problem, UserError
 from seedream_core.records import Sample, load_json
 
 SHOWN_PROBLEMS = 10
@@ -82,10 +82,10 @@ class Person:
         return {key: self.known[key] for key in keys}
 
 
-def lacking(number: int, count: int, known: int) -> UserError:
+def lacking(number: int, count: int, known: int) -> NothingMade:
     """What to tell where labels are missing and nobody is there to be asked."""
-    return UserError(f"round {number} needs {count} labels that are not there yet", "give ask=FOLDER: their pictures and lines to fill in are written "
-                     f"there; or, where the {known} labels that are there shall do, an active.first of no more")
+    return NothingMade(f"round {number} needs {count} labels that are not there yet", "give ask=FOLDER: their pictures and lines to fill in are "
+                       f"written there; or, where the {known} labels that are there shall do, an active.first of no more")
 
 
 def truth(sample: Sample, path: str, task: str) -> float:

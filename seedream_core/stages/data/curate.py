@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.artifact import SCRATCH
-from seedream_core.config import Component, dump
+from seedream_core.config import Component, changed, dump
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.engines import Spread
 from seedream_core.data.filters import Filter
 from seedream_core.data.funnel import FILTERS, Plan
 from seedream_core.data.scorers import Scorer
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import DualEncoder, Folder, Heads, Shards, Stage
@@ -115,7 +115,7 @@ class Curate(Spread, Stage):
         sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()))
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
-        made_from = json.dumps([self.version, sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
+        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
         with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
@@ -194,7 +194,7 @@ class Curate(Spread, Stage):
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
                 f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
-            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", self._advice(causes, total))
+            raise NothingMade(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", self._advice(causes, total))
 
     def _advice(self, causes: Counter, total: int) -> str:
         """What to do when nothing is left."""
@@ -239,7 +239,7 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
 
 def _essence(stage: Curate) -> dict:
     """The options that decide what becomes of a sample."""
-    return {name: dump(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
+    return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
 
 
 def _spelt(parts: Sequence[Component]) -> str:

@@ -189,7 +189,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
     execute.step(Label(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
     assert says == [f"{out} is done; nothing to do"]
     given.write_text(whole.replace("true", "0").replace("false", "true").replace("0}", "false}"))
-    with pytest.raises(UserError, match=f"is stale: input labels: the contents of {given} are not those it was made from"):
+    with pytest.raises(UserError, match=f"is stale: input labels: {given} is not as it was"):
         label(data, out, labels=given)
 
 
@@ -321,5 +321,7 @@ def test_what_cannot_be(data, tmp_path):
         label(data, tmp_path / "b", truth="truth.frames")
     with pytest.raises(UserError, match="test_label gives no features of 160 samples"):
         label(data, tmp_path / "c", truth="truth.frame", scorer=Mute())
-    with pytest.raises(DataError, match="no such file or folder of labels"):
+    with pytest.raises(UserError, match="none.jsonl: no such file or folder"):
         label(data, tmp_path / "d", labels=tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match="no such file or folder of labels"):
+        label(data, tmp_path / "d", labels=tmp_path / "none.jsonl", ask=tmp_path / "ask")
