@@ -180,6 +180,13 @@ class ShardReader:
         layout, first = self._layout[index], self._first[index]
         return Places(layout, self._numbers[first:first + 3 * len(layout)])
 
+    def extensions(self) -> Counter[str]:
+        """How many samples have a member of each."""
+        found: Counter[str] = Counter()
+        for layout, count in Counter(self._layout).items():
+            found.update(dict.fromkeys(layout, count))
+        return found
+
     def read(self, index: int, *only: str) -> dict[str, bytes]:
         """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in `damage`."""
         if self._shard[index] != self._last:

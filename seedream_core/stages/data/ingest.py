@@ -44,9 +44,9 @@ class Taken:
 @dataclass(frozen=True, kw_only=True)
 class Ingest(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: Source
-    "where pictures and captions come from, and how they lie there"
+    "where pictures and captions come from, and how they lie there; single pictures: tuples of data/pairs are given to later stages as they are"
     width: Annotated[int, Ge(1)] | None = None
     "pixels; with `height`, every picture is scaled to cover that size and cropped in the middle; none keeps all sizes"
     height: Annotated[int, Ge(1)] | None = None
@@ -142,10 +142,8 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
 
     try:
         raw = stage.source.read(item)
+        own = _own(raw.record)
         picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
-        kept = OWN & raw.record.keys() if RECORD <= raw.record.keys() else ()
-        own = {name: tuple(value) if isinstance(value := raw.record[name], list) else value for name in kept}
-        own.setdefault("source", told.origin(raw.record))
         lost = ()
         if picture.whole:
             own, lost = _refitted(own, picture)
@@ -158,6 +156,17 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
     except DataError as error:
         return Taken(fate(fate="quarantined", reason=error.message))
     return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, (*picture.changes, *lost))
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a source's row; DataError where it is one of a tuple, whose further pictures would be lost."""
+    kept = OWN & row.keys() if RECORD <= row.keys() else ()
+    own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
+    own.setdefault("source", told.origin(row))
+    if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
+        raise DataError(f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
+                        "give the artifact that it is in to later stages as it is")
+    return own
 
 
 def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
