@@ -68,7 +68,7 @@ def captions(row: Mapping[str, Any]) -> Captions:
 
 def origin(row: Mapping[str, Any]) -> str:
     """Where a picture comes from, by its row: `source`, else the host of its `url`; empty where it tells neither."""
-    if isinstance(source := row.get("source"), str):
+    if isinstance(source := row.get("source"), str) and source:
         return source
     try:
         return urlsplit(url).hostname or "" if isinstance(url := row.get("url"), str) else ""

@@ -162,7 +162,7 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a source's row; DataError where it is one of a tuple, whose further pictures would be lost."""
     kept = OWN & row.keys() if RECORD <= row.keys() else ()
     own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
-    own.setdefault("source", told.origin(row))
+    own["source"] = own.get("source") or told.origin(row)
     if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
         raise DataError(f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
                         "give the artifact that it is in to later stages as it is")
