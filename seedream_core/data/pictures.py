@@ -166,7 +166,7 @@ def packed(pixels: np.ndarray) -> bytes:
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=1)
     if data.tell() > shards.MEMBER_BYTES:
-        raise DataError(f"{pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
+        raise DataError(f"too large: {pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
     return data.getvalue()
 
 
@@ -194,11 +194,11 @@ def square(pixels: np.ndarray, side: int) -> np.ndarray:
 def _check_ours(image: Image.Image, name: str) -> None:
     _check_size(image)
     if image.format != name:
-        raise DataError(f"a {image.format} that calls itself {name}")
+        raise DataError(f"another format: a {image.format} that calls itself {name}")
     if image.mode not in _MODES:
-        raise DataError(f"pixels of mode {image.mode} are not supported")
+        raise DataError(f"pixels are not supported: mode {image.mode}")
     if (frames := _frames(image)) > 1:
-        raise DataError(f"{frames} frames where one picture is needed")
+        raise DataError(f"several pictures: {frames} frames where one is needed")
 
 
 def _upright(image: Image.Image) -> np.ndarray:

@@ -83,7 +83,7 @@ def merge(first: Captions, second: Captions) -> Captions:
 
 def _text(name: str, told: Any) -> str:
     if not isinstance(told, str):
-        raise DataError(f"{name}: {str(told)[:40]!r} is no text")
+        raise DataError(f"no text: {name} is {str(told)[:40]!r}")
     return told
 
 

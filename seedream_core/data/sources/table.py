@@ -44,7 +44,7 @@ class PictureTable(Source):
         if column is None:
             raise DataError(f"no picture is named: none of {', '.join(self.columns)} is filled")
         if self.caption and self.caption not in row:
-            raise DataError(f"no column {self.caption}")
+            raise DataError(f"no column: {self.caption}")
         captions = told.captions({"text": row[self.caption]} if self.caption else row)
         return Raw(self.picture(column, row[column]), captions, row)
 

@@ -148,7 +148,7 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
         if picture.whole:
             own, lost = _refitted(own, picture)
         if len(picture.data) > MEMBER_BYTES:
-            raise DataError(f"in the normal form ({', '.join(picture.changes)}) it has {len(picture.data)} bytes, over {MEMBER_BYTES}")
+            raise DataError(f"too large: {len(picture.data)} bytes in the normal form ({', '.join(picture.changes)}), over {MEMBER_BYTES}")
         record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
                         captions=raw.captions, **own).to_json()
     except TooSmall as error:
@@ -198,7 +198,7 @@ def _unique(listing: Listing) -> Listing:
             item = listing.items[row]
             key = safe_key(item.name)
             if key in places:
-                twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
+                twice.append(Lost(item.name, item.place, f"name twice: {item.name} is already at {places[key]}"))
                 continue
             places[key] = item.place
         rows.append(row)

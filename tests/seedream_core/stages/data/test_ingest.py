@@ -277,7 +277,7 @@ def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
     one.run(out, Host())
     lines = [json.loads(line) for line in (out / "fates.jsonl").read_text().splitlines()]
     assert [(row["fate"], row["reason"], row["source"]) for row in lines] == [
-        ("quarantined", "x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
+        ("quarantined", "name twice: x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
 
 
 def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
@@ -310,7 +310,7 @@ def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
     (out := tmp_path / "out").mkdir()
     monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 100)
     stage(tmp_path).run(out, Host())
-    assert "BMP to PNG) it has" in fates(out)["a.bmp"]["reason"] and fates(out)["b.png"]["fate"] == "kept"
+    assert fates(out)["a.bmp"]["reason"].endswith("bytes in the normal form (BMP to PNG), over 100") and fates(out)["b.png"]["fate"] == "kept"
 
 
 def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, monkeypatch):

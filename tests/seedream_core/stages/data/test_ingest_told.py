@@ -59,6 +59,45 @@ def test_members_beside_the_picture_are_counted(tmp_path, capsys):
     assert "left aside: 3 mask.png, 1 latent.safetensors" in capsys.readouterr().err
 
 
+ROWS = {
+    "record: cannot be written as json": [{"truth": "\ud800"}, {"source": "\ud801"}],
+    "record: too large": [{"truth": "a" * 65_400}, {"truth": "a" * 65_410}],
+    "record: wrong": [{"weight": -1}, {"task": 5}, {"boxes": "none"}],
+    "no text": [{"captions": {"en": {"short": 5}}}, {"captions": {"zh": {"long": 6}}}],
+    "not UTF-8": [b'{"caption": "\xff"}', b'{"caption": "ab\xff"}'],
+    "too large": [b'"' + b"a" * 66_000 + b'"', b'"' + b"a" * 67_000 + b'"'],
+    "not json": [b"{", b'{"a": NaN}', b"[" * 30 + b"]" * 30],
+    "the json holds no mapping": [b"[]", b"5"],
+    "undecodable PNG": [png(PIXELS)[:-20], png(PIXELS)[:-30]],
+}
+"""Kinds of reasons, and what gives them: fields of a record, a whole json, or a picture."""
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    for number, row in enumerate(ROWS[kind]):
+        broken = isinstance(row, bytes) and row.startswith(b"\x89PNG")
+        ours = {"key": f"k{number}", "width": 16, "height": 16, "captions": {}}
+        (tmp_path / "in" / f"{number}.png").write_bytes(row if broken else png(PIXELS))
+        (tmp_path / "in" / f"{number}.json").write_bytes(b"{}" if broken else row if isinstance(row, bytes) else json.dumps(ours | row).encode())
+    (tmp_path / "in" / "good.png").write_bytes(png(PIXELS))
+    execute.step(ingest("folder", tmp_path / "in"), tmp_path / "out", Host())
+    assert story.fates(tmp_path / "out")["quarantined", kind.partition(":")[0]] == len(ROWS[kind])
+    assert all(reason.startswith(kind) for reason in reasons(tmp_path / "out").values())
+
+
+def test_names_that_are_there_twice_and_what_grows_too_large_are_of_one_kind(tmp_path, monkeypatch):
+    for name in ("x", "y"):
+        (tmp_path / f"{name}.png").write_bytes(png(PIXELS))
+        Image.fromarray(np.random.default_rng(ord(name)).integers(0, 256, (16, 16 + ord(name), 3), np.uint8)).save(tmp_path / f"{name}.bmp")
+    rows = [{"image": name} for name in ("x.png", "y.png", "x.png", "y.png", "x.bmp", "y.bmp")]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 1500)
+    execute.step(ingest("jsonl", tmp_path / "t.jsonl"), tmp_path / "out", Host())
+    assert story.fates(tmp_path / "out") == {("kept", ""): 2, ("quarantined", "name twice"): 2, ("quarantined", "too large"): 2}
+
+
 def jpeg() -> bytes:
     data = io.BytesIO()
     Image.fromarray(PIXELS).save(data, "JPEG")
