@@ -21,7 +21,7 @@ from seedream_core.errors import DataError
 
 PIXELS = 64 * 10**6
 THUMBNAIL = 64
-FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "webp": "WEBP"}
 OURS = ("PNG", "JPEG", "WEBP")
 T = TypeVar("T")
 STRANGE = ("BMP", "GIF", "TIFF")

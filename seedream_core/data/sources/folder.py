@@ -15,7 +15,7 @@ from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 SIDECARS = (".txt", ".json")
 
 

@@ -207,7 +207,7 @@ def _unique(listing: Listing) -> Listing:
 
 
 def _several(ignored: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {extension}" for extension, count in ignored.most_common())
+    return ", ".join(f"{count:,} {extension or 'without extension'}" for extension, count in ignored.most_common())
 
 
 def _essence(stage: Ingest) -> dict:

@@ -39,7 +39,7 @@ def test_png_modes(mode):
     assert np.array_equal(pixels, np.asarray(picture(mode).convert("RGB")))
 
 
-@pytest.mark.parametrize("extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
+@pytest.mark.parametrize("extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("jpe", "JPEG"), ("jfif", "JPEG"), ("webp", "WEBP")])
 def test_other_formats(extension, format):
     pixels = decode({extension: encoded(picture(), format, quality=95)})
     assert np.abs(pixels.astype(int) - np.asarray(picture())).mean() < 8

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -57,6 +58,28 @@ def test_members_beside_the_picture_are_counted(tmp_path, capsys):
     metrics = execute.step(ingest("webdataset", tmp_path / "in"), tmp_path / "out", Host()).metrics
     assert metrics["kept"] == 4 and metrics["ignored"] == {"mask.png": 3, "latent.safetensors": 1}
     assert "left aside: 3 mask.png, 1 latent.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "webdataset"])
+def test_jpegs_by_their_other_names_come_in(tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "in" / "0.tar", "w") as archive:
+        for name in ("a.jfif", "b.jpe"):
+            (tmp_path / "in" / name).write_bytes(jpeg())
+            archive.add(tmp_path / "in" / name, name)
+    metrics = execute.step(ingest(kind, tmp_path / "in"), tmp_path / "out", Host()).metrics
+    reader = ShardReader(tmp_path / "out")
+    assert metrics["kept"] == len(reader) == 2 and reader.read(0)["jpg"] == jpeg()
+
+
+def test_an_extension_that_is_none_is_told(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    with tarfile.open(tmp_path / "in" / "0.tar", "w") as archive:
+        (tmp_path / "a.png").write_bytes(png(PIXELS))
+        for name in ("a.png", "README", ".hidden.png"):
+            archive.add(tmp_path / "a.png", name)
+    execute.step(ingest("webdataset", tmp_path / "in"), tmp_path / "out", Host())
+    assert "left aside: 1 without extension, 1 hidden" in capsys.readouterr().err
 
 
 ROWS = {
