@@ -159,13 +159,20 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a source's row; DataError where it is one of a tuple, whose further pictures would be lost."""
+    """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures would be lost."""
+    from seedream_core.data.masks import sides
+
     kept = OWN & row.keys() if RECORD <= row.keys() else ()
     own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
     own["source"] = own.get("source") or told.origin(row)
     if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
         raise DataError(f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
                         "give the artifact that it is in to later stages as it is")
+    for box in boxes if isinstance(boxes := own.get("boxes"), tuple) else ():
+        try:
+            sides(box)
+        except DataError as error:
+            raise DataError(f"record: boxes: {error.message}") from None
     return own
 
 

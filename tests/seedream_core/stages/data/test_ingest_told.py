@@ -86,6 +86,7 @@ ROWS = {
     "record: cannot be written as json": [{"truth": "\ud800"}, {"source": "\ud801"}],
     "record: too large": [{"truth": "a" * 65_400}, {"truth": "a" * 65_410}],
     "record: wrong": [{"weight": -1}, {"task": 5}, {"boxes": "none"}],
+    "record: boxes": [{"boxes": [[1, 2]]}, {"boxes": [{"kind": "logo", "box": [0, 0, 1, "1"]}]}, {"boxes": [{"box": [0, 0, 1, 1]}, {}]}],
     "no text": [{"captions": {"en": {"short": 5}}}, {"captions": {"zh": {"long": 6}}}],
     "not UTF-8": [b'{"caption": "\xff"}', b'{"caption": "ab\xff"}'],
     "too large": [b'"' + b"a" * 66_000 + b'"', b'"' + b"a" * 67_000 + b'"'],
@@ -96,8 +97,9 @@ ROWS = {
 """Kinds of reasons, and what gives them: fields of a record, a whole json, or a picture."""
 
 
+@pytest.mark.parametrize("size", [{}, {"width": 8, "height": 8}])
 @pytest.mark.parametrize("kind", ROWS)
-def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind):
+def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind, size):
     (tmp_path / "in").mkdir()
     for number, row in enumerate(ROWS[kind]):
         broken = isinstance(row, bytes) and row.startswith(b"\x89PNG")
@@ -105,7 +107,7 @@ def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind):
         (tmp_path / "in" / f"{number}.png").write_bytes(row if broken else png(PIXELS))
         (tmp_path / "in" / f"{number}.json").write_bytes(b"{}" if broken else row if isinstance(row, bytes) else json.dumps(ours | row).encode())
     (tmp_path / "in" / "good.png").write_bytes(png(PIXELS))
-    execute.step(ingest("folder", tmp_path / "in"), tmp_path / "out", Host())
+    execute.step(ingest("folder", tmp_path / "in", **size), tmp_path / "out", Host())
     assert story.fates(tmp_path / "out")["quarantined", kind.partition(":")[0]] == len(ROWS[kind])
     assert all(reason.startswith(kind) for reason in reasons(tmp_path / "out").values())
 
