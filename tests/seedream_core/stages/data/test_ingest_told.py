@@ -3,17 +3,18 @@
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core import execute
+from seedream_core import execute, recipe
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.scenes.render import png
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.report import story
@@ -80,6 +81,23 @@ def test_an_extension_that_is_none_is_told(tmp_path, capsys):
             archive.add(tmp_path / "a.png", name)
     execute.step(ingest("webdataset", tmp_path / "in"), tmp_path / "out", Host())
     assert "left aside: 1 without extension, 1 hidden" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["photos/out", "photos", "photos/a/../new/out", "link/out"])
+def test_an_out_inside_the_source_is_refused_before_anything_is_written(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    (tmp_path / "photos" / "a" / "1.png").write_bytes(png(PIXELS))
+    (tmp_path / "link").symlink_to("photos")
+    with pytest.raises(UserError, match=r"lies in photos \(source.path\): the step would change what it reads(.|\n)*give an --out outside of photos"):
+        execute.step(ingest("folder", "photos"), Path(out), Host())
+    (tmp_path / "r.yaml").write_text("out: photos\nsteps:\n  crawl: {run: data/ingest, source: {name: folder, path: photos}}\n")
+    with pytest.raises(UserError, match="photos/crawl lies in photos"):
+        execute.recipe(recipe.load("r.yaml"), say=print)
+    assert [path.name for path in (tmp_path / "photos").rglob("*")] == ["a", "1.png"]
+    assert execute.step(ingest("folder", "photos"), Path("photos-out"), Host()).metrics["kept"] == 1
+    with pytest.raises(UserError, match=r"lies in photos-out \(retry\)"):
+        execute.step(ingest("folder", "photos", retry=Path("photos-out")), Path("photos-out/again"), Host())
 
 
 ROWS = {
