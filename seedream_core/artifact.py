@@ -10,6 +10,7 @@ import struct
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ SCRATCH = ".scratch"
 """What a step needs on disk only until it is finished."""
 FORMAT = 1
 HEADER_CAP = 16 * 2**20
+READ_WHOLE = 64 * 2**20
+"""Bytes of a file from outside that are read to tell it from another: word lists, fonts, tables of a million rows."""
 _ASIDE = ("checkpoints", "logs", "samples")
 
 
@@ -119,21 +122,29 @@ def contents(folder: Path) -> list[str]:
 
 
 def digest(folder: Path) -> str:
-    """The digest of an artifact, or, of a folder from outside, of its listing: names, sizes and times."""
+    """The digest of an artifact, or, from outside, of a file's bytes or a folder's listing: names, sizes and times.
+
+    Hidden files do not count, and large files as a listing of one.
+    """
     if (folder / MANIFEST).is_file():
-        return read(folder).digest
+        with suppress(DataError):  # else a file that happens to be called so
+            return read(folder).digest
+    if folder.is_file() and folder.stat().st_size <= READ_WHOLE:
+        return hashlib.sha256(folder.read_bytes()).hexdigest()
     listed = hashlib.sha256()
     for path in [folder] if folder.is_file() else _files_under(folder):
-        stat = os.stat(path)
-        listed.update(json.dumps([os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns]).encode())
+        with suppress(FileNotFoundError):  # gone since
+            stat = os.stat(path)
+            listed.update(json.dumps([os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns]).encode())
     return listed.hexdigest()
 
 
 def _files_under(folder: Path) -> Iterator[str]:
-    """Every file, in an order of its own; no list of them all, for a crawl may have millions."""
+    """Every file that is not hidden, in an order of its own; no list of them all, for a crawl may have millions."""
     for root, folders, files in os.walk(folder):
-        folders.sort()
-        yield from filter(os.path.isfile, (os.path.join(root, name) for name in sorted(files)))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = (os.path.join(root, name) for name in sorted(files) if not name.startswith("."))
+        yield from filter(os.path.isfile, shown)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -43,6 +43,10 @@ class DataError(UserError):
     """Damaged input beyond its budget, or an artifact that is not what was asked for."""
 
 
+class NothingMade(DataError):
+    """A stage went through all of its input and nothing came of it; its folder may begin anew with other options."""
+
+
 class Interrupted(UserError):
     """Stopped by the user; what was done so far is kept."""
 

@@ -25,7 +25,7 @@ from seedream_core import artifact, states
 from seedream_core import stage as stages
 from seedream_core.config import outside, parse
 from seedream_core.document import load_yaml
-from seedream_core.errors import Interrupted, Stopped, UserError
+from seedream_core.errors import Interrupted, NothingMade, Stopped, UserError
 from seedream_core.host import Host, leads
 from seedream_core.launch import Job, Launcher
 from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
@@ -43,6 +43,8 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         if stage.distributed and states.state(stage, out).name in ("new", "partial"):
             stage.run(out, host)
         return None
+    if states.stranger(out):
+        raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
     with _locked(out), _stopping(out):
         state = states.state(stage, out)
         if state.name == "done":
@@ -51,8 +53,6 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
             return artifact.read(out)
         if state.name == "stale":
             raise UserError(f"{out} is stale: {'; '.join(state.reasons)}", "undo the change, or give another --out")
-        if state.name == "new" and artifact.contents(out):
-            raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
         try:
             facts = stage.facts(stages.gather(stage, lambda folder, kind: _facts(folder, kind)))
         except ValueError as error:
@@ -60,7 +60,11 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         sources = states.sources(stage, out)
         states.write_config(stage, out, sources)
         started = time.monotonic()
-        metrics = dict(stage.run(out, host) or {})
+        try:
+            metrics = dict(stage.run(out, host) or {})
+        except NothingMade:
+            states.come_to_nothing(out)
+            raise
         facts = {**facts, **metrics.pop("facts", {})}
         manifest = artifact.finish(
             out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),

@@ -6,8 +6,9 @@ Not in the fingerprint: the host, log and checkpoint cadence, and where inputs s
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,22 @@ import yaml
 from seedream_core import artifact, stage
 from seedream_core.config import changed, describe, dump, outside, parse
 from seedream_core.document import load_yaml
-from seedream_core.errors import ConfigError
+from seedream_core.errors import ConfigError, UserError
 
 _STARTED = "# started from "
 _ABSENT = object()
-_EMPTY = (artifact.CONFIG, artifact.LOCK)
-"""What stands in the folder of a step that stopped before it made anything: it may begin anew with other options and inputs."""
+EMPTY = (artifact.CONFIG, artifact.LOCK, "fates.jsonl", "logs")
+"""What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin anew
+with other options and inputs."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a step began with: its stage, that one's version, and inputs as manifests keep them."""
+
+    stage: str
+    version: int
+    inputs: dict[str, list[dict]]
 
 
 @dataclass(frozen=True)
@@ -37,16 +48,16 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
     if (folder / artifact.MANIFEST).is_file():
         manifest = artifact.read(folder)
         reasons = _was(manifest.stage, step) or [
-            *([f"version of {manifest.stage}: {manifest.version} -> {step.version}"] if manifest.version != step.version else []),
+            *_grown(manifest.version, step),
             *_edits(manifest.options, step),
             *_moved(manifest.inputs, step, waiting).values(),
         ]
         return State("stale", tuple(reasons)) if reasons else State("done")
-    started = _started(folder)
-    if started is None:
+    start = begun(folder)
+    if start is None:
         return State("new")
-    reasons = [*_since_start(step, folder), *_moved(started, step, waiting).values()]
-    if reasons and all(path.name in _EMPTY for path in folder.iterdir()):
+    reasons = [*_since_start(step, start, folder), *_moved(start.inputs, step, waiting).values()]
+    if reasons and not any(path.stat().st_size for path in _made(folder)):
         return State("new")
     return State("stale", tuple(reasons)) if reasons else State("partial")
 
@@ -57,7 +68,13 @@ def options(step: stage.Stage) -> dict:
 
 
 def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
-    """The inputs as manifests keep them: path from the folder, digest, and key for a mapping of inputs."""
+    """The inputs as manifests keep them: path from the folder, digest, and key for a mapping of inputs.
+
+    UserError for a place outside the artifacts that is not there.
+    """
+    for name, place in outside(step).items():
+        if not place.exists():
+            raise UserError(f"{name}: {place}: no such file or folder", "correct the path; nothing was begun")
     listed = {}
     for name, parts in _places(step).items():
         listed[name] = [
@@ -74,8 +91,9 @@ def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
 
 
 def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
-    """Which of the inputs that a run in the folder began with, apart from those in `but`, are not what they were."""
-    return [reason for name, reason in _moved(_started(folder) or {}, step, ()).items() if name not in but]
+    """What is not as a run in the folder began: the stage's version, and inputs apart from those in `but`."""
+    start = begun(folder)
+    return [*_grown(start.version, step), *(reason for name, reason in _moved(start.inputs, step, ()).items() if name not in but)] if start else []
 
 
 def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict]] | None = None) -> None:
@@ -83,38 +101,61 @@ def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict
 
     Without `inputs` a step that has begun stays begun, with those it began with.
     """
-    inputs = _started(folder) if inputs is None else inputs
+    start = begun(folder) if inputs is None else Begun(step.path(), step.version, dict(inputs))
     tree = {"run": step.path()} | dump(step)
     for name, parts in stage.folders(step).items():
         # a path without a slash would read as the name of a step
         spelt = {key: str(source) if "/" in str(source) else f"./{source}" for key, source in parts.items()}
         shape = stage.inputs(type(step))[name].shape
         tree[name] = spelt.get("") if shape == "one" else spelt if shape == "map" else list(spelt.values())
-    header = "" if inputs is None else f"{_STARTED}{json.dumps(_contents(inputs))}\n"
+    header = "" if start is None else f"{_STARTED}{json.dumps(asdict(start))}\n"
     artifact.write_atomic(folder / artifact.CONFIG, header + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
 
 
-def _started(folder: Path) -> dict[str, list[dict]] | None:
-    """The inputs that a step began with; None where it has not begun, config or no config."""
+def stranger(folder: Path) -> bool:
+    """Whether the folder holds what no step has begun: it is somebody's own."""
+    known = (folder / artifact.MANIFEST).is_file() or begun(folder) is not None
+    return not known and folder.is_dir() and any(name not in EMPTY for name in artifact.contents(folder))
+
+
+def come_to_nothing(folder: Path) -> None:
+    """Take away what a step began to make, all but what it says of its input."""
+    for path in folder.iterdir():
+        if path.name not in EMPTY:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _made(folder: Path) -> Iterator[Path]:
+    return (path for top in folder.iterdir() if top.name not in EMPTY for path in [top, *top.rglob("*")] if path.is_file())
+
+
+def begun(folder: Path) -> Begun | None:
+    """What a step began with; None where it has not begun, config or no config."""
     path = folder / artifact.CONFIG
     first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
     if not first.startswith(_STARTED):
         return None
-    contents = json.loads(first.removeprefix(_STARTED))
-    return {name: [{"digest": digest, "key": key} for digest, key in items] for name, items in contents.items()}
+    try:
+        return Begun(**json.loads(first.removeprefix(_STARTED)))
+    except (TypeError, ValueError):  # as another version of seedream writes it
+        return None
 
 
-def _since_start(step: stage.Stage, folder: Path) -> list[str]:
+def _since_start(step: stage.Stage, start: Begun, folder: Path) -> list[str]:
     try:
         tree = load_yaml(folder / artifact.CONFIG).tree
-        was = tree.pop("run", "another stage")
-        return _was(was, step) or _edits(options(parse(type(step), tree)), step)
-    except (ConfigError, AttributeError) as error:
+        del tree["run"]
+        return _was(start.stage, step) or [*_grown(start.version, step), *_edits(options(parse(type(step), tree)), step)]
+    except (ConfigError, TypeError, KeyError) as error:
         return [f"its {artifact.CONFIG} no longer fits: {error}"]
 
 
 def _was(path: str, step: stage.Stage) -> list[str]:
     return [f"run: {path} -> {step.path()}"] if path != step.path() else []
+
+
+def _grown(version: int, step: stage.Stage) -> list[str]:
+    return [f"version of {step.path()}: {version} -> {step.version}"] if version != step.version else []
 
 
 def _places(step: stage.Stage) -> dict[str, dict[str | int, Path]]:
@@ -135,8 +176,9 @@ def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collect
             new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
             if old.get(name, []) != new:
                 places = ", ".join(map(str, parts.values())) or "nothing"
-                reasons[name] = f"input {name}: the contents of {places} are not those it was made from"
-    return reasons
+                reasons[name] = f"input {name}: {places} is not as it was, in its contents or in its files' names, sizes or times"
+    gone = (name for name in old if name not in _places(step))
+    return reasons | {name: f"input {name}: {before[name][0].get('path', 'a place')} is named no more" for name in gone}
 
 
 def _edits(before: dict, step: stage.Stage) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedream_core.artifact import CONFIG, MANIFEST
+from seedream_core import states
+from seedream_core.artifact import MANIFEST
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.report.lineage import trace
@@ -80,25 +81,21 @@ def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
 
 def unfinished(folder: Path) -> str | None:
     """The stage of a step that has begun and not finished; None for any other folder."""
-    return _begun(folder).get("run")
+    start = _begun(folder)
+    return start and start.stage
 
 
-def _begun(folder: Path) -> dict:
-    """The config of a step that has not finished; empty for any other folder."""
-    from seedream_core.document import load_yaml
-
-    if (folder / MANIFEST).is_file() or not (folder / CONFIG).is_file():
-        return {}
-    tree = load_yaml(folder / CONFIG).tree
-    return tree if isinstance(tree, dict) and "run" in tree else {}
+def _begun(folder: Path) -> states.Begun | None:
+    """What a step that has not finished began with; None for any other folder."""
+    return None if (folder / MANIFEST).is_file() else states.begun(folder)
 
 
 def _steps(folder: Path) -> list[tuple[str, str, Path]]:
     """Name, stage and folder of every step behind this one and, last, of itself, be it finished or not."""
-    begun = _begun(folder)
-    behind = [Path(value) for value in begun.values() if isinstance(value, str) and (Path(value) / MANIFEST).is_file()] if begun else [folder]
-    steps = [(step.name, step.manifest.stage, step.folder) for step in trace(*behind).steps]
-    return [*steps, (f"{folder.name} (not finished)", begun["run"], folder)] if begun else steps
+    start = _begun(folder)
+    places = [folder / item["path"] for items in start.inputs.values() for item in items] if start else [folder]
+    steps = [(step.name, step.manifest.stage, step.folder) for step in trace(*places).steps]
+    return [*steps, (f"{folder.name} (not finished)", start.stage, folder)] if start else steps
 
 
 def _met(folder: Path, known: set[str]) -> list[dict]:

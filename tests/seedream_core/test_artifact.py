@@ -87,6 +87,27 @@ def test_an_outside_folder_counts_by_names_sizes_and_times(tmp_path):
     assert len({first, second, artifact.digest(tmp_path), artifact.digest(tmp_path / "x")}) == 4
 
 
+def test_hidden_files_and_a_file_that_is_called_like_ours_are_nothing_special(tmp_path):
+    (tmp_path / "artifact.json").write_text('{"caption": "a pot"}')
+    first = artifact.digest(tmp_path)
+    (tmp_path / ".DS_Store").write_text("x")
+    assert artifact.digest(tmp_path) == first
+    (tmp_path / "artifact.png").write_text("x")
+    assert artifact.digest(tmp_path) != first
+
+
+def test_a_small_file_counts_by_its_bytes_and_a_large_one_by_size_and_time(tmp_path, monkeypatch):
+    path = tmp_path / "words.txt"
+    path.write_text("old")
+    first = artifact.digest(path)
+    os.utime(path, ns=(1, 1))
+    assert artifact.digest(path) == first
+    monkeypatch.setattr(artifact, "READ_WHOLE", 2)
+    large = artifact.digest(path)
+    os.utime(path, ns=(2, 2))
+    assert artifact.digest(path) != large
+
+
 def test_a_kill_during_a_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.txt"
     artifact.write_atomic(path, "old")

@@ -113,6 +113,13 @@ def test_an_edit_of_a_partial_step_is_refused_too(toy):
         toy.run("base.paint.coats=2")
 
 
+def test_a_step_that_came_to_nothing_may_begin_anew_in_its_folder(toy):
+    with pytest.raises(StepFailed, match="nothing came of it"):
+        toy.run("base.end=nothing")
+    assert toy.run("base.paint.coats=2") == ["base", "packed"]
+    assert artifact.read("runs/toy/base").metrics["sessions"] == 1
+
+
 def test_an_interruption_says_how_to_go_on(toy):
     with pytest.raises(Interrupted, match="stopped in step base\n.*the same command goes on") as caught:
         toy.run("base.end=interrupt")
@@ -160,6 +167,7 @@ def test_one_step_by_hand_is_as_careful(toy):
     Path("mine/thesis.txt").write_text("")
     with pytest.raises(UserError, match="holds files, but is no step's folder"):
         execute.step(other, Path("mine"), Host())
+    assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
     too_many = toy.load().step("crawl").stage.__class__(samples=2000)
     execute.step(too_many, Path("many"), Host())
     with pytest.raises(UserError, match="1999 samples are too many"):

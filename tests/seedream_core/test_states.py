@@ -7,6 +7,7 @@ import pytest
 from seedream_core import artifact, stage, states
 from seedream_core.data.filters.words import Words
 from seedream_core.document import load_yaml
+from seedream_core.errors import UserError
 from seedream_core.host import Train
 
 
@@ -37,6 +38,7 @@ def finish(folder, step):
 def begin(folder: Path, step):
     states.write_config(step, folder, states.sources(step, folder))
     (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "step").write_text("1")
 
 
 @pytest.fixture
@@ -90,8 +92,23 @@ def test_a_step_that_made_nothing_may_begin_anew(tmp_path, data):
     (folder / artifact.LOCK).touch()
     assert states.state(base(data), folder).name == "partial"
     assert states.state(base(data, coats=2), folder) == states.State("new")
-    (folder / "logs").mkdir()
+    (folder / "logs").mkdir()  # where a scheduler's script lies
+    assert states.state(base(data, coats=2), folder) == states.State("new")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "step").touch()  # begun, with nothing in it yet
+    assert states.state(base(data, coats=2), folder) == states.State("new")
+    (folder / "checkpoints" / "step").write_text("1")
     assert states.state(base(data, coats=2), folder).name == "stale"
+
+
+def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
+    begin(folder := tmp_path / "base", base(data))
+    (folder / ".scratch").mkdir()
+    (folder / "shards").mkdir()
+    (folder / "fates.jsonl").write_text("{}\n")
+    states.come_to_nothing(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"]
+    assert states.state(base(data, coats=2), folder) == states.State("new")
 
 
 def test_moving_a_run_changes_nothing(tmp_path, data):
@@ -109,6 +126,10 @@ def test_another_stage_or_version_makes_stale(tmp_path, data, monkeypatch):
     assert states.state(crawl(), tmp_path / "base").reasons == ("run: pretrain/base -> data/crawl",)
     monkeypatch.setattr(type(base(data)), "version", 2)
     assert states.state(base(data), tmp_path / "base").reasons == ("version of pretrain/base: 1 -> 2",)
+    monkeypatch.undo()
+    begin(tmp_path / "begun", base(data))
+    monkeypatch.setattr(type(base(data)), "version", 2)
+    assert states.state(base(data), tmp_path / "begun").reasons == ("version of pretrain/base: 1 -> 2",)
 
 
 def test_an_outside_folder_that_changed_makes_stale(tmp_path):
@@ -131,9 +152,25 @@ def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     begin(begun, step)
     assert states.state(step, begun).name == "partial"
     words.write_text("newer", encoding="utf-8")
-    reason = f"input filters.0.file: the contents of {words} are not those it was made from"
+    reason = f"input filters.0.file: {words} is not as it was, in its contents or in its files' names, sizes or times"
     assert states.state(step, done) == states.State("stale", (reason,))
     assert states.state(step, begun) == states.State("stale", (reason,))
+    (tmp_path / "copy.txt").write_text("old", encoding="utf-8")
+    assert states.state(stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "copy.txt")),)), done).name == "done"
+
+
+def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
+    (tmp_path / "words.txt").write_text("old", encoding="utf-8")
+    with_file = Words(file=str(tmp_path / "words.txt"), words=("bad",))
+    made(tmp_path / "done", stage.find("data/curate")(data=data, filters=(with_file,)))
+    without = states.state(stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)), tmp_path / "done")
+    assert without == states.State("stale", ("input filters.0.file: ../words.txt is named no more",))
+
+
+def test_a_place_that_is_not_there_is_told_before_anything_is_begun(tmp_path, data):
+    step = stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "words.txt")),))
+    with pytest.raises(UserError, match=r"filters.0.file: .*words.txt: no such file or folder"):
+        states.sources(step, tmp_path / "out")
 
 
 def test_a_config_without_a_start_is_new_and_a_broken_one_is_stale(tmp_path, data):

@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, Len
 
 from seedream_core.config import Config, dump
 from seedream_core.data.captioners import Captioner
-from seedream_core.errors import DataError, UserError
+from seedream_core.errors import DataError, NothingMade, UserError
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
@@ -110,8 +110,8 @@ class Caption(Stage):
         if not journal.changes[CAPTIONED]:
             silent = f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of {kept} samples"
             if not outside:
-                raise UserError(f"{self.data}: not one caption was written: {silent}", "take a captioner, or fields, for such pictures")
-            raise UserError(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
+                raise NothingMade(f"{self.data}: not one caption was written: {silent}", "take a captioner, or fields, for such pictures")
+            raise NothingMade(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
                             f"{f', and {silent}' if outside < kept else ''}. "
                             f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
                             "name scores that the records have (curate's scorers write them), or lower `least`")

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.artifact import SCRATCH
-from seedream_core.config import dump
+from seedream_core.config import changed
 from seedream_core.data.dedup import Dedup
 from seedream_core.data.engines import Spread
 from seedream_core.data.filters import Filter
 from seedream_core.data.funnel import FILTERS, Plan
 from seedream_core.data.scorers import Scorer
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import DualEncoder, Folder, Heads, Shards, Stage
@@ -187,7 +187,7 @@ class Curate(Spread, Stage):
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
                 f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
-            raise DataError(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", _loosen(causes, total))
+            raise NothingMade(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", _loosen(causes, total))
 
     def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
@@ -223,7 +223,7 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
 
 def _essence(stage: Curate) -> dict:
     """The options that decide what becomes of a sample."""
-    return {name: dump(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
+    return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
 
 
 def _loosen(causes: Counter, total: int) -> str:

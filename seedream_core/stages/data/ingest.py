@@ -17,7 +17,7 @@ from seedream_core.config import changed
 from seedream_core.data import told
 from seedream_core.data.engines import Spread
 from seedream_core.data.sources import Item, Items, Listing, Lost, Source
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
 from seedream_core.stage import Folder, Stage
@@ -98,7 +98,7 @@ class Ingest(Spread, Stage):
                 progress.advance(**journal.fates)
                 self._check(taken.fate, journal.fates, total, out)
             if not journal.fates["kept"]:
-                raise DataError(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
+                raise NothingMade(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
         fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
         changes = Counter(journal.changes)
         retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}

@@ -14,7 +14,7 @@ from seedream_core.config import dump
 from seedream_core.data.engines import Spread
 from seedream_core.data.pairs import Pair
 from seedream_core.data.pairs import Pairs as Family
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
 from seedream_core.stage import Shards, Stage
@@ -67,7 +67,7 @@ class Pairs(Spread, Stage):
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(tuples=journal.changes.total())
             if not journal.changes:
-                raise DataError(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
+                raise NothingMade(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
         count = journal.changes.total()
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
                 "tasks": dict(journal.changes.most_common()), "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),

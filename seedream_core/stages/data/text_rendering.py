@@ -12,7 +12,7 @@ from annotated_types import Ge, Le
 from seedream_core.config import dump
 from seedream_core.data.engines import Spread
 from seedream_core.data.scorers import Scorer
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
@@ -62,7 +62,7 @@ class TextRendering(Spread, Stage):
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(**journal.fates)
             if not journal.fates["kept"]:
-                raise DataError(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
+                raise NothingMade(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
                 "samples_per_second": round(len(reader) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
 

@@ -75,6 +75,9 @@ def test_what_judged_before_must_be_what_judges_now(inputs, tmp_path):
     stage = Curate(data=inputs[1], filters=(Words(file=str(words)),), dedup=())
     execute.step(stage, tmp_path / "first", Host(workers=1))
     execute.step(replace(stage, retry=tmp_path / "first"), tmp_path / "same", Host(workers=1))
+    words.rename(moved := tmp_path / "moved.txt")
+    there = replace(stage, filters=(Words(file=str(moved)),))
+    execute.step(replace(there, retry=tmp_path / "first"), tmp_path / "moved", Host(workers=1))
     words.write_text("circle", encoding="utf-8")
-    with pytest.raises(UserError, match="made with other options .*the contents of .*words.txt are not"):
+    with pytest.raises(UserError, match="made with other options .*words.txt is not as it was"):
         execute.step(replace(stage, retry=tmp_path / "first"), tmp_path / "again", Host(workers=1))

@@ -87,5 +87,9 @@ def test_what_is_no_such_run_is_told(tmp_path, done):
         Earlier(tmp_path / "in", ingest(tmp_path), essence)
     with pytest.raises(UserError, match="made with other options .width: 8 -> None"):
         Earlier(done, ingest(tmp_path), essence)
+    config = (done / "step.yaml").read_text()
+    (done / "step.yaml").write_text(config.replace('"version": ', '"version": 1', 1))
+    with pytest.raises(UserError, match=r"made with other options .version of data/ingest: 1\d -> \d"):
+        Earlier(done, ingest(tmp_path, width=8, height=8), essence)
     with pytest.raises(UserError, match="made by data/ingest, not by data/curate"):
         Earlier(done, Curate(data=done), essence)

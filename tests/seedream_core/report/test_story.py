@@ -1,6 +1,7 @@
 """A sample is found by its key or its first name, through every stage behind an artifact, and where it ended is told."""
 
 import json
+import os
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_fates_are_counted_by_kind_of_reason(chain):
 def test_a_step_that_stopped_is_the_last_chapter(chain, tmp_path):
     stopped = tmp_path / "stopped"
     (stopped / "shards").mkdir(parents=True)
-    (stopped / "step.yaml").write_text(f"# started from {{}}\nrun: data/curate\ndata: {chain.parent / 'first'}\nbad_budget: 0.5\n", encoding="utf-8")
+    (stopped / "step.yaml").write_text("# started from " + json.dumps({"stage": "data/curate", "version": 3, "inputs": {"data": [{"path": os.path.relpath(chain.parent / "first", stopped), "digest": ""}]}}) + "\nrun: data/curate\n", encoding="utf-8")
     (stopped / "fates.jsonl").write_text(json.dumps(row("x1", "quarantined", "picture: none")) + "\n" + '{"key": "x2", "sou', encoding="utf-8")
     assert unfinished(stopped) == "data/curate" and unfinished(chain) is None and read(stopped) is None
     assert fates(stopped) == {("quarantined", "picture"): 1}

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from toy_paint import Paint
 
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import Train
 from seedream_core.stage import Autoencoder, Shards, Stage
 
@@ -20,7 +20,7 @@ class Base(Stage):
     vae: Autoencoder | None = None
     paint: Paint
     train: Train
-    end: Literal["well", "error", "interrupt", "kill"] = field(default="well", metadata={"fingerprint": False})
+    end: Literal["well", "error", "nothing", "interrupt", "kill"] = field(default="well", metadata={"fingerprint": False})
 
     def facts(self, inputs):
         assert [set(item) for item in inputs["data"]] == [{"samples"}] * len(self.data)
@@ -29,9 +29,11 @@ class Base(Stage):
     def run(self, out: Path, host):
         (out / "checkpoints").mkdir(exist_ok=True)
         seen = len(list((out / "checkpoints").iterdir()))
-        (out / "checkpoints" / str(seen)).write_text("")
+        (out / "checkpoints" / str(seen)).write_text("1")
         if self.end == "error":
             raise DataError("out of paint")
+        if self.end == "nothing":
+            raise NothingMade("nothing came of it")
         if self.end == "interrupt":
             raise KeyboardInterrupt
         if self.end == "kill":
