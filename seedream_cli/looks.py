@@ -1,5 +1,6 @@
 """`seedream data inspect` and `seedream data why`: what an artifact of samples holds, and one sample's story."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
@@ -53,7 +54,7 @@ def inspect(folder: Path, key: str | None = None) -> None:
     found = read(folder, key)
     if found is None and (manifest or key):
         raise UserError(f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
-                        f"seedream data why {folder} {key} tells where it ended" if key else "name an artifact of kind shards or latents")
+                        f"{shlex.join(['seedream', 'data', 'why', str(folder), key])} tells where it ended" if key else "name an artifact of kind shards or latents")
     if found:
         _sample(found)
     rows = table("fate", "reason", "samples", "share")

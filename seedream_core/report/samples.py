@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ def build(folder: Path) -> str:
         raise UserError(f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made")
     kept, reader = Records.of(folder), ShardReader(folder)
     return render("samples.html", {
-        "name": folder.name, "known": {step.name for step in lineage.steps}, "lost": lineage.lost,
+        "name": folder.name, "place": shlex.quote(str(folder)), "known": {step.name for step in lineage.steps}, "lost": lineage.lost,
         "steps": [{"name": step.name, "stage": step.manifest.stage, "total": fates.total, "metrics": step.manifest.metrics} for step, fates in steps],
         "first": steps[0][1].total, "samples": len(reader),
         "flow": charts.flow(_stations(steps)),

@@ -98,6 +98,8 @@ def test_a_step_that_stopped_tells_so_far(artifacts, tmp_path):
     assert code == 0 and "data/ingest has not finished; samples so far: 1" in said and "undecodable picture" in said
     code, said = look("inspect", tmp_path / "crawl", "broken.png")
     assert code == 1 and "no sample 'broken.png' is kept there" in said
+    code, said = look("inspect", tmp_path / "crawl", "a copy.png")
+    assert code == 1 and "crawl 'a copy.png' tells where it ended" in said
     code, said = look("why", tmp_path / "crawl", "星.png")
     assert code == 1 and "no sample '星.png'" in said
     (tmp_path / "crawl" / "fates.jsonl").unlink()

@@ -115,6 +115,8 @@ class Caption(Stage):
                             f"{f', and {silent}' if outside < kept else ''}. "
                             f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
                             "name scores that the records have (curate's scorers write them), or lower `least`")
+        if (captioned := journal.changes[CAPTIONED]) < kept:
+            print(f"caption: {captioned} of {kept} samples got a caption", file=sys.stderr)
         if outside:
             print(f"caption: {outside} of {kept} samples are in no stratum: they keep the captions that they came with", file=sys.stderr)
         if missing := [name for name in wanted if name not in scores]:

@@ -1,6 +1,7 @@
 """Tuples for editing, control and composition: references, targets, instruction and mask (SeedEdit, Seedream 4.0)."""
 
 import json
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Pairs(Spread, Stage):
                 progress.advance(tuples=journal.changes.total())
             if not journal.changes:
                 raise NothingMade(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
+        for task, made in journal.changes.most_common():
+            print(f"{task:<24}{made:>10}", file=sys.stderr)
         count = journal.changes.total()
         return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
                 "tasks": dict(journal.changes.most_common()), "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),

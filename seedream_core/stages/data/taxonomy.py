@@ -130,12 +130,15 @@ class Taxonomy(Stage):
         from seedream_core.data.taxonomy.phrases import Phrases
 
         targeted, count = Phrases({word: 0 for word in weak_words}), len(records)
-        nodes, sources, base, good, told = [], [], np.empty(count), np.zeros(count, bool), np.zeros(count, bool)
+        unseen, nodes, sources, base, good, told = set(self.high_quality), [], [], np.empty(count), np.zeros(count, bool), np.zeros(count, bool)
         for row, sample in enumerate(records):
             nodes.append(tree.said(sample.captions))
             sources.append(sys.intern(sample.source))
             base[row], good[row] = sample.weight, pools.at_least(sample, self.high_quality)
+            unseen -= sample.scores.keys()
             told[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
+        if unseen:
+            raise UserError(f"high_quality: no sample of {self.data} has the score {', '.join(sorted(unseen))}", "curate's scorers write scores; `data inspect` shows a record")
         found = {"by_words": sum(map(bool, nodes)), "by_looks": self._look(nodes, tree, records.reader.keys)}
         even = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
         return nodes, {

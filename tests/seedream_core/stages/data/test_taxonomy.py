@@ -98,6 +98,8 @@ def test_knowledge_is_drawn_by_target(shards, tmp_path):
 
 
 def test_more_repeats_than_asked_are_told(shards, tmp_path, capsys):
+    with pytest.raises(UserError, match="high_quality: no sample of .* has the score clarty"):
+        run(shards, tmp_path / "bad", high_quality={"clarty": 0.9})
     run(shards, tmp_path / "out", mix={"high_quality": 1.0}, high_quality={"clarity": 0.95}, repeats=5.0)
     assert {sample.weight for sample in samples(tmp_path / "out")} == {0.0, 20.0}
     told = capsys.readouterr().err
