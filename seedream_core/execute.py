@@ -23,7 +23,7 @@ from typing import Any
 
 from seedream_core import artifact, states
 from seedream_core import stage as stages
-from seedream_core.config import parse
+from seedream_core.config import outside, parse
 from seedream_core.document import load_yaml
 from seedream_core.errors import Interrupted, NothingMade, Stopped, UserError
 from seedream_core.host import Host, leads
@@ -37,6 +37,7 @@ _say = functools.partial(print, flush=True)
 
 def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = _say) -> artifact.Manifest | None:
     """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
+    _check_outside(stage, out)
     if not leads():
         # what the leading process would not run, nobody may wait for
         if stage.distributed and states.state(stage, out).name in ("new", "partial"):
@@ -71,6 +72,15 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         )  # fmt: skip
         shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
         return manifest
+
+
+def _check_outside(stage: stages.Stage, out: Path) -> None:
+    """Refuse an `out` in a folder that the stage reads as it is found: by being made, the step would change what it is made from."""
+    kinds = stages.inputs(type(stage))
+    given = [(name, folder) for name, parts in stages.folders(stage).items() if kinds[name].kind.name == "folder" for folder in parts.values()]
+    for name, folder in (*given, *outside(stage).items()):
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"--out {out} lies in {folder} ({name}): the step would change what it reads", f"give an --out outside of {folder}")
 
 
 def recipe(
@@ -171,6 +181,8 @@ def _chosen(loaded: Recipe, start: str | None, only: str | None) -> list[Step]:
 def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
     """Stop before anything runs where a step is stale, or takes one that is neither done nor chosen."""
     names = {item.name for item in chosen}
+    for item in chosen:
+        _check_outside(item.stage, item.folder)
     if again - names:
         raise UserError(f"--redo {', '.join(sorted(again - names))}: not among the steps chosen by --from or --only", "leave one of the two out")
     planned = {item.step.name: item for item in plan(loaded)}

@@ -35,13 +35,13 @@ def load_json(data: bytes | str) -> Any:
         raise ValueError(f"{constant} is not a JSON number")
 
     if len(data) > JSON_BYTES:
-        raise DataError(f"json of {len(data)} bytes is over {JSON_BYTES}")
+        raise DataError(f"too large: json of {len(data)} bytes, over {JSON_BYTES}")
     try:
         tree = json.loads(data.decode("utf-8") if isinstance(data, bytes) else data, parse_constant=refuse)
     except RecursionError:
-        raise DataError(f"json is nested deeper than {JSON_DEPTH}") from None
+        raise DataError(f"not json: nested deeper than {JSON_DEPTH}") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"json is not UTF-8 (byte {error.start})") from None
+        raise DataError(f"not UTF-8: byte {error.start} of the json") from None
     except ValueError as error:
         raise DataError(f"not json: {error}") from None
     level, depth = [tree], 0
@@ -49,7 +49,7 @@ def load_json(data: bytes | str) -> Any:
                     for child in (node.values() if isinstance(node, dict) else node)]:
         depth += 1
         if depth > JSON_DEPTH:
-            raise DataError(f"json is nested deeper than {JSON_DEPTH}")
+            raise DataError(f"not json: nested deeper than {JSON_DEPTH}")
     return tree
 
 
@@ -100,7 +100,7 @@ class Sample:
         }
         wrong = [f"{name} = {repr(getattr(self, name))[:60]}" for name, right in checks.items() if not right]
         if wrong:
-            raise DataError(f"sample record is wrong: {', '.join(wrong)}")
+            raise DataError(f"record: wrong: {', '.join(wrong)}")
 
     def to_json(self) -> bytes:
         """Compact UTF-8, the same bytes for the same record."""
@@ -108,9 +108,9 @@ class Sample:
         try:
             data = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
         except (TypeError, ValueError) as error:
-            raise DataError(f"sample {self.key} cannot be written as json: {error}") from None
+            raise DataError(f"record: cannot be written as json: {error}") from None
         if len(data) > JSON_BYTES:
-            raise DataError(f"sample {self.key}: json of {len(data)} bytes is over {JSON_BYTES}")
+            raise DataError(f"record: too large: json of {len(data)} bytes, over {JSON_BYTES}")
         return data
 
     @classmethod
@@ -118,12 +118,12 @@ class Sample:
         """Read a record back, validated; DataError says what is wrong with it."""
         tree = load_json(data)
         if not isinstance(tree, dict):
-            raise DataError("sample record is not a mapping")
+            raise DataError("record: not a mapping")
         names = {f.name for f in fields(cls)}
         if unknown := sorted(set(tree) - names):
-            raise DataError(f"sample record has unknown fields: {', '.join(unknown)[:80]}")
+            raise DataError(f"record: unknown fields: {', '.join(unknown)[:80]}")
         if missing := [name for name in ("key", "width", "height", "captions") if name not in tree]:
-            raise DataError(f"sample record lacks {', '.join(missing)}")
+            raise DataError(f"record: lacks {', '.join(missing)}")
         for name in ("tags", "boxes"):
             if isinstance(tree.get(name), list):
                 tree[name] = tuple(tree[name])

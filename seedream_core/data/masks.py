@@ -67,7 +67,7 @@ def sides(box: Mapping) -> tuple[float, float, float, float]:
     right = isinstance(found, (list, tuple)) and len(found) == 4 and all(
         isinstance(side, (int, float)) and not isinstance(side, bool) and abs(side) <= 1e6 for side in found)
     if not right:
-        raise DataError(f"a defect's box is {repr(found if isinstance(box, Mapping) else box)[:80]}, not four shares of the sides",
+        raise DataError(f"a box is {repr(found if isinstance(box, Mapping) else box)[:80]}, not four shares of the sides",
                         "run the structure scorer again")
     return tuple(float(side) for side in found)
 

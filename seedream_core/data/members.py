@@ -35,7 +35,7 @@ class DamagedSample(DataError):
     """A sample whose bytes are not what its shard's index promises."""
 
     def __init__(self, damage: Damage) -> None:
-        super().__init__(f"damaged sample {damage.key}: {damage}")
+        super().__init__(f"damaged sample: {damage}")
         self.damage = damage
 
 

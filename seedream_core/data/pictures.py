@@ -1,10 +1,12 @@
 """Pictures of strangers: brought to a normal form once, and decoded with care ever after.
 
 Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps its
-bytes. What has not is written as PNG, which loses nothing more, unless that is too large for a shard. Sizes are read from the header before any pixel is.
+bytes, a JPEG of several pictures those of the first. What has not is written as PNG, which loses nothing more, unless that is too
+large for a shard. Sizes are read from the header before any pixel is.
 """
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from seedream_core.errors import DataError
 
 PIXELS = 64 * 10**6
 THUMBNAIL = 64
-FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "webp": "WEBP"}
 OURS = ("PNG", "JPEG", "WEBP")
 T = TypeVar("T")
 STRANGE = ("BMP", "GIF", "TIFF")
@@ -31,6 +33,11 @@ _TURNING = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 _PNG_DEPTH = 24
 _MARKS = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"GIF8": "GIF", b"BM": "BMP", b"II": "TIFF", b"MM": "TIFF"}
 DEEP = "16 bits to 8"
+_MARKED = b"\xff\xd8"
+_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
+_SCANNED = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+"""What ends a scan of a JPEG: a marker that is neither an escaped byte nor one to begin anew at."""
+_WEBP = re.compile(rb"VP8[ L]")
 
 
 class TooSmall(DataError):
@@ -58,6 +65,8 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
     """
     from seedream_core.data import shards
 
+    data, cut = _first(data)
+
     def take(image: Image.Image) -> Normal:
         kind, whole = image.format, None
         image, changes = _normal(image)
@@ -69,14 +78,44 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
             whole, changes = image.size, (*changes, f"scaled to {size[0]}×{size[1]}")
             image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         if not changes:
-            return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, ())
+            return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, cut)
         extension, written = "png", _written(image, "PNG", compress_level=1)
-        if kind == "JPEG" and len(written) > shards.MEMBER_BYTES:  # a photograph of 48 million pixels, turned upright
+        if len(written) > shards.MEMBER_BYTES and _lossy(kind, data):  # a photograph of 48 million pixels, turned upright
             extension, written = "jpg", _written(image, "JPEG", quality=95, subsampling=0)
-            changes = (*changes, "JPEG of quality 95 again: as PNG too large for a shard")
-        return Normal(extension, written, *image.size, changes, whole)
+            changes = (*changes, "JPEG of quality 95: as PNG too large for a shard")
+        return Normal(extension, written, *image.size, (*cut, *changes), whole)
 
     return _read(data, take, (*OURS, *STRANGE), _check_size)
+
+
+def _first(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """A JPEG of several pictures (MPF: cameras and phones put previews, depths and gain maps there) cut to its first, and what was done.
+
+    Not a byte of that picture changes; gone are the table of pictures and what follows its end. Any other data stays as it is, and
+    so does a JPEG that breaks off.
+    """
+    at, kept, several = 2, [data[:2]], False
+    while data.startswith(_MARKED) and (marker := _MARKER.match(data, at)):
+        at, code = marker.end(), marker[1][0]
+        if code == 0xD9:
+            return (b"".join([*kept, b"\xff\xd9"]), ("first picture alone of a JPEG with MPF",)) if several else (data, ())
+        end = at + int.from_bytes(data[at:at + 2])
+        if data[at + 2:at + 6] == b"MPF\0" and code == 0xE2:
+            several = True
+        elif code == 0xDA:
+            if not several or not (scan := _SCANNED.search(data, end)):
+                break
+            kept.append(data[marker.start():scan.start()])
+            end = scan.start()
+        else:
+            kept.append(data[marker.start():end])
+        at = end
+    return data, ()
+
+
+def _lossy(kind: str, data: bytes) -> bool:
+    """Whether the pixels were approximate already: a JPEG's are, a WebP's where it has no lossless part first."""
+    return kind in ("JPEG", "MPO") or kind == "WEBP" and (part := _WEBP.search(data)) is not None and part[0] == b"VP8 "
 
 
 def _written(image: Image.Image, form: str, **options: Any) -> bytes:
@@ -127,7 +166,7 @@ def packed(pixels: np.ndarray) -> bytes:
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=1)
     if data.tell() > shards.MEMBER_BYTES:
-        raise DataError(f"{pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
+        raise DataError(f"too large: {pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
     return data.getvalue()
 
 
@@ -155,11 +194,11 @@ def square(pixels: np.ndarray, side: int) -> np.ndarray:
 def _check_ours(image: Image.Image, name: str) -> None:
     _check_size(image)
     if image.format != name:
-        raise DataError(f"a {image.format} that calls itself {name}")
+        raise DataError(f"another format: a {image.format} that calls itself {name}")
     if image.mode not in _MODES:
-        raise DataError(f"pixels of mode {image.mode} are not supported")
+        raise DataError(f"pixels are not supported: mode {image.mode}")
     if (frames := _frames(image)) > 1:
-        raise DataError(f"{frames} frames where one picture is needed")
+        raise DataError(f"several pictures: {frames} frames where one is needed")
 
 
 def _upright(image: Image.Image) -> np.ndarray:

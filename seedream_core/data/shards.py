@@ -30,9 +30,9 @@ MEMBER_BYTES = 64 * 2**20
 INDEX_BYTES = 256 * 2**20
 OPEN_SHARDS = 64
 EXTENSION_CHARACTERS = 32  # with a key of 64 the name fits a ustar header
-_KINDS = {"png", "jpg", "jpeg", "webp", "json", "txt", "safetensors"}
+_KINDS = {"png", "jpg", "jpeg", "jpe", "jfif", "webp", "json", "txt", "safetensors"}
 _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
-_PICTURE = re.compile(r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|png|webp)", re.DOTALL)
+_PICTURE = re.compile(r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|jpe|jfif|png|webp)", re.DOTALL)
 """Extensions of pictures that are not ours, so that nothing called so is left out in silence."""
 _UNSAFE = {"Cc", "Cs", "Cf", "Zl", "Zp"}
 """Kinds of characters that a name may not have: what a terminal obeys, what is no text, what turns or hides the text around it, what ends
@@ -180,6 +180,13 @@ class ShardReader:
         layout, first = self._layout[index], self._first[index]
         return Places(layout, self._numbers[first:first + 3 * len(layout)])
 
+    def extensions(self) -> Counter[str]:
+        """How many samples have a member of each."""
+        found: Counter[str] = Counter()
+        for layout, count in Counter(self._layout).items():
+            found.update(dict.fromkeys(layout, count))
+        return found
+
     def read(self, index: int, *only: str) -> dict[str, bytes]:
         """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in `damage`."""
         if self._shard[index] != self._last:
@@ -297,13 +304,13 @@ class ShardReader:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part."""
+    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part; `hidden` where that is its first letter."""
     name = name.removeprefix("./")
     folder, slash, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
     safe = name.isprintable() or not any(unicodedata.category(letter) in _UNSAFE for letter in name if letter not in _JOINERS)
     unsafe = name.startswith("/") or ".." in name.split("/") or "\\" in name or not safe or len(name) > 255
-    return f"name {tar.printable(name)} is unsafe" if unsafe else "", folder + slash + stem, extension.lower() if stem else ""
+    return f"name {tar.printable(name)} is unsafe" if unsafe else "", folder + slash + (stem or base), extension.lower() if stem else "hidden"
 
 
 def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:

@@ -80,7 +80,7 @@ def _view(reader: ShardReader, position: int) -> View | Ruling:
     except DamagedSample as error:
         return unreadable("shard", f"byte {error.damage.offset}: {error.damage.reason}")
     except DataError as error:
-        return unreadable(what, error.message)
+        return unreadable(what, error.message.removeprefix(f"{what}: "))
     return View(sample, members)
 
 
@@ -92,7 +92,7 @@ def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None 
         try:
             record(view.sample, row)
         except DataError as error:
-            return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message}", scores={}, boxes=[])
+            return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message.removeprefix('record: ')}", scores={}, boxes=[])
     return row
 
 

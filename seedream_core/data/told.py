@@ -70,7 +70,7 @@ def captions(row: Mapping[str, Any]) -> Captions:
 
 def origin(row: Mapping[str, Any]) -> str:
     """Where a picture comes from, by its row: `source`, else the host of its `url`; empty where it tells neither."""
-    if isinstance(source := row.get("source"), str):
+    if isinstance(source := row.get("source"), str) and source:
         return source
     try:
         return urlsplit(url).hostname or "" if isinstance(url := row.get("url"), str) else ""
@@ -85,7 +85,7 @@ def merge(first: Captions, second: Captions) -> Captions:
 
 def _text(name: str, told: Any) -> str:
     if not isinstance(told, str):
-        raise DataError(f"{name}: {str(told)[:40]!r} is no text")
+        raise DataError(f"no text: {name} is {str(told)[:40]!r}")
     return told
 
 

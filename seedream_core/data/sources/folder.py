@@ -1,6 +1,6 @@
-"""A folder of pictures, and of the folders in it, whose names are the sources; beside each picture, captions in `.txt` or `.json` of
-the same name.
+"""A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name.
 
+Where a picture comes from is said by the `source` or `url` of its json, else by the first folder of its path.
 Hidden files and folders, whose names begin with a dot, are no part of it: they are counted, each once, as `hidden`.
 """
 
@@ -15,7 +15,7 @@ from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 SIDECARS = (".txt", ".json")
 
 
@@ -63,7 +63,7 @@ class Folder(Source):
             if not isinstance(row, dict):
                 raise DataError(f"the json holds no mapping: {sidecar.name}")
             captions = told.merge(captions, told.captions(row))
-        return Raw(read_file(picture, MEMBER_BYTES), captions, {"source": first} | row if inside else row)
+        return Raw(read_file(picture, MEMBER_BYTES), captions, row if told.origin(row) or not inside else row | {"source": first})
 
     def _stamp(self, name: str) -> tuple[int, int]:
         try:

@@ -119,10 +119,10 @@ class Parquet(PictureTable):
         path = self._path(name)
         file, time, first = _open(path), os.stat(path).st_mtime_ns, 0
         if self.caption and self.caption not in file.schema_arrow.names:
-            raise DataError(f"no column {self.caption}; there are {', '.join(file.schema_arrow.names)[:200]}")
+            raise DataError(f"no column: {self.caption}; there are {', '.join(file.schema_arrow.names)[:200]}")
         there = [column for column in (*KEYS, *self.columns) if column in file.schema_arrow.names]
         if not set(there) & set(self.columns):
-            raise DataError(f"no column is called {', '.join(self.columns)}; there are {', '.join(file.schema_arrow.names)[:200] or 'none'}")
+            raise DataError(f"no column: none is called {', '.join(self.columns)}; there are {', '.join(file.schema_arrow.names)[:200] or 'none'}")
         texts = [column for column in there if _named_by(file.schema_arrow.field(column).type)]
         for number in range(file.num_row_groups):
             rows = file.metadata.row_group(number).num_rows
@@ -163,7 +163,7 @@ class _Rows:
                 self.batch = next(self.batches)
             return self.batch.slice(row - self.first, 1).to_pylist(maps_as_pydicts="lossy")[0]
         except UnicodeDecodeError as error:
-            raise DataError(f"the row's text is not UTF-8: byte {error.start}") from None
+            raise DataError(f"not UTF-8: byte {error.start} of a row's text") from None
         except (*_errors(), StopIteration) as error:
             self._begin()
             raise DataError(f"cannot be read: row group {self.group}: {_said(error)}") from None

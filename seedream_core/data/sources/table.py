@@ -1,4 +1,7 @@
-"""What tables of pictures have in common: each row names a picture file and says something of it."""
+"""What tables of pictures have in common: each row names a picture file and says something of it.
+
+What a finished step was made from is the table: a picture replaced under the same name is not noticed.
+"""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +24,8 @@ class PictureTable(Source):
     root: str | None = None
     """Folder that the pictures' paths start from; none for the table's own."""
     image: str | None = None
-    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file."""
+    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file. A picture replaced under
+    the same name is not noticed by a finished step: give a new --out."""
     caption: str | None = None
     """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and caption_zh."""
 
@@ -44,7 +48,7 @@ class PictureTable(Source):
         if column is None:
             raise DataError(f"no picture is named: none of {', '.join(self.columns)} is filled")
         if self.caption and self.caption not in row:
-            raise DataError(f"no column {self.caption}")
+            raise DataError(f"no column: {self.caption}")
         captions = told.captions({"text": row[self.caption]} if self.caption else row)
         return Raw(self.picture(column, row[column]), captions, row)
 

@@ -44,9 +44,9 @@ class Taken:
 @dataclass(frozen=True, kw_only=True)
 class Ingest(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     source: Source
-    "where pictures and captions come from, and how they lie there"
+    "where pictures and captions come from, and how they lie there; single pictures: tuples of data/pairs are given to later stages as they are"
     width: Annotated[int, Ge(1)] | None = None
     "pixels; with `height`, every picture is scaled to cover that size and cropped in the middle; none keeps all sizes"
     height: Annotated[int, Ge(1)] | None = None
@@ -142,15 +142,13 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
 
     try:
         raw = stage.source.read(item)
+        own = _own(raw.record)
         picture = normalise(raw.picture, (stage.width, stage.height) if stage.width else None)
-        kept = OWN & raw.record.keys() if RECORD <= raw.record.keys() else ()
-        own = {name: tuple(value) if isinstance(value := raw.record[name], list) else value for name in kept}
-        own.setdefault("source", told.origin(raw.record))
         lost = ()
         if picture.whole:
             own, lost = _refitted(own, picture)
         if len(picture.data) > MEMBER_BYTES:
-            raise DataError(f"in the normal form ({', '.join(picture.changes)}) it has {len(picture.data)} bytes, over {MEMBER_BYTES}")
+            raise DataError(f"too large: {len(picture.data)} bytes in the normal form ({', '.join(picture.changes)}), over {MEMBER_BYTES}")
         record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
                         captions=raw.captions, **own).to_json()
     except TooSmall as error:
@@ -158,6 +156,24 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
     except DataError as error:
         return Taken(fate(fate="quarantined", reason=error.message))
     return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, (*picture.changes, *lost))
+
+
+def _own(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures would be lost."""
+    from seedream_core.data.masks import sides
+
+    kept = OWN & row.keys() if RECORD <= row.keys() else ()
+    own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
+    own["source"] = own.get("source") or told.origin(row)
+    if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
+        raise DataError(f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
+                        "give the artifact that it is in to later stages as it is")
+    for box in boxes if isinstance(boxes := own.get("boxes"), tuple) else ():
+        try:
+            sides(box)
+        except DataError as error:
+            raise DataError(f"record: boxes: {error.message}") from None
+    return own
 
 
 def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -189,7 +205,7 @@ def _unique(listing: Listing) -> Listing:
             item = listing.items[row]
             key = safe_key(item.name)
             if key in places:
-                twice.append(Lost(item.name, item.place, f"{item.name} is already at {places[key]}"))
+                twice.append(Lost(item.name, item.place, f"name twice: {item.name} is already at {places[key]}"))
                 continue
             places[key] = item.place
         rows.append(row)
@@ -198,7 +214,7 @@ def _unique(listing: Listing) -> Listing:
 
 
 def _several(ignored: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {extension}" for extension, count in ignored.most_common())
+    return ", ".join(f"{count:,} {extension or 'without extension'}" for extension, count in ignored.most_common())
 
 
 def _essence(stage: Ingest) -> dict:

@@ -135,7 +135,7 @@ class Retrieve(Spread, Stage):
                     try:
                         members = tagged(reader.read(position), tags[position])
                     except DataError as error:
-                        journal.add(one("quarantined", f"record: {error.message}"))
+                        journal.add(one("quarantined", f"record: {error.message.removeprefix('record: ')}"))
                     else:
                         journal.add(one("kept", ""), members)
                 progress.advance(**journal.fates)

@@ -39,7 +39,7 @@ def test_png_modes(mode):
     assert np.array_equal(pixels, np.asarray(picture(mode).convert("RGB")))
 
 
-@pytest.mark.parametrize("extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
+@pytest.mark.parametrize("extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("jpe", "JPEG"), ("jfif", "JPEG"), ("webp", "WEBP")])
 def test_other_formats(extension, format):
     pixels = decode({extension: encoded(picture(), format, quality=95)})
     assert np.abs(pixels.astype(int) - np.asarray(picture())).mean() < 8
@@ -193,6 +193,45 @@ def test_a_square_shows_the_whole_picture():
     found = square(pixels, 16)
     assert found.shape == (16, 16, 3) and found[:, :7].max() < 5 and found[:, 9:].min() > 245
     assert square(found, 16) is found and square(pixels[:8, :8], 16).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("options", [{"quality": 95}, {"progressive": True}, {"restart_marker_blocks": 1, "subsampling": 0}])
+def test_a_photograph_with_further_pictures_keeps_the_bytes_of_its_first(options):
+    first, second = picture(size=(40, 24)), picture(size=(40, 24)).rotate(180)
+    file = encoded(first, "MPO", save_all=True, append_images=[second, second], **options)
+    with Image.open(io.BytesIO(file)) as whole:
+        assert (whole.format, whole.n_frames) == ("MPO", 3)
+        shown = np.asarray(whole)
+    found = normalise(file)
+    assert (found.extension, found.changes) == ("jpg", ("first picture alone of a JPEG with MPF",))
+    assert found.data.count(b"\xff\xd8") == found.data.count(b"\xff\xd9") == 1 and b"MPF" not in found.data and len(found.data) < len(file) / 2.5
+    assert found.data[-200:-2] in file and np.array_equal(decode({"jpg": found.data}), shown)
+    assert normalise(found.data).changes == () and normalise(found.data).data == found.data
+    cropped = normalise(file, (16, 16))
+    assert cropped.extension == "png" and cropped.changes == ("first picture alone of a JPEG with MPF", "scaled to 16×16")
+    # Tools that drop the further pictures leave the table of them.
+    end = file.index(b"\xff\xd9") + 2
+    assert normalise(file[:end]).data == found.data
+    with pytest.raises(DataError, match="undecodable JPEG"):
+        normalise(file[:end - 40])
+
+
+def test_single_jpegs_with_anything_behind_them_keep_their_bytes():
+    for tail in (b"", b"\0" * 10, encoded(picture(), "JPEG")):
+        data = encoded(picture(), "JPEG") + tail
+        assert (normalise(data).data, normalise(data).changes) == (data, ())
+
+
+@pytest.mark.parametrize("format, options, extension", [("MPO", {"quality": 30}, "jpg"), ("WEBP", {"quality": 30}, "jpg"), ("WEBP", {"lossless": True}, "png"),
+                                                        ("PNG", {}, "png")])
+def test_what_was_approximate_may_become_a_jpeg_where_a_png_is_too_large(format, options, extension, monkeypatch):
+    noise, turned = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8), Image.Exif()
+    turned[0x0112] = 6
+    more = {"save_all": True, "append_images": [picture()]} if format == "MPO" else {}
+    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 2000)
+    found = normalise(encoded(Image.fromarray(noise), format, exif=turned, **options, **more))
+    assert found.extension == extension and (found.width, found.height) == (40, 30)
+    assert any(change.startswith("JPEG of quality 95") for change in found.changes) == (extension == "jpg")
 
 
 def test_a_turned_photograph_that_is_too_large_as_png_stays_a_jpeg(monkeypatch):

@@ -229,7 +229,7 @@ def test_hostile_members(tmp_path):
     reader = ShardReader(tmp_path)
     assert reader.keys == ["s0000", "s0001", "s0002"]
     assert reader.read(2) == {"png": b"x"}
-    assert reader.ignored == {"pkl": 1, "pyd": 1, "": 1}
+    assert reader.ignored == {"pkl": 1, "pyd": 1, "hidden": 1}
     assert sum("unsafe" in d.reason for d in reader.damage) == 5
     assert {d.key for d in reader.damage if d.key} == {"s0003", "t/s0004"}
 
@@ -247,6 +247,20 @@ def test_an_unsafe_name_is_one_row_for_all_members(tmp_path, key):
     reader = ShardReader(tmp_path)
     assert reader.keys == ["a", "b"] and [damage.key for damage in reader.damage] == [None]
     assert "is unsafe" in reader.damage[0].reason and reader.damage[0].reason.isprintable() and reader.damage[0].offset in (2 * BLOCK, 4 * BLOCK)
+
+
+def test_unsafe_names_that_begin_with_a_dot_have_a_row_each(tmp_path):
+    foreign(tmp_path, [("a.png", b"x"), (".\u202ehid1.png", b"x"), (".\u202ehid2.png", b"x"), ("s/.\u202ehid2.png", b"x"), (".hidden.png", b"x")])
+    reader = ShardReader(tmp_path)
+    assert reader.keys == ["a"] and [f"hid{number}.png" in damage.reason for damage, number in zip(reader.damage, (1, 2, 2), strict=True)] == [True] * 3
+    assert reader.ignored == {"hidden": 1}
+
+
+@pytest.mark.parametrize("extension", ["jfif", "jpe", "JFIF"])
+def test_all_names_of_a_jpeg_are_read(tmp_path, extension):
+    foreign(tmp_path, [(f"a.{extension}", b"x"), ("a.txt", b"y"), (f"b.5.{extension}", b"z")])
+    reader = ShardReader(tmp_path)
+    assert reader.read(0) == {extension.lower(): b"x", "txt": b"y"} and [damage.key for damage in reader.damage] == ["b"]
 
 
 def test_a_name_that_is_no_utf8_is_unsafe(tmp_path):

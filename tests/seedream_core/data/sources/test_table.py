@@ -18,7 +18,7 @@ def test_the_column_of_picture_and_caption_can_be_named(tmp_path, table):
     one = Jsonl(path=str(tmp_path / "in" / "t.jsonl"), image="shot", caption="said")
     raw = one.read(one.listing().items[0])
     assert raw.picture == (tmp_path / "in" / "x.png").read_bytes() and raw.captions == {"en": {"short": "two words"}}
-    with pytest.raises(DataError, match="no column title"):
+    with pytest.raises(DataError, match="no column: title"):
         Jsonl(path=one.path, caption="title").read(one.listing().items[0])
 
 

@@ -225,10 +225,12 @@ def test_boxes_move_with_the_picture_they_are_of(tmp_path, size, moved, truth):
 
 
 def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp_path):
-    for name in ("a/1.png", "a/2.png", "b/c/3.png", "4.png"):
+    for name in ("a/1.png", "a/2.png", "b/c/3.png", "4.png", "c/5.png", "c/6.png", "c/7.png", "c/8.png"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(encoded(ord(name[0])))
-    (tmp_path / "in/a/2.json").write_text('{"source": "mine"}')
+    for name, row in (("a/2", {"source": "mine"}), ("c/5", {"url": "https://four.example/5.png"}), ("c/6", {"source": "", "url": "https://five.example/"}),
+                      ("c/7", {"source": ""}), ("c/8", {"source": "", "width": 1, "height": 1, "captions": {}, "key": "8"})):
+        (tmp_path / f"in/{name}.json").write_text(json.dumps(row))
     rows = [{"image": "a/1.png", "url": "https://one.example/x.png"}, {"image": "4.png", "source": "two", "url": "https://three.example/"},
             {"image": "b/c/3.png", "url": "http://[broken"}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -239,7 +241,7 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
         reader = ShardReader(out)
         return sorted(Sample.from_json(reader.read(row)["json"]).source for row in range(len(reader)))
 
-    assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == ["", "a", "b", "mine"]
+    assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == ["", "a", "b", "c", "c", "five.example", "four.example", "mine"]
     assert sources(Source.find("jsonl")(path=str(tmp_path / "in.jsonl"), root=str(tmp_path / "in"))) == ["", "one.example", "two"]
 
 
@@ -275,7 +277,7 @@ def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
     one.run(out, Host())
     lines = [json.loads(line) for line in (out / "fates.jsonl").read_text().splitlines()]
     assert [(row["fate"], row["reason"], row["source"]) for row in lines] == [
-        ("quarantined", "x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
+        ("quarantined", "name twice: x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
 
 
 def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
@@ -308,7 +310,7 @@ def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
     (out := tmp_path / "out").mkdir()
     monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 100)
     stage(tmp_path).run(out, Host())
-    assert "BMP to PNG) it has" in fates(out)["a.bmp"]["reason"] and fates(out)["b.png"]["fate"] == "kept"
+    assert fates(out)["a.bmp"]["reason"].endswith("bytes in the normal form (BMP to PNG), over 100") and fates(out)["b.png"]["fate"] == "kept"
 
 
 def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, monkeypatch):
