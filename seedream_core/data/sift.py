@@ -58,10 +58,10 @@ class Sieve:
         return [(rows[position], views[position].features if position in views else {}) for position in positions]
 
 
-def record(sample: Sample, row: Row) -> bytes:
+def record(sample: Sample, row: Row) -> Sample:
     """The record of a kept sample with what was found; a box that an earlier curate found too stands there once."""
     new = [box for box in row.boxes if box not in sample.boxes]
-    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new)).to_json()
+    return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new))
 
 
 def _view(reader: ShardReader, position: int) -> View | Ruling:

@@ -22,7 +22,8 @@ ROUNDS = 10
 class Semantic(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("embedding",)
     above: Annotated[float, Gt(0), Le(1)] = 0.98
-    """Cosine from which two pictures are the same."""
+    """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder trained for 1,000
+    steps on 2,000 scenes had "an orange heart" and "an orange square" at 0.998, and 114 of the 364 dropped at 0.98 were other things."""
     clusters: Annotated[int, Ge(0)] = 0
     """Compare within so many k-means clusters; 0 compares all with all, which takes minutes from 100,000 samples on."""
 

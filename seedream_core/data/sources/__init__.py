@@ -72,7 +72,7 @@ class Source(Component):
     """Contract: `listing()` once, `read(item)` for each; DataError from `read` says why that sample cannot be had."""
 
     path: str = field(metadata=OUTSIDE)
-    """A folder or a file."""
+    """A folder (of folder, webdataset and pdf), a file (of jsonl and csv), or either (of parquet)."""
 
     def listing(self) -> Listing:
         raise NotImplementedError

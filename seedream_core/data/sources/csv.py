@@ -1,4 +1,4 @@
-"""A table of pictures: comma-separated values under a line of column names, in UTF-8 or GBK."""
+"""A table of pictures: values separated by commas, semicolons or tabs under a line of column names, in UTF-8 or GBK."""
 
 import csv
 import io
@@ -10,12 +10,23 @@ from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 
 
+SEPARATORS = (",", ";", "\t")
+"""What may stand between cells: the first that gives a column of pictures."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Csv(PictureTable):
     def listing(self) -> Listing:
-        rows, table = [], csv.reader(io.StringIO(self._text(), newline=""))
+        self.check()
+        text = self._text()
+        first = text.partition("\n")[0]
+        separator = next((one for one in SEPARATORS if set(next(csv.reader([first], delimiter=one), [])) & set(self.columns)), SEPARATORS[0])
+        rows, table = [], csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         try:
             head = next(table, [])
+            if self.caption and self.caption not in head:
+                raise UserError(f"{self.path}:1: no column is called {self.caption}; there are {', '.join(head)[:200] or 'none'}",
+                                "name the column of the captions with source.caption")
             if not set(head) & set(self.columns):
                 raise UserError(f"{self.path}:1: no column is called {', '.join(self.columns)}; there are {', '.join(head)[:200] or 'none'}",
                                 "name the column of the picture's path with source.image")

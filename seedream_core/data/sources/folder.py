@@ -22,7 +22,7 @@ SIDECARS = (".txt", ".json")
 @dataclass(frozen=True, kw_only=True)
 class Folder(Source):
     def listing(self) -> Listing:
-        listing, pictures, beside = Listing(), [], {}
+        listing, pictures, beside, others = Listing(), [], {}, {}
         for name in walk(self.folder, listing):
             stem, extension = os.path.splitext(name)
             if extension.lower() in PICTURES:
@@ -31,11 +31,12 @@ class Folder(Source):
                 beside[stem] = (*beside.get(stem, ()), sys.intern(extension))
             else:
                 listing.ignored[extension or "no extension"] += 1
+                others[stem] = extension
         linked = dict.fromkeys(name for name in pictures if os.path.islink(self.folder / name))
         listing.lost += [Lost(shown(name), shown(name), "a symbolic link is not followed") for name in linked]
         alone = beside.keys() - {os.path.splitext(name)[0] for name in pictures}
-        lonely = sorted(stem + extension for stem in alone for extension in beside[stem])
-        listing.lost += [Lost(shown(name), shown(name), "no picture beside it") for name in lonely]
+        for name, other in sorted((stem + extension, others.get(stem)) for stem in alone for extension in beside[stem]):
+            listing.lost.append(Lost(shown(name), shown(name), f"no picture beside it{f': {other} is not read' if other else ''}"))
         if linked:
             pictures = [name for name in pictures if name not in linked]
 
@@ -93,16 +94,17 @@ def walk(folder: Path, listing: Listing) -> list[str]:
     return sorted(names)
 
 
-def read_file(path: Path, most: int) -> bytes:
-    """A regular file of at most `most` bytes; DataError for anything else."""
+def read_file(path: Path, most: int, name: str = "") -> bytes:
+    """A regular file of at most `most` bytes; DataError for anything else, under the `name` that it was asked for by."""
+    name = shown(name[:200] or path.name)
     try:
         if not path.is_file():
-            raise DataError(f"{'no regular file' if os.path.lexists(path) else 'not there'}: {path.name}")
+            raise DataError(f"{'no regular file' if os.path.lexists(path) else 'not there'}: {name}")
         if (size := path.stat().st_size) > most:
-            raise DataError(f"too large: {path.name} of {size} bytes, over {most}")
+            raise DataError(f"too large: {name} of {size} bytes, over {most}")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot be read: {path.name} ({error.strerror})") from None
+        raise DataError(f"cannot be read: {name} ({error.strerror})") from None
 
 
 def shown(name: str) -> str:

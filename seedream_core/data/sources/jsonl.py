@@ -12,6 +12,7 @@ from seedream_core.records import load_json
 @dataclass(frozen=True, kw_only=True)
 class Jsonl(PictureTable):
     def listing(self) -> Listing:
+        self.check()
         lines, numbers, starts = open(self.file, "rb"), array("Q"), array("Q")
         start = 0
         for number, line in enumerate(lines, 1):

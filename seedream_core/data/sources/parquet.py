@@ -50,6 +50,7 @@ class Parquet(PictureTable):
     """`path` is a file, or a folder of `.parquet` files."""
 
     def listing(self) -> Listing:
+        self.check()
         listing, groups = Listing(), []
         for name in self._files(listing):
             try:

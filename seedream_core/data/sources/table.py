@@ -13,7 +13,7 @@ from seedream_core.data import told
 from seedream_core.data.shards import MEMBER_BYTES
 from seedream_core.data.sources import Item, Raw, Source
 from seedream_core.data.sources.folder import read_file
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 
 COLUMNS = ("image", "path", "file_name", "filename", "file")
 KEYS = ("key", "id")
@@ -28,6 +28,12 @@ class PictureTable(Source):
     the same name is not noticed by a finished step: give a new --out."""
     caption: str | None = None
     """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and caption_zh."""
+
+    def check(self) -> None:
+        """UserError where no picture could be found, however its row names it."""
+        if not os.path.isdir(self._root):
+            raise UserError(f"source.root: {self._root} is {'no folder' if os.path.exists(self._root) else 'not there'}",
+                            "name the folder that the pictures' paths start from")
 
     def item(self, number: int, row: Any) -> Item:
         """Row `number`, under its own key, else the name of its picture, else its place."""
@@ -54,7 +60,9 @@ class PictureTable(Source):
 
     def picture(self, column: str, value: Any) -> bytes:
         """The picture that a cell names."""
-        return read_file(self._inside(str(value)), MEMBER_BYTES)
+        if "://" in (name := str(value)):
+            raise DataError(f"an address, which is not fetched: {name[:120]}; img2dataset does, and its shards are a source")
+        return read_file(self._inside(name), MEMBER_BYTES, name)
 
     def stamp(self, picture: Any) -> tuple[int, int] | None:
         """Size and time of the picture that a row names: mended, it is another one. Nothing is read."""

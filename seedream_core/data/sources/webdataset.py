@@ -38,7 +38,13 @@ class Webdataset(Source):
         lost = [Lost(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, f"shard: byte {damage.offset}: {damage.reason}")
                 for damage in reader.damage]
         unused = Counter({extension: count for extension, count in reader.extensions().items() if extension not in USED})
-        return Listing(Items(item, range(len(reader))), lost, reader.ignored + unused)
+        return Listing(Items(item, range(len(reader))), lost, reader.ignored + unused + self._beside(reader.folder))
+
+    def _beside(self, folder: Path) -> Counter[str]:
+        """Files beside the shards that are none, and no index of one, by their extension."""
+        names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        ours = (".tar", ".index.json")
+        return Counter(f".{name.partition('.')[2]}" if "." in name else "no extension" for name in names if not name.endswith(ours))
 
     def read(self, item: Item) -> Raw:
         path, stamp, *places = item.at

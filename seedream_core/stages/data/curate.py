@@ -63,6 +63,11 @@ class Curate(Spread, Stage):
     dedup: tuple[Dedup, ...] = field(default_factory=_dedup)
     """what the filters keep is compared by these, in this order; the first of like samples stays. Tuples, and samples of another task
     than t2i, are compared by exact alone: alike are those of one task, one instruction and the same pictures, references among them"""
+    width: Annotated[int, Ge(1)] | None = None
+    """pixels; with `height`, what is kept is written at that size, scaled to cover it and cropped in the middle, after it was judged
+    as it came; smaller pictures are dropped"""
+    height: Annotated[int, Ge(1)] | None = None
+    "pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -71,11 +76,18 @@ class Curate(Spread, Stage):
     "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and judged again that were unreadable or duplicates"
 
     def __post_init__(self) -> None:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height: give both, or neither")
         self.plan  # its checks are this config's
 
     @property
     def plan(self) -> Plan:
-        return Plan.of(self.scorers, self.filters, {name: one.name() for one in self.dedup for name in one.needs})
+        large = () if self.size is None else (Filter.find("size")(width=self.width, height=self.height),)
+        return Plan.of(self.scorers, (*large, *self.filters), {name: one.name() for one in self.dedup for name in one.needs})
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        return (self.width, self.height) if self.width else None
 
     @property
     def models(self) -> dict[str, Path]:
@@ -83,7 +95,7 @@ class Curate(Spread, Stage):
         return {name: folder for name in ("encoder", "heads") if (folder := getattr(self, name))}
 
     def facts(self, inputs: dict) -> dict:
-        return dict(inputs["data"])
+        return dict(inputs["data"]) | ({"width": self.width, "height": self.height} if self.size else {})
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.shards import ShardReader
@@ -94,7 +106,7 @@ class Curate(Spread, Stage):
         dropped = self._compare(ledger, out)
         fates, causes = self._tell(ledger, dropped, out)
         self._check(fates, causes, ledger, out)
-        sizes = self._write(reader, ledger, dropped, out)
+        sizes = self._write(reader, ledger, dropped, out, host.workers)
         metrics = {"samples": fates.total(), **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
                    "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
                    "causes": dict(causes.most_common()), "ignored_members": dict(reader.ignored),
@@ -115,7 +127,8 @@ class Curate(Spread, Stage):
         sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()))
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
-        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard, earlier.earlier.digest if earlier else ""])
+        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard,
+                                self.size, earlier.earlier.digest if earlier else ""])
         with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
@@ -199,28 +212,36 @@ class Curate(Spread, Stage):
     def _advice(self, causes: Counter, total: int) -> str:
         """What to do when nothing is left."""
         cause, count = causes.most_common(1)[0] if causes else ("", 0)
+        if cause == "size" and self.size:
+            return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
         for option in ("filters", "dedup"):
             rest = [one for one in getattr(self, option) if one.name() != cause]
             if len(rest) < len(getattr(self, option)):
                 return f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set {shlex.quote(f'{option}={_spelt(rest)}')}"
         return f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
 
-    def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> set[tuple[int, int]]:
+    def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
+        from seedream_core.artifact import digest
+        from seedream_core.data.fitted import Fit, moved
         from seedream_core.data.shards import ShardWriter
         from seedream_core.data.sift import record
         from seedream_core.progress import track
 
-        kept = (row for row in _final(ledger, dropped) if row.fate == "kept")
+        def kept() -> "Iterator[Row]":
+            return (row for row in _final(ledger, dropped) if row.fate == "kept")
+
         whole = len(list((out / "shards").glob("*.tar")))
-        sizes = set()
+        sizes, places = set(), array("q", (row.position for row in kept()))[whole * self.samples_per_shard:]
+        fitted = self.engine(Fit(self.data, digest(self.data), self.size), places, workers) if self.size else map(reader.read, places)
         with ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer, track("shards", ledger.kept - len(dropped)) as progress:
-            for number, row in enumerate(kept):
-                members = reader.read(row.position)
+            for number, row in enumerate(kept()):
+                members = next(fitted) if number >= whole * self.samples_per_shard else reader.read(row.position, "json")
                 sample = Sample.from_json(members["json"])
-                sizes.add((sample.width, sample.height))
+                sizes.add(self.size or (sample.width, sample.height))
                 if number >= whole * self.samples_per_shard:
-                    writer.add(row.key, members | {"json": record(sample, row)})
+                    found = record(sample, row)
+                    writer.add(row.key, members | {"json": moved(found, self.size or (found.width, found.height)).to_json()})
                 progress.advance()
         return sizes
 

@@ -178,10 +178,11 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
     """What a record says of its picture, after that was scaled and cropped; and what it can say no longer."""
+    from seedream_core.data.fitted import crops
     from seedream_core.data.masks import cropped
 
     size, stale = (picture.width, picture.height), {"scores"}
-    if abs(picture.whole[0] * size[1] - picture.whole[1] * size[0]) >= min(*picture.whole, *size):
+    if crops(picture.whole, size):
         stale |= {"truth"}
     moved = {name: value for name, value in own.items() if name not in stale}
     if isinstance(boxes := own.get("boxes"), tuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seedream_core.data.shards import ShardReader
 
 TAG = "concept:"
-FAR = "not near any concept"
+FAR = "not among the nearest of any concept"
 
 
 @dataclass(frozen=True, kw_only=True)

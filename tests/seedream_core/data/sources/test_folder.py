@@ -15,12 +15,13 @@ def test_a_folder_gives_pictures_with_what_stands_beside_them(tmp_path, png, sou
     (tmp_path / "照片/星.json").write_text(json.dumps({"caption_en": "a star"}))
     (tmp_path / "lonely.txt").write_text("nothing")
     (tmp_path / "film.mp4").write_bytes(b"")
+    (tmp_path / "film.txt").write_text("a film")
     (tmp_path / "link.png").symlink_to(tmp_path / "b.png")
     folder = source("folder", tmp_path)
     listing = folder.listing()
     assert [item.name for item in listing.items] == ["a.JPG", "b.png", "照片/星.png"]
     assert listing.ignored == {".mp4": 1, "hidden": 1}
-    assert reasons(folder) == {"lonely.txt": "no picture beside it", "link.png": "a symbolic link is not followed"}
+    assert reasons(folder) == {"lonely.txt": "no picture beside it", "film.txt": "no picture beside it: .mp4 is not read", "link.png": "a symbolic link is not followed"}
     star = folder.read(listing.items[2])
     assert star.picture == png() and star.captions == {"en": {"short": "a star"}, "zh": {"short": STAR}}
     assert folder.read(listing.items[1]).captions == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from seedream_core.data.sources.jsonl import Jsonl
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 
 
 @pytest.mark.parametrize("row, name", [
@@ -45,3 +45,14 @@ def test_a_mended_picture_is_another_item(tmp_path, table, png):
     (tmp_path / "in" / "x.png").write_bytes(png(77) + b"!")
     (tmp_path / "in" / "gone.png").write_bytes(png(1))
     assert [new == old for new, old in zip(one.listing().items, before)] == [False, False, True, True]
+
+
+def test_a_root_that_is_not_there_and_what_lies_elsewhere_are_told(tmp_path, table):
+    table(tmp_path, [{"image": "https://a.example/b.jpg"}, {"image": "en/gone.png"}])
+    path = str(tmp_path / "in" / "t.jsonl")
+    with pytest.raises(UserError, match="source.root: nowhere is not there"):
+        Jsonl(path=path, root="nowhere").listing()
+    one = Jsonl(path=path)
+    for item, reason in zip(one.listing().items, ("an address, which is not fetched: https://a.example/b.jpg", "not there: en/gone.png"), strict=True):
+        with pytest.raises(DataError, match=reason):
+            one.read(item)

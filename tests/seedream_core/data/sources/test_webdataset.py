@@ -58,3 +58,11 @@ def test_hostile_tars_reach_no_file(tmp_path, png, source):
             tar.addfile(info, io.BytesIO(png()))
     shards = source("webdataset", tmp_path)
     assert [item.name for item in shards.listing().items] == ["ok"] and len(shards.listing().lost) == 2
+
+
+def test_files_beside_the_shards_are_told(tmp_path, png, source):
+    with ShardWriter(tmp_path) as writer:
+        writer.add("k", {"png": png()})
+    for name in ("b.tar.gz", "00000_stats.json", "README"):
+        (tmp_path / name).write_text("x")
+    assert source("webdataset", tmp_path).listing().ignored == {".tar.gz": 1, ".json": 1, "no extension": 1}

@@ -340,3 +340,19 @@ def test_scorers_look_with_heads_that_were_learnt(tmp_path):
     with pytest.raises(UserError, match="heads"):
         (tmp_path / "none").mkdir()
         replace(judged, heads=None).run(tmp_path / "none", Host())
+
+
+def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
+    options = {"data": crawl, "filters": FILTERS, "bad_budget": 0.1, "samples_per_shard": 100}
+    for name, size, workers in (("whole", {}, 1), ("small", {"width": 32, "height": 32}, 1), ("two", {"width": 32, "height": 32}, 2)):
+        (tmp_path / name).mkdir()
+        metrics = Curate(**options, **size).run(tmp_path / name, Host(workers=workers))
+    assert fates(tmp_path / "small") == fates(tmp_path / "whole") and (metrics["facts"]["width"], metrics["facts"]["height"]) == (32, 32)
+    for path in (tmp_path / "small" / "shards").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / "shards" / path.name).read_bytes()
+    for small, whole in zip(records(tmp_path / "small"), records(tmp_path / "whole"), strict=True):
+        assert small == replace(whole, width=32, height=32)
+    with pytest.raises(ValueError, match="give both"):
+        Curate(data=crawl, width=32)
+    with pytest.raises(DataError, match="fell to 'size': ask for a smaller width and height"):
+        Curate(data=crawl, width=128, height=64, bad_budget=0.1).run(tmp_path, Host())

@@ -51,7 +51,7 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
     told = fates(tmp_path / "out")
     assert [(one["key"], one["name"]) for one in told] == [(key, f"scene {place} of seed 0") for place, key in enumerate(keys)]
     assert {one["key"] for one in told if one["fate"] == "kept"} == set(tags)
-    assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not near any concept"}
+    assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not among the nearest of any concept"}
     assert manifest.metrics["kept"] == manifest.facts["samples"] == len(tags) and manifest.metrics["samples"] == 120
     assert manifest.metrics["concepts"]["one"]["taken"] == 9
 
