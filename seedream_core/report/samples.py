@@ -157,7 +157,7 @@ def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
     for (fate, cause), count in fates.counts.most_common():
         if fate != "kept":
             rows = fates.examples[fate, cause]
-            yield {"step": step.name, "fate": fate, "cause": cause, "count": count, "share": count / fates.total,
+            yield {"step": step.name, "fate": fate, "cause": cause, "count": count, "total": fates.total, "share": count / fates.total,
                    "rows": [{"key": row.get("name") or row["key"], "source": row["source"], "reason": row["reason"][:LETTERS],
                              "picture": _picture(*places[row["key"]]) if row["key"] in places else None} for row in rows]}
 
