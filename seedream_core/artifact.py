@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import os
+import re
 import struct
 import sys
 import uuid
@@ -29,6 +30,7 @@ FORMAT = 1
 HEADER_CAP = 16 * 2**20
 READ_WHOLE = 64 * 2**20
 """Bytes of a file from outside that are read to tell it from another: word lists, fonts, tables of a million rows."""
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 _ASIDE = ("checkpoints", "logs", "samples")
 
 
@@ -193,6 +195,13 @@ def load_tensors(path: Path, device: str = "cpu") -> dict[str, "Tensor"]:
 def _temporary(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a kill left of files that were being written there; only for who alone writes in the folder."""
+    for path in folder.glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink()
 
 
 def _settle(temporary: Path, path: Path) -> None:

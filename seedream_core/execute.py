@@ -58,6 +58,9 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         except ValueError as error:
             raise UserError(str(error)) from error
         sources = states.sources(stage, out)
+        artifact.sweep(out)
+        if state.name == "new":  # what another step, or this one with other options, said of its input is no part of it
+            (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
         started = time.monotonic()
         try:
@@ -75,12 +78,14 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
 
 
 def _check_outside(stage: stages.Stage, out: Path) -> None:
-    """Refuse an `out` in a folder that the stage reads as it is found: by being made, the step would change what it is made from."""
+    """Refuse an `out` in a folder that the stage reads as it is found, or around it: the step would change what it is made from."""
     kinds = stages.inputs(type(stage))
     given = [(name, folder) for name, parts in stages.folders(stage).items() if kinds[name].kind.name == "folder" for folder in parts.values()]
     for name, folder in (*given, *outside(stage).items()):
         if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"--out {out} lies in {folder} ({name}): the step would change what it reads", f"give an --out outside of {folder}")
+        if folder.resolve().is_relative_to(out.resolve()):
+            raise UserError(f"{name}: {folder} lies in --out {out}: the step would change what it reads", "give an --out of its own")
 
 
 def recipe(

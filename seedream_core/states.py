@@ -21,6 +21,8 @@ from seedream_core.errors import ConfigError, UserError
 
 _STARTED = "# started from "
 _ABSENT = object()
+SAMPLES = ("shards", "features", ".journal.json", artifact.SCRATCH)
+"""What stages of samples write, apart from fates."""
 EMPTY = (artifact.CONFIG, artifact.LOCK, "fates.jsonl", "logs")
 """What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin anew
 with other options and inputs."""
@@ -91,8 +93,8 @@ def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
 
 
 def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
-    """What is not as a run in the folder began: the stage's version, and inputs apart from those in `but`."""
-    start = begun(folder)
+    """What is not as a run in the folder was made or began: the stage's version, and inputs apart from those in `but`."""
+    start = artifact.read(folder) if (folder / artifact.MANIFEST).is_file() else begun(folder)
     return [*_grown(start.version, step), *(reason for name, reason in _moved(start.inputs, step, ()).items() if name not in but)] if start else []
 
 
@@ -115,14 +117,17 @@ def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict
 def stranger(folder: Path) -> bool:
     """Whether the folder holds what no step has begun: it is somebody's own."""
     known = (folder / artifact.MANIFEST).is_file() or begun(folder) is not None
-    return not known and folder.is_dir() and any(name not in EMPTY for name in artifact.contents(folder))
+    # A recipe has written the step's config there before, a scheduler its script; hidden files are no step's business.
+    return not known and folder.is_dir() and any(path.name not in (artifact.CONFIG, "logs") and path.name[0] != "." for path in folder.iterdir())
 
 
 def come_to_nothing(folder: Path) -> None:
-    """Take away what a step began to make, all but what it says of its input."""
-    for path in folder.iterdir():
-        if path.name not in EMPTY:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Take away the samples that a step began to make; what else lies there is not its own."""
+    for path in (folder / name for name in SAMPLES):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _made(folder: Path) -> Iterator[Path]:
@@ -137,8 +142,8 @@ def begun(folder: Path) -> Begun | None:
         return None
     try:
         return Begun(**json.loads(first.removeprefix(_STARTED)))
-    except (TypeError, ValueError):  # as another version of seedream writes it
-        return None
+    except (TypeError, ValueError):
+        return Begun("another version of seedream", 0, {})
 
 
 def _since_start(step: stage.Stage, start: Begun, folder: Path) -> list[str]:

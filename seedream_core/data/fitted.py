@@ -6,7 +6,6 @@ from pathlib import Path
 from seedream_core.data.masks import cropped
 from seedream_core.data.pictures import FORMATS, normalise
 from seedream_core.data.rewrite import opened
-from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
 
@@ -21,11 +20,7 @@ class Fit:
 
     def __call__(self, position: int) -> dict[str, bytes]:
         members = opened(self.folder, self.digest).read(position)
-        (name, *more) = (name for name in members if name.rpartition(".")[2] in FORMATS)
-        if more:
-            raise DataError(f"{opened(self.folder, self.digest).keys[position]}: {', '.join(sorted(more))} would not be scaled with its picture",
-                            "give single pictures a width and height, and make tuples of them afterwards")
-        picture = normalise(members.pop(name), self.size)
+        picture = normalise(members.pop(next(name for name in members if name in FORMATS)), self.size)
         return members | {picture.extension: picture.data}
 
 
@@ -38,7 +33,7 @@ def moved(sample: Sample, size: tuple[int, int]) -> Sample:
     if whole == size:
         return sample
     fitted = replace(sample, width=size[0], height=size[1], boxes=cropped(sample.boxes, whole, size))
-    return replace(fitted, truth={}) if crops(whole, size) else fitted
+    return replace(fitted, truth=None) if crops(whole, size) else fitted
 
 
 def crops(whole: tuple[int, int], size: tuple[int, int]) -> bool:

@@ -38,6 +38,9 @@ class DamagedSample(DataError):
         super().__init__(f"damaged sample: {damage}")
         self.damage = damage
 
+    def __reduce__(self) -> tuple[type["DamagedSample"], tuple[Damage]]:  # a worker process raises it
+        return DamagedSample, (self.damage,)
+
 
 class ShardFile:
     """An open shard; closed when nobody holds it."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from isal.isal_zlib import crc32
 
-from seedream_core.artifact import write_atomic
+from seedream_core.artifact import sweep, write_atomic
 from seedream_core.data import tar
 from seedream_core.data.members import NO_CRC, DamagedSample, Places, ShardFile
 from seedream_core.data.tar import BLOCK, Damage
@@ -68,6 +68,7 @@ class ShardWriter:
         self._file = None
         self._offset = 0
         self.folder.mkdir(parents=True, exist_ok=True)
+        sweep(self.folder)
         for path in self.folder.iterdir():
             number = re.fullmatch(r"\.?(\d{5,})\.(tar|tar\.tmp|index\.json)", path.name)
             if number and (path.suffix == ".tmp" or int(number[1]) >= first):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seedream_core.data.fitted import moved
 from seedream_core.data.funnel import Funnel, Plan, Ruling, unreadable
 from seedream_core.data.ledger import Row
 from seedream_core.data.pictures import header
@@ -30,6 +31,8 @@ class Sieve:
     """Of the folder: other contents are opened anew."""
     plan: Plan
     models: tuple[tuple[str, Path], ...] = ()
+    size: tuple[int, int] | None = None
+    """At which kept pictures will be written; a sample that cannot be brought to it is unreadable."""
 
     def lost(self, reader: ShardReader) -> list[Row]:
         """One row for each damage that was found when the shards were opened."""
@@ -46,14 +49,14 @@ class Sieve:
         rows: dict[int, Row] = {}
         views: dict[int, View] = {}
         for position in positions:
-            found = _view(reader, position)
+            found = _view(reader, position, self.size)
             if isinstance(found, View):
                 views[position] = found
             else:
                 rows[position] = _row(reader.keys[position], reader.shard(position), position, found)
         for part in portions(views):
             for position, ruling in zip(part, funnel([views[position] for position in part]), strict=True):
-                rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, views[position])
+                rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, views[position], self.size)
                 views[position].forget()
         return [(rows[position], views[position].features if position in views else {}) for position in positions]
 
@@ -64,7 +67,7 @@ def record(sample: Sample, row: Row) -> Sample:
     return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new))
 
 
-def _view(reader: ShardReader, position: int) -> View | Ruling:
+def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) -> View | Ruling:
     key, what = reader.keys[position], "record"
     try:
         members = reader.read(position)
@@ -77,20 +80,25 @@ def _view(reader: ShardReader, position: int) -> View | Ruling:
         what = "picture"
         if (size := header(members)) != (sample.width, sample.height):
             raise DataError(f"{size[0]}×{size[1]} pixels where the record says {sample.width}×{sample.height}")
+        view, what = View(sample, members), "tuple"
+        if fitted and view.further:
+            raise DataError(f"{', '.join(view.further)} would not be scaled with its picture; make tuples of scaled pictures instead")
     except DamagedSample as error:
         return unreadable("shard", f"byte {error.damage.offset}: {error.damage.reason}")
     except DataError as error:
         return unreadable(what, error.message.removeprefix(f"{what}: "))
-    return View(sample, members)
+    return view
 
 
-def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None) -> Row:
+def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None,
+         fitted: tuple[int, int] | None = None) -> Row:
     kept = view is not None and ruling.fate == "kept"
     row = Row(key=key, source=shard, position=position, fate=ruling.fate, cause=ruling.cause, reason=ruling.reason,
               name=view.sample.name if view else "", plain=not view or view.plain, scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
     if kept:
         try:
-            record(view.sample, row)
+            found = record(view.sample, row)
+            moved(found, fitted or (found.width, found.height)).to_json()
         except DataError as error:
             return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message.removeprefix('record: ')}", scores={}, boxes=[])
     return row

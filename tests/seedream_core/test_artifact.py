@@ -116,6 +116,10 @@ def test_a_kill_during_a_write_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
     # what the kill left over is no part of an artifact
     assert artifact.contents(tmp_path) == ["x.txt"]
+    (tmp_path / ".mine.tmp").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    artifact.sweep(tmp_path)
+    assert sorted(left.name for left in tmp_path.iterdir()) == [".mine.tmp", "x.txt"]
 
 
 def test_tensors_come_back_bit_for_bit(tmp_path):

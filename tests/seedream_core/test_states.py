@@ -102,13 +102,28 @@ def test_a_step_that_made_nothing_may_begin_anew(tmp_path, data):
 
 
 def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
-    begin(folder := tmp_path / "base", base(data))
+    states.write_config(base(data), folder := tmp_path / "base", states.sources(base(data), folder))
     (folder / ".scratch").mkdir()
-    (folder / "shards").mkdir()
     (folder / "fates.jsonl").write_text("{}\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "photo.jpg").write_text("mine")
+    (folder / "shards").symlink_to(tmp_path / "elsewhere")
     states.come_to_nothing(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"] and (tmp_path / "elsewhere" / "photo.jpg").exists()
     assert states.state(base(data, coats=2), folder) == states.State("new")
+    made(folder / "guest", crawl())
+    (folder / ".git").mkdir()
+    states.come_to_nothing(folder)
+    assert states.state(crawl(), folder / "guest").name == "done" and (folder / ".git").is_dir()
+
+
+@pytest.mark.parametrize("name", ["samples/a.jpg", "checkpoints/a", "fates.jsonl", "notes.txt"])
+def test_a_folder_of_somebody_is_no_steps(tmp_path, data, name):
+    (tmp_path / "base" / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "base" / name).write_text("mine")
+    assert states.stranger(tmp_path / "base")
+    states.write_config(base(data), tmp_path / "base", states.sources(base(data), tmp_path / "base"))
+    assert not states.stranger(tmp_path / "base")
 
 
 def test_moving_a_run_changes_nothing(tmp_path, data):
@@ -165,6 +180,14 @@ def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
     made(tmp_path / "done", stage.find("data/curate")(data=data, filters=(with_file,)))
     without = states.state(stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)), tmp_path / "done")
     assert without == states.State("stale", ("input filters.0.file: ../words.txt is named no more",))
+
+
+def test_what_another_version_began_is_stale_and_never_new(tmp_path, data):
+    begin(tmp_path / "base", base(data))
+    config = tmp_path / "base" / "step.yaml"
+    config.write_text('# started from {"data": [["abc", ""]]}\n' + config.read_text().partition("\n")[2])
+    assert states.state(base(data), tmp_path / "base") == states.State("stale", ("run: another version of seedream -> pretrain/base",
+                                                                               "input data: {} is not as it was, in its contents or in its files' names, sizes or times".format(data)))
 
 
 def test_a_place_that_is_not_there_is_told_before_anything_is_begun(tmp_path, data):

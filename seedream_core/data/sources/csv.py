@@ -9,9 +9,8 @@ from seedream_core.data.sources import Item, Items, Listing
 from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 
-
-SEPARATORS = (",", ";", "\t")
-"""What may stand between cells: the first that gives a column of pictures."""
+SEPARATORS = ("\t", ";", ",")
+"""What may stand between cells: the first that gives a column of pictures, else the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +18,13 @@ class Csv(PictureTable):
     def listing(self) -> Listing:
         self.check()
         text = self._text()
-        first = text.partition("\n")[0]
-        separator = next((one for one in SEPARATORS if set(next(csv.reader([first], delimiter=one), [])) & set(self.columns)), SEPARATORS[0])
-        rows, table = [], csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        rows = []
         try:
-            head = next(table, [])
+            for separator in SEPARATORS:
+                table = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+                head = next(table, [])
+                if set(head) & set(self.columns):
+                    break
             if self.caption and self.caption not in head:
                 raise UserError(f"{self.path}:1: no column is called {self.caption}; there are {', '.join(head)[:200] or 'none'}",
                                 "name the column of the captions with source.caption")

@@ -78,12 +78,21 @@ class Curate(Spread, Stage):
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
             raise ValueError("width and height: give both, or neither")
+        if self.retry and self.size:
+            raise ValueError("retry: nothing can be taken over where pictures are written at another size; give width and height to a curate of its own")
         self.plan  # its checks are this config's
 
     @property
     def plan(self) -> Plan:
-        large = () if self.size is None else (Filter.find("size")(width=self.width, height=self.height),)
-        return Plan.of(self.scorers, (*large, *self.filters), {name: one.name() for one in self.dedup for name in one.needs})
+        return Plan.of(self.scorers, self._asked, {name: one.name() for one in self.dedup for name in one.needs})
+
+    @property
+    def _asked(self) -> tuple[Filter, ...]:
+        """The filters; with a size to be written, the default one of sizes asks for that."""
+        if not self.size:
+            return self.filters
+        size = Filter.find("size")
+        return size(width=self.width, height=self.height), *(one for one in self.filters if one != size())
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -124,11 +133,11 @@ class Curate(Spread, Stage):
         from seedream_core.data.sift import Sieve
         from seedream_core.progress import track
 
-        sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()))
+        sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
         made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard,
-                                self.size, earlier.earlier.digest if earlier else ""])
+                                earlier.earlier.digest if earlier else ""])
         with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
@@ -212,7 +221,7 @@ class Curate(Spread, Stage):
     def _advice(self, causes: Counter, total: int) -> str:
         """What to do when nothing is left."""
         cause, count = causes.most_common(1)[0] if causes else ("", 0)
-        if cause == "size" and self.size:
+        if cause == "size" and self.size and cause not in (one.name() for one in self._asked[1:]):
             return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
         for option in ("filters", "dedup"):
             rest = [one for one in getattr(self, option) if one.name() != cause]
@@ -260,7 +269,7 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
 
 def _essence(stage: Curate) -> dict:
     """The options that decide what becomes of a sample."""
-    return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup")}
+    return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup", "size")}
 
 
 def _spelt(parts: Sequence[Component]) -> str:

@@ -2,14 +2,12 @@
 
 import io
 
-import pytest
 from PIL import Image
 
 from seedream_core.artifact import digest
 from seedream_core.data.fitted import Fit, crops, moved
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardWriter
-from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
 
@@ -25,22 +23,19 @@ def test_a_picture_is_scaled_to_cover_and_keeps_its_bytes_where_it_fits(tmp_path
     with ShardWriter(tmp_path / "shards", 10) as writer:
         writer.add("wide", {"jpg": picture(128, 64, "JPEG"), "json": b"{}"})
         writer.add("right", {"png": picture(32, 32), "json": b"{}"})
-        writer.add("tuple", {"png": picture(64, 64), "ref0.png": picture(64, 64), "json": b"{}"})
     fit = Fit(tmp_path, digest(tmp_path), (32, 32))
     wide = fit(0)
     pixels = decode(wide)
     assert set(wide) == {"png", "json"} and pixels.shape == (32, 32, 3)
     assert pixels[:, :14, 1].max() < 60 and pixels[:, 18:, 1].min() > 200  # the middle of the picture
     assert fit(1) == {"png": picture(32, 32), "json": b"{}"}
-    with pytest.raises(DataError, match="tuple: ref0.png would not be scaled with its picture"):
-        fit(2)
 
 
 def test_records_move_along():
     box = {"kind": "logo", "box": [0.0, 0.0, 0.5, 1.0]}
     sample = Sample(key="a", width=128, height=64, captions={}, boxes=(box,), truth={"kind": "one"}, scores={"sharpness": 0.7})
     fitted = moved(sample, (32, 32))
-    assert (fitted.width, fitted.height, fitted.truth, fitted.scores) == (32, 32, {}, {"sharpness": 0.7})
+    assert (fitted.width, fitted.height, fitted.truth, fitted.scores) == (32, 32, None, {"sharpness": 0.7})
     assert fitted.boxes == ({"kind": "logo", "box": [0.0, 0.0, 0.5, 1.0]},) and moved(sample, (128, 64)) is sample
     assert moved(sample, (64, 32)).truth == {"kind": "one"}
     assert crops((128, 64), (32, 32)) and not crops((128, 64), (64, 32)) and not crops((1000, 500), (2, 1))

@@ -1,6 +1,7 @@
 """Members are read whole or not at all, small or large, and an open shard closes itself."""
 
 import os
+import pickle
 import zlib
 
 import pytest
@@ -43,6 +44,8 @@ def test_a_flipped_byte_is_damage_where_a_crc_tells(shard, where):
     assert (error.value.damage.shard, error.value.damage.offset, error.value.damage.key) == ("0.tar", offset, "k")
     unknown = [*places.numbers[:5], NO_CRC]
     assert len(ShardFile(path).read("k", places.layout, unknown)) == 2
+    again = pickle.loads(pickle.dumps(error.value))
+    assert (str(again), again.damage) == (str(error.value), error.value.damage)
 
 
 def test_a_shard_cut_after_it_was_opened_is_damage(shard):

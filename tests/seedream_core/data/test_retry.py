@@ -87,9 +87,15 @@ def test_what_is_no_such_run_is_told(tmp_path, done):
         Earlier(tmp_path / "in", ingest(tmp_path), essence)
     with pytest.raises(UserError, match="made with other options .width: 8 -> None"):
         Earlier(done, ingest(tmp_path), essence)
-    config = (done / "step.yaml").read_text()
-    (done / "step.yaml").write_text(config.replace('"version": ', '"version": 1', 1))
-    with pytest.raises(UserError, match=r"made with other options .version of data/ingest: 1\d -> \d"):
-        Earlier(done, ingest(tmp_path, width=8, height=8), essence)
+    for name in ("step.yaml", "artifact.json"):  # as a run begun by another version, and as one that it finished
+        text = (done / name).read_text()
+        (done / name).write_text(text.replace('"version": ', '"version": 1', 1))
+        if name == "step.yaml":
+            (done / "artifact.json").rename(done / "aside")
+        with pytest.raises(UserError, match=r"made with other options .version of data/ingest: 1\d -> \d"):
+            Earlier(done, ingest(tmp_path, width=8, height=8), essence)
+        (done / name).write_text(text)
+        if name == "step.yaml":
+            (done / "aside").rename(done / "artifact.json")
     with pytest.raises(UserError, match="made by data/ingest, not by data/curate"):
         Earlier(done, Curate(data=done), essence)

@@ -28,3 +28,13 @@ def test_semicolons_and_tabs_are_seen(tmp_path, source, table, separator):
     (tmp_path / "in" / "t.csv").write_text(separator.join(["image", "caption"]) + "\n" + separator.join(["x.png", "one, two"]) + "\n")
     csv = source("csv", tmp_path / "in" / "t.csv")
     assert csv.read(csv.listing().items[0]).captions == {"en": {"short": "one, two"}}
+
+
+def test_old_line_ends_are_read_and_a_cell_without_end_is_told(tmp_path, source, table):
+    table(tmp_path, [])
+    path = tmp_path / "in" / "t.csv"
+    path.write_bytes(b"image,caption\rx.png,one\r")
+    assert source("csv", path).read(source("csv", path).listing().items[0]).captions == {"en": {"short": "one"}}
+    path.write_text("image," + "a" * 140_000)
+    with pytest.raises(UserError, match="t.csv:1: field larger than field limit"):
+        source("csv", path).listing()

@@ -356,3 +356,34 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
         Curate(data=crawl, width=32)
     with pytest.raises(DataError, match="fell to 'size': ask for a smaller width and height"):
         Curate(data=crawl, width=128, height=64, bad_budget=0.1).run(tmp_path, Host())
+
+
+def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, crawl):
+    reader = ShardReader(crawl)
+    with ShardWriter(tmp_path / "in") as writer:
+        for place, key in enumerate(reader.keys[:12]):
+            members = reader.read(place)
+            sample = Sample.from_json(members["json"])
+            if place == 3:
+                members |= {"json": replace(sample, boxes=({"kind": "text", "box": "everywhere"},)).to_json()}
+            if place == 4:
+                members |= {"ref0.png": members["png"]}
+            writer.add(key, members)
+    stage = Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=1, width=16, height=16)
+    assert stage.run(tmp_path, Host(workers=1))["quarantined"] >= 2
+    told = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
+    assert told[reader.keys[3]].startswith("record: ") and "not four shares" in told[reader.keys[3]]
+    assert told[reader.keys[4]].startswith("tuple: ref0.png would not be scaled")
+    with pytest.raises(ValueError, match="retry: nothing can be taken over"):
+        replace(stage, retry=tmp_path)
+
+
+def test_a_record_too_large_for_what_was_found_is_quarantined(tmp_path, crawl):
+    reader = ShardReader(crawl)
+    with ShardWriter(tmp_path / "in") as writer:
+        for place, key in enumerate(reader.keys[:3]):
+            sample = Sample.from_json(reader.read(place)["json"])
+            sample = replace(sample, name="n" * (65_536 - 15 - len(sample.to_json()) + len(sample.name))) if place == 1 else sample
+            writer.add(key, reader.read(place) | {"json": sample.to_json()})
+    Curate(data=tmp_path / "in", filters=(Filter.find("noisy")(),), dedup=(), bad_budget=1).run(tmp_path, Host(workers=1))
+    assert [fate["reason"][:17] for fate in fates(tmp_path) if fate["fate"] == "quarantined"] == ["record: too large"]

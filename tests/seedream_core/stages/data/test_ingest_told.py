@@ -98,6 +98,9 @@ def test_an_out_inside_the_source_is_refused_before_anything_is_written(tmp_path
     assert execute.step(ingest("folder", "photos"), Path("photos-out"), Host()).metrics["kept"] == 1
     with pytest.raises(UserError, match=r"lies in photos-out \(retry\)"):
         execute.step(ingest("folder", "photos", retry=Path("photos-out")), Path("photos-out/again"), Host())
+    with pytest.raises(UserError, match=r"source.path: photos/a lies in --out photos"):
+        execute.step(ingest("folder", "photos/a"), Path("photos"), Host())
+    assert [path.name for path in (tmp_path / "photos").rglob("*")] == ["a", "1.png"]
 
 
 def test_a_picture_may_be_called_artifact(tmp_path):

@@ -27,13 +27,13 @@ class Base(Stage):
         return {"format": "bf16", "factor": inputs["vae"]["factor"] if inputs["vae"] else 1}
 
     def run(self, out: Path, host):
+        if self.end == "nothing":
+            raise NothingMade("nothing came of it")
         (out / "checkpoints").mkdir(exist_ok=True)
         seen = len(list((out / "checkpoints").iterdir()))
         (out / "checkpoints" / str(seen)).write_text("1")
         if self.end == "error":
             raise DataError("out of paint")
-        if self.end == "nothing":
-            raise NothingMade("nothing came of it")
         if self.end == "interrupt":
             raise KeyboardInterrupt
         if self.end == "kill":
