@@ -1,4 +1,4 @@
-"""Peak memory of ingest and of the reader over 10,000 and 100,000 samples: what each sample more costs, in bytes."""
+"""Peak memory of ingest, curate and the reader over 10,000 and 100,000 samples: what each sample more costs, in bytes."""
 
 import io
 import json
@@ -100,6 +100,21 @@ def test_ingest(tmp_path, kind):
                      "--host", str(tmp_path / "host.yaml"), "--out", str(tmp_path / f"out{count}")])
 
     assert told(f"ingest from {kind}", ingest(FEW), ingest(MANY)) < BYTES[kind]
+
+
+@pytest.mark.slow
+def test_curate(tmp_path):
+    (tmp_path / "host.yaml").write_text("workers: 2\n")
+
+    def step(name: str, out: Path, *options: str) -> int:
+        chosen = [part for option in options for part in ("--set", option)]
+        return peak([sys.executable, "-m", "seedream_cli", "data", name, *chosen, "--host", str(tmp_path / "host.yaml"), "--out", str(out)])
+
+    def curate(count: int) -> int:
+        step("synthetic", tmp_path / f"in{count}", f"samples={count}", "seed=5301")
+        return step("curate", tmp_path / f"out{count}", f"data={tmp_path}/in{count}", "filters=[size, caption]", "dedup=[exact]")
+
+    assert told("curate", curate(FEW), curate(MANY)) < 600
 
 
 READ = """
