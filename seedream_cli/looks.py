@@ -63,7 +63,7 @@ def inspect(folder: Path, key: str | None = None) -> None:
     if len(counts) > REASONS:
         rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
     title = (f"{manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples" if manifest else
-             f"{begun} has not finished; samples so far: {counts.total()}; the same command goes on from there")
+             f"{begun} has not finished; samples so far: {counts.total()}; the command that began it goes on from there")
     print_table(f"{folder}: {title}", rows)
 
 

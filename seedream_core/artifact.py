@@ -9,6 +9,7 @@ import os
 import re
 import struct
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -197,11 +198,12 @@ def _temporary(path: Path) -> Path:
     return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
 
 
-def sweep(folder: Path) -> None:
-    """Take away what a kill left of files that were being written there; only for who alone writes in the folder."""
-    for path in folder.glob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink()
+def sweep(folder: Path, seconds: float = 0) -> None:
+    """Take away what a kill left of files that were being written there, unless it is younger than that: somebody else may write it."""
+    for path in folder.rglob(".*.tmp"):
+        with suppress(FileNotFoundError):  # its writer has settled it meanwhile
+            if _TEMPORARY.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime >= seconds:
+                path.unlink()
 
 
 def _settle(temporary: Path, path: Path) -> None:

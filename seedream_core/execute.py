@@ -31,6 +31,8 @@ from seedream_core.launch import Job, Launcher
 from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
 GO_ON = "the same command goes on from there"
+SETTLED = 60.0
+"""Seconds after which nobody still writes a small file: a recipe may be writing this step's config."""
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
 
@@ -58,8 +60,8 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         except ValueError as error:
             raise UserError(str(error)) from error
         sources = states.sources(stage, out)
-        artifact.sweep(out)
-        if state.name == "new":  # what another step, or this one with other options, said of its input is no part of it
+        artifact.sweep(out, SETTLED)
+        if not states.made(out):  # what a run that came to nothing said of its input is no part of this one
             (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
         started = time.monotonic()

@@ -23,9 +23,11 @@ _STARTED = "# started from "
 _ABSENT = object()
 SAMPLES = ("shards", "features", ".journal.json", artifact.SCRATCH)
 """What stages of samples write, apart from fates."""
-EMPTY = (artifact.CONFIG, artifact.LOCK, "fates.jsonl", "logs")
+EMPTY = (artifact.CONFIG, "fates.jsonl", "logs")
 """What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin anew
 with other options and inputs."""
+PREPARED = (artifact.CONFIG, "logs")
+"""What stands in a folder before its step begins: the config that a recipe wrote, a scheduler's script."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
     start = begun(folder)
     if start is None:
         return State("new")
-    reasons = [*_since_start(step, start, folder), *_moved(start.inputs, step, waiting).values()]
-    if reasons and not any(path.stat().st_size for path in _made(folder)):
+    reasons = _since_start(step, start, folder, waiting)
+    if reasons and not made(folder):
         return State("new")
     return State("stale", tuple(reasons)) if reasons else State("partial")
 
@@ -117,8 +119,7 @@ def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict
 def stranger(folder: Path) -> bool:
     """Whether the folder holds what no step has begun: it is somebody's own."""
     known = (folder / artifact.MANIFEST).is_file() or begun(folder) is not None
-    # A recipe has written the step's config there before, a scheduler its script; hidden files are no step's business.
-    return not known and folder.is_dir() and any(path.name not in (artifact.CONFIG, "logs") and path.name[0] != "." for path in folder.iterdir())
+    return not known and folder.is_dir() and any(_besides(PREPARED, folder))
 
 
 def come_to_nothing(folder: Path) -> None:
@@ -130,8 +131,14 @@ def come_to_nothing(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _made(folder: Path) -> Iterator[Path]:
-    return (path for top in folder.iterdir() if top.name not in EMPTY for path in [top, *top.rglob("*")] if path.is_file())
+def made(folder: Path) -> bool:
+    """Whether a step made anything there, and be it for its own use."""
+    return any(path.stat().st_size for top in _besides(EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file())
+
+
+def _besides(names: Collection[str], folder: Path) -> Iterator[Path]:
+    """What else stands there; of hidden things only what steps write, the others are the system's."""
+    return (path for path in folder.iterdir() if path.name in SAMPLES or path.name not in names and path.name[0] != ".")
 
 
 def begun(folder: Path) -> Begun | None:
@@ -146,13 +153,16 @@ def begun(folder: Path) -> Begun | None:
         return Begun("another version of seedream", 0, {})
 
 
-def _since_start(step: stage.Stage, start: Begun, folder: Path) -> list[str]:
+def _since_start(step: stage.Stage, start: Begun, folder: Path, waiting: Collection[Path]) -> list[str]:
+    if other := _was(start.stage, step):
+        return other
     try:
         tree = load_yaml(folder / artifact.CONFIG).tree
         del tree["run"]
-        return _was(start.stage, step) or [*_grown(start.version, step), *_edits(options(parse(type(step), tree)), step)]
+        edits = _edits(options(parse(type(step), tree)), step)
     except (ConfigError, TypeError, KeyError) as error:
-        return [f"its {artifact.CONFIG} no longer fits: {error}"]
+        edits = [f"its {artifact.CONFIG} no longer fits: {error}"]
+    return [*_grown(start.version, step), *edits, *_moved(start.inputs, step, waiting).values()]
 
 
 def _was(path: str, step: stage.Stage) -> list[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COSTS = ("record", "thumbnail", "pixels")
 """What a scorer or a filter may read of a sample, the cheapest first."""
-PICTURES = ("png", "jpg", "jpeg", "webp")
+PICTURES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp")
 PLAIN = "t2i"
 PIXELS = 64 * 10**6
 """Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""

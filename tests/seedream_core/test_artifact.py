@@ -118,6 +118,8 @@ def test_a_kill_during_a_write_leaves_the_old_file(tmp_path):
     assert artifact.contents(tmp_path) == ["x.txt"]
     (tmp_path / ".mine.tmp").touch()
     assert len(list(tmp_path.iterdir())) == 3
+    artifact.sweep(tmp_path, 60)
+    assert len(list(tmp_path.iterdir())) == 3  # so young that somebody may still write it
     artifact.sweep(tmp_path)
     assert sorted(left.name for left in tmp_path.iterdir()) == [".mine.tmp", "x.txt"]
 

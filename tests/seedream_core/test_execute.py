@@ -1,10 +1,12 @@
 """Steps go on where they stopped, are made once, and are never overwritten by another config."""
 
 import fcntl
+import os
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,8 +118,14 @@ def test_an_edit_of_a_partial_step_is_refused_too(toy):
 def test_a_step_that_came_to_nothing_may_begin_anew_in_its_folder(toy):
     with pytest.raises(StepFailed, match="nothing came of it"):
         toy.run("base.end=nothing")
+    for name in ("fates.jsonl", ".fates.jsonl.0123abcd.tmp", "logs/.old.json.0123abcd.tmp", "logs/.new.json.0123abcd.tmp"):
+        Path("runs/toy/base", name).parent.mkdir(exist_ok=True)
+        Path("runs/toy/base", name).write_text("{}")
+        os.utime(Path("runs/toy/base", name), (0, time.time() if "new" in name else 0))
     assert toy.run("base.paint.coats=2") == ["base", "packed"]
     assert artifact.read("runs/toy/base").metrics["sessions"] == 1
+    left = {path.name for path in Path("runs/toy/base").rglob("*")}
+    assert "fates.jsonl" not in left and [name for name in left if name.endswith(".tmp")] == [".new.json.0123abcd.tmp"]
 
 
 def test_an_interruption_says_how_to_go_on(toy):

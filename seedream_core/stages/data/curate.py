@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seedream_core.data.sift import Sieve
 
 SHOWN_SHARDS = 5
+TUPLE = "unreadable tuple"
 
 
 def _filters() -> tuple[Filter, ...]:
@@ -49,7 +50,7 @@ def _dedup() -> tuple[Dedup, ...]:
 @dataclass(frozen=True, kw_only=True)
 class Curate(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     data: Shards
     "shards to sift; data/ingest brings pictures of others in"
     encoder: DualEncoder | None = None
@@ -65,7 +66,7 @@ class Curate(Spread, Stage):
     than t2i, are compared by exact alone: alike are those of one task, one instruction and the same pictures, references among them"""
     width: Annotated[int, Ge(1)] | None = None
     """pixels; with `height`, what is kept is written at that size, scaled to cover it and cropped in the middle, after it was judged
-    as it came; smaller pictures are dropped"""
+    as it came; smaller pictures are dropped, and the filter `size` of 64×64, its default, gives way to that"""
     height: Annotated[int, Ge(1)] | None = None
     "pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
@@ -211,17 +212,20 @@ class Curate(Spread, Stage):
             shards = Counter(row.source for row in ledger.rows() if row.fate == "quarantined")
             worst = ", ".join(f"{shard} ({count})" for shard, count in shards.most_common(SHOWN_SHARDS))
             more = f" and {len(shards) - SHOWN_SHARDS} more" if len(shards) > SHOWN_SHARDS else ""
+            tuples = f"curate the {causes[TUPLE]} tuples without width and height, in another --out; else " if causes[TUPLE] else ""
             raise DataError(
                 f"{self.data}: {bad} of {total} samples ({bad / total:.2%}) are unreadable, over the budget of "
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
-                f"mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
+                f"{tuples}mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
         if not fates["kept"]:
             raise NothingMade(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", self._advice(causes, total))
 
     def _advice(self, causes: Counter, total: int) -> str:
         """What to do when nothing is left."""
         cause, count = causes.most_common(1)[0] if causes else ("", 0)
-        if cause == "size" and self.size and cause not in (one.name() for one in self._asked[1:]):
+        if cause == TUPLE:
+            return f"{count} of {total} are tuples: curate them without width and height"
+        if cause == "size" and self.size and all(one.width <= self.width and one.height <= self.height for one in self._asked if one.name() == cause):
             return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
         for option in ("filters", "dedup"):
             rest = [one for one in getattr(self, option) if one.name() != cause]

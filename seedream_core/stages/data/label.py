@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
+from seedream_core.artifact import SCRATCH
 from seedream_core.config import dump, outside_unless
 from seedream_core.data.engines import Spread
 from seedream_core.data.pool import Active, Pool, Round
 from seedream_core.data.scorers import Scorer
-from seedream_core.errors import DataError, UserError
+from seedream_core.errors import DataError, NothingMade, UserError
 from seedream_core.host import FREE, Host
 from seedream_core.stage import DualEncoder, Heads, Shards, Stage
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from seedream_core.data.shards import ShardReader
 
 LABELS = "labels.jsonl"
-ROUNDS = ".rounds.json"
+FEATURES = f"{SCRATCH}/features"
+ROUNDS = f"{SCRATCH}/rounds.json"
 SHOWN_LOST = 3
 
 
@@ -82,8 +84,10 @@ class Label(Spread, Stage):
         if self.truth:
             truth = answers.Truth(pictures, self.truth, self.task)
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
+            told = learned.train | learned.held
         else:
-            known = {key: label for key, label in self._known(out, chosen).items() if key in pool.rows}
+            told = self._known(out, chosen)
+            known = {key: label for key, label in told.items() if key in pool.rows}
             person = answers.Person(pictures, self.task, known, self.ask)
             learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
@@ -92,6 +96,7 @@ class Label(Spread, Stage):
             alike = f" of one kind ({answers.written(next(iter(learned.held.values())), self.task)})" if learned.held else ""
             print(f"no score: {len(learned.held)} labels were held out to judge by{alike}, and it takes two kinds; give more labels", file=sys.stderr)
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
+        answers.write(out / LABELS, told, self.task)
         print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
         return metrics | {"pool": len(pool.keys), "seconds_features": round(measured - started, 1),
                           "seconds_learning": round(time.monotonic() - measured, 1)}
@@ -124,7 +129,7 @@ class Label(Spread, Stage):
         models = {"encoder": self.encoder} if self.encoder else {}
         sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
         made_from = json.dumps([sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed])
-        with Ledger(out / ".features", made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
+        with Ledger(out / FEATURES, made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
             rest = chosen[ledger.done:]
             tasks = [rest[start:start + CHUNK] for start in range(0, len(rest), CHUNK)]
             for judged in self.engine(sieve, tasks, host.workers):
@@ -152,7 +157,8 @@ class Label(Spread, Stage):
         known: dict[str, Answer] = {}
         for source in sources:
             known |= answers.read(source, self.task, chosen, self._named(chosen))
-        answers.write(out / LABELS, known, self.task)
+        if self.ask:
+            answers.write(out / LABELS, known, self.task)
         return known
 
     def _named(self, chosen: Collection[str]) -> str:
@@ -181,13 +187,13 @@ class Label(Spread, Stage):
 
     def _save(self, out: Path, pool: Pool, learned: "Learned", origin: Mapping[str, Any]) -> None:
         """The head of all labels, those that validated among them."""
-        from seedream_core.data import answers, heads
+        from seedream_core.data import heads
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:
-            raise DataError(f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn",
-                            "raise active.first or active.most")
+            alike = f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn"
+            if self.ask:
+                raise DataError(alike, f"give another --out, a higher active.most, and labels={out / LABELS}")
+            raise NothingMade(alike, "raise active.first or active.most" if self.truth else "give some of another kind")
         head = replace(pool.fit(labels), origin=origin)
         heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})
-        if self.truth:
-            answers.write(out / LABELS, labels, self.task)

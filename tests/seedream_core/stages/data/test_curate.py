@@ -182,6 +182,8 @@ def test_tuples_of_one_picture_are_no_duplicates(tmp_path):
     assert metrics["samples"] == whole + 3 + 2 > 100 and metrics["causes"] == {"exact": 5}
     assert all(fate["reason"] == f"exact: the same pixels as {fate['key'].removeprefix('twice')}" for fate in dropped)
     assert len(np.load(tmp_path / "out" / "features" / "signature.npy")) == metrics["kept"]
+    with pytest.raises(DataError, match="are tuples: curate them without width and height"):
+        Curate(data=tmp_path / "pairs", width=32, height=32, bad_budget=1).run(tmp_path, Host(workers=1))
 
 
 def test_facts_pass_through():
@@ -354,8 +356,10 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
         assert small == replace(whole, width=32, height=32)
     with pytest.raises(ValueError, match="give both"):
         Curate(data=crawl, width=32)
-    with pytest.raises(DataError, match="fell to 'size': ask for a smaller width and height"):
-        Curate(data=crawl, width=128, height=64, bad_budget=0.1).run(tmp_path, Host())
+    large = Filter.find("size")
+    for filters, advice in (((large(),), "ask for a smaller"), ((large(width=64),), "ask for a smaller"), ((large(width=65),), "mend that, loosen it")):
+        with pytest.raises(DataError, match=f"fell to 'size': {advice}"):
+            Curate(data=crawl, width=128 if filters[0].width < 65 else 64, height=64, filters=filters, bad_budget=0.1).run(tmp_path, Host())
 
 
 def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, crawl):
@@ -367,13 +371,15 @@ def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, cr
             if place == 3:
                 members |= {"json": replace(sample, boxes=({"kind": "text", "box": "everywhere"},)).to_json()}
             if place == 4:
-                members |= {"ref0.png": members["png"]}
+                members |= {"ref0.jfif": members["png"]}
             writer.add(key, members)
     stage = Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=1, width=16, height=16)
     assert stage.run(tmp_path, Host(workers=1))["quarantined"] >= 2
     told = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
     assert told[reader.keys[3]].startswith("record: ") and "not four shares" in told[reader.keys[3]]
-    assert told[reader.keys[4]].startswith("tuple: ref0.png would not be scaled")
+    assert told[reader.keys[4]].startswith("tuple: ref0.jfif would not be scaled")
+    with pytest.raises(DataError, match="curate the 1 tuples without width and height, in another --out; else mend the shards, or accept"):
+        replace(stage, bad_budget=0.01).run(tmp_path, Host(workers=1))
     with pytest.raises(ValueError, match="retry: nothing can be taken over"):
         replace(stage, retry=tmp_path)
 

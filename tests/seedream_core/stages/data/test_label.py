@@ -20,10 +20,10 @@ from seedream_core.data.scenes.world import World
 from seedream_core.data.scorers import Scorer
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.view import View
-from seedream_core.errors import ConfigError, DataError, UserError
+from seedream_core.errors import ConfigError, DataError, NothingMade, UserError
 from seedream_core.host import Host
 from seedream_core.records import Sample
-from seedream_core.stages.data.label import Label
+from seedream_core.stages.data.label import ROUNDS, Label
 
 HOST = Host(workers=1, threads=1)
 COUNT, BROKEN = 160, 7
@@ -193,6 +193,19 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
         label(data, out, labels=given)
 
 
+def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
+    out, (given, keys) = tmp_path / "out", by_hand(tmp_path, 29)
+    with given.open("a") as more:
+        more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
+    with pytest.raises(NothingMade, match="needs 1 labels that are not there yet"):
+        label(data, out, labels=given)
+    assert label(data, out, labels=given, active=replace(ACTIVE, first=29)).metrics["labels"] == 29
+    assert not (out / artifact.SCRATCH).exists()
+    with pytest.raises(NothingMade, match="all 90 labels are alike"):
+        label(data, tmp_path / "truth", truth="width")
+    assert label(data, tmp_path / "truth", truth="truth.frame").metrics["labels"] == 90
+
+
 def test_beside_questions_labels_may_change_at_any_time(data, tmp_path):
     out, ask = tmp_path / "out", tmp_path / "ask"
     given, keys = by_hand(tmp_path, 20)
@@ -273,7 +286,7 @@ def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "fit", dying)
     with pytest.raises(UserError, match="stopped"):
         label(data, tmp_path / "out", truth="truth.frame")
-    assert len(json.loads((tmp_path / "out" / ".rounds.json").read_text())["rounds"]) == 2
+    assert len(json.loads((tmp_path / "out" / ROUNDS).read_text())["rounds"]) == 2
     monkeypatch.setattr(pool, "fit", sound)
     label(data, tmp_path / "out", truth="truth.frame")
     for name in ("heads.safetensors", "heads.json", "labels.jsonl", "logs/curve.jsonl"):
