@@ -9,7 +9,6 @@ from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import World
 from seedream_core.data.scorers import Scorer
 from seedream_core.data.view import View
-from seedream_core.errors import UserError
 from seedream_core.records import Sample
 
 
@@ -20,10 +19,11 @@ def test_contract(name):
     scenes = [World().sample(3, index) for index in (0, 1, 2, 1, 3, 0)]
     views = [View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64)) for index, scene in enumerate(scenes)]
     for need in made.needs:
-        try:
+        if need == "embedding":  # an encoder that tells every scene from the others
+            for view, alike in zip(views, (0, 1, 2, 1, 3, 0)):
+                view.features[need] = np.eye(4, dtype=np.float16)[alike]
+        else:
             Scorer.giving(need).start({})(views)
-        except UserError:
-            pytest.skip(f"{need} needs a model")
     features = {need: np.stack([view.features[need] for view in views]) for need in made.needs}
     reasons = made(features, [view.sample.key for view in views])
     assert reasons.keys() == {3, 5} and "a1" in reasons[3] and "a0" in reasons[5]

@@ -43,6 +43,11 @@ def test_only_modules_callbacks_and_batches_import_lightning():
     assert breaches([name for name in modules() if not allowed(name)], package("lightning", "pytorch_lightning")) == []
 
 
+def test_what_an_extra_brings_is_imported_where_it_is_used():
+    extras = package("pyarrow", "faiss", "sklearn", "jieba", "matplotlib", "pypdfium2", "rapidocr", "onnxruntime", "ray")
+    assert breaches(modules(), extras, ("start",)) == []
+
+
 def test_techniques_never_import_objectives_callbacks_or_stages():
     above = under("modules", "callbacks", "stages", "execute", "recipe")
     assert breaches(filter(under(*FAMILIES), CORE), above) == []

@@ -90,7 +90,8 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
     raw = [_latex(source) if latex else _mathtext(source, face) for source in formulas]
     for size in range(round(min(pen.size) * scale), LEAST - 1, -1):
         number = max(pen.face.least, round(0.7 * size))
-        aside = pen.width(f"({len(formulas)})", number) + size if content["numbered"] else 0
+        margin = (0.3 if columns == 1 else 1.5) * size  # else a number would stand by the formula of the next column
+        aside = pen.width(f"({len(formulas)})", number) + 0.7 * size + margin if content["numbered"] else 0
         sizes = [(mask.width * size / SET, mask.height * size / SET) for mask in raw]
         tallest = max(sum(high + 0.7 * size for _, high in sizes[at:at + deep]) for at in range(0, len(sizes), deep))
         if max(wide for wide, _ in sizes) + aside + 0.5 * size < room and tallest < height - 2 * edge:
@@ -110,7 +111,7 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
             within = (left - 1, 0, left + room - aside + 1, height)
             pen.stamp(f"${formulas[at]}$", mask, round(x), round(y), glyphs(formulas[at]), within=within)
             if content["numbered"]:
-                pen.write(f"({at + 1})", left + room - 0.3 * size, y + sizes[at][1] / 2, number, "rm")
+                pen.write(f"({at + 1})", left + room - margin, y + sizes[at][1] / 2, number, "rm")
             y += sizes[at][1] + gap
 
 

@@ -43,7 +43,7 @@ class Plan:
 @dataclass(frozen=True, kw_only=True)
 class Knowledge(Spread, Stage):
     makes: ClassVar[str] = "shards"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     samples: Annotated[int, Ge(1)]
     "pictures to make"
     seed: Annotated[int, Ge(0)] = 0

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from seedream_core.data.knowledge import formula, make
+from seedream_core.data.knowledge.equations import KNOWN
 from seedream_core.data.knowledge.formula import Formula, glyphs
 from seedream_core.data.knowledge.pen import latin
 from seedream_core.errors import UserError
@@ -63,6 +64,7 @@ def test_latex_is_called_on_the_source_alone(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not (shutil.which("latex") and shutil.which("dvipng")), reason="latex and dvipng are not installed")
 def test_latex_sets_every_known_formula():
+    assert all(min(formula._latex(source).size) > 1 for source, _, _ in KNOWN)
     for index in range(6):
         figure = make(Formula(latex=True), ("latex", index), (448, 320), 0.12, latin())
         assert Formula.read(figure.captions["en"]["long"]) == figure.content
