@@ -32,7 +32,7 @@ from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
 GO_ON = "the same command goes on from there"
 SETTLED = 60.0
-"""Seconds after which nobody still writes a small file: a recipe may be writing this step's config."""
+"""Seconds after which a file that is not in its place yet was left by a kill: a recipe may be writing this step's config."""
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
 
@@ -48,6 +48,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
     if states.stranger(out):
         raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
     with _locked(out), _stopping(out):
+        artifact.sweep(out, SETTLED)
         state = states.state(stage, out)
         if state.name == "done":
             shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
@@ -60,7 +61,6 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         except ValueError as error:
             raise UserError(str(error)) from error
         sources = states.sources(stage, out)
-        artifact.sweep(out, SETTLED)
         if not states.made(out):  # what a run that came to nothing said of its input is no part of this one
             (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
@@ -70,6 +70,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         except NothingMade:
             states.come_to_nothing(out)
             raise
+        artifact.sweep(out, SETTLED)
         facts = {**facts, **metrics.pop("facts", {})}
         manifest = artifact.finish(
             out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),

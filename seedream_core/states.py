@@ -21,12 +21,12 @@ from seedream_core.errors import ConfigError, UserError
 
 _STARTED = "# started from "
 _ABSENT = object()
-SAMPLES = ("shards", "features", ".journal.json", artifact.SCRATCH)
-"""What stages of samples write, apart from fates."""
-EMPTY = (artifact.CONFIG, "fates.jsonl", "logs")
+_UNFINISHED = ("shards", "features", ".journal.json", artifact.SCRATCH)
+"""What is taken away where a stage comes to nothing: samples, and what it noted on the way to them."""
+_EMPTY = (artifact.CONFIG, "fates.jsonl", "logs")
 """What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin anew
 with other options and inputs."""
-PREPARED = (artifact.CONFIG, "logs")
+_PREPARED = (artifact.CONFIG, "logs")
 """What stands in a folder before its step begins: the config that a recipe wrote, a scheduler's script."""
 
 
@@ -119,12 +119,12 @@ def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict
 def stranger(folder: Path) -> bool:
     """Whether the folder holds what no step has begun: it is somebody's own."""
     known = (folder / artifact.MANIFEST).is_file() or begun(folder) is not None
-    return not known and folder.is_dir() and any(_besides(PREPARED, folder))
+    return not known and folder.is_dir() and any(_besides(_PREPARED, folder))
 
 
 def come_to_nothing(folder: Path) -> None:
     """Take away the samples that a step began to make; what else lies there is not its own."""
-    for path in (folder / name for name in SAMPLES):
+    for path in (folder / name for name in _UNFINISHED):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -133,12 +133,12 @@ def come_to_nothing(folder: Path) -> None:
 
 def made(folder: Path) -> bool:
     """Whether a step made anything there, and be it for its own use."""
-    return any(path.stat().st_size for top in _besides(EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file())
+    return any(path.stat().st_size for top in _besides(_EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file())
 
 
 def _besides(names: Collection[str], folder: Path) -> Iterator[Path]:
-    """What else stands there; of hidden things only what steps write, the others are the system's."""
-    return (path for path in folder.iterdir() if path.name in SAMPLES or path.name not in names and path.name[0] != ".")
+    """What else stands there; of hidden things only the unfinished: others are the system's, or worth nothing by themselves."""
+    return (path for path in folder.iterdir() if path.name in _UNFINISHED or path.name not in names and path.name[0] != ".")
 
 
 def begun(folder: Path) -> Begun | None:
@@ -191,9 +191,10 @@ def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collect
             new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
             if old.get(name, []) != new:
                 places = ", ".join(map(str, parts.values())) or "nothing"
-                reasons[name] = f"input {name}: {places} is not as it was, in its contents or in its files' names, sizes or times"
+                changed = "is not as it was, in its contents or in its files' names, sizes or times" if name in old else "did not count before"
+                reasons[name] = f"input {name}: {places} {changed}"
     gone = (name for name in old if name not in _places(step))
-    return reasons | {name: f"input {name}: {before[name][0].get('path', 'a place')} is named no more" for name in gone}
+    return reasons | {name: f"input {name}: {before[name][0].get('path', 'a place')} counts no more" for name in gone}
 
 
 def _edits(before: dict, step: stage.Stage) -> list[str]:

@@ -15,6 +15,7 @@ from itertools import count
 from seedream_core.data.heads import Head
 from seedream_core.data.pool import Pool, Round
 
+ALL = "nothing is left to ask for"
 SKIP = "skip"
 """Instead of a label: a picture that cannot be told."""
 Label = float | str
@@ -63,7 +64,7 @@ def learn(pool: Pool, rounds: list[Round], ask: Callable[[Round, int], Mapping[s
                 return learned
             following = pool.next(learned.heads[-1], asked)
             if following is None:
-                learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.most else "nothing is left to ask for"
+                learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.most else ALL
                 return learned
             rounds.append(following)
             note(learned)

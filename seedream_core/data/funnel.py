@@ -111,4 +111,5 @@ class Funnel:
 
 
 def unreadable(what: str, reason: str) -> Ruling:
-    return Ruling("quarantined", f"unreadable {what}", f"{what}: {reason}")
+    """Quarantined; the reason begins with what could not be read, once."""
+    return Ruling("quarantined", f"unreadable {what}", f"{what}: {reason.removeprefix(f'{what}: ')}")

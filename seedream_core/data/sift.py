@@ -86,7 +86,7 @@ def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) ->
     except DamagedSample as error:
         return unreadable("shard", f"byte {error.damage.offset}: {error.damage.reason}")
     except DataError as error:
-        return unreadable(what, error.message.removeprefix(f"{what}: "))
+        return unreadable(what, error.message)
     return view
 
 
@@ -100,7 +100,7 @@ def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None 
             found = record(view.sample, row)
             moved(found, fitted or (found.width, found.height)).to_json()
         except DataError as error:
-            return replace(row, fate="quarantined", cause="unreadable record", reason=f"record: {error.message.removeprefix('record: ')}", scores={}, boxes=[])
+            return _row(key, shard, position, unreadable("record", error.message), view)
     return row
 
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 COSTS = ("record", "thumbnail", "pixels")
 """What a scorer or a filter may read of a sample, the cheapest first."""
-PICTURES = ("png", "jpg", "jpeg", "jpe", "jfif", "webp")
-PLAIN = "t2i"
 PIXELS = 64 * 10**6
 """Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""
 MOST = 1e6
@@ -43,12 +41,14 @@ class View:
     @property
     def further(self) -> list[str]:
         """Its pictures beside the one it is known by, such as `ref0.png`; a sample that has any is a tuple."""
-        return sorted(name for name in self.members if "." in name and name.rpartition(".")[2] in PICTURES)
+        from seedream_core.data.pictures import FORMATS
+
+        return sorted(name for name in self.members if "." in name and name.rpartition(".")[2] in FORMATS)
 
     @property
     def plain(self) -> bool:
         """Whether it is one picture that shows what its captions say: no tuple, and for no other task than text to image."""
-        return self.sample.task == PLAIN and not self.further
+        return self.sample.task == Sample.task and not self.further
 
     def forget(self) -> None:
         """Free the pixels; they are decoded again when they are asked for."""

@@ -96,6 +96,11 @@ def test_a_step_that_made_nothing_may_begin_anew(tmp_path, data):
     assert states.state(base(data, coats=2), folder) == states.State("new")
     (folder / ".DS_Store").write_text("1")
     assert states.state(base(data, coats=2), folder) == states.State("new") and not states.stranger(folder)
+    for name in (".journal.json", ".scratch/state.json"):  # what it noted on the way is worth keeping
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}")
+        assert states.state(base(data, coats=2), folder).name == "stale"
+        (folder / name).unlink()
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "step").touch()  # begun, with nothing in it yet
     assert states.state(base(data, coats=2), folder) == states.State("new")
@@ -125,6 +130,13 @@ def test_a_folder_of_somebody_is_no_steps(tmp_path, data, name):
     (tmp_path / "base" / name).write_text("mine")
     assert states.stranger(tmp_path / "base")
     states.write_config(base(data), tmp_path / "base", states.sources(base(data), tmp_path / "base"))
+    assert not states.stranger(tmp_path / "base")
+
+
+def test_a_folder_with_a_recipes_config_and_a_schedulers_script_is_a_steps(tmp_path, data):
+    states.write_config(base(data), tmp_path / "base")
+    (tmp_path / "base" / "logs").mkdir()
+    (tmp_path / "base" / "logs" / "base.sbatch").write_text("#!/bin/sh")
     assert not states.stranger(tmp_path / "base")
 
 
@@ -181,7 +193,10 @@ def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
     with_file = Words(file=str(tmp_path / "words.txt"), words=("bad",))
     made(tmp_path / "done", stage.find("data/curate")(data=data, filters=(with_file,)))
     without = states.state(stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)), tmp_path / "done")
-    assert without == states.State("stale", ("input filters.0.file: ../words.txt is named no more",))
+    assert without == states.State("stale", ("input filters.0.file: ../words.txt counts no more",))
+    made(tmp_path / "without", stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)))
+    added = states.state(stage.find("data/curate")(data=data, filters=(with_file,)), tmp_path / "without")
+    assert added == states.State("stale", (f"input filters.0.file: {tmp_path}/words.txt did not count before",))
 
 
 def test_what_another_version_began_is_stale_and_never_new(tmp_path, data):

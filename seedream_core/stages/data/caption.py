@@ -76,13 +76,10 @@ class Caption(Stage):
         from seedream_core.artifact import digest
         from seedream_core.data import budget, rewrite
         from seedream_core.data.journal import Journal
-        from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
         started = time.monotonic()
-        reader, written, words = ShardReader(self.data), Counter(), Counter()
-        if reader.damage:
-            raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
+        reader, written, words = rewrite.whole(self.data), Counter(), Counter()
         captioners = [one.start(host) for one in self.captioners]
         made_from = json.dumps([digest(self.data), dump(self.captioners), dump(self.strata), self.replace, self.samples_per_shard])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("caption", len(reader), done=journal.done) as progress:

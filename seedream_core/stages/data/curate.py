@@ -227,10 +227,9 @@ class Curate(Spread, Stage):
             return f"{count} of {total} are tuples: curate them without width and height"
         if cause == "size" and self.size and all(one.width <= self.width and one.height <= self.height for one in self._asked if one.name() == cause):
             return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
-        for option in ("filters", "dedup"):
-            rest = [one for one in getattr(self, option) if one.name() != cause]
-            if len(rest) < len(getattr(self, option)):
-                return f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set {shlex.quote(f'{option}={_spelt(rest)}')}"
+        rest = [one for one in self.filters if one.name() != cause]
+        if len(rest) < len(self.filters):
+            return f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set {shlex.quote(f'filters={_spelt(rest)}')}"
         return f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
 
     def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int) -> set[tuple[int, int]]:

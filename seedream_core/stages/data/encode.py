@@ -49,16 +49,14 @@ class Encode(Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data import latents
-        from seedream_core.data.shards import ShardReader, ShardWriter
+        from seedream_core.data import latents, rewrite
+        from seedream_core.data.shards import ShardWriter
         from seedream_core.models.generator import load_autoencoder
         from seedream_core.progress import track
 
         host.limit_threads()
         started = time.monotonic()
-        reader = ShardReader(self.data)
-        if reader.damage:
-            raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
+        reader = rewrite.whole(self.data)
         network = load_autoencoder(self.vae).eval()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
         network.to(device)

@@ -37,6 +37,7 @@ def _appearance() -> Scorer:
 @dataclass(frozen=True, kw_only=True)
 class Label(Spread, Stage):
     makes: ClassVar[str] = "heads"
+    version: ClassVar[int] = 2
     data: Shards
     "pictures to choose from"
     encoder: DualEncoder | None = None
@@ -187,13 +188,15 @@ class Label(Spread, Stage):
 
     def _save(self, out: Path, pool: Pool, learned: "Learned", origin: Mapping[str, Any]) -> None:
         """The head of all labels, those that validated among them."""
-        from seedream_core.data import heads
+        from seedream_core.data import active, heads
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:
             alike = f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn"
-            if self.ask:
-                raise DataError(alike, f"give another --out, a higher active.most, and labels={out / LABELS}")
-            raise NothingMade(alike, "raise active.first or active.most" if self.truth else "give some of another kind")
+            if learned.stopped == active.ALL:
+                raise NothingMade(alike, "give other pictures, or more of them in the pool")
+            if self.ask:  # what a person has labelled stays in --out
+                raise DataError(alike, f"raise active.first and active.most, in another --out, with labels={out / LABELS}")
+            raise NothingMade(alike, "raise active.first and active.most" if self.truth else "give some of another kind")
         head = replace(pool.fit(labels), origin=origin)
         heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})

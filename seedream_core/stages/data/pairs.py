@@ -52,15 +52,12 @@ class Pairs(Spread, Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
-        from seedream_core.data import budget
+        from seedream_core.data import budget, rewrite
         from seedream_core.data.journal import Journal
-        from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
         started = time.monotonic()
-        reader = ShardReader(self.data)
-        if reader.damage:
-            raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
+        reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self.pairs), self.seed, self.samples_per_shard])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("pairs", len(reader), done=journal.done) as progress:
             before = journal.changes.total()

@@ -46,15 +46,12 @@ class TextRendering(Spread, Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.artifact import digest
-        from seedream_core.data import budget
+        from seedream_core.data import budget, rewrite
         from seedream_core.data.journal import Journal
-        from seedream_core.data.shards import ShardReader
         from seedream_core.progress import track
 
         started = time.monotonic()
-        reader = ShardReader(self.data)
-        if reader.damage:
-            raise DataError(f"{self.data}: {reader.damage[0]}", "run data/curate on it first")
+        reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self, free=False)])
         with Journal(out, self.samples_per_shard, made_from) as journal, track("text", len(reader), done=journal.done) as progress:
             for fate, members in self.engine(_Take(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1):

@@ -9,8 +9,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from seedream_core.data import pictures
 from seedream_core.data import view as views
-from seedream_core.data.pictures import FORMATS
-from seedream_core.data.view import PICTURES, View, portions, sound
+from seedream_core.data.view import View, portions, sound
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
@@ -37,7 +36,6 @@ def test_its_shorter_side_is_from_64_to_127_where_there_is_as_much(kind, size):
 def test_further_pictures_are_those_beside_its_own():
     names = ("jpg", "json", "txt", "target1.png", "ref0.webp", "ref1.jfif", "meta.json", "latent.safetensors")
     assert View(view((40, 30), "jpg").sample, dict.fromkeys(names, b"")).further == ["ref0.webp", "ref1.jfif", "target1.png"]
-    assert set(PICTURES) == set(FORMATS)
     assert view((40, 30), "png").further == []
 
 

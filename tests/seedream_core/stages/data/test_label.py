@@ -203,7 +203,29 @@ def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
     assert not (out / artifact.SCRATCH).exists()
     with pytest.raises(NothingMade, match="all 90 labels are alike"):
         label(data, tmp_path / "truth", truth="width")
+    with pytest.raises(NothingMade, match="all 159 labels are alike") as all_alike:
+        label(data, tmp_path / "all", truth="width", active=replace(ACTIVE, most=3000))
+    assert all_alike.value.fix == "give other pictures, or more of them in the pool"
     assert label(data, tmp_path / "truth", truth="truth.frame").metrics["labels"] == 90
+
+
+def test_labels_that_are_alike_teach_nothing(data, tmp_path):
+    given, _ = by_hand(tmp_path, 60)
+    given.write_text("".join(line + "\n" for line in given.read_text().splitlines() if json.loads(line)["label"] is False))
+    with given.open("a") as more:  # the only one of another kind is of what cannot be read
+        more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
+    with pytest.raises(NothingMade) as alike:
+        label(data, tmp_path / "labels", labels=given)
+    assert "labels are alike" in alike.value.message and alike.value.fix == "give some of another kind"
+    out, ask = tmp_path / "out", tmp_path / "ask"
+    for _ in range(5):
+        with pytest.raises(UserError) as wrong:
+            label(data, out, ask=ask)
+        for file in ask.glob("*.jsonl"):
+            file.write_text(file.read_text().replace('"label": null', '"label": false'))
+    assert "all 90 labels are alike" in wrong.value.message and wrong.value.fix == f"raise active.first and active.most, in another --out, with labels={out}/labels.jsonl"
+    with pytest.raises(UserError, match="20 pictures wait for a label"):
+        label(data, tmp_path / "more", ask=tmp_path / "ask2", labels=out / "labels.jsonl", active=replace(ACTIVE, first=110, most=130))
 
 
 def test_beside_questions_labels_may_change_at_any_time(data, tmp_path):
@@ -252,6 +274,8 @@ def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
             label(data, out, ask=ask)
         except UserError as error:
             assert "pictures wait" in error.message
+    every = [json.loads(line)["key"] for file in ask.glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert not set(every) & set(keys)
     labels = {row["key"]: row["label"] for row in map(json.loads, (out / "labels.jsonl").read_text().splitlines())}
     assert set(keys) <= labels.keys() and all(labels[key] == "skip" for key in skipped)
     assert all(row == "skip" or (row == "defect") == (int(key[1:]) % 4 == 0) for key, row in labels.items())
