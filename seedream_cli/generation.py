@@ -34,7 +34,9 @@ class Asked:
 def stage_name(asked: Asked) -> str:
     """Which stage `--config` is for; the settings of a picture then stand in that file."""
     if asked != Asked(prompts=asked.prompts[:1], out=asked.out):
-        raise UserError("--config takes prompts and settings from its file", "change them there, or with --set KEY=VALUE")
+        raise UserError(
+            "--config takes prompts and settings from its file", "change them there, or with --set KEY=VALUE"
+        )
     return asked.prompts[0] if asked.prompts else "images"
 
 
@@ -48,8 +50,11 @@ def run(asked: Asked) -> None:
     targets = files.targets(asked.out, len(lines) * asked.count, lines[0].prompt)
     _say_unknown(lines, model)
     if origin and origin.model_digest != digest:
-        typer.echo(f"{asked.picture} was made by another model ({origin.model_digest[:12]}, seedream {origin.version}) "
-                   f"than {digest[:12]}: the picture will differ", err=True)
+        typer.echo(
+            f"{asked.picture} was made by another model ({origin.model_digest[:12]}, seedream {origin.version}) "
+            f"than {digest[:12]}: the picture will differ",
+            err=True,
+        )
 
     import torch
 
@@ -57,8 +62,16 @@ def run(asked: Asked) -> None:
 
     gpu = torch.cuda.is_available()
     sampler = Sampler.load(model, bf16=gpu, device="cuda" if gpu else "cpu")
-    wanted = draw.requests(lines, sampler.spec, seed=asked.seed or 0, count=asked.count, size=size, steps=asked.steps,
-                           guidance=asked.guidance, solver=asked.solver or (origin.request.solver if origin else "euler"))
+    wanted = draw.requests(
+        lines,
+        sampler.spec,
+        seed=asked.seed or 0,
+        count=asked.count,
+        size=size,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        solver=asked.solver or (origin.request.solver if origin else "euler"),
+    )
     before = pictures.load(asked.picture) if origin else None  # --out may name the same file
     started = time.perf_counter()
     drawn = draw.pictures(sampler, wanted)
@@ -88,10 +101,17 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
-    given = [name for name, value in (("prompts", asked.prompts), ("--prompts", asked.file), ("--from", asked.picture)) if value]
+    given = [
+        name
+        for name, value in (("prompts", asked.prompts), ("--prompts", asked.file), ("--from", asked.picture))
+        if value
+    ]
     if len(given) != 1:
-        raise UserError(f"{' and '.join(given)} at once" if given else "nothing to draw",
-                        "give prompts, or --prompts FILE, or --from PICTURE.PNG: seedream generate \"a red circle on a white background\"")
+        raise UserError(
+            f"{' and '.join(given)} at once" if given else "nothing to draw",
+            'give prompts, or --prompts FILE, or --from PICTURE.PNG: seedream generate "a red circle on a white '
+            'background"',
+        )
     if asked.file:
         return prompts.read(asked.file)
     if wrong := next((prompt for prompt in asked.prompts if not prompts.is_text(prompt)), None):
@@ -99,10 +119,15 @@ def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
     if not origin:
         return [prompts.Line(prompt=prompt) for prompt in asked.prompts]
     made = origin.request
-    return [prompts.Line(
-        prompt=made.prompt, seed=made.seed if asked.seed is None else asked.seed,
-        size=None if asked.size else (made.width, made.height),
-        steps=asked.steps or made.steps, guidance=made.guidance if asked.guidance is None else asked.guidance)]
+    return [
+        prompts.Line(
+            prompt=made.prompt,
+            seed=made.seed if asked.seed is None else asked.seed,
+            size=None if asked.size else (made.width, made.height),
+            steps=asked.steps or made.steps,
+            guidance=made.guidance if asked.guidance is None else asked.guidance,
+        )
+    ]
 
 
 def _say_unknown(lines: list[prompts.Line], model: Path) -> None:
@@ -115,7 +140,10 @@ def _say_unknown(lines: list[prompts.Line], model: Path) -> None:
 def _say_made(wanted: list[pictures.Request], seconds: float) -> None:
     first = wanted[0]
     same = all(request.settings == first.settings for request in wanted)
-    parts = [f"{len(wanted)} picture{'s' if len(wanted) > 1 else ''}", f"seed {first.seed}" + ("…" if len(wanted) > 1 else "")]
+    parts = [
+        f"{len(wanted)} picture{'s' if len(wanted) > 1 else ''}",
+        f"seed {first.seed}" + ("…" if len(wanted) > 1 else ""),
+    ]
     if same:
         parts += [f"{first.width}x{first.height}", f"{first.steps} steps", f"guidance {first.guidance:g}"]
     typer.echo(" · ".join([*parts, f"{seconds:.2f} s"]), err=True)
@@ -131,4 +159,7 @@ def _compare(picture: Path, before, pixels) -> None:
         typer.echo(f"{picture} has been resized since it was made: nothing to compare with", err=True)
         return
     most = int(abs(before.astype(int) - pixels.astype(int)).max())
-    typer.echo(f"the same as {picture}, bit for bit" if most == 0 else f"differs from {picture} by at most {most}/255", err=True)
+    typer.echo(
+        f"the same as {picture}, bit for bit" if most == 0 else f"differs from {picture} by at most {most}/255",
+        err=True,
+    )

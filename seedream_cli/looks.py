@@ -23,8 +23,11 @@ STYLES = {"kept": "green", "dropped": "yellow", "quarantined": "bold red"}
 
 
 def run(name: str, about: list[str]) -> None:
-    if not 1 <= len(about) <= 2 or name == "why" and len(about) < 2:
-        raise UserError(f"seedream data {name}: {len(about)} arguments", f"seedream data {name} ARTIFACT {'KEY' if name == 'why' else '[KEY]'}")
+    if not 1 <= len(about) <= 2 or (name == "why" and len(about) < 2):
+        raise UserError(
+            f"seedream data {name}: {len(about)} arguments",
+            f"seedream data {name} ARTIFACT {'KEY' if name == 'why' else '[KEY]'}",
+        )
     (why if name == "why" else inspect)(Path(about[0]), *about[1:])
 
 
@@ -36,8 +39,13 @@ def why(folder: Path, key: str) -> None:
     story = tell(folder, key)
     rows = table("step", "stage", "fate", "reason", "source")
     for chapter in story.chapters:
-        rows.add_row(chapter.step, chapter.stage, _text(chapter.fate, STYLES.get(chapter.fate, "")), _text(chapter.reason),
-                     _text(chapter.source + (f" · {chapter.key}" if chapter.key != story.key else "")))
+        rows.add_row(
+            chapter.step,
+            chapter.stage,
+            _text(chapter.fate, STYLES.get(chapter.fate, "")),
+            _text(chapter.reason),
+            _text(chapter.source + (f" · {chapter.key}" if chapter.key != story.key else "")),
+        )
     print_table(_plain(story.key + (f" ({story.name})" if story.name not in ("", story.key) else "")), rows)
     if story.members:
         _sample(story.members)
@@ -53,8 +61,12 @@ def inspect(folder: Path, key: str | None = None) -> None:
     manifest = None if begun and counts else artifact.read(folder)
     found = read(folder, key)
     if found is None and (manifest or key):
-        raise UserError(f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
-                        f"{shlex.join(['seedream', 'data', 'why', str(folder), key])} tells where it ended" if key else "name an artifact of kind shards or latents")
+        raise UserError(
+            f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
+            f"{shlex.join(['seedream', 'data', 'why', str(folder), key])} tells where it ended"
+            if key
+            else "name an artifact of kind shards or latents",
+        )
     if found:
         _sample(found)
     rows = table("fate", "reason", "samples", "share")
@@ -62,8 +74,11 @@ def inspect(folder: Path, key: str | None = None) -> None:
         rows.add_row(fate, _text(reason), str(count), f"{count / counts.total():.2%}")
     if len(counts) > REASONS:
         rows.add_row("", f"… {len(counts) - REASONS} more reasons in fates.jsonl", "", "")
-    title = (f"{manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples" if manifest else
-             f"{begun} has not finished; samples so far: {counts.total()}; the command that began it goes on from there")
+    title = (
+        f"{manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples"
+        if manifest
+        else f"{begun} has not finished; samples so far: {counts.total()}; the command that began it goes on from there"
+    )
     print_table(f"{folder}: {title}", rows)
 
 
@@ -80,14 +95,29 @@ def _sample(members: dict[str, bytes]) -> None:
     sample = Sample.from_json(members["json"])
     fields = Table.grid(padding=(0, 1))
     said = {f"{language}.{name}": text for language, texts in sample.captions.items() for name, text in texts.items()}
-    facts = {"key": sample.key, "name": sample.name, "size": f"{sample.width}×{sample.height}", **said, "source": sample.source,
-             "task": sample.task if sample.task != "t2i" else "", **_tuple(members), "boxes": _boxes(sample.boxes), "tags": ", ".join(sample.tags), **{name: f"{score:.4g}" for name, score in sample.scores.items()},
-             "weight": f"{sample.weight:g}", "members": ", ".join(f"{name} ({len(data)} bytes)" for name, data in members.items())}
+    facts = {
+        "key": sample.key,
+        "name": sample.name,
+        "size": f"{sample.width}×{sample.height}",
+        **said,
+        "source": sample.source,
+        "task": sample.task if sample.task != "t2i" else "",
+        **_tuple(members),
+        "boxes": _boxes(sample.boxes),
+        "tags": ", ".join(sample.tags),
+        **{name: f"{score:.4g}" for name, score in sample.scores.items()},
+        "weight": f"{sample.weight:g}",
+        "members": ", ".join(f"{name} ({len(data)} bytes)" for name, data in members.items()),
+    }
     for name, value in facts.items():
         if value:
             fields.add_row(_text(name, "bold"), _text(value))
     both = Table.grid(padding=(0, 2))
-    picture = _blocks(decode({name: data for name, data in members.items() if name in FORMATS})) if FORMATS.keys() & members.keys() else Text("")
+    picture = (
+        _blocks(decode({name: data for name, data in members.items() if name in FORMATS}))
+        if FORMATS.keys() & members.keys()
+        else Text("")
+    )
     both.add_row(picture, fields)
     Console().print(Panel(both, expand=False))
 
@@ -118,7 +148,12 @@ def _boxes(boxes: "Sequence[Any]") -> str:
     lines = []
     for box in (found := sound(boxes))[:BOXES]:
         left, top, right, bottom = (f"{side:.0%}" for side in box["box"])
-        told = [box["kind"], f"{box['score']:.2f}" if "score" in box else "", f"“{box['text']}”" if box.get("text") else "", f"at {left}, {top} to {right}, {bottom}"]
+        told = [
+            box["kind"],
+            f"{box['score']:.2f}" if "score" in box else "",
+            f"“{box['text']}”" if box.get("text") else "",
+            f"at {left}, {top} to {right}, {bottom}",
+        ]
         lines.append(" ".join(part for part in told if part))
     lines += [f"… {len(found) - BOXES} more"] if len(found) > BOXES else []
     return "\n".join([*lines, f"{len(boxes) - len(found)} that are none"] if len(found) < len(boxes) else lines)
@@ -131,8 +166,12 @@ def _text(value: str, style: str = "") -> "Text":
 
 
 def _plain(value: str) -> str:
-    """Nothing that a terminal would obey, and no half of a surrogate pair; spaces of any width (U+3000) are harmless."""
-    return "".join(letter if letter.isprintable() or letter == "\n" or category(letter) == "Zs" else "\ufffd" for letter in value)
+    """Nothing that a terminal would obey, and no half of a surrogate pair; spaces of any width (U+3000) are
+    harmless.
+    """
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" or category(letter) == "Zs" else "\ufffd" for letter in value
+    )
 
 
 def _blocks(pixels: "np.ndarray") -> "Text":

@@ -6,16 +6,25 @@ from seedream_cli import options
 from seedream_cli.failures import Group
 
 app = typer.Typer(
-    name="seedream", cls=Group, no_args_is_help=True,
+    name="seedream",
+    cls=Group,
+    no_args_is_help=True,
     # Rich would cost as much again as typer itself; it is imported where something is drawn.
-    rich_markup_mode=None, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="A bilingual (Chinese and English) image model through its whole life.",
 )
 
 
-def stage(ctx: typer.Context, name: options.StageName = None, config: options.ConfigFile = None,
-          out: options.OutFolder = None, host: options.HostFile = None, changes: options.Changes = [],
-          help: options.OwnHelp = False) -> None:
+def stage(
+    ctx: typer.Context,
+    name: options.StageName = None,
+    config: options.ConfigFile = None,
+    out: options.OutFolder = None,
+    host: options.HostFile = None,
+    changes: options.Changes = [],
+    help: options.OwnHelp = False,
+) -> None:
     from seedream_cli import stages
 
     if help:
@@ -27,9 +36,16 @@ def stage(ctx: typer.Context, name: options.StageName = None, config: options.Co
 
 
 @app.command(add_help_option=False)
-def data(ctx: typer.Context, name: options.StageName = None, about: options.About = None, config: options.ConfigFile = None,
-         out: options.OutFolder = None, host: options.HostFile = None, changes: options.Changes = [],
-         help: options.OwnHelp = False) -> None:
+def data(
+    ctx: typer.Context,
+    name: options.StageName = None,
+    about: options.About = None,
+    config: options.ConfigFile = None,
+    out: options.OutFolder = None,
+    host: options.HostFile = None,
+    changes: options.Changes = [],
+    help: options.OwnHelp = False,
+) -> None:
     """Take in, make, clean and encode training data."""
     from seedream_cli import looks, stages
 
@@ -48,12 +64,25 @@ app.command("quantize", help="Pack a model into few bits.", add_help_option=Fals
 
 
 @app.command(add_help_option=False)
-def generate(ctx: typer.Context, texts: options.Prompts = None, prompts: options.PromptFile = None,
-             model: options.Model = None, size: options.Size = None, steps: options.Steps = None,
-             guidance: options.Guidance = None, solver: options.Solver = None, seed: options.Seed = None,
-             count: options.Count = 1, out: options.PictureOut = None, no_metadata: options.NoMetadata = False,
-             picture: options.FromPicture = None, config: options.ConfigFile = None, host: options.HostFile = None,
-             changes: options.Changes = [], help: options.OwnHelp = False) -> None:
+def generate(
+    ctx: typer.Context,
+    texts: options.Prompts = None,
+    prompts: options.PromptFile = None,
+    model: options.Model = None,
+    size: options.Size = None,
+    steps: options.Steps = None,
+    guidance: options.Guidance = None,
+    solver: options.Solver = None,
+    seed: options.Seed = None,
+    count: options.Count = 1,
+    out: options.PictureOut = None,
+    no_metadata: options.NoMetadata = False,
+    picture: options.FromPicture = None,
+    config: options.ConfigFile = None,
+    host: options.HostFile = None,
+    changes: options.Changes = [],
+    help: options.OwnHelp = False,
+) -> None:
     """Draw pictures from prompts, in English or Chinese.
 
     The same prompt and seed give the same picture, alone or among others. `seedream generate images --help`
@@ -64,8 +93,19 @@ def generate(ctx: typer.Context, texts: options.Prompts = None, prompts: options
     if help:
         return stages.explain(ctx, "images" if texts == ["images"] else None)
     asked = generation.Asked(
-        prompts=tuple(texts or ()), file=prompts, picture=picture, model=model, size=size, steps=steps,
-        guidance=guidance, solver=solver, seed=seed, count=count, out=out, metadata=not no_metadata)
+        prompts=tuple(texts or ()),
+        file=prompts,
+        picture=picture,
+        model=model,
+        size=size,
+        steps=steps,
+        guidance=guidance,
+        solver=solver,
+        seed=seed,
+        count=count,
+        out=out,
+        metadata=not no_metadata,
+    )
     if config or host or changes:
         stages.run("generate", generation.stage_name(asked), config, out, host, changes)
     else:
@@ -76,10 +116,19 @@ app.command("eval", help="Measure models, and show what was measured on one page
 
 
 @app.command()
-def run(recipe: options.Recipe, changes: options.Changes = [], host: options.HostFile = None, start: options.FromStep = None,
-        only: options.OnlyStep = None, redo: options.RedoSteps = [], out: options.RunFolder = None,
-        status: options.Status = False, dry_run: options.DryRun = False, slurm: options.Slurm = False,
-        print_only: options.PrintOnly = False) -> None:
+def run(
+    recipe: options.Recipe,
+    changes: options.Changes = [],
+    host: options.HostFile = None,
+    start: options.FromStep = None,
+    only: options.OnlyStep = None,
+    redo: options.RedoSteps = [],
+    out: options.RunFolder = None,
+    status: options.Status = False,
+    dry_run: options.DryRun = False,
+    slurm: options.Slurm = False,
+    print_only: options.PrintOnly = False,
+) -> None:
     """Make what a recipe says, step by step; what is done is skipped, what was interrupted goes on."""
     from seedream_cli import recipes, show
     from seedream_core.errors import UserError
@@ -89,7 +138,9 @@ def run(recipe: options.Recipe, changes: options.Changes = [], host: options.Hos
     loaded = load(recipe, changes, out)
     read_host(host)
     if (status or dry_run) and (start or only or redo or slurm or print_only):
-        raise UserError("--status and --dry-run show the whole recipe", "leave --from, --only, --redo, --slurm and --print-only out")
+        raise UserError(
+            "--status and --dry-run show the whole recipe", "leave --from, --only, --redo, --slurm and --print-only out"
+        )
     if status:
         show.status(loaded)
     elif dry_run:

@@ -13,47 +13,132 @@ def _stage_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 
 # Stages: seedream data|pretrain|posttrain|distill|quantize|eval
-StageName = Annotated[str | None, typer.Argument(
-    metavar="STAGE", show_default=False, autocompletion=_stage_names, help="The stage; without it, all of them are listed.")]
-ConfigFile = Annotated[Path | None, typer.Option(
-    "--config", metavar="STEP.YAML", help="The stage's fields, as `seedream run` writes them.")]
-OutFolder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The artifact folder to make, or to go on with.")]
-HostFile = Annotated[Path | None, typer.Option(
-    "--host", metavar="HOST.YAML", help="Where it runs: devices, nodes, precision, micro-batch, workers.")]
-Changes = Annotated[list[str], typer.Option(
-    "--set", metavar="KEY=VALUE", show_default=False, help="Change one field, such as train.lr=2e-4; may be repeated.")]
-OwnHelp = Annotated[bool, typer.Option(
-    "--help", show_default=False, help="Show this; after a stage's name, show its fields, defaults and meanings.")]
-About = Annotated[list[str] | None, typer.Argument(
-    metavar="[ARTIFACT [KEY]]", show_default=False, help="After inspect or why: an artifact's folder, and a sample's key or name.")]
+StageName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STAGE",
+        show_default=False,
+        autocompletion=_stage_names,
+        help="The stage; without it, all of them are listed.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="STEP.YAML", help="The stage's fields, as `seedream run` writes them."),
+]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The artifact folder to make, or to go on with.")
+]
+HostFile = Annotated[
+    Path | None,
+    typer.Option("--host", metavar="HOST.YAML", help="Where it runs: devices, nodes, precision, micro-batch, workers."),
+]
+Changes = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        show_default=False,
+        help="Change one field, such as train.lr=2e-4; may be repeated.",
+    ),
+]
+OwnHelp = Annotated[
+    bool,
+    typer.Option(
+        "--help", show_default=False, help="Show this; after a stage's name, show its fields, defaults and meanings."
+    ),
+]
+About = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ARTIFACT [KEY]]",
+        show_default=False,
+        help="After inspect or why: an artifact's folder, and a sample's key or name.",
+    ),
+]
 # seedream run
-Recipe = Annotated[Path, typer.Argument(metavar="RECIPE.YAML", show_default=False, help="The steps, and what each is made from.")]
-RunFolder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go (default: runs/<recipe's name>).")]
+Recipe = Annotated[
+    Path, typer.Argument(metavar="RECIPE.YAML", show_default=False, help="The steps, and what each is made from.")
+]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go (default: runs/<recipe's name>).")
+]
 FromStep = Annotated[str | None, typer.Option("--from", metavar="STEP", help="Leave out the steps before this one.")]
 OnlyStep = Annotated[str | None, typer.Option("--only", metavar="STEP", help="Run this step alone.")]
-RedoSteps = Annotated[list[str], typer.Option(
-    "--redo", metavar="STEP", show_default=False, help="Move this step's folder aside and make it again; may be repeated.")]
-Status = Annotated[bool, typer.Option("--status", show_default=False, help="Show each step's state and figures; run nothing.")]
-DryRun = Annotated[bool, typer.Option(
-    "--dry-run", show_default=False, help="Check everything and show the plan, with parameters, FLOPs and tokens; run nothing.")]
+RedoSteps = Annotated[
+    list[str],
+    typer.Option(
+        "--redo",
+        metavar="STEP",
+        show_default=False,
+        help="Move this step's folder aside and make it again; may be repeated.",
+    ),
+]
+Status = Annotated[
+    bool, typer.Option("--status", show_default=False, help="Show each step's state and figures; run nothing.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        show_default=False,
+        help="Check everything and show the plan, with parameters, FLOPs and tokens; run nothing.",
+    ),
+]
 Slurm = Annotated[bool, typer.Option("--slurm", show_default=False, help="Submit the steps as chained SLURM jobs.")]
-PrintOnly = Annotated[bool, typer.Option("--print-only", show_default=False, help="With --slurm: print the scripts, submit nothing.")]
+PrintOnly = Annotated[
+    bool, typer.Option("--print-only", show_default=False, help="With --slurm: print the scripts, submit nothing.")
+]
 
 # seedream generate
-Prompts = Annotated[list[str] | None, typer.Argument(
-    metavar="PROMPT", show_default=False, help="What to draw, in English or Chinese; one picture for each.")]
-PromptFile = Annotated[str | None, typer.Option(
-    "--prompts", metavar="FILE|-", help="Prompts from .txt (one per line), .jsonl or .csv (prompt, seed, size, steps, guidance), or - for standard input.")]
-Model = Annotated[Path | None, typer.Option(
-    "--model", metavar="ARTIFACT", help="A generator's folder (default: $SEEDREAM_MODEL, then the packaged model).")]
+Prompts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PROMPT", show_default=False, help="What to draw, in English or Chinese; one picture for each."
+    ),
+]
+PromptFile = Annotated[
+    str | None,
+    typer.Option(
+        "--prompts",
+        metavar="FILE|-",
+        help="Prompts from .txt (one per line), .jsonl or .csv (prompt, seed, size, steps, guidance), or - for "
+        "standard input.",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="ARTIFACT", help="A generator's folder (default: $SEEDREAM_MODEL, then the packaged model)."
+    ),
+]
 Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Pixels, width first (default: the model's).")]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, metavar="N", help="Steps of the solver (default: the model's).")]
-Guidance = Annotated[float | None, typer.Option("--guidance", min=0.0, metavar="G", help="Classifier-free guidance (default: the model's).")]
+Steps = Annotated[
+    int | None, typer.Option("--steps", min=1, metavar="N", help="Steps of the solver (default: the model's).")
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option("--guidance", min=0.0, metavar="G", help="Classifier-free guidance (default: the model's)."),
+]
 Solver = Annotated[str | None, typer.Option("--solver", metavar="NAME", help="euler or heun (default: euler).")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="S", help="Picture i is drawn from seed S+i (default: 0).")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, metavar="S", help="Picture i is drawn from seed S+i (default: 0).")
+]
 Count = Annotated[int, typer.Option("--count", min=1, metavar="K", help="Pictures per prompt.")]
-PictureOut = Annotated[Path | None, typer.Option(
-    "--out", metavar="PATH", help="A .png for one picture, or a folder (default: a name made from the prompt, here).")]
-NoMetadata = Annotated[bool, typer.Option("--no-metadata", show_default=False, help="Leave prompt, seed and settings out of the PNG.")]
-FromPicture = Annotated[Path | None, typer.Option(
-    "--from", metavar="PICTURE.PNG", help="Make a picture again from what its PNG says; other options change it.")]
+PictureOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="A .png for one picture, or a folder (default: a name made from the prompt, here).",
+    ),
+]
+NoMetadata = Annotated[
+    bool, typer.Option("--no-metadata", show_default=False, help="Leave prompt, seed and settings out of the PNG.")
+]
+FromPicture = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="PICTURE.PNG", help="Make a picture again from what its PNG says; other options change it."
+    ),
+]

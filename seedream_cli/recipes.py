@@ -11,8 +11,16 @@ from seedream_core.launch.slurm import Slurm
 from seedream_core.recipe import Recipe
 
 
-def run(loaded: Recipe, host: Path | None, start: str | None, only: str | None, redo: list[str], *,
-        slurm: bool, print_only: bool) -> None:
+def run(
+    loaded: Recipe,
+    host: Path | None,
+    start: str | None,
+    only: str | None,
+    redo: list[str],
+    *,
+    slurm: bool,
+    print_only: bool,
+) -> None:
     """Bring the steps to done, by child processes or by SLURM jobs."""
     if print_only and not slurm:
         raise UserError("--print-only goes with --slurm", "to see the plan of a run, use --dry-run")
@@ -21,7 +29,9 @@ def run(loaded: Recipe, host: Path | None, start: str | None, only: str | None, 
         given = execute.read_host(host).launch
         launcher = given if isinstance(given, Slurm) else Slurm()
         launcher = replace(launcher, submit=launcher.submit and not print_only)
-    started = execute.recipe(loaded, host_file=host, start=start, only=only, redo=redo, launcher=launcher, say=typer.echo)
+    started = execute.recipe(
+        loaded, host_file=host, start=start, only=only, redo=redo, launcher=launcher, say=typer.echo
+    )
     if started and not slurm:
         from seedream_cli import show
 

@@ -22,13 +22,23 @@ def dry_run(recipe: Recipe) -> None:
     for item in planned:
         facts = item.step.facts
         rows.add_row(
-            item.step.name, item.step.path, _state(item), _inputs(item), _count(facts.get("parameters")), _tokens(facts),
-            _count(facts.get("flops_per_image_evaluation")), _count(facts.get("flops")))
+            item.step.name,
+            item.step.path,
+            _state(item),
+            _inputs(item),
+            _count(facts.get("parameters")),
+            _tokens(facts),
+            _count(facts.get("flops_per_image_evaluation")),
+            _count(facts.get("flops")),
+        )
     _print(recipe, planned, rows)
     total = sum(item.step.facts.get("flops", 0) for item in planned)
     unmade = sum(item.state in ("new", "partial") for item in planned)
-    Console().print(f"{unmade} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs of training in all" if total else ""),
-                    highlight=False, soft_wrap=True)
+    Console().print(
+        f"{unmade} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs of training in all" if total else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def status(recipe: Recipe) -> None:
@@ -38,8 +48,13 @@ def status(recipe: Recipe) -> None:
     for item in planned:
         manifest = artifact.read(item.step.folder) if item.state == "done" else None
         rows.add_row(
-            item.step.name, item.step.path, _state(item), duration(manifest.seconds) if manifest else "",
-            _figures(manifest.metrics) if manifest else "", str(item.step.folder))
+            item.step.name,
+            item.step.path,
+            _state(item),
+            duration(manifest.seconds) if manifest else "",
+            _figures(manifest.metrics) if manifest else "",
+            str(item.step.folder),
+        )
     _print(recipe, planned, rows)
 
 
@@ -60,7 +75,11 @@ def table(*columns: str) -> Table:
     rows = Table(box=SIMPLE_HEAD, pad_edge=False)
     numbers = {"parameters", "tokens", "FLOPs/image", "FLOPs in all", "time", "samples", "share"}
     for column in columns:
-        rows.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in {"step", "stage", "state", "fate"} | numbers)
+        rows.add_column(
+            column,
+            justify="right" if column in numbers else "left",
+            no_wrap=column in {"step", "stage", "state", "fate"} | numbers,
+        )
     return rows
 
 
@@ -96,5 +115,7 @@ def _tokens(facts: dict) -> str:
 
 
 def _figures(metrics: dict) -> str:
-    simple = [(key, value) for key, value in metrics.items() if isinstance(value, int | float | str) and len(str(value)) < 40]
+    simple = [
+        (key, value) for key, value in metrics.items() if isinstance(value, int | float | str) and len(str(value)) < 40
+    ]
     return " · ".join(f"{key} {figure(value)}" for key, value in simple[:METRICS_SHOWN])

@@ -1,4 +1,6 @@
-"""What `seedream data|pretrain|posttrain|distill|quantize|eval` share: list a group, show a stage's fields, run a stage."""
+"""What `seedream data|pretrain|posttrain|distill|quantize|eval` share: list a group, show a stage's fields, run a
+stage.
+"""
 
 from pathlib import Path
 
@@ -8,9 +10,13 @@ from seedream_core import stage
 from seedream_core.config import Component, Config, Field, describe, nearest
 from seedream_core.errors import ConfigError, Problem, UserError
 
-
-LOOKS = {"data": {"inspect": "What an artifact holds: a sample, its fields, counts, what to mend.   seedream data inspect ARTIFACT [KEY]",
-                  "why": "What became of one sample, stage by stage.   seedream data why ARTIFACT KEY"}}
+LOOKS = {
+    "data": {
+        "inspect": "What an artifact holds: a sample, its fields, counts, what to mend.   seedream data inspect "
+        "ARTIFACT [KEY]",
+        "why": "What became of one sample, stage by stage.   seedream data why ARTIFACT KEY",
+    }
+}
 """Commands beside a group's stages: they look, and make nothing."""
 
 
@@ -42,8 +48,10 @@ def fields(group: str, name: str) -> None:
     typer.echo(f"  {stage.listing(group)[name]}")
     typer.echo(f"  Makes: {cls.makes}\n")
     described = describe(cls)
-    for title, part in (("Inputs", [field for field in described if field.name in inputs]),
-                        ("Options", [field for field in described if field.name not in inputs])):
+    for title, part in (
+        ("Inputs", [field for field in described if field.name in inputs]),
+        ("Options", [field for field in described if field.name not in inputs]),
+    ):
         if part:
             typer.echo(f"{title}:")
             for field in part:
@@ -57,13 +65,28 @@ def fields(group: str, name: str) -> None:
 def _find(group: str, name: str) -> type[stage.Stage]:
     known = [*stage.listing(group), *LOOKS.get(group, ())]
     if name not in stage.listing(group):
-        raise ConfigError([Problem("", None, "", f"no stage {name!r} under `seedream {group}`{nearest(name, known)}; it has {', '.join(known)}")])
+        raise ConfigError(
+            [
+                Problem(
+                    "",
+                    None,
+                    "",
+                    f"no stage {name!r} under `seedream {group}`{nearest(name, known)}; it has {', '.join(known)}",
+                )
+            ]
+        )
     return stage.find(f"{group}/{name}")
 
 
 def _part(field: Field, part: type[Config]) -> None:
-    """The options of a family's members, or of a list's items; members without options are named in the field's type."""
-    members = {f"{{name: {name}}}": part.find(name) for name in part.names()} if issubclass(part, Component) else {part.__name__: part}
+    """The options of a family's members, or of a list's items; members without options are named in the field's
+    type.
+    """
+    members = (
+        {f"{{name: {name}}}": part.find(name) for name in part.names()}
+        if issubclass(part, Component)
+        else {part.__name__: part}
+    )
     for name, member in members.items():
         if inner := describe(member):
             typer.echo(f"{field.name}: {name}")
@@ -86,10 +109,21 @@ def run(group: str, name: str, config: Path | None, out: Path | None, host: Path
     from seedream_core import execute, recipe
 
     needs = any(field.default is None for field in describe(_find(group, name)))
-    missing = [flag for flag, value in (("--config STEP.YAML or --set KEY=VALUE", config or changes or not needs), ("--out DIR", out)) if not value]
+    missing = [
+        flag
+        for flag, value in (
+            ("--config STEP.YAML or --set KEY=VALUE", config or changes or not needs),
+            ("--out DIR", out),
+        )
+        if not value
+    ]
     if missing:
-        raise UserError(f"seedream {group} {name}: missing {' and '.join(missing)}",
-                        f"seedream {group} {name} --help shows the fields that go into STEP.YAML, or each into a --set")
-    made = execute.step(recipe.load_step(f"{group}/{name}", config, sets=changes), out, execute.read_host(host), say=typer.echo)
+        raise UserError(
+            f"seedream {group} {name}: missing {' and '.join(missing)}",
+            f"seedream {group} {name} --help shows the fields that go into STEP.YAML, or each into a --set",
+        )
+    made = execute.step(
+        recipe.load_step(f"{group}/{name}", config, sets=changes), out, execute.read_host(host), say=typer.echo
+    )
     if made:
         typer.echo(f"{out}: {made.kind} {made.digest[:12]}")

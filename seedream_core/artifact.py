@@ -1,4 +1,6 @@
-"""Artifact folders: written under a lock, finished by a manifest that comes last, by rename (crash-safe in the manner of datatrove's completions)."""
+"""Artifact folders: written under a lock, finished by a manifest that comes last, by rename (crash-safe in the manner
+of datatrove's completions).
+"""
 
 import dataclasses
 import hashlib
@@ -62,16 +64,22 @@ def read(folder: Path | str, kind: str | None = None) -> Manifest:
     """The manifest of a finished artifact, of this kind if one is asked for."""
     folder, needed = Path(folder), need(kind or "artifact")
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; {needed}", "name the folder of a finished step, such as runs/quickstart/base")
+        raise UserError(
+            f"{folder}: no such folder; {needed}", "name the folder of a finished step, such as runs/quickstart/base"
+        )
     path = folder / MANIFEST
     if not path.is_file():
         if (folder / CONFIG).is_file():
-            raise UserError(f"{folder}: this step is not finished; {needed}", "run its recipe again, it goes on where it stopped")
+            raise UserError(
+                f"{folder}: this step is not finished; {needed}", "run its recipe again, it goes on where it stopped"
+            )
         raise UserError(f"{folder}: no {MANIFEST} in it; {needed}", "name the folder of a finished step")
     try:
         tree = json.loads(path.read_bytes())
         if tree.pop("format") != FORMAT:
-            raise UserError(f"{folder}: {MANIFEST} has another format than {FORMAT}", "use the version of seedream that made it")
+            raise UserError(
+                f"{folder}: {MANIFEST} has another format than {FORMAT}", "use the version of seedream that made it"
+            )
         manifest = Manifest(folder=folder, **tree)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: damaged ({error})", "make the step again with --redo") from None
@@ -97,31 +105,56 @@ def finish(
     files = {name: _describe(folder / name) for name in contents(folder)}
     digest = _hash([kind, [[name, item["sha256"]] for name, item in files.items()]])
     manifest = Manifest(
-        folder=folder, kind=kind, stage=stage, version=version, fingerprint=fingerprint, digest=digest, options=dict(options),
-        inputs=dict(inputs), facts=_plain(facts), metrics=_plain(metrics), seconds=round(seconds, 3), versions=_versions(), files=files,
-    )  # fmt: skip
-    tree = {"format": FORMAT} | {item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest) if item.name != "folder"}
+        folder=folder,
+        kind=kind,
+        stage=stage,
+        version=version,
+        fingerprint=fingerprint,
+        digest=digest,
+        options=dict(options),
+        inputs=dict(inputs),
+        facts=_plain(facts),
+        metrics=_plain(metrics),
+        seconds=round(seconds, 3),
+        versions=_versions(),
+        files=files,
+    )
+    tree = {"format": FORMAT} | {
+        item.name: getattr(manifest, item.name) for item in dataclasses.fields(manifest) if item.name != "folder"
+    }
     write_atomic(folder / MANIFEST, json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return manifest
 
 
 def verify(folder: Path | str) -> list[str]:
-    """What in the folder is not as its manifest says. Folders in it that are artifacts of their own, and no part of it, are left out."""
+    """What in the folder is not as its manifest says. Folders in it that are artifacts of their own, and no part of it,
+    are left out.
+    """
     manifest = read(folder)
     parts = {name.partition("/")[0] for name in manifest.files}
     guests = {path.parent.name for path in manifest.folder.glob(f"*/{MANIFEST}")} - parts
     present = {name for name in contents(manifest.folder) if name.partition("/")[0] not in guests}
     problems = [f"{name}: missing" for name in manifest.files if name not in present]
     problems += [f"{name}: not in the manifest" for name in sorted(present - set(manifest.files))]
-    problems += [f"{name}: changed" for name, item in manifest.files.items() if name in present and _describe(manifest.folder / name) != item]
+    problems += [
+        f"{name}: changed"
+        for name, item in manifest.files.items()
+        if name in present and _describe(manifest.folder / name) != item
+    ]
     return problems
 
 
 def contents(folder: Path) -> list[str]:
-    """The files that make the artifact what it is: all but its config, its manifest, and what is for resuming or for people."""
+    """The files that make the artifact what it is: all but its config, its manifest, and what is for resuming or for
+    people.
+    """
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     aside = {MANIFEST, CONFIG, *_ASIDE}
-    return sorted(name.as_posix() for name in names if name.parts[0] not in aside and not any(part.startswith(".") for part in name.parts))
+    return sorted(
+        name.as_posix()
+        for name in names
+        if name.parts[0] not in aside and not any(part.startswith(".") for part in name.parts)
+    )
 
 
 def digest(folder: Path) -> str:
@@ -166,7 +199,9 @@ def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[
 
     temporary = _temporary(path)
     try:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata) or None)
+        save_file(
+            {name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, dict(metadata) or None
+        )
         _settle(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -199,7 +234,9 @@ def _temporary(path: Path) -> Path:
 
 
 def sweep(folder: Path, seconds: float = 0) -> None:
-    """Take away what a kill left of files that were being written there, unless it is younger than that: somebody else may write it."""
+    """Take away what a kill left of files that were being written there, unless it is younger than that: somebody else
+    may write it.
+    """
     for path in folder.rglob(".*.tmp"):
         with suppress(FileNotFoundError):  # its writer has settled it meanwhile
             if _TEMPORARY.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime >= seconds:

@@ -1,4 +1,6 @@
-"""Frozen dataclasses as configs, validated by pydantic; techniques found by file name (design card: one file per technique)."""
+"""Frozen dataclasses as configs, validated by pydantic; techniques found by file name (design card: one file per
+technique).
+"""
 
 import ast
 import dataclasses
@@ -6,6 +8,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import itertools
 import json
 import re
 import sys
@@ -23,15 +26,30 @@ from pydantic_core import PydanticCustomError, core_schema
 from seedream_core.document import Document, load_yaml
 from seedream_core.errors import ConfigError, Problem, UserError
 
-__all__ = ["Component", "Config", "ConfigError", "Document", "Field", "changed", "describe", "dump", "load_yaml", "nearest", "outside",
-           "outside_unless", "parse"]
+__all__ = [
+    "Component",
+    "Config",
+    "ConfigError",
+    "Document",
+    "Field",
+    "changed",
+    "describe",
+    "dump",
+    "load_yaml",
+    "nearest",
+    "outside",
+    "outside_unless",
+    "parse",
+]
 
 OUTSIDE = {"outside": True}
 """Metadata of a field that names a file or a folder which no step made: what is in it counts, as an input does."""
 
 
 def outside_unless(option: str) -> dict[str, Any]:
-    """Metadata of a field that is OUTSIDE only where the other option is not given: with it, what is in the place counts no more."""
+    """Metadata of a field that is OUTSIDE only where the other option is not given: with it, what is in the place
+    counts no more.
+    """
     return OUTSIDE | {"unless": option}
 
 
@@ -65,12 +83,16 @@ class Component(Config):
     def find(cls, name: str) -> type:
         """Import the file `name` of this family, and no other, and give its class."""
         if name not in cls.names():
-            message = f"no {cls.__name__} {name!r}{nearest(name, cls.names())} ({_folder(cls)} has {', '.join(cls.names())})"
+            message = (
+                f"no {cls.__name__} {name!r}{nearest(name, cls.names())} ({_folder(cls)} has {', '.join(cls.names())})"
+            )
             raise ConfigError([Problem("", None, "", message)])
         return getattr(importlib.import_module(f"{cls.__module__}.{name}"), camel(name))
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: pydantic.GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         if Component not in cls.__bases__:
             return handler(source)
         return core_schema.no_info_plain_validator_function(cls._resolve)
@@ -79,13 +101,17 @@ class Component(Config):
     def _resolve(cls, value: Any) -> Any:
         options = {"name": value} if isinstance(value, str) else value
         if not isinstance(options, dict) or not isinstance(options.get("name"), str):
-            raise PydanticCustomError("component", "expected the name of a {family}, or a mapping with a `name`", {"family": cls.__name__})
+            raise PydanticCustomError(
+                "component", "expected the name of a {family}, or a mapping with a `name`", {"family": cls.__name__}
+            )
         try:
             member = cls.find(options["name"])
         except ConfigError as error:
             raise PydanticCustomError("component", "{text}", {"text": error.problems[0].message}) from None
         # pydantic merges the nested errors into the outer ones, with their location
-        return _adapter(member).validate_json(json.dumps({key: option for key, option in options.items() if key != "name"}))
+        return _adapter(member).validate_json(
+            json.dumps({key: option for key, option in options.items() if key != "name"})
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +155,9 @@ def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tup
 
 
 def dump(config: Any, free: bool = True) -> Any:
-    """Plain JSON values, such that `parse(type(config), dump(config)) == config`; without `free`, only of options that count."""
+    """Plain JSON values, such that `parse(type(config), dump(config)) == config`; without `free`, only of options that
+    count.
+    """
     if isinstance(config, Config):
         name = {"name": config.name()} if isinstance(config, Component) else {}
         fields = (field for field in dataclasses.fields(config) if free or field.metadata.get("fingerprint", True))
@@ -150,7 +178,11 @@ def changed(config: Any) -> Any:
         options = {"name": config.name()} if isinstance(config, Component) else {}
         for field in dataclasses.fields(config):
             value = getattr(config, field.name)
-            if field.metadata.get("fingerprint", True) and not field.metadata.get("outside") and (_required(field) or value != _default(field)):
+            if (
+                field.metadata.get("fingerprint", True)
+                and not field.metadata.get("outside")
+                and (_required(field) or value != _default(field))
+            ):
                 options[field.name] = changed(value)
         return options
     if isinstance(config, Mapping):
@@ -164,14 +196,27 @@ def outside(config: Any, prefix: str = "") -> dict[str, Path]:
     """Dotted name -> place, of all fields marked OUTSIDE that name one, however deep."""
     if isinstance(config, Config):
         parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-        places = {field.name for field in dataclasses.fields(config)
-                  if field.metadata.get("outside") and not parts.get(field.metadata.get("unless"))}
+        places = {
+            field.name
+            for field in dataclasses.fields(config)
+            if field.metadata.get("outside") and not parts.get(field.metadata.get("unless"))
+        }
     else:
-        parts = config if isinstance(config, Mapping) else dict(enumerate(config)) if isinstance(config, (tuple, list)) else {}
+        parts = (
+            config
+            if isinstance(config, Mapping)
+            else dict(enumerate(config))
+            if isinstance(config, (tuple, list))
+            else {}
+        )
         places = set()
     found = {}
     for name, value in parts.items():
-        found |= ({f"{prefix}{name}": Path(value)} if value else {}) if name in places else outside(value, f"{prefix}{name}.")
+        found |= (
+            ({f"{prefix}{name}": Path(value)} if value else {})
+            if name in places
+            else outside(value, f"{prefix}{name}.")
+        )
     return found
 
 
@@ -182,12 +227,22 @@ def describe(cls: type, given: Config | None = None) -> list[Field]:
     """
     hints, help = typing.get_type_hints(cls, include_extras=True), _docstrings(cls)
     fields = []
-    for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__):  # its own before inherited ones
+    for field in sorted(
+        dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__
+    ):  # its own before inherited ones
         inner = _bare(hints[field.name])
         value = getattr(given, field.name) if given else None if _required(field) else _default(field)
         nested = describe(inner, value) if _is_config(inner) else []
         default = None if _required(field) and not given else "" if nested and value else _spell_value(value)
-        fields.append(Field(field.name, _spell(hints[field.name]), default, help.get(field.name, ""), () if nested else _parts(hints[field.name])))
+        fields.append(
+            Field(
+                field.name,
+                _spell(hints[field.name]),
+                default,
+                help.get(field.name, ""),
+                () if nested else _parts(hints[field.name]),
+            )
+        )
         fields += [dataclasses.replace(item, name=f"{field.name}.{item.name}") for item in nested]
     return fields
 
@@ -214,8 +269,12 @@ def _docstrings(cls: type) -> dict[str, str]:
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
             body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0].body
-            for field, text in zip(body, body[1:]):
-                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            for field, text in itertools.pairwise(body):
+                if (
+                    isinstance(field, ast.AnnAssign)
+                    and isinstance(text, ast.Expr)
+                    and isinstance(text.value, ast.Constant)
+                ):
                     found[field.target.id] = inspect.cleandoc(str(text.value.value))
     return found
 
@@ -232,22 +291,39 @@ def _bare(kind: Any) -> Any:
 
 
 def _is_config(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Config) and dataclasses.is_dataclass(kind) and not issubclass(kind, Component)
+    return (
+        isinstance(kind, type)
+        and issubclass(kind, Config)
+        and dataclasses.is_dataclass(kind)
+        and not issubclass(kind, Component)
+    )
 
 
 def _spell(kind: Any) -> str:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         signs = {annotated_types.Ge: "≥", annotated_types.Gt: ">", annotated_types.Le: "≤", annotated_types.Lt: "<"}
-        limits = [f"{signs[type(bound)]} {dataclasses.astuple(bound)[0]}" for bound in _bounds(args[1:]) if type(bound) in signs]
-        spelt = [str(note) for note in args[1:] if type(note).__str__ is not object.__str__ and not isinstance(note, annotated_types.BaseMetadata)]
+        limits = [
+            f"{signs[type(bound)]} {dataclasses.astuple(bound)[0]}"
+            for bound in _bounds(args[1:])
+            if type(bound) in signs
+        ]
+        spelt = [
+            str(note)
+            for note in args[1:]
+            if type(note).__str__ is not object.__str__ and not isinstance(note, annotated_types.BaseMetadata)
+        ]
         return " ".join([spelt[0] if spelt else _spell(args[0]), *limits])
     if origin is typing.Literal:
         return "|".join(map(str, args))
     if origin in (typing.Union, types.UnionType):
         return " or ".join("none" if arg is types.NoneType else _spell(arg) for arg in args)
     if origin in (tuple, list):
-        return f"list of {_spell(args[0])}" if origin is list or args[1:] == (...,) else f"[{', '.join(map(_spell, args))}]"
+        return (
+            f"list of {_spell(args[0])}"
+            if origin is list or args[1:] == (...,)
+            else f"[{', '.join(map(_spell, args))}]"
+        )
     if origin is dict:
         return f"mapping of {_spell(args[1])}"
     if isinstance(kind, type) and issubclass(kind, Component) and Component in kind.__bases__:
@@ -280,7 +356,9 @@ def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
     path, owner = (), cls
     kind, value = cls, tree
     for part in detail["loc"]:
-        inside = isinstance(value, dict) and part in value or isinstance(value, list) and isinstance(part, int) and part < len(value)
+        inside = (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int) and part < len(value)
+        )
         if not inside:  # a missing key, or a union's label, which is no part of the tree
             continue
         owner = _resolved(kind, value)
@@ -291,7 +369,9 @@ def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
             return path, f"missing item {last}" if isinstance(detail["loc"][-1], int) else f"missing key {last!r}"
         case "unexpected_keyword_argument" | "extra_forbidden":
             keys = [field.name for field in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
-            return path, f"unknown key {last!r}" + (nearest(last, keys) or f"; the keys are {', '.join(keys) or 'none'}")
+            return path, f"unknown key {last!r}" + (
+                nearest(last, keys) or f"; the keys are {', '.join(keys) or 'none'}"
+            )
         case "literal_error":
             choices = [str(choice) for choice in typing.get_args(_bare(kind))]
             return path, f"{got} is not one of {', '.join(choices)}{nearest(str(detail['input']), choices)}"
@@ -341,7 +421,11 @@ def _child(owner: Any, part: str | int) -> Any:
         return args[0] if args[1:] in ((), (...,)) else args[min(part, len(args) - 1)]
     if typing.get_origin(owner) is dict:
         return args[1]
-    return typing.get_type_hints(owner, include_extras=True).get(str(part), Any) if dataclasses.is_dataclass(owner) else Any
+    return (
+        typing.get_type_hints(owner, include_extras=True).get(str(part), Any)
+        if dataclasses.is_dataclass(owner)
+        else Any
+    )
 
 
 def _show(value: Any) -> str:

@@ -45,7 +45,9 @@ class Document:
     def at(self, key: str) -> "Document":
         """The part below a top key, with paths counted from there."""
         lines = {path[1:]: line for path, line in self.lines.items() if path[:1] == (key,)}
-        return Document(self.tree[key], lines, self.file, {path[1:]: text for path, text in self.sets.items() if path[:1] == (key,)})
+        return Document(
+            self.tree[key], lines, self.file, {path[1:]: text for path, text in self.sets.items() if path[:1] == (key,)}
+        )
 
     def override(self, assignments: Iterable[str]) -> "Document":
         """A copy with `key.path=value` assignments made; a step into a name makes a mapping of it."""
@@ -89,7 +91,9 @@ def read_yaml(path: Path | str) -> tuple[Document, list[Problem]]:
         return nothing, [Problem(file, None, "", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        return nothing, [Problem(file, line, "", f"not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8")]
+        return nothing, [
+            Problem(file, line, "", f"not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8")
+        ]
     document, problems = read_text(text, file)
     if document.tree is None and not problems:
         problems = [Problem(file, 1, "", "the file is empty")]
@@ -108,7 +112,9 @@ def read_text(text: str, file: str) -> tuple[Document, list[Problem]]:
         return Document(None, {}, file), [Problem(file, mark.line + 1 if mark else None, "", f"not YAML: {why}")]
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        return Document(None, {}, file), [Problem(file, line, "", f"not YAML: character {error.character:#04x} is not allowed")]
+        return Document(None, {}, file), [
+            Problem(file, line, "", f"not YAML: character {error.character:#04x} is not allowed")
+        ]
     except RecursionError:
         return Document(None, {}, file), [Problem(file, None, "", f"nested more than {MOST_DEPTH} deep")]
     except _Bomb as bomb:
@@ -215,7 +221,9 @@ def _assign(tree: Any, parts: tuple[str, ...], value: Any) -> tuple:
         last = depth == len(parts) - 1
         if isinstance(here, list):
             if not part.isdecimal() or int(part) >= len(here):
-                raise LookupError(f"{'.'.join(parts[:depth])} is a list of {len(here)}, so {part!r} is no position in it")
+                raise LookupError(
+                    f"{'.'.join(parts[:depth])} is a list of {len(here)}, so {part!r} is no position in it"
+                )
             key: Any = int(part)
         elif isinstance(here, dict):
             key = part

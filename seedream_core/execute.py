@@ -32,7 +32,9 @@ from seedream_core.recipe import PlannedStep, Recipe, Step, check_format, plan
 
 GO_ON = "the same command goes on from there"
 SETTLED = 60.0
-"""Seconds after which a file that is not in its place yet was left by a kill: a recipe may be writing this step's config."""
+"""Seconds after which a file that is not in its place yet was left by a kill: a recipe may be writing this step's
+config.
+"""
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
 
@@ -73,22 +75,42 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         artifact.sweep(out, SETTLED)
         facts = {**facts, **metrics.pop("facts", {})}
         manifest = artifact.finish(
-            out, kind=stage.product(vars(stage)), stage=stage.path(), version=stage.version, fingerprint=states.fingerprint(stage, sources),
-            options=states.options(stage), inputs=sources, facts=facts, metrics=metrics, seconds=time.monotonic() - started,
-        )  # fmt: skip
+            out,
+            kind=stage.product(vars(stage)),
+            stage=stage.path(),
+            version=stage.version,
+            fingerprint=states.fingerprint(stage, sources),
+            options=states.options(stage),
+            inputs=sources,
+            facts=facts,
+            metrics=metrics,
+            seconds=time.monotonic() - started,
+        )
         shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
         return manifest
 
 
 def _check_outside(stage: stages.Stage, out: Path) -> None:
-    """Refuse an `out` in a folder that the stage reads as it is found, or around it: the step would change what it is made from."""
+    """Refuse an `out` in a folder that the stage reads as it is found, or around it: the step would change what it is
+    made from.
+    """
     kinds = stages.inputs(type(stage))
-    given = [(name, folder) for name, parts in stages.folders(stage).items() if kinds[name].kind.name == "folder" for folder in parts.values()]
+    given = [
+        (name, folder)
+        for name, parts in stages.folders(stage).items()
+        if kinds[name].kind.name == "folder"
+        for folder in parts.values()
+    ]
     for name, folder in (*given, *outside(stage).items()):
         if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"--out {out} lies in {folder} ({name}): the step would change what it reads", f"give an --out outside of {folder}")
+            raise UserError(
+                f"--out {out} lies in {folder} ({name}): the step would change what it reads",
+                f"give an --out outside of {folder}",
+            )
         if folder.resolve().is_relative_to(out.resolve()):
-            raise UserError(f"{name}: {folder} lies in --out {out}: the step would change what it reads", "give an --out of its own")
+            raise UserError(
+                f"{name}: {folder} lies in --out {out}: the step would change what it reads", "give an --out of its own"
+            )
 
 
 def recipe(
@@ -120,16 +142,31 @@ def recipe(
         states.write_config(item.stage, item.folder)
         say(f"{item.name} ({loaded.steps.index(item) + 1} of {len(loaded.steps)}): {item.path} -> {item.folder}")
         after = tuple(submitted[name] for name in waiting)
-        submitted[item.name] = launcher.start(Job(item.name, item.stage, item.folder, command(item, host_file), host, say, after))
+        submitted[item.name] = launcher.start(
+            Job(item.name, item.stage, item.folder, command(item, host_file), host, say, after)
+        )
     if not submitted:
-        say(f"nothing to do: {'all ' if len(chosen) == len(loaded.steps) else ''}{len(chosen)} steps of {loaded.name} are done")
+        say(
+            f"nothing to do: {'all ' if len(chosen) == len(loaded.steps) else ''}{len(chosen)} steps of "
+            f"{loaded.name} are done"
+        )
     return list(submitted)
 
 
 def command(item: Step, host_file: Path | None) -> tuple[str, ...]:
     """The step as a subcommand."""
     place = ("--host", str(host_file)) if host_file else ()
-    return (sys.executable, "-m", "seedream_cli", *item.path.split("/"), "--config", str(item.folder / artifact.CONFIG), "--out", str(item.folder), *place)
+    return (
+        sys.executable,
+        "-m",
+        "seedream_cli",
+        *item.path.split("/"),
+        "--config",
+        str(item.folder / artifact.CONFIG),
+        "--out",
+        str(item.folder),
+        *place,
+    )
 
 
 def read_host(file: Path | None) -> Host:
@@ -192,7 +229,10 @@ def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
     for item in chosen:
         _check_outside(item.stage, item.folder)
     if again - names:
-        raise UserError(f"--redo {', '.join(sorted(again - names))}: not among the steps chosen by --from or --only", "leave one of the two out")
+        raise UserError(
+            f"--redo {', '.join(sorted(again - names))}: not among the steps chosen by --from or --only",
+            "leave one of the two out",
+        )
     planned = {item.step.name: item for item in plan(loaded)}
     stale = [planned[item.name] for item in chosen if planned[item.name].state == "stale" and item.name not in again]
     if stale:
@@ -200,7 +240,10 @@ def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
     for item in chosen:
         for need in item.needs:
             if need not in names and (planned[need].state != "done" or need in again):
-                raise UserError(f"step {item.name} takes {need}, which is {planned[need].state}", f"run {need} first (--only {need})")
+                raise UserError(
+                    f"step {item.name} takes {need}, which is {planned[need].state}",
+                    f"run {need} first (--only {need})",
+                )
 
 
 def _stale(loaded: Recipe, stale: list[PlannedStep]) -> UserError:
@@ -211,7 +254,9 @@ def _stale(loaded: Recipe, stale: list[PlannedStep]) -> UserError:
             names.add(item.name)
     redo = " ".join(f"--redo {item.name}" for item in loaded.steps if item.name in names)
     lines = [f"step {item.step.name} is stale: {'; '.join(item.reasons)}" for item in stale]
-    return UserError("\n".join(lines), f"undo the change, or make it again with {redo} (what was made is kept as .old-1)")
+    return UserError(
+        "\n".join(lines), f"undo the change, or make it again with {redo} (what was made is kept as .old-1)"
+    )
 
 
 def _facts(folder: Path, kind: stages.Kind) -> dict:
@@ -230,7 +275,9 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UserError(f"{folder} is being written by process {file.read().strip() or '?'}", "wait for it, or stop it") from None
+            raise UserError(
+                f"{folder} is being written by process {file.read().strip() or '?'}", "wait for it, or stop it"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

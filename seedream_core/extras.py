@@ -1,4 +1,6 @@
-"""Packages that only some techniques need: imported where they are used, and asked for by name where they are missing."""
+"""Packages that only some techniques need: imported where they are used, and asked for by name where they are
+missing.
+"""
 
 import importlib
 from types import ModuleType
@@ -11,4 +13,6 @@ def extra(module: str, name: str, asker: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f"{asker} needs the package {module.partition('.')[0]} ({error})", f"pip install 'seedream[{name}]'") from None
+        raise UserError(
+            f"{asker} needs the package {module.partition('.')[0]} ({error})", f"pip install 'seedream[{name}]'"
+        ) from None

@@ -43,8 +43,16 @@ def _is_terminal(stream: TextIO) -> bool:
 class PlainLines:
     """One line every few seconds and one at the end: readable in a log file, nothing to redraw."""
 
-    def __init__(self, name: str, total: int, *, done: int = 0, stream: TextIO,
-                 every_seconds: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        *,
+        done: int = 0,
+        stream: TextIO,
+        every_seconds: float = EVERY_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name, self.total, self.done, self.first = name, total, done, done
         self.stream, self.every_seconds, self.clock = stream, every_seconds, clock
         self.figures: dict[str, float | int | str] = {}
@@ -84,8 +92,15 @@ def _bar(name: str, total: int, done: int, stream: TextIO) -> Iterator[Progress]
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeElapsedColumn(), TextColumn("·"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("·"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
     with Bar(*columns, console=Console(file=stream)) as bar:
         yield _RichBar(bar, bar.add_task(name, total=total, completed=done, figures=""))
 

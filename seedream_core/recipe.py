@@ -6,16 +6,18 @@ For the command line:
     recipe.name, recipe.file, recipe.out, recipe.steps            # steps in an order that can run
     for item in plan(recipe):                                     # PlannedStep
         item.step.name, item.step.path                            # "base", "pretrain/mmdit"
-        item.step.stage, item.step.folder, item.step.facts        # facts: parameters, flops, image_tokens, … where known
-        item.step.sources                                         # {field: ("latents", "runs/other/vae")}: what the recipe names
-        item.state                                                # "done" | "partial" | "new" | "stale"
-        item.reasons                                              # why stale: ("train.lr: 0.001 -> 0.0002",)
-        item.waits                                                # inputs yet to be made; a done step may turn stale by them
-    stage = load_step("pretrain/mmdit", file, sets=())            # `seedream pretrain mmdit --config step.yaml --set k=v`
+        item.step.stage, item.step.folder, item.step.facts        # facts: parameters, flops, image_tokens, … where
+        known item.step.sources                                         # {field: ("latents", "runs/other/vae")}: what
+        the recipe names item.state                                                # "done" | "partial" | "new" |
+        "stale" item.reasons                                              # why stale: ("train.lr: 0.001 -> 0.0002",)
+        item.waits                                                # inputs yet to be made; a done step may turn stale by
+        them
+    stage = load_step("pretrain/mmdit", file, sets=())            # `seedream pretrain mmdit --config step.yaml --set
+    k=v`
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,17 +80,31 @@ class PlannedStep:
 def load(path: Path | str, sets: Sequence[str] = (), out: Path | None = None, root: str = stages.ROOT) -> Recipe:
     """Read and check a recipe: every problem at once, before anything runs."""
     document, problems = read_yaml(path)
-    if not isinstance(document.tree, dict) or not isinstance(document.tree.get("steps"), dict) or not document.tree["steps"]:
-        problems = problems or [document.problem((), "a recipe is a mapping with `steps:`, each `name: {run: group/stage, …}`")]
+    if (
+        not isinstance(document.tree, dict)
+        or not isinstance(document.tree.get("steps"), dict)
+        or not document.tree["steps"]
+    ):
+        problems = problems or [
+            document.problem((), "a recipe is a mapping with `steps:`, each `name: {run: group/stage, …}`")
+        ]
         raise ConfigError(problems)
     for key in document.tree:
         if key not in _TOP:
-            problems.append(document.problem((key,), f"unknown key {key!r}{nearest(key, _TOP) or '; the keys are ' + ', '.join(_TOP)}"))
+            problems.append(
+                document.problem(
+                    (key,), f"unknown key {key!r}{nearest(key, _TOP) or '; the keys are ' + ', '.join(_TOP)}"
+                )
+            )
     for key in ("name", "out"):
         if not isinstance(document.tree.get(key, ""), str):
             problems.append(document.problem((key,), "expected text"))
     name = str(document.tree.get("name", Path(path).stem))
-    reader = _Reader(_override(document.at("steps"), sets, problems), out or Path(str(document.tree.get("out", f"runs/{Path(path).stem}"))), root)
+    reader = _Reader(
+        _override(document.at("steps"), sets, problems),
+        out or Path(str(document.tree.get("out", f"runs/{Path(path).stem}"))),
+        root,
+    )
     steps = reader.read()
     # a value that could not be read (a tag, NaN) is not complained of twice
     said = {_place(problem) for problem in problems}
@@ -145,7 +161,9 @@ class _Reader:
         order = self._order()
         facts: dict[Path, dict] = {}
         for name in order:
-            if name in self.steps and all(need in self.steps and self.steps[need].folder in facts for need in self.steps[name].needs):
+            if name in self.steps and all(
+                need in self.steps and self.steps[need].folder in facts for need in self.steps[name].needs
+            ):
                 self._plan(name, facts)
         return tuple(self.steps[name] for name in order if name in self.steps)
 
@@ -157,7 +175,10 @@ class _Reader:
             self._problem((name,), "a step is named with letters, digits and _; it names the folder of what it makes")
         if not isinstance(options, dict) or not isinstance(options.get("run"), str):
             near = next((key for key in options if nearest(key, ["run"])), None) if isinstance(options, dict) else None
-            self._problem((name, near) if near else (name,), "a step needs `run: group/stage`" + (f", not {near!r}" if near else ""))
+            self._problem(
+                (name, near) if near else (name,),
+                "a step needs `run: group/stage`" + (f", not {near!r}" if near else ""),
+            )
             return
         try:
             self.classes[name] = stages.find(options["run"], self.root)
@@ -168,12 +189,14 @@ class _Reader:
         cls, needs = self.classes[name], []
 
         def look(value: str, item: stages.Input) -> Path:
-            if "/" in value or packaged(value) and value not in self.document.tree:
+            if "/" in value or (packaged(value) and value not in self.document.tree):
                 return _outside(value, item)
             if value == name:
                 raise UserError(f"{name} takes itself as input")
             if value not in self.document.tree:
-                raise UserError(f"no step {value!r}{nearest(value, self.document.tree) or '; a folder is written with a /'}")
+                raise UserError(
+                    f"no step {value!r}{nearest(value, self.document.tree) or '; a folder is written with a /'}"
+                )
             needs.append(value)
             makes = self.classes[value].product(self.document.tree[value]) if value in self.classes else item.kind.name
             if item.kind.name not in ("folder", makes):
@@ -225,7 +248,9 @@ class _Reader:
 def check_format(facts: dict, kind: stages.Kind, folder: Path) -> dict:
     """The facts, or a UserError where packed weights would have to be trained."""
     if kind.trainable and facts.get("format") == "w4a8":
-        raise UserError(f"{folder.name} is packed in {facts['format']} and cannot be trained; name the generator it was made from")
+        raise UserError(
+            f"{folder.name} is packed in {facts['format']} and cannot be trained; name the generator it was made from"
+        )
     return facts
 
 
@@ -239,7 +264,12 @@ def _outside(value: str, item: stages.Input) -> Path:
 
 
 def _resolve(
-    document: Document, prefix: tuple, cls: type[stages.Stage], options: dict, look: Callable[[str, stages.Input], Path], problems: list[Problem]
+    document: Document,
+    prefix: tuple,
+    cls: type[stages.Stage],
+    options: dict,
+    look: Callable[[str, stages.Input], Path],
+    problems: list[Problem],
 ) -> tuple[dict, dict[str, tuple[str, ...]]]:
     """The options with folders for inputs, and what was named for each of these."""
     resolved, sources = dict(options), {}
@@ -249,8 +279,14 @@ def _resolve(
             continue
         shape = {"one": str, "list": list, "map": dict}[item.shape]
         if not isinstance(value, shape):
-            words = {"one": "a step or a folder", "list": "a list of steps or folders", "map": "a mapping to steps or folders"}
-            problems.append(document.problem((*prefix, name), f"expected {words[item.shape]} ({artifact.need(item.kind.name)})"))
+            words = {
+                "one": "a step or a folder",
+                "list": "a list of steps or folders",
+                "map": "a mapping to steps or folders",
+            }
+            problems.append(
+                document.problem((*prefix, name), f"expected {words[item.shape]} ({artifact.need(item.kind.name)})")
+            )
             resolved[name] = {"one": ".", "list": [], "map": {}}[item.shape]
             continue
         parts: dict = {(): value} if shape is str else dict(enumerate(value)) if shape is list else value
@@ -268,7 +304,9 @@ def _resolve(
     return resolved, sources
 
 
-def _parse(cls: type[stages.Stage], options: dict, document: Document, prefix: tuple, problems: list[Problem]) -> stages.Stage | None:
+def _parse(
+    cls: type[stages.Stage], options: dict, document: Document, prefix: tuple, problems: list[Problem]
+) -> stages.Stage | None:
     try:
         return parse(cls, options, document=document, prefix=prefix)
     except ConfigError as error:
@@ -281,7 +319,9 @@ def _override(document: Document, sets: Iterable[str], problems: list[Problem]) 
     for assignment in sets:
         step, path = assignment.split(".")[0].split("=")[0], assignment.partition("=")[0]
         if step not in document.tree:
-            problems.append(Problem(f"--set {assignment}", None, path, f"no step {step!r}{nearest(step, document.tree)}"))
+            problems.append(
+                Problem(f"--set {assignment}", None, path, f"no step {step!r}{nearest(step, document.tree)}")
+            )
             continue
         try:
             document.override([*good, assignment])

@@ -25,7 +25,9 @@ def valid_key(key: object) -> bool:
 
 def safe_key(name: str) -> str:
     """The name itself where it is a valid key, else a stable one made from its hash."""
-    return name if valid_key(name) else "x" + hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    return (
+        name if valid_key(name) else "x" + hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=12).hexdigest()
+    )
 
 
 def load_json(data: bytes | str) -> Any:
@@ -45,8 +47,12 @@ def load_json(data: bytes | str) -> Any:
     except ValueError as error:
         raise DataError(f"not json: {error}") from None
     level, depth = [tree], 0
-    while level := [child for node in level if isinstance(node, (dict, list))
-                    for child in (node.values() if isinstance(node, dict) else node)]:
+    while level := [
+        child
+        for node in level
+        if isinstance(node, (dict, list))
+        for child in (node.values() if isinstance(node, dict) else node)
+    ]:
         depth += 1
         if depth > JSON_DEPTH:
             raise DataError(f"not json: nested deeper than {JSON_DEPTH}")
@@ -88,9 +94,11 @@ class Sample:
             "name": isinstance(self.name, str),
             "width": _is(self.width, int) and self.width > 0,
             "height": _is(self.height, int) and self.height > 0,
-            "captions": isinstance(captions, Mapping) and all(
+            "captions": isinstance(captions, Mapping)
+            and all(
                 isinstance(texts, Mapping) and all(isinstance(text, str) for text in texts.values())
-                for texts in captions.values()),
+                for texts in captions.values()
+            ),
             "task": isinstance(self.task, str),
             "source": isinstance(self.source, str),
             "tags": isinstance(self.tags, tuple) and all(isinstance(tag, str) for tag in self.tags),
@@ -173,8 +181,14 @@ class Batch:
         def move(tensor: "Tensor | None") -> "Tensor | None":
             return None if tensor is None else tensor.to(device, **options)
 
-        return Batch(step=self.step, keys=self.keys, captions=self.captions,
-                     latents=move(self.latents), images=move(self.images), mask=move(self.mask))
+        return Batch(
+            step=self.step,
+            keys=self.keys,
+            captions=self.captions,
+            latents=move(self.latents),
+            images=move(self.images),
+            mask=move(self.mask),
+        )
 
 
 @dataclass(kw_only=True)

@@ -53,7 +53,9 @@ class Stage(Config):
 
     makes: ClassVar[str]
     version: ClassVar[int] = 1
-    """Raised when the same options come to mean something else, be it by a default: what was made before is then stale."""
+    """Raised when the same options come to mean something else, be it by a default: what was made before is then
+    stale.
+    """
     distributed: ClassVar[bool] = False
     """Whether every process of a host has a part in it; else the leading one does it alone."""
 
@@ -108,7 +110,9 @@ def folders(stage: Stage) -> dict[str, dict[str | int, Path]]:
         if value is None:
             given[name] = {}
         else:
-            given[name] = {"": value} if item.shape == "one" else dict(value if item.shape == "map" else enumerate(value))
+            given[name] = (
+                {"": value} if item.shape == "one" else dict(value if item.shape == "map" else enumerate(value))
+            )
     return given
 
 

@@ -24,8 +24,8 @@ _ABSENT = object()
 _UNFINISHED = ("shards", "features", ".journal.json", artifact.SCRATCH)
 """What is taken away where a stage comes to nothing: samples, and what it noted on the way to them."""
 _EMPTY = (artifact.CONFIG, "fates.jsonl", "logs")
-"""What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin anew
-with other options and inputs."""
+"""What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin
+anew with other options and inputs."""
 _PREPARED = (artifact.CONFIG, "logs")
 """What stands in a folder before its step begins: the config that a recipe wrote, a scheduler's script."""
 
@@ -82,7 +82,8 @@ def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
     listed = {}
     for name, parts in _places(step).items():
         listed[name] = [
-            {"path": os.path.relpath(source, folder), "digest": artifact.digest(source)} | ({"key": key} if isinstance(key, str) and key else {})
+            {"path": os.path.relpath(source, folder), "digest": artifact.digest(source)}
+            | ({"key": key} if isinstance(key, str) and key else {})
             for key, source in parts.items()
         ]
     return listed
@@ -95,9 +96,18 @@ def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
 
 
 def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
-    """What is not as a run in the folder was made or began: the stage's version, and inputs apart from those in `but`."""
+    """What is not as a run in the folder was made or began: the stage's version, and inputs apart from those in
+    `but`.
+    """
     start = artifact.read(folder) if (folder / artifact.MANIFEST).is_file() else begun(folder)
-    return [*_grown(start.version, step), *(reason for name, reason in _moved(start.inputs, step, ()).items() if name not in but)] if start else []
+    return (
+        [
+            *_grown(start.version, step),
+            *(reason for name, reason in _moved(start.inputs, step, ()).items() if name not in but),
+        ]
+        if start
+        else []
+    )
 
 
 def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict]] | None = None) -> None:
@@ -133,12 +143,20 @@ def come_to_nothing(folder: Path) -> None:
 
 def made(folder: Path) -> bool:
     """Whether a step made anything there, and be it for its own use."""
-    return any(path.stat().st_size for top in _besides(_EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file())
+    return any(
+        path.stat().st_size for top in _besides(_EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file()
+    )
 
 
 def _besides(names: Collection[str], folder: Path) -> Iterator[Path]:
-    """What else stands there; of hidden things only the unfinished: others are the system's, or worth nothing by themselves."""
-    return (path for path in folder.iterdir() if path.name in _UNFINISHED or path.name not in names and path.name[0] != ".")
+    """What else stands there; of hidden things only the unfinished: others are the system's, or worth nothing by
+    themselves.
+    """
+    return (
+        path
+        for path in folder.iterdir()
+        if path.name in _UNFINISHED or (path.name not in names and path.name[0] != ".")
+    )
 
 
 def begun(folder: Path) -> Begun | None:
@@ -191,7 +209,11 @@ def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collect
             new = [[artifact.digest(source), key if isinstance(key, str) else ""] for key, source in parts.items()]
             if old.get(name, []) != new:
                 places = ", ".join(map(str, parts.values())) or "nothing"
-                changed = "is not as it was, in its contents or in its files' names, sizes or times" if name in old else "did not count before"
+                changed = (
+                    "is not as it was, in its contents or in its files' names, sizes or times"
+                    if name in old
+                    else "did not count before"
+                )
                 reasons[name] = f"input {name}: {places} {changed}"
     gone = (name for name in old if name not in _places(step))
     return reasons | {name: f"input {name}: {before[name][0].get('path', 'a place')} counts no more" for name in gone}
@@ -212,7 +234,11 @@ def _edits(before: dict, step: stage.Stage) -> list[str]:
 def _differences(old: Any, new: Any, path: str = "") -> list[tuple[str, Any, Any]]:
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
-        return [edit for key in keys for edit in _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else key)]
+        return [
+            edit
+            for key in keys
+            for edit in _differences(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{path}.{key}" if path else key)
+        ]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [edit for index, pair in enumerate(zip(old, new)) for edit in _differences(*pair, f"{path}.{index}")]
     return [] if old == new else [(path, old, new)]

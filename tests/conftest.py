@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 CAPTIONS = (
-    "an orange star on a white background", "three purple crosses on a gray background",
+    "an orange star on a white background",
+    "three purple crosses on a gray background",
     "a blue heart above a cyan cross on a beige background",
-    "白色背景上有一个橙色五角星", "灰色背景上有三个紫色十字", "米色背景上，蓝色心形在青色十字的上方",
+    "白色背景上有一个橙色五角星",
+    "灰色背景上有三个紫色十字",
+    "米色背景上，蓝色心形在青色十字的上方",
 )
 
 
@@ -32,14 +35,28 @@ def tiny_latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with ShardWriter(folder / "shards") as writer:
         for index in range(24):
             en, zh = CAPTIONS[index % 3], CAPTIONS[3 + index % 3]
-            sample = {"key": f"s{index:03d}", "name": f"scene {index}", "width": 64, "height": 64,
-                      "captions": {"en": {"short": en}, "zh": {"short": zh}}, "source": "tests"}
+            sample = {
+                "key": f"s{index:03d}",
+                "name": f"scene {index}",
+                "width": 64,
+                "height": 64,
+                "captions": {"en": {"short": en}, "zh": {"short": zh}},
+                "source": "tests",
+            }
             mean = random.normal(0.5, 2, (4, 4, 4)).astype("float16")
             tensors = {"mean": mean, "std": numpy.full_like(mean, 0.1)}
             writer.add(sample["key"], {"latent.safetensors": save(tensors), "json": json.dumps(sample).encode()})
     artifact.write_atomic(folder / "normalisation.json", json.dumps({"mean": [0.5] * 4, "std": [2.0] * 4}))
-    artifact.finish(folder, kind="latents", stage="tests/tiny", fingerprint="tiny", inputs={}, metrics={}, seconds=0,
-                    facts={"samples": 24, "channels": 4, "factor": 16, "width": 64, "height": 64})
+    artifact.finish(
+        folder,
+        kind="latents",
+        stage="tests/tiny",
+        fingerprint="tiny",
+        inputs={},
+        metrics={},
+        seconds=0,
+        facts={"samples": 24, "channels": 4, "factor": 16, "width": 64, "height": 64},
+    )
     return folder
 
 
@@ -63,11 +80,31 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
         _finish(folder / "vae", "autoencoder", {"factor": 16, "channels": 4})
 
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-        tokenizer.train_from_iterator(CAPTIONS, trainers.BpeTrainer(
-            vocab_size=320, special_tokens=["<end>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-        text = Qwen2Model(Qwen2Config(vocab_size=320, hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-                                      num_attention_heads=2, num_key_value_heads=1, eos_token_id=0, bos_token_id=0))
+        tokenizer.pre_tokenizer, tokenizer.decoder = (
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            decoders.ByteLevel(),
+        )
+        tokenizer.train_from_iterator(
+            CAPTIONS,
+            trainers.BpeTrainer(
+                vocab_size=320,
+                special_tokens=["<end>"],
+                initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                show_progress=False,
+            ),
+        )
+        text = Qwen2Model(
+            Qwen2Config(
+                vocab_size=320,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                eos_token_id=0,
+                bos_token_id=0,
+            )
+        )
         LlmEncoder(text, tokenizer, 0, max_tokens=64).save(folder / "text" / "network")
         _finish(folder / "text", "text_encoder", {"width": 16, "max_tokens": 64})
 
@@ -80,8 +117,14 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
     made = folder / "generator"
     made.mkdir()
     spec = generator.GeneratorSpec(
-        format="f32", autoencoder=generator.part(folder / "vae", made), text=generator.part(folder / "text", made),
-        guidance=2.0, steps=4, width=64, height=64)
+        format="f32",
+        autoencoder=generator.part(folder / "vae", made),
+        text=generator.part(folder / "text", made),
+        guidance=2.0,
+        steps=4,
+        width=64,
+        height=64,
+    )
     generator.write(made, dit, config, spec)
     knowledge.write(knowledge.build(CAPTIONS), made)
     _finish(made, "generator", {"width": 64, "height": 64, "format": "f32", "guidance_distilled": False})
@@ -91,4 +134,6 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
 def _finish(folder: Path, kind: str, facts: dict) -> None:
     from seedream_core import artifact
 
-    artifact.finish(folder, kind=kind, stage="tests/tiny", fingerprint="tiny", inputs={}, facts=facts, metrics={}, seconds=0)
+    artifact.finish(
+        folder, kind=kind, stage="tests/tiny", fingerprint="tiny", inputs={}, facts=facts, metrics={}, seconds=0
+    )

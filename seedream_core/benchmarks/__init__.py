@@ -1,7 +1,7 @@
 """Benchmarks: each file times one thing of ours against what it must beat, once both have been seen to give the same.
 
-The two sides take turns (ours, the other, ours, ...) in one run after a warm-up; what counts is the ratio in each round. A goal
-holds when the median ratio meets it and the middle half of the ratios lies above 1.
+The two sides take turns (ours, the other, ours, ...) in one run after a warm-up; what counts is the ratio in each
+round. A goal holds when the median ratio meets it and the middle half of the ratios lies above 1.
 """
 
 import statistics
@@ -40,10 +40,22 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         low, middle, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
-        figures = {"ratio": middle, "least": min(self.ratios), "most": max(self.ratios), "lower_quartile": low, "upper_quartile": high}
-        return {"case": self.case, "goal": self.goal, "holds": self.holds, "rounds": len(self.ours),
-                **{name: round(value, 3) for name, value in figures.items()},
-                "ours_per_second": round(self.count / statistics.median(self.ours), 1), "other_per_second": round(self.count / statistics.median(self.other), 1)}
+        figures = {
+            "ratio": middle,
+            "least": min(self.ratios),
+            "most": max(self.ratios),
+            "lower_quartile": low,
+            "upper_quartile": high,
+        }
+        return {
+            "case": self.case,
+            "goal": self.goal,
+            "holds": self.holds,
+            "rounds": len(self.ours),
+            **{name: round(value, 3) for name, value in figures.items()},
+            "ours_per_second": round(self.count / statistics.median(self.ours), 1),
+            "other_per_second": round(self.count / statistics.median(self.other), 1),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +68,9 @@ class Benchmark(Component):
     def run(self, folder: Path) -> list[Comparison]:
         raise NotImplementedError
 
-    def compare(self, case: str, count: int, ours: Callable[[], Any], other: Callable[[], Any], goal: float | None = None) -> Comparison:
+    def compare(
+        self, case: str, count: int, ours: Callable[[], Any], other: Callable[[], Any], goal: float | None = None
+    ) -> Comparison:
         """Time both sides in turns, after one round that does not count."""
         seconds = [(_timed(ours), _timed(other)) for _ in range(self.rounds + 1)][1:]
         return Comparison(case, count, *zip(*seconds), goal)

@@ -1,7 +1,8 @@
-"""The default funnel, cheapest filters first, against measuring and asking everything of every decoded picture (goal P12).
+"""The default funnel, cheapest filters first, against measuring and asking everything of every decoded picture (goal
+P12).
 
-The corpus is of JPEGs at 512 pixels, photo-like, of which a share survives; the others are ruled out by their record, by
-their thumbnail, or only by their pixels, in the shares that `mix` gives.
+The corpus is of JPEGs at 512 pixels, photo-like, of which a share survives; the others are ruled out by their record,
+by their thumbnail, or only by their pixels, in the shares that `mix` gives.
 """
 
 import io
@@ -17,7 +18,8 @@ from PIL import Image, ImageFilter
 
 from seedream_core.benchmarks import Benchmark, Comparison
 from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import FILTERS, Funnel as Sieve, Plan
+from seedream_core.data.funnel import FILTERS, Plan
+from seedream_core.data.funnel import Funnel as Sieve
 from seedream_core.data.scorers import Scorer
 from seedream_core.data.view import View
 from seedream_core.errors import DataError
@@ -46,10 +48,21 @@ class Funnel(Benchmark):
             corpus = [_sample(index, cause, self.size) for index, cause in enumerate(self._causes(mix))]
             first, second = _cheapest_first(plan, corpus), _everything(plan, corpus)
             if first != second or len(first) != round(self.survive * self.samples):
-                raise DataError(f"{len(first)} and {len(second)} of {self.samples} are kept, where {self.survive:.0%} should be, the same ones")
+                raise DataError(
+                    f"{len(first)} and {len(second)} of {self.samples} are kept, where {self.survive:.0%} should be, "
+                    "the same ones"
+                )
             shares = " / ".join(f"{share:.0%}" for share in mix)
-            found.append(self.compare(f"{self.samples} JPEGs of {self.size} pixels, {self.survive:.0%} survive, ruled out by record / thumbnail / pixels: {shares}",
-                                      self.samples, lambda: _cheapest_first(plan, corpus), lambda: _everything(plan, corpus), None if number else self.goal))
+            found.append(
+                self.compare(
+                    f"{self.samples} JPEGs of {self.size} pixels, {self.survive:.0%} survive, ruled out by record / "
+                    f"thumbnail / pixels: {shares}",
+                    self.samples,
+                    lambda: _cheapest_first(plan, corpus),
+                    lambda: _everything(plan, corpus),
+                    None if number else self.goal,
+                )
+            )
         return found
 
     def _causes(self, mix: Mix) -> list[str]:
@@ -64,7 +77,7 @@ def _cheapest_first(plan: Plan, corpus: Sequence[tuple[Sample, dict[str, bytes]]
     """Keys that stay, as curate finds them."""
     funnel, kept = Sieve(plan, {}), []
     for start in range(0, len(corpus), CHUNK):
-        views = [View(sample, members) for sample, members in corpus[start:start + CHUNK]]
+        views = [View(sample, members) for sample, members in corpus[start : start + CHUNK]]
         kept += [view.sample.key for view, ruling in zip(views, funnel(views)) if ruling.fate == "kept"]
     return kept
 
@@ -108,5 +121,5 @@ def _picture(index: int, size: int) -> np.ndarray:
     pixels = np.stack([128 + 45 * plane / plane.std() for plane in planes], -1)
     for _ in range(6):
         (top, left), (high, wide) = draw.integers(0, size, 2), draw.integers(size // 10, size // 3, 2)
-        pixels[top:top + high, left:left + wide] += draw.integers(-90, 90, 3)
+        pixels[top : top + high, left : left + wide] += draw.integers(-90, 90, 3)
     return pixels.clip(0, 255).astype(np.uint8)

@@ -53,8 +53,11 @@ class CheckpointFolder(CheckpointIO):
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
-            manifest = {"step": checkpoint["global_step"], "sha256": _sha256(building / STATE),
-                        "bytes": (building / STATE).stat().st_size}
+            manifest = {
+                "step": checkpoint["global_step"],
+                "sha256": _sha256(building / STATE),
+                "bytes": (building / STATE).stat().st_size,
+            }
             write_atomic(building / MANIFEST, json.dumps(manifest))
             # Only a damaged checkpoint of the same step can stand here: a valid one would have been resumed.
             shutil.rmtree(path, ignore_errors=True)
@@ -64,8 +67,9 @@ class CheckpointFolder(CheckpointIO):
             shutil.rmtree(building, ignore_errors=True)
             raise
 
-    def load_checkpoint(self, path: str | Path, map_location: Any = "cpu",
-                        weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = None
+    ) -> dict[str, Any]:
         return torch.load(Path(path) / STATE, map_location="cpu", weights_only=True)
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -120,7 +124,8 @@ class Checkpoints(Callback):
         done = checkpoint["global_step"] * trainer.accumulate_grad_batches
         for counts in ("current", "total"):
             checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"][counts].update(
-                ready=done, started=done, processed=done, completed=done - 1)
+                ready=done, started=done, processed=done, completed=done - 1
+            )
 
     def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self._listen()
@@ -154,14 +159,17 @@ class Checkpoints(Callback):
             saved = self._save(trainer, module)
             if asked and not last:
                 name = self.asked.name if self.asked else "a signal to another rank"
-                self.stopped = (f"stopped by {name} after step {self.step}; "
-                                + ("saved, the same command goes on from here" if saved else "it could not be saved"))
+                self.stopped = f"stopped by {name} after step {self.step}; " + (
+                    "saved, the same command goes on from here" if saved else "it could not be saved"
+                )
                 trainer.should_stop = True
 
     def _save(self, trainer: Trainer, module: LightningModule) -> bool:
         if bad := [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]:
-            raise UserError(f"weights are not finite after step {self.step}: {', '.join(bad[:3])}",
-                            "lower train.lr or train.clip; the last checkpoint is sound")
+            raise UserError(
+                f"weights are not finite after step {self.step}: {', '.join(bad[:3])}",
+                "lower train.lr or train.clip; the last checkpoint is sound",
+            )
         path = self.folder / f"step_{self.step:08d}"
         trainer.save_checkpoint(path)
         failed = getattr(trainer.strategy.checkpoint_io, "failed", None)

@@ -49,6 +49,6 @@ def grid(rows: Tensor, gap: int = 2):
     for r in range(count):
         for c in range(columns):
             y, x = r * (height + gap), c * (width + gap)
-            page[:, y:y + height, x:x + width] = rows[r, c].float().cpu()
+            page[:, y : y + height, x : x + width] = rows[r, c].float().cpu()
     pixels = ((page.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).numpy())

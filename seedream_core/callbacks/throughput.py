@@ -56,11 +56,14 @@ class Throughput(Callback):
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Batch, index: int) -> None:
         self.data_seconds += time.perf_counter() - (module.batch_ended or self.started)
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch,
-                           index: int) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int
+    ) -> None:
         self._keys += batch.keys
-        for name, value in {"loss": outputs["loss"] * trainer.accumulate_grad_batches,
-                            **outputs.get("figures", {})}.items():
+        for name, value in {
+            "loss": outputs["loss"] * trainer.accumulate_grad_batches,
+            **outputs.get("figures", {}),
+        }.items():
             value = value.detach().double() / trainer.accumulate_grad_batches
             self._micro[name] = self._micro[name] + value if name in self._micro else value
         if trainer.global_step == self.step:
@@ -78,9 +81,11 @@ class Throughput(Callback):
             self.seen += int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "little")
         self.seen %= 1 << 63
         if bad_in_row >= BAD_IN_ROW:
-            raise UserError(f"the loss is not finite for {bad_in_row} steps in a row, up to step {self.step}; this "
-                            f"rank's last pictures: {', '.join(self._keys[:8])}",
-                            "lower train.lr, or look at these samples")
+            raise UserError(
+                f"the loss is not finite for {bad_in_row} steps in a row, up to step {self.step}; this "
+                f"rank's last pictures: {', '.join(self._keys[:8])}",
+                "lower train.lr, or look at these samples",
+            )
         if bad_in_row:
             self.skipped += 1
         else:
@@ -96,19 +101,27 @@ class Throughput(Callback):
         images_per_second = steps * self.train.global_batch / seconds
         rate = 3 * self.flops_per_image * images_per_second
         means = {name: float(value) / self.counted for name, value in self.sums.items()}
-        row = {"step": self.step, "loss": means.pop("loss", None), "lr": trainer.optimizers[0].lr, **means,
-               "samples": f"{self._all_seen(trainer):016x}", "skipped": self.skipped,
-               "images_per_second": round(images_per_second, 2), "gflops": round(rate / 1e9, 2),
-               "matmul_share": round(rate / self.ceiling / trainer.world_size, 4),
-               "data_share": round(self.data_seconds / seconds, 4)}
+        row = {
+            "step": self.step,
+            "loss": means.pop("loss", None),
+            "lr": trainer.optimizers[0].lr,
+            **means,
+            "samples": f"{self._all_seen(trainer):016x}",
+            "skipped": self.skipped,
+            "images_per_second": round(images_per_second, 2),
+            "gflops": round(rate / 1e9, 2),
+            "matmul_share": round(rate / self.ceiling / trainer.world_size, 4),
+            "data_share": round(self.data_seconds / seconds, 4),
+        }
         self.sums, self.counted = {}, 0
         self.row_started, self.row_step, self.data_seconds = now, self.step, 0.0
         if trainer.is_global_zero:
             row["seconds"] = round(self.before + now - self.started, 2)
             with open(self.path, "a") as file:
                 file.write(json.dumps(row) + "\n")
-        self._progress.advance(1, loss=row["loss"] if row["loss"] is not None else "skipped",
-                               images_per_second=row["images_per_second"])
+        self._progress.advance(
+            1, loss=row["loss"] if row["loss"] is not None else "skipped", images_per_second=row["images_per_second"]
+        )
 
     def _all_seen(self, trainer: Trainer) -> int:
         if trainer.world_size == 1:
@@ -127,8 +140,12 @@ class Throughput(Callback):
         self._stack.close()
 
     def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["throughput"] = {"seen": self._all_seen(trainer), "skipped": self.skipped, "sums": self.sums,
-                                    "counted": self.counted}
+        checkpoint["throughput"] = {
+            "seen": self._all_seen(trainer),
+            "skipped": self.skipped,
+            "sums": self.sums,
+            "counted": self.counted,
+        }
 
     def on_load_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["throughput"]

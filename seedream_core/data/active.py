@@ -1,14 +1,15 @@
 """Active learning: train, choose, ask, again, until the validation curve is flat (Seedream 2.0; the loop is [I]).
 
-The loop holds no state of its own: from the rounds that were asked for and their labels it comes to the same heads again, so that it
-goes on after a kill, or days later when a person has filled in the labels.
+The loop holds no state of its own: from the rounds that were asked for and their labels it comes to the same heads
+again, so that it goes on after a kill, or days later when a person has filled in the labels.
 
-Measured (tests/acceptance/test_active_learning.py: pool 5,000, 5% positives, median of seeds 11 to 13): labels to 0.98 of the full pool's
-average precision, the reserve's among them, against random ones: 700 to 3,900 (faint overlays), 600 to 3,100 (a rare combination), 300
-to 800 (blur or noise). By itself it stops at 1,000 to 1,700, at 0.993 of the full pool or better.
+Measured (tests/acceptance/test_active_learning.py: pool 5,000, 5% positives, median of seeds 11 to 13): labels to 0.98
+of the full pool's average precision, the reserve's among them, against random ones: 700 to 3,900 (faint overlays), 600
+to 3,100 (a rare combination), 300 to 800 (blur or noise). By itself it stops at 1,000 to 1,700, at 0.993 of the full
+pool or better.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -39,15 +40,23 @@ class Learned:
         return len(self.train) + len(self.held)
 
 
-def learn(pool: Pool, rounds: list[Round], ask: Callable[[Round, int], Mapping[str, Label]], *, given: Mapping[str, Label] = {},
-          further: bool = True, random: Answer | None = None, note: Callable[[Learned], None] = lambda learned: None) -> Learned:
+def learn(
+    pool: Pool,
+    rounds: list[Round],
+    ask: Callable[[Round, int], Mapping[str, Label]],
+    *,
+    given: Mapping[str, Label] = {},
+    further: bool = True,
+    random: Answer | None = None,
+    note: Callable[[Learned], None] = lambda learned: None,
+) -> Learned:
     """Ask until the curve is flat, `pool.options.most` labels are spent, or nothing is left.
 
-    `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels that came
-    unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but never validate. Unless
-    `further`, nothing is asked for after the rounds there are. `random` answers for any key: then as many labels, taken at random,
-    teach a head of their own at each round, for the curve. `note` is told of every round, before its labels are asked for
-    and after.
+    `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels
+    that came unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but
+    never validate. Unless `further`, nothing is asked for after the rounds there are. `random` answers for any key:
+    then as many labels, taken at random, teach a head of their own at each round, for the curve. `note` is told of
+    every round, before its labels are asked for and after.
     """
     learned, reserve = Learned(), set(pool.reserve)
     if not rounds:
@@ -76,7 +85,7 @@ def learn(pool: Pool, rounds: list[Round], ask: Callable[[Round, int], Mapping[s
         learned.heads.append(pool.fit(learned.train))
         learned.curve.append(_point(pool, "active", number, learned, learned.heads[-1]))
         if random:
-            rest = [key for key in pool.order if key not in reserve][:len(learned.train)]
+            rest = [key for key in pool.order if key not in reserve][: len(learned.train)]
             learned.curve.append(_point(pool, "random", number, learned, pool.fit(_told(random(rest)))))
         note(learned)
         if pool.flat(learned.heads, learned.held):
@@ -89,6 +98,8 @@ def _told(labels: Mapping[str, Label]) -> dict[str, float]:
 
 
 def _point(pool: Pool, chosen: str, number: int, learned: Learned, head: Head) -> dict:
-    """One point of the curve; it has no score where what is held out is all alike: any head would get all of it right."""
+    """One point of the curve; it has no score where what is held out is all alike: any head would get all of it
+    right.
+    """
     score = round(pool.quality(head, learned.held), 4) if len(set(learned.held.values())) > 1 else None
     return {"chosen": chosen, "round": number, "labels": learned.labels, "held_out": len(learned.held), "score": score}

@@ -1,7 +1,8 @@
-"""Labels and who gives them: the truth in a record, or a person who fills in a jsonl that was written for that (Seedream 2.0).
+"""Labels and who gives them: the truth in a record, or a person who fills in a jsonl that was written for that
+(Seedream 2.0).
 
-A line to fill in is `{"key", "name", "picture", "choices", "label": null}`. A label is one of the choices, or a figure; `skip`
-is for a picture that cannot be told. Nothing that a person has written is ever overwritten.
+A line to fill in is `{"key", "name", "picture", "choices", "label": null}`. A label is one of the choices, or a figure;
+`skip` is for a picture that cannot be told. Nothing that a person has written is ever overwritten.
 """
 
 import io
@@ -62,7 +63,9 @@ class Truth:
 
 @dataclass(frozen=True)
 class Person:
-    """Answers from what a person has written so far; what is missing is written down to be filled in, and that ends the run."""
+    """Answers from what a person has written so far; what is missing is written down to be filled in, and that ends the
+    run.
+    """
 
     pictures: Pictures
     task: str
@@ -70,22 +73,29 @@ class Person:
     folder: Path | None
 
     def __call__(self, now: Round, number: int) -> dict[str, Label]:
-        keys = sorted((*now.train, *now.held))  # in one order, so that nothing tells a person what is uncertain and what is random
+        keys = sorted(
+            (*now.train, *now.held)
+        )  # in one order, so that nothing tells a person what is uncertain and what is random
         missing = [key for key in keys if key not in self.known]
         if missing and self.folder is None:
             raise lacking(number, len(missing), len(self.known))
         if missing:
             file = ask(self.folder, f"round-{number:03d}", self.task, map(self.pictures.view, missing))
-            raise UserError(f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",
-                            f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), "
-                            "then give the same command again")
+            raise UserError(
+                f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",
+                f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), "
+                "then give the same command again",
+            )
         return {key: self.known[key] for key in keys}
 
 
 def lacking(number: int, count: int, known: int) -> NothingMade:
     """What to tell where labels are missing and nobody is there to be asked."""
-    return NothingMade(f"round {number} needs {count} labels that are not there yet", "give ask=FOLDER: their pictures and lines to fill in are "
-                       f"written there; or, where the {known} labels that are there shall do, an active.first of no more")
+    return NothingMade(
+        f"round {number} needs {count} labels that are not there yet",
+        "give ask=FOLDER: their pictures and lines to fill in are "
+        f"written there; or, where the {known} labels that are there shall do, an active.first of no more",
+    )
 
 
 def truth(sample: Sample, path: str, task: str) -> float:
@@ -100,10 +110,15 @@ def truth(sample: Sample, path: str, task: str) -> float:
         elif isinstance(value, (list, tuple)):
             value = value[int(part)] if part.isdecimal() and int(part) < len(value) else part in value
         else:
-            raise DataError(f"{sample.key}: its record has no {path}", "name a field of the record with `truth`, or give `labels`")
+            raise DataError(
+                f"{sample.key}: its record has no {path}", "name a field of the record with `truth`, or give `labels`"
+            )
     label = parsed(bool(value) if task == "defect" else value, task)
     if label is None or label == SKIP:
-        raise DataError(f"{sample.key}: {path} is {json.dumps(value, ensure_ascii=False)[:60]}, no label for {task}: {expected(task)}")
+        raise DataError(
+            f"{sample.key}: {path} is {json.dumps(value, ensure_ascii=False)[:60]}, no label for {task}: "
+            f"{expected(task)}"
+        )
     return label
 
 
@@ -131,8 +146,8 @@ def expected(task: str) -> str:
 def read(source: Path, task: str, known: Collection[str], pool: str) -> dict[str, Label]:
     """Labels by key from a jsonl or a folder of them; lines without one are passed over.
 
-    DataError with file and line for every line that is wrong: no JSON, a key that is not in the pool, a label that is none,
-    two labels of one picture that differ.
+    DataError with file and line for every line that is wrong: no JSON, a key that is not in the pool, a label that is
+    none, two labels of one picture that differ.
     """
     if not source.exists():
         raise DataError(f"{source}: no such file or folder of labels")
@@ -142,16 +157,25 @@ def read(source: Path, task: str, known: Collection[str], pool: str) -> dict[str
         if item.key not in known:
             problems.append(Problem(str(item.file), item.line, "key", f"{item.key!r} is not in {pool}"))
         elif item.label is not None and (other := labels.setdefault(item.key, item)).label != item.label:
-            problems.append(Problem(str(item.file), item.line, "label", f"{item.key} has another one at {other.file}:{other.line}"))
+            problems.append(
+                Problem(str(item.file), item.line, "label", f"{item.key} has another one at {other.file}:{other.line}")
+            )
     if problems:
         more = f"\nand {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
-        raise DataError("\n".join(map(str, problems[:SHOWN_PROBLEMS])) + more, "mend these lines and give the same command again")
+        raise DataError(
+            "\n".join(map(str, problems[:SHOWN_PROBLEMS])) + more, "mend these lines and give the same command again"
+        )
     return {key: item.label for key, item in labels.items()}
 
 
 def write(path: Path, labels: Mapping[str, Label], task: str) -> None:
     """Labels as `read` takes them."""
-    write_atomic(path, "".join(json.dumps({"key": key, "label": written(label, task)}) + "\n" for key, label in sorted(labels.items())))
+    write_atomic(
+        path,
+        "".join(
+            json.dumps({"key": key, "label": written(label, task)}) + "\n" for key, label in sorted(labels.items())
+        ),
+    )
 
 
 def ask(folder: Path, name: str, task: str, views: Iterable[View]) -> Path:
@@ -168,8 +192,13 @@ def ask(folder: Path, name: str, task: str, views: Iterable[View]) -> Path:
             shown.save(data, "PNG")
             write_atomic(picture, data.getvalue())
         if view.sample.key not in there:
-            row = {"key": view.sample.key, "name": view.sample.name, "picture": picture.relative_to(folder).as_posix(),
-                   "choices": [*(CLASSES[task] or ["a number"]), SKIP], "label": None}
+            row = {
+                "key": view.sample.key,
+                "name": view.sample.name,
+                "picture": picture.relative_to(folder).as_posix(),
+                "choices": [*(CLASSES[task] or ["a number"]), SKIP],
+                "label": None,
+            }
             lines.append(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
     write_atomic(file, b"".join(lines))
     return file
@@ -192,6 +221,8 @@ def _lines(files: Sequence[Path], task: str, problems: list[Problem]) -> Iterato
             label = None if value is None else parsed(value, task)
             if value is not None and label is None:
                 shown = json.dumps(value, ensure_ascii=False)[:60]
-                problems.append(Problem(str(file), number, "label", f"{shown} is no label for {task}: {expected(task)}, or {SKIP}"))
+                problems.append(
+                    Problem(str(file), number, "label", f"{shown} is no label for {task}: {expected(task)}, or {SKIP}")
+                )
                 continue
             yield Asked(file, number, row["key"], label)

@@ -2,7 +2,8 @@
 
 Sample i of a run is `order(seed, i // n, n)[i % n]`; step s takes samples s·G ... (s+1)·G of it, whatever the world
 size, so a resumed run goes on from its step alone, and each sample comes exactly once per epoch, or as often as the
-weight in its record says. (Lightning, torchdata and webdataset keep loader state, which peers lost on the second resume.)
+weight in its record says. (Lightning, torchdata and webdataset keep loader state, which peers lost on the second
+resume.)
 """
 
 from abc import ABC, abstractmethod
@@ -41,12 +42,14 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator(seed, "order", epoch, "order"))
 
 
-def rows(seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None, order: Order = order) -> list[int]:
+def rows(
+    seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None, order: Order = order
+) -> list[int]:
     """Positions of the samples of one step, over all ranks; unless they are weighted, each comes once per epoch."""
     found: list[int] = []
     while len(found) < global_batch:
         epoch, place = divmod(step * global_batch + len(found), count)
-        places = order(seed, epoch, count)[place:place + global_batch - len(found)].numpy()
+        places = order(seed, epoch, count)[place : place + global_batch - len(found)].numpy()
         found += (weighted.slots(epoch)[places] if weighted else places).tolist()
     return found
 
@@ -56,8 +59,10 @@ def micro_batches(train: Train, host: Host) -> int:
     ranks = host.devices * host.nodes
     share, rest = divmod(train.global_batch, ranks)
     if rest:
-        raise UserError(f"global_batch: {train.global_batch} does not split evenly over {ranks} devices",
-                        f"use {share * ranks or ranks} or {(share + 1) * ranks}, or other devices in the host file")
+        raise UserError(
+            f"global_batch: {train.global_batch} does not split evenly over {ranks} devices",
+            f"use {share * ranks or ranks} or {(share + 1) * ranks}, or other devices in the host file",
+        )
     most = host.micro_batch or share
     return next(parts for parts in range(1, share + 1) if share % parts == 0 and share // parts <= most)
 
@@ -69,16 +74,27 @@ class Batches(LightningDataModule):
     brought to squares of it.
     """
 
-    def __init__(self, data: Path, *, kind: Literal["latents", "images"], train: Train,
-                 captions: CaptionMix | None = None, host: Host = Host(), first_step: int = 0,
-                 only: Sequence[int] | None = None, side: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        kind: Literal["latents", "images"],
+        train: Train,
+        captions: CaptionMix | None = None,
+        host: Host = Host(),
+        first_step: int = 0,
+        only: Sequence[int] | None = None,
+        side: int | None = None,
+    ) -> None:
         super().__init__()
         self.order: Order = order
         self.data, self.train, self.captions, self.host = Path(data), train, captions, host
         self.first_step = first_step
         self.parts = micro_batches(train, host)
         told = captions is not None
-        self.store = _Latents(self.data, host, only, told) if kind == "latents" else _Pictures(self.data, host, only, told, side)
+        self.store = (
+            _Latents(self.data, host, only, told) if kind == "latents" else _Pictures(self.data, host, only, told, side)
+        )
         expected = capped(self.store.weights())
         self.weighted = None if (expected == 1).all() else Weighted(train.seed, expected)
 
@@ -89,17 +105,21 @@ class Batches(LightningDataModule):
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
         mine = rows(self.train.seed, step, self.train.global_batch, len(self), self.weighted, self.order)[rank::ranks]
         size = len(mine) // parts
-        mine = [self.store.rows[row] for row in mine[part * size:(part + 1) * size]]
+        mine = [self.store.rows[row] for row in mine[part * size : (part + 1) * size]]
         keys = [self.store.keys[row] for row in mine]
-        captions = [self.captions.choose(self.store.sample(row)[1], self.train.seed, key, step) if self.captions else ""
-                    for row, key in zip(mine, keys)]
+        captions = [
+            self.captions.choose(self.store.sample(row)[1], self.train.seed, key, step) if self.captions else ""
+            for row, key in zip(mine, keys)
+        ]
         return Batch(step=step, keys=keys, captions=captions, **self.store.tensors(mine, keys, self.train.seed, step))
 
     def train_dataloader(self) -> DataLoader:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if ranks != self.host.devices * self.host.nodes:
-            raise UserError(f"{ranks} processes train, but the host file says {self.host.devices} devices "
-                            f"on {self.host.nodes} nodes")
+            raise UserError(
+                f"{ranks} processes train, but the host file says {self.host.devices} devices "
+                f"on {self.host.nodes} nodes"
+            )
         # batch_size=None: an item is a whole batch already; workers then deliver them in turn, in our order.
         return DataLoader(_Steps(self, self.first_step, rank, ranks), batch_size=None, num_workers=self.host.workers)
 
@@ -129,8 +149,10 @@ class _Store(ABC):
     def __init__(self, data: Path, host: Host, only: Sequence[int] | None, told: bool) -> None:
         self.reader = ShardReader(data)
         if self.reader.damage:
-            raise DataError(f"{self.reader.folder}: {self.reader.damage[0]} (damages in all: {len(self.reader.damage)})",
-                            "redo the step that made these shards, or run data/curate on them")
+            raise DataError(
+                f"{self.reader.folder}: {self.reader.damage[0]} (damages in all: {len(self.reader.damage)})",
+                "redo the step that made these shards, or run data/curate on them",
+            )
         self.keys = self.reader.keys
         self.rows = range(len(self.keys)) if only is None else tuple(only)
         if not self.rows:
@@ -157,8 +179,10 @@ class _Store(ABC):
         if self._shape is None:
             self._shape = array.shape
         if array.shape != self._shape:
-            raise DataError(f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
-                            "one artifact holds one size: curate or encode sizes apart")
+            raise DataError(
+                f"{self.keys[row]} has the shape {array.shape}, others {self._shape}",
+                "one artifact holds one size: curate or encode sizes apart",
+            )
         record = Sample.from_json(members["json"]) if self.told or self.masked else None
         captions = record.captions if self.told else {}
         mask = latent_mask(record.boxes, *array.shape[-2:]) if self.masked and record.boxes else None

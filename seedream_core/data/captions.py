@@ -40,12 +40,17 @@ class CaptionMix(Config):
 
         DataError where it has captions, but none that the mix takes: it would train as one without.
         """
-        weights = [(self.languages[language], self._within(captions[language]))
-                   for language in sorted(captions) if self.languages.get(language)]
+        weights = [
+            (self.languages[language], self._within(captions[language]))
+            for language in sorted(captions)
+            if self.languages.get(language)
+        ]
         texts = [(weight, fields) for weight, fields in weights if fields]
         if not texts and (has := _names(captions)):
-            raise DataError(f"sample {key}: the caption mix takes none of its captions ({', '.join(has)})",
-                            "name them in captions.languages and captions.fields, or give captions.others a weight")
+            raise DataError(
+                f"sample {key}: the caption mix takes none of its captions ({', '.join(has)})",
+                "name them in captions.languages and captions.fields, or give captions.others a weight",
+            )
         if not texts or fraction(seed, key, step, "caption dropout") < self.dropout:
             return ""
         # One field for the whole step: a single long caption would pad every other of its batch to its length.
@@ -58,7 +63,12 @@ class CaptionMix(Config):
 
 def _names(captions: Mapping[str, Mapping[str, str]]) -> list[str]:
     """`en.short` and so on, of the captions that say anything."""
-    return [f"{language}.{name}" for language in sorted(captions) for name, text in sorted(captions[language].items()) if text]
+    return [
+        f"{language}.{name}"
+        for language in sorted(captions)
+        for name, text in sorted(captions[language].items())
+        if text
+    ]
 
 
 def _draw(weighed: Sequence[tuple[float, Any]], at: float) -> Any:

@@ -48,7 +48,7 @@ class Concepts:
     def tail(self) -> np.ndarray:
         """The rarest quarter of the concepts, the rarest first."""
         counts = np.bincount(self.columns, minlength=len(self.names))
-        return np.argsort(counts, kind="stable")[:max(1, len(self.names) // 4)]
+        return np.argsort(counts, kind="stable")[: max(1, len(self.names) // 4)]
 
     def report(self, before: np.ndarray, after: np.ndarray, most: int = 50) -> dict:
         """Effective numbers and the tail, before and after; at most so many of the tail's concepts by name."""
@@ -59,9 +59,20 @@ class Concepts:
         return {
             "concepts": len(self.names),
             "effective": {"before": round(self.effective(before), 2), "after": round(self.effective(after), 2)},
-            "rarest_quarter": {"concepts": len(tail), "before": _round(shares[0][tail].sum()), "after": _round(shares[1][tail].sum())},
-            "rarest": [{"name": self.names[i], "samples": int(counts[i]), "before": _round(shares[0][i]), "after": _round(shares[1][i])}
-                       for i in tail[:most]],
+            "rarest_quarter": {
+                "concepts": len(tail),
+                "before": _round(shares[0][tail].sum()),
+                "after": _round(shares[1][tail].sum()),
+            },
+            "rarest": [
+                {
+                    "name": self.names[i],
+                    "samples": int(counts[i]),
+                    "before": _round(shares[0][i]),
+                    "after": _round(shares[1][i]),
+                }
+                for i in tail[:most]
+            ],
         }
 
 

@@ -1,4 +1,6 @@
-"""Samples brought to one size: pictures scaled to cover it and cropped in the middle, and what records say of them moved along."""
+"""Samples brought to one size: pictures scaled to cover it and cropped in the middle, and what records say of them
+moved along.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +27,8 @@ class Fit:
 
 
 def moved(sample: Sample, size: tuple[int, int]) -> Sample:
-    """The record of a sample of another size: boxes moved; truth in shares of the sides left out where the crop took some of them.
+    """The record of a sample of another size: boxes moved; truth in shares of the sides left out where the crop took
+    some of them.
 
     Scores stay: they are of the picture as it came.
     """

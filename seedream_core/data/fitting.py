@@ -1,5 +1,6 @@
 """Heads from labels: a linear one solved to its end, or a small network; every class counts alike, however rare [I]."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -13,16 +14,26 @@ if TYPE_CHECKING:
 Kind = Literal["linear", "mlp"]
 MEMBERS = 4
 PENALTY, ITERATIONS = 20.0, 60
-"""Of the linear head; from 5 to 60 the penalty changed average precision by less than half a point on 5,000 labels, 200 cost two."""
+"""Of the linear head; from 5 to 60 the penalty changed average precision by less than half a point on 5,000 labels, 200
+cost two.
+"""
 HIDDEN, STEPS, BATCH, RATE, DECAY = 48, 300, 256, 0.01, 0.5
 
 
-def fit(features: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], kind: Kind, mean: np.ndarray, spread: np.ndarray,
-        seed: int) -> Head:
+def fit(
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    kind: Kind,
+    mean: np.ndarray,
+    spread: np.ndarray,
+    seed: int,
+) -> Head:
     """A head from labels: places in `classes`, or figures where there are none.
 
-    A linear head of classes has one member, since the problem has one solution. Members of a network begin elsewhere; those
-    that tell figures, whose doubt is how far they lie apart, weigh the labels differently as well (the Bayesian bootstrap).
+    A linear head of classes has one member, since the problem has one solution. Members of a network begin elsewhere;
+    those that tell figures, whose doubt is how far they lie apart, weigh the labels differently as well (the Bayesian
+    bootstrap).
     """
     import torch
 
@@ -44,14 +55,24 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], kind
     else:
         _descend(layers, inputs, targets, weights, draw)
     *inner, (weight, bias) = [(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers]
-    return Head(classes, mean, spread, (*inner, (weight * scale, bias * scale + shift)) if not classes else (*inner, (weight, bias)))
+    return Head(
+        classes,
+        mean,
+        spread,
+        (*inner, (weight * scale, bias * scale + shift)) if not classes else (*inner, (weight, bias)),
+    )
 
 
 def _start(sizes: Sequence[int], members: int, draw: "Generator") -> "list[tuple[Tensor, Tensor]]":
     import torch
 
-    return [((torch.randn(members, inputs, outputs, generator=draw) * (2 / inputs) ** 0.5).requires_grad_(),
-             torch.zeros(members, 1, outputs, requires_grad=True)) for inputs, outputs in zip(sizes, sizes[1:])]
+    return [
+        (
+            (torch.randn(members, inputs, outputs, generator=draw) * (2 / inputs) ** 0.5).requires_grad_(),
+            torch.zeros(members, 1, outputs, requires_grad=True),
+        )
+        for inputs, outputs in itertools.pairwise(sizes)
+    ]
 
 
 def _losses(layers: "list[tuple[Tensor, Tensor]]", inputs: "Tensor", targets: "Tensor") -> "Tensor":
@@ -72,8 +93,14 @@ def _solve(layers: "list[tuple[Tensor, Tensor]]", inputs: "Tensor", targets: "Te
     [(weight, bias)] = layers
     with torch.no_grad():
         weight.zero_()
-    solver = torch.optim.LBFGS([weight, bias], max_iter=ITERATIONS, tolerance_grad=1e-3, tolerance_change=1e-6, history_size=20,
-                               line_search_fn="strong_wolfe")
+    solver = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=ITERATIONS,
+        tolerance_grad=1e-3,
+        tolerance_change=1e-6,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
 
     def loss() -> "Tensor":
         solver.zero_grad()
@@ -84,14 +111,16 @@ def _solve(layers: "list[tuple[Tensor, Tensor]]", inputs: "Tensor", targets: "Te
     solver.step(loss)
 
 
-def _descend(layers: "list[tuple[Tensor, Tensor]]", inputs: "Tensor", targets: "Tensor", weights: "Tensor", draw: "Generator") -> None:
+def _descend(
+    layers: "list[tuple[Tensor, Tensor]]", inputs: "Tensor", targets: "Tensor", weights: "Tensor", draw: "Generator"
+) -> None:
     import torch
 
     solver = torch.optim.AdamW([tensor for layer in layers for tensor in layer], lr=RATE, weight_decay=DECAY)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(solver, STEPS)
     order = torch.cat([torch.randperm(len(targets), generator=draw) for _ in range(1 + STEPS * BATCH // len(targets))])
     for step in range(STEPS):
-        rows = order[step * BATCH:(step + 1) * BATCH] if len(targets) > BATCH else slice(None)
+        rows = order[step * BATCH : (step + 1) * BATCH] if len(targets) > BATCH else slice(None)
         solver.zero_grad()
         (_losses(layers, inputs[rows], targets[rows]) * weights[:, rows]).mean(1).sum().backward()
         solver.step()

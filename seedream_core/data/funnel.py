@@ -1,4 +1,5 @@
-"""The funnel: filters asked cheapest first, each scorer run only on what is still alive when a filter needs it (Seedream 2.0).
+"""The funnel: filters asked cheapest first, each scorer run only on what is still alive when a filter needs it
+(Seedream 2.0).
 
 A picture that a record or a thumbnail rules out is never decoded; one that is kept always is, whole.
 """
@@ -92,10 +93,14 @@ class Funnel:
 
     def _noted(self, view: View, asker: Filter) -> None:
         """Whether the scorers gave what a filter needs: what heads give depends on what they were taught."""
-        if missing := [name for name in asker.needs if name != "boxes" and name not in view.scores and name not in view.features]:
-            raise UserError(f"{asker.name()} needs {missing[0]!r}, which no scorer noted of {view.sample.key}; noted are "
-                            f"{', '.join((*view.scores, *view.features)) or 'no scores'}",
-                            f"give heads that were labelled for {missing[0]}, or a scorer that measures it")
+        if missing := [
+            name for name in asker.needs if name != "boxes" and name not in view.scores and name not in view.features
+        ]:
+            raise UserError(
+                f"{asker.name()} needs {missing[0]!r}, which no scorer noted of {view.sample.key}; noted are "
+                f"{', '.join((*view.scores, *view.features)) or 'no scores'}",
+                f"give heads that were labelled for {missing[0]}, or a scorer that measures it",
+            )
 
     def _look(self, views: Sequence[View], places: Iterable[int], what: str, rulings: dict[int, Ruling]) -> None:
         """Decode what a step is going to read, so that a broken picture is found here and nowhere else."""
@@ -105,7 +110,9 @@ class Funnel:
             try:
                 height, width, _ = getattr(views[place], what).shape
                 if what == "pixels" and (width, height) != views[place].size:
-                    raise DataError(f"{width}×{height} pixels where the record says {'×'.join(map(str, views[place].size))}")
+                    raise DataError(
+                        f"{width}×{height} pixels where the record says {'×'.join(map(str, views[place].size))}"
+                    )
             except DataError as error:
                 rulings[place] = unreadable("picture", error.message)
 

@@ -1,4 +1,5 @@
-"""Small heads on picture features: defect, difficulty or aesthetics, and how sure they are of it (Seedream 2.0 and 4.0; form [I]).
+"""Small heads on picture features: defect, difficulty or aesthetics, and how sure they are of it (Seedream 2.0 and 4.0;
+form [I]).
 
 A head is a committee of members of one shape: their mean is the answer, and what it is unsure of is worth a label.
 """
@@ -15,7 +16,11 @@ from seedream_core import artifact
 from seedream_core.errors import DataError
 
 FORMAT = 1
-CLASSES: dict[str, tuple[str, ...]] = {"defect": ("clean", "defect"), "difficulty": ("easy", "medium", "hard"), "aesthetic": ()}
+CLASSES: dict[str, tuple[str, ...]] = {
+    "defect": ("clean", "defect"),
+    "difficulty": ("easy", "medium", "hard"),
+    "aesthetic": (),
+}
 """Tasks and the classes of their labels, in order; none where the label is a figure."""
 LIMIT = 6.0
 """Deviations from the mean beyond which a feature tells no more."""
@@ -43,7 +48,9 @@ class Head:
         return _softmax(values) if self.classes else values
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """A figure per row: of classes the expected place from the first (0) to the last (1), so the probability of a defect."""
+        """A figure per row: of classes the expected place from the first (0) to the last (1), so the probability of a
+        defect.
+        """
         mean = self.members(features).mean(0)
         return mean @ np.linspace(0, 1, len(self.classes)) if self.classes else mean[:, 0]
 
@@ -61,7 +68,9 @@ class Head:
 
 def measure(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of each feature over a pool."""
-    return features.mean(0, dtype=np.float64).astype(np.float32), (features.std(0, dtype=np.float64) + LEAST_SPREAD).astype(np.float32)
+    return features.mean(0, dtype=np.float64).astype(np.float32), (
+        features.std(0, dtype=np.float64) + LEAST_SPREAD
+    ).astype(np.float32)
 
 
 def standard(features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -70,7 +79,9 @@ def standard(features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.n
 
 
 def quality(head: Head, features: np.ndarray, labels: np.ndarray) -> float:
-    """Average precision of the defect, or the mean over all classes, each against the others; rank correlation of figures."""
+    """Average precision of the defect, or the mean over all classes, each against the others; rank correlation of
+    figures.
+    """
     if not head.classes:
         return rank_correlation(head.score(features), np.asarray(labels, np.float64))
     answers = head.members(features).mean(0)
@@ -102,9 +113,15 @@ def save(folder: Path, heads: Mapping[str, Head]) -> None:
         arrays |= {f"{task}.mean": head.mean, f"{task}.spread": head.spread}
         for number, (weight, bias) in enumerate(head.layers):
             arrays |= {f"{task}.{number}.weight": weight, f"{task}.{number}.bias": bias}
-    artifact.save_tensors(folder / "heads.safetensors", {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
-    entries = {task: {"classes": head.classes, "layers": len(head.layers), **head.origin} for task, head in heads.items()}
-    artifact.write_atomic(folder / "heads.json", json.dumps({"format": FORMAT, "heads": entries}, indent=1, ensure_ascii=False) + "\n")
+    artifact.save_tensors(
+        folder / "heads.safetensors", {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    )
+    entries = {
+        task: {"classes": head.classes, "layers": len(head.layers), **head.origin} for task, head in heads.items()
+    }
+    artifact.write_atomic(
+        folder / "heads.json", json.dumps({"format": FORMAT, "heads": entries}, indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def load(folder: Path) -> dict[str, Head]:

@@ -1,4 +1,6 @@
-"""Shards and fates written together, in the order of the input, so that a killed stage goes on at its last whole shard."""
+"""Shards and fates written together, in the order of the input, so that a killed stage goes on at its last whole
+shard.
+"""
 
 import json
 import os
@@ -17,8 +19,8 @@ class Journal:
     """`fates.jsonl` and `shards/` under a folder; what `done` input samples have become is on disk for good.
 
     Its state is written when a shard is whole: before that, what was added since is made again, to the same bytes.
-    A shard may end among the samples that one input sample gave: those in it are then passed over when they are made again.
-    `made_from` tells one input from another; a state of another one is begun anew.
+    A shard may end among the samples that one input sample gave: those in it are then passed over when they are made
+    again. `made_from` tells one input from another; a state of another one is begun anew.
     """
 
     def __init__(self, out: Path, samples_per_shard: int, made_from: str) -> None:
@@ -49,10 +51,14 @@ class Journal:
         """The next input sample: its fate, what is kept of it, and what was changed in it."""
         self.add_all(fate, [] if members is None else [(fate.key, members)], changes)
 
-    def add_all(self, fate: Fate, samples: Sequence[tuple[str, Mapping[str, bytes]]], changes: Iterable[str] = ()) -> None:
-        """The next input sample: its fate, the samples (key, members) that it gave, and what there is to count of it."""
+    def add_all(
+        self, fate: Fate, samples: Sequence[tuple[str, Mapping[str, bytes]]], changes: Iterable[str] = ()
+    ) -> None:
+        """The next input sample: its fate, the samples (key, members) that it gave, and what there is to count of
+        it.
+        """
         line = fate.to_json().encode("utf-8", "backslashreplace") + b"\n"
-        for number, (key, members) in enumerate(samples[self.passed:], self.passed + 1):
+        for number, (key, members) in enumerate(samples[self.passed :], self.passed + 1):
             self.writer.add(key, members)
             if self.writer.shard != self.whole and number < len(samples):
                 self.passed = number
@@ -73,8 +79,15 @@ class Journal:
 
     def _save(self) -> None:
         self.whole = self.writer.shard
-        state = {"made_from": self.made_from, "done": self.done, "passed": self.passed, "shards": self.whole, "bytes": self.lines.tell(),
-                 "fates": self.fates, "changes": self.changes}
+        state = {
+            "made_from": self.made_from,
+            "done": self.done,
+            "passed": self.passed,
+            "shards": self.whole,
+            "bytes": self.lines.tell(),
+            "fates": self.fates,
+            "changes": self.changes,
+        }
         write_atomic(self.out / STATE, json.dumps(state))
 
     def _state(self) -> dict:

@@ -1,4 +1,6 @@
-"""Latents at rest: mean and deviation of a posterior in fp16 for each sample, and the statistics that normalise them."""
+"""Latents at rest: mean and deviation of a posterior in fp16 for each sample, and the statistics that normalise
+them.
+"""
 
 import json
 import math
@@ -22,7 +24,9 @@ def pack(mean: Tensor, std: Tensor) -> list[bytes]:
     """The member of each sample, from B×C×h×w both."""
     mean, std = mean.half().cpu(), std.half().cpu()
     if not bool(mean.isfinite().all() and std.isfinite().all()):
-        raise DataError("the autoencoder gives latents that are not finite in fp16", "train it again, or check its data")
+        raise DataError(
+            "the autoencoder gives latents that are not finite in fp16", "train it again, or check its data"
+        )
     return [save({"mean": each.contiguous(), "std": spread.contiguous()}) for each, spread in zip(mean, std)]
 
 
@@ -45,8 +49,11 @@ def check_made_by(data: Path, autoencoder: str) -> None:
     """UserError if the latents of an artifact come from another autoencoder: nothing could decode what is learned."""
     made_by = [source["digest"] for source in artifact.read(data, "latents").inputs.get("vae", [])]
     if made_by and made_by != [autoencoder]:
-        raise UserError(f"{data}: these latents were made by another autoencoder ({made_by[0][:12]}) than this model's "
-                        f"({autoencoder[:12]})", "name the latents and the autoencoder of one run")
+        raise UserError(
+            f"{data}: these latents were made by another autoencoder ({made_by[0][:12]}) than this model's "
+            f"({autoencoder[:12]})",
+            "name the latents and the autoencoder of one run",
+        )
 
 
 def write_statistics(folder: Path, mean: Tensor, std: Tensor) -> None:
@@ -70,4 +77,6 @@ def read_statistics(folder: Path) -> tuple[Tensor, Tensor]:
 
 
 def _numbers(values: Sequence) -> bool:
-    return isinstance(values, list) and bool(values) and all(type(v) in (int, float) and math.isfinite(v) for v in values)
+    return (
+        isinstance(values, list) and bool(values) and all(type(v) in (int, float) and math.isfinite(v) for v in values)
+    )

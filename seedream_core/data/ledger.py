@@ -78,7 +78,9 @@ class Ledger:
                     self.shapes[name] = [value.dtype.str, list(value.shape)]
                     self.files[name] = self._open(f"{name}.bin", 0)
                 elif [value.dtype.str, list(value.shape)] != self.shapes[name]:
-                    raise ValueError(f"feature {name} of {row.key} is {value.dtype}{value.shape}, others {self.shapes[name]}")
+                    raise ValueError(
+                        f"feature {name} of {row.key} is {value.dtype}{value.shape}, others {self.shapes[name]}"
+                    )
                 self.files[name].write(value.tobytes())
             self.kept += 1
         self.done += 1
@@ -90,7 +92,13 @@ class Ledger:
         for file in (self.lines, *self.files.values()):
             file.flush()
             os.fsync(file.fileno())
-        state = {"made_from": self.made_from, "done": self.done, "kept": self.kept, "bytes": self.lines.tell(), "features": self.shapes}
+        state = {
+            "made_from": self.made_from,
+            "done": self.done,
+            "kept": self.kept,
+            "bytes": self.lines.tell(),
+            "features": self.shapes,
+        }
         write_atomic(self.folder / "state.json", json.dumps(state))
         self.saved, self.at = self.done, time.monotonic()
 
@@ -106,7 +114,11 @@ class Ledger:
 
     def _mapped(self, path: Path, name: str, count: int) -> np.ndarray:
         dtype = self._dtype(name)
-        return np.memmap(path, dtype.base, "r", shape=(count, *dtype.shape)) if count else np.zeros((0, *dtype.shape), dtype.base)
+        return (
+            np.memmap(path, dtype.base, "r", shape=(count, *dtype.shape))
+            if count
+            else np.zeros((0, *dtype.shape), dtype.base)
+        )
 
     def _dtype(self, name: str) -> np.dtype:
         kind, shape = self.shapes[name]
@@ -125,14 +137,21 @@ class Ledger:
         if not state or state.pop("made_from") != self.made_from:
             return None
         self.shapes = state["features"]
-        sizes = {"rows.jsonl": state["bytes"]} | {f"{name}.bin": state["kept"] * self._dtype(name).itemsize for name in self.shapes}
+        sizes = {"rows.jsonl": state["bytes"]} | {
+            f"{name}.bin": state["kept"] * self._dtype(name).itemsize for name in self.shapes
+        }
         # A kill while a ledger was thrown away may have left its state behind.
-        whole = all((self.folder / name).is_file() and (self.folder / name).stat().st_size >= size for name, size in sizes.items())
+        whole = all(
+            (self.folder / name).is_file() and (self.folder / name).stat().st_size >= size
+            for name, size in sizes.items()
+        )
         return state if whole else None
 
 
 def choose(features: Mapping[str, np.ndarray], rows: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
-    """Some rows of every feature as `.npy` files under `folder`, mapped; copied in blocks, so that memory stays flat."""
+    """Some rows of every feature as `.npy` files under `folder`, mapped; copied in blocks, so that memory stays
+    flat.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     chosen = {}
@@ -140,7 +159,7 @@ def choose(features: Mapping[str, np.ndarray], rows: np.ndarray, folder: Path) -
         path = folder / f"{name}.npy"
         target = np.lib.format.open_memmap(path, "w+", values.dtype, (len(rows), *values.shape[1:]))
         for start in range(0, len(rows), BLOCK):
-            target[start:start + BLOCK] = values[rows[start:start + BLOCK]]
+            target[start : start + BLOCK] = values[rows[start : start + BLOCK]]
         target.flush()
         chosen[name] = np.load(path, mmap_mode="r", allow_pickle=False)
     return chosen

@@ -1,4 +1,6 @@
-"""The text-rendering branch of one sample: marks are cropped away, poor lines dropped, the picture captioned anew (Seedream 2.0)."""
+"""The text-rendering branch of one sample: marks are cropped away, poor lines dropped, the picture captioned anew
+(Seedream 2.0).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +13,6 @@ from seedream_core.data.pictures import packed
 from seedream_core.data.view import View, sound
 from seedream_core.errors import DataError
 from seedream_core.host import Host
-from seedream_core.records import Sample
 
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
@@ -30,7 +31,8 @@ class Rules:
 def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     """The sample's new members, or None and why it teaches nothing.
 
-    Lines are boxes of kind `text`, but for those that are surely read and hold neither letter nor digit: they are shapes.
+    Lines are boxes of kind `text`, but for those that are surely read and hold neither letter nor digit: they are
+    shapes.
     """
     given = (*view.sample.boxes, *view.boxes)
     boxes = [box | {"box": _clipped(box["box"], WHOLE)} for box in sound(given)]
@@ -41,7 +43,10 @@ def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     frame = around(marks)
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
     if lost > rules.crop_most:
-        return None, f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}"
+        return (
+            None,
+            f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}",
+        )
     if frame != WHOLE and view.further:
         return None, f"tuple: {', '.join(view.further)} would not be cropped as its picture is"
     texts = [box for box in boxes if box["kind"] == "text"]
@@ -50,17 +55,29 @@ def letter(view: View, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
     if any(_touches(box["box"], frame) for box in lines if box not in inside):
         return None, "marks: cropping them away would cut a line of text"
     height = view.size[1]
-    clear = [box for box in inside if box.get("text", "").strip() and box.get("score", 1.0) >= rules.sure
-             and (box["box"][3] - box["box"][1]) * height >= rules.least_height]
+    clear = [
+        box
+        for box in inside
+        if box.get("text", "").strip()
+        and box.get("score", 1.0) >= rules.sure
+        and (box["box"][3] - box["box"][1]) * height >= rules.least_height
+    ]
     if len(clear) < len(inside):
         poor = next(box for box in inside if box not in clear)
-        return None, (f"poor line: {poor.get('text', '')[:20]!r} (confidence {poor.get('score', 1.0):.2f}, "
-                      f"{(poor['box'][3] - poor['box'][1]) * height:.0f} pixels high)")
+        return None, (
+            f"poor line: {poor.get('text', '')[:20]!r} (confidence {poor.get('score', 1.0):.2f}, "
+            f"{(poor['box'][3] - poor['box'][1]) * height:.0f} pixels high)"
+        )
     if not clear:
         seen = ", ".join(repr(box["text"].strip()[:20]) for box in texts if box not in lines)
         return None, "no text in it" + f": {seen} has no letter or digit" * bool(seen)
     others = [box for box in boxes if box["kind"] not in (*rules.marks, "text") and _touches(box["box"], frame)]
-    return _written(view, frame, [box | {"box": _moved(_clipped(box["box"], frame), frame)} for box in (*clear, *others)], rules.sure)
+    return _written(
+        view,
+        frame,
+        [box | {"box": _moved(_clipped(box["box"], frame), frame)} for box in (*clear, *others)],
+        rules.sure,
+    )
 
 
 def around(marks: Sequence[Box]) -> Box:
@@ -69,8 +86,12 @@ def around(marks: Sequence[Box]) -> Box:
     for mark in marks:
         if mark[0] >= right or mark[2] <= left or mark[1] >= bottom or mark[3] <= top:
             continue
-        cuts = {(max(left, mark[2]), top, right, bottom), (left, max(top, mark[3]), right, bottom),
-                (left, top, min(right, mark[0]), bottom), (left, top, right, min(bottom, mark[1]))}
+        cuts = {
+            (max(left, mark[2]), top, right, bottom),
+            (left, max(top, mark[3]), right, bottom),
+            (left, top, min(right, mark[0]), bottom),
+            (left, top, right, min(bottom, mark[1])),
+        }
         left, top, right, bottom = max(sorted(cuts), key=lambda cut: (cut[2] - cut[0]) * (cut[3] - cut[1]))
     return left, top, right, bottom
 
@@ -82,7 +103,7 @@ def _written(view: View, frame: Box, boxes: list[dict[str, Any]], sure: float) -
         height, width, _ = view.pixels.shape
         # Inwards to whole pixels: no pixel of a mark stays.
         left, top = int(np.ceil(frame[0] * width)), int(np.ceil(frame[1] * height))
-        cut = view.pixels[top:max(top + 1, int(frame[3] * height)), left:max(left + 1, int(frame[2] * width))]
+        cut = view.pixels[top : max(top + 1, int(frame[3] * height)), left : max(left + 1, int(frame[2] * width))]
         members = {"png": packed(cut)}
         # Truth and scores are of the whole picture.
         sample = replace(sample, width=cut.shape[1], height=cut.shape[0], truth=None, scores={})
@@ -90,8 +111,14 @@ def _written(view: View, frame: Box, boxes: list[dict[str, Any]], sure: float) -
     (told,) = captioner.start(Host())([View(sample)])
     if not told:
         return None, f"much text: over the {captioner.most} strings of a caption"
-    captions = {language: {**sample.captions.get(language, {}), **told.get(language, {})} for language in {**sample.captions, **told}}
-    return {**{name: data for name, data in members.items() if name != "json"}, "json": replace(sample, captions=captions).to_json()}, ""
+    captions = {
+        language: {**sample.captions.get(language, {}), **told.get(language, {})}
+        for language in {**sample.captions, **told}
+    }
+    return {
+        **{name: data for name, data in members.items() if name != "json"},
+        "json": replace(sample, captions=captions).to_json(),
+    }, ""
 
 
 def _shape(box: Mapping[str, Any], rules: Rules) -> bool:
@@ -115,4 +142,12 @@ def _clipped(box: Sequence[float], frame: Box) -> list[float]:
 def _moved(box: Sequence[float], frame: Box) -> list[float]:
     """The box in shares of the cropped picture."""
     wide, high = frame[2] - frame[0], frame[3] - frame[1]
-    return [round(side, 4) for side in ((box[0] - frame[0]) / wide, (box[1] - frame[1]) / high, (box[2] - frame[0]) / wide, (box[3] - frame[1]) / high)]
+    return [
+        round(side, 4)
+        for side in (
+            (box[0] - frame[0]) / wide,
+            (box[1] - frame[1]) / high,
+            (box[2] - frame[0]) / wide,
+            (box[3] - frame[1]) / high,
+        )
+    ]

@@ -1,4 +1,5 @@
-"""Where a picture is spoiled, on the grid of its latents (Seedream 3.0's defect-aware training; union and dilation inferred [I]).
+"""Where a picture is spoiled, on the grid of its latents (Seedream 3.0's defect-aware training; union and dilation
+inferred [I]).
 
 A box is `[left, top, right, bottom]` in shares of the picture's sides, as records hold it.
 """
@@ -42,13 +43,18 @@ def latent_mask(boxes: Sequence[Mapping], height: int, width: int, *, dilate: in
 
 
 def cropped(boxes: Iterable[Mapping], before: tuple[int, int], after: tuple[int, int]) -> tuple[dict, ...]:
-    """The boxes of a picture (sizes are width and height) that was scaled to cover a size and cropped in the middle to it."""
+    """The boxes of a picture (sizes are width and height) that was scaled to cover a size and cropped in the middle to
+    it.
+    """
     ratio = (after[0] / after[1]) / (before[0] / before[1])
     across, down = max(1.0, 1 / ratio), max(1.0, ratio)
     found = []
     for box in boxes:
         left, top, right, bottom = sides(box)
-        moved = [min(1.0, max(0.0, (side - 0.5) * scale + 0.5)) for side, scale in ((left, across), (top, down), (right, across), (bottom, down))]
+        moved = [
+            min(1.0, max(0.0, (side - 0.5) * scale + 0.5))
+            for side, scale in ((left, across), (top, down), (right, across), (bottom, down))
+        ]
         if moved[0] < moved[2] and moved[1] < moved[3]:
             found.append({**box, "box": [round(side, 5) for side in moved]})
     return tuple(found)
@@ -58,30 +64,40 @@ def cells(low: float, high: float, count: int, dilate: int) -> slice:
     """The cells of a side that an interval of shares overlaps, and `dilate` more on both ends."""
     if high <= low or high <= 0 or low >= 1:
         return slice(0, 0)
-    return slice(max(0, int(np.floor((low + EDGE) * count)) - dilate), min(count, int(np.ceil((high - EDGE) * count)) + dilate))
+    return slice(
+        max(0, int(np.floor((low + EDGE) * count)) - dilate), min(count, int(np.ceil((high - EDGE) * count)) + dilate)
+    )
 
 
 def sides(box: Mapping) -> tuple[float, float, float, float]:
     """The box of a record, checked: records may come from strangers."""
     found = box.get("box") if isinstance(box, Mapping) else None
-    right = isinstance(found, (list, tuple)) and len(found) == 4 and all(
-        isinstance(side, (int, float)) and not isinstance(side, bool) and abs(side) <= 1e6 for side in found)
+    right = (
+        isinstance(found, (list, tuple))
+        and len(found) == 4
+        and all(isinstance(side, (int, float)) and not isinstance(side, bool) and abs(side) <= 1e6 for side in found)
+    )
     if not right:
-        raise DataError(f"a box is {repr(found if isinstance(box, Mapping) else box)[:80]}, not four shares of the sides",
-                        "run the structure scorer again")
+        raise DataError(
+            f"a box is {repr(found if isinstance(box, Mapping) else box)[:80]}, not four shares of the sides",
+            "run the structure scorer again",
+        )
     return tuple(float(side) for side in found)
 
 
 def saved(areas: Sequence[float], most: float = 0.2) -> dict[str, float]:
     """What masking keeps of a set, given the defect area of each sample (3.0 reports 21.7% more effective data).
 
-    `share` is of all samples: those with some defect but less than `most`, which dropping every spoiled sample would lose;
-    `more` is the same against the clean ones alone; `effective` counts a masked sample by the area that is clean.
+    `share` is of all samples: those with some defect but less than `most`, which dropping every spoiled sample would
+    lose; `more` is the same against the clean ones alone; `effective` counts a masked sample by the area that is clean.
     """
     clean = sum(area == 0 for area in areas)
     masked = [area for area in areas if 0 < area < most]
     return {
-        "samples": len(areas), "clean": clean, "masked": len(masked), "dropped": len(areas) - clean - len(masked),
+        "samples": len(areas),
+        "clean": clean,
+        "masked": len(masked),
+        "dropped": len(areas) - clean - len(masked),
         "share": round(len(masked) / max(1, len(areas)), 4),
         "more": round(len(masked) / max(1, clean), 4),
         "effective": round(sum(1 - area for area in masked) / max(1, clean), 4),

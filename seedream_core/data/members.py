@@ -13,7 +13,9 @@ from seedream_core.data.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError
 
 APART = 128 * 1024
-"""Payloads from here on are read apart from their headers: cutting a megabyte out of a larger read takes five times as long (measured)."""
+"""Payloads from here on are read apart from their headers: cutting a megabyte out of a larger read takes five times as
+long (measured).
+"""
 
 NO_CRC = 2**32
 """In place of a CRC32, where no index tells it."""
@@ -24,7 +26,9 @@ class Places(NamedTuple):
 
     layout: Sequence[str]
     numbers: Sequence[int]
-    """Offset of the header (the payload begins one block later), size, CRC32 over both or NO_CRC; then the next member's."""
+    """Offset of the header (the payload begins one block later), size, CRC32 over both or NO_CRC; then the next
+    member's.
+    """
 
     def members(self) -> Iterator[tuple[str, int, int, int]]:
         flat = iter(self.numbers)

@@ -21,7 +21,9 @@ FEW = 4 * CHUNK
 """So few tasks are done before a second process has started."""
 
 
-def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int, at_once: int = CHUNK) -> Iterator[Result]:
+def ordered(
+    work: Callable[[Task], Result], tasks: Sequence[Task], workers: int, at_once: int = CHUNK
+) -> Iterator[Result]:
     """`work` of every task, in order; a few chunks per process are under way at once, however many tasks there are.
 
     A chunk is `at_once` tasks: fewer where each takes long, or where its result is large.
@@ -29,10 +31,11 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int,
     if workers <= 1 or len(tasks) <= min(FEW, 16 * at_once):
         yield from map(work, tasks)
         return
-    chunks = (list(tasks[start:start + at_once]) for start in range(0, len(tasks), at_once))
+    chunks = (list(tasks[start : start + at_once]) for start in range(0, len(tasks), at_once))
     # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+
         def submit(count: int) -> Iterable:
             return [pool.submit(each, work, chunk) for chunk in islice(chunks, count)]
 
@@ -43,8 +46,10 @@ def ordered(work: Callable[[Task], Result], tasks: Sequence[Task], workers: int,
                 under_way.extend(submit(1))
                 yield from results
         except BrokenProcessPool:
-            raise UserError("a worker process was killed, most likely for memory",
-                            "set fewer `workers` in the host file; the same command goes on from the last whole shard") from None
+            raise UserError(
+                "a worker process was killed, most likely for memory",
+                "set fewer `workers` in the host file; the same command goes on from the last whole shard",
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -68,6 +73,7 @@ def _start() -> None:
 
 
 def _outlive_nobody() -> None:
-    # A parent that was killed tells nobody: the pool's queues, which every worker holds open, would keep them waiting for ever.
+    # A parent that was killed tells nobody: the pool's queues, which every worker holds open, would keep them waiting
+    # for ever.
     connection.wait([multiprocessing.parent_process().sentinel])
     os._exit(1)

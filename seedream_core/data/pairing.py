@@ -1,4 +1,6 @@
-"""Captions of other pictures for each picture of a set, to hold an encoder against: any other, or the most alike [I]."""
+"""Captions of other pictures for each picture of a set, to hold an encoder against: any other, or the most alike
+[I].
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,9 @@ def every_caption(languages: Languages) -> list[str]:
 
 def main_caption(languages: Languages) -> str:
     """The one that stands for what a sample shows: the short one, or the first there is, of its first language."""
-    fields = next((fields for _, fields in sorted(languages.items()) if any(text.strip() for text in fields.values())), {})
+    fields = next(
+        (fields for _, fields in sorted(languages.items()) if any(text.strip() for text in fields.values())), {}
+    )
     return fields.get("short", "").strip() or next((text for _, text in sorted(fields.items()) if text.strip()), "")
 
 
@@ -25,7 +29,12 @@ def strangers(main: Sequence[str], seed: int) -> list[int | None]:
     found: list[int | None] = []
     for row, text in enumerate(main):
         start = int(fraction(seed, str(row), 0, "stranger") * len(main))
-        found.append(next((other % len(main) for other in range(start, start + len(main)) if main[other % len(main)] != text), None))
+        found.append(
+            next(
+                (other % len(main) for other in range(start, start + len(main)) if main[other % len(main)] != text),
+                None,
+            )
+        )
     return found
 
 

@@ -1,8 +1,8 @@
 """Pictures of strangers: brought to a normal form once, and decoded with care ever after.
 
-Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps its
-bytes, a JPEG of several pictures those of the first. What has not is written as PNG, which loses nothing more, unless that is too
-large for a shard. Sizes are read from the header before any pixel is.
+Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps
+its bytes, a JPEG of several pictures those of the first. What has not is written as PNG, which loses nothing more,
+unless that is too large for a shard. Sizes are read from the header before any pixel is.
 """
 
 import io
@@ -31,7 +31,15 @@ _ORIENTATION = 0x0112
 _TURNING = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 """Where a PNG may say which side is up."""
 _PNG_DEPTH = 24
-_MARKS = {b"\x89PNG": "PNG", b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"GIF8": "GIF", b"BM": "BMP", b"II": "TIFF", b"MM": "TIFF"}
+_MARKS = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8": "JPEG",
+    b"RIFF": "WEBP",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II": "TIFF",
+    b"MM": "TIFF",
+}
 DEEP = "16 bits to 8"
 _MARKED = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
@@ -80,7 +88,9 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
         if not changes:
             return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, cut)
         extension, written = "png", _written(image, "PNG", compress_level=1)
-        if len(written) > shards.MEMBER_BYTES and _lossy(kind, data):  # a photograph of 48 million pixels, turned upright
+        if len(written) > shards.MEMBER_BYTES and _lossy(
+            kind, data
+        ):  # a photograph of 48 million pixels, turned upright
             extension, written = "jpg", _written(image, "JPEG", quality=95, subsampling=0)
             changes = (*changes, "JPEG of quality 95: as PNG too large for a shard")
         return Normal(extension, written, *image.size, (*cut, *changes), whole)
@@ -89,33 +99,38 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
 
 
 def _first(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """A JPEG of several pictures (MPF: cameras and phones put previews, depths and gain maps there) cut to its first, and what was done.
+    """A JPEG of several pictures (MPF: cameras and phones put previews, depths and gain maps there) cut to its first,
+    and what was done.
 
-    Not a byte of that picture changes; gone are the table of pictures and what follows its end. Any other data stays as it is, and
-    so does a JPEG that breaks off.
+    Not a byte of that picture changes; gone are the table of pictures and what follows its end. Any other data stays as
+    it is, and so does a JPEG that breaks off.
     """
     at, kept, several = 2, [data[:2]], False
     while data.startswith(_MARKED) and (marker := _MARKER.match(data, at)):
         at, code = marker.end(), marker[1][0]
         if code == 0xD9:
-            return (b"".join([*kept, b"\xff\xd9"]), ("first picture alone of a JPEG with MPF",)) if several else (data, ())
-        end = at + int.from_bytes(data[at:at + 2])
-        if data[at + 2:at + 6] == b"MPF\0" and code == 0xE2:
+            return (
+                (b"".join([*kept, b"\xff\xd9"]), ("first picture alone of a JPEG with MPF",)) if several else (data, ())
+            )
+        end = at + int.from_bytes(data[at : at + 2])
+        if data[at + 2 : at + 6] == b"MPF\0" and code == 0xE2:
             several = True
         elif code == 0xDA:
             if not several or not (scan := _SCANNED.search(data, end)):
                 break
-            kept.append(data[marker.start():scan.start()])
+            kept.append(data[marker.start() : scan.start()])
             end = scan.start()
         else:
-            kept.append(data[marker.start():end])
+            kept.append(data[marker.start() : end])
         at = end
     return data, ()
 
 
 def _lossy(kind: str, data: bytes) -> bool:
     """Whether the pixels were approximate already: a JPEG's are, a WebP's where it has no lossless part first."""
-    return kind in ("JPEG", "MPO") or kind == "WEBP" and (part := _WEBP.search(data)) is not None and part[0] == b"VP8 "
+    return kind in ("JPEG", "MPO") or (
+        kind == "WEBP" and (part := _WEBP.search(data)) is not None and part[0] == b"VP8 "
+    )
 
 
 def _written(image: Image.Image, form: str, **options: Any) -> bytes:
@@ -166,7 +181,10 @@ def packed(pixels: np.ndarray) -> bytes:
     data = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(data, "PNG", compress_level=1)
     if data.tell() > shards.MEMBER_BYTES:
-        raise DataError(f"too large: {pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over {shards.MEMBER_BYTES}")
+        raise DataError(
+            f"too large: {pixels.shape[1]}×{pixels.shape[0]} pixels take {data.tell()} bytes as PNG, over "
+            f"{shards.MEMBER_BYTES}"
+        )
     return data.getvalue()
 
 
@@ -206,8 +224,13 @@ def _upright(image: Image.Image) -> np.ndarray:
     return np.asarray((_on_white(upright) if _transparent(upright) else upright).convert("RGB"))
 
 
-def _read(data: bytes, take: Callable[[Image.Image], T], formats: tuple[str, ...], check: Callable[[Image.Image], None],
-          prepare: Callable[[Image.Image], None] = lambda image: None) -> T:
+def _read(
+    data: bytes,
+    take: Callable[[Image.Image], T],
+    formats: tuple[str, ...],
+    check: Callable[[Image.Image], None],
+    prepare: Callable[[Image.Image], None] = lambda image: None,
+) -> T:
     """What `take` makes of the picture, once `check` has passed its header and every pixel is there."""
     if not data:
         raise DataError("the picture is empty")

@@ -1,11 +1,12 @@
 """Which pictures of a pool are worth a label next (Seedream 2.0's active learning; the algorithm is [I]).
 
-A seed set at random; then rounds. In each, the pictures that the head of the labels so far is least sure of are a shortlist, and of
-those k-centre takes the ones farthest from all that is labelled (core-set, Sener and Savarese, 2018). A share of every round is
-drawn at random from a reserve that nothing is ever chosen from: a fair sample of the pool, on which alone heads are compared.
+A seed set at random; then rounds. In each, the pictures that the head of the labels so far is least sure of are a
+shortlist, and of those k-centre takes the ones farthest from all that is labelled (core-set, Sener and Savarese, 2018).
+A share of every round is drawn at random from a reserve that nothing is ever chosen from: a fair sample of the pool, on
+which alone heads are compared.
 
-Measured on development seeds, doubt alone (`shortlist: 1`) needed as many labels as k-centre or fewer; k-centre is what keeps a round
-from asking for near-equal pictures, so curate duplicates away before trusting doubt alone.
+Measured on development seeds, doubt alone (`shortlist: 1`) needed as many labels as k-centre or fewer; k-centre is what
+keeps a round from asking for near-equal pictures, so curate duplicates away before trusting doubt alone.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +43,10 @@ class Active(Config):
     diverse: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of the seed set that lies far apart instead of being drawn at random: for pools of rare kinds"
     doubt: Doubt = "entropy"
-    "what makes a picture worth a label: entropy, or a narrow margin between the two likeliest classes; of figures the spread of members"
+    (
+        "what makes a picture worth a label: entropy, or a narrow margin between the two likeliest classes; of figures "
+        "the spread of members"
+    )
     shortlist: Annotated[int, Ge(1)] = 2
     "times the batch that k-centre chooses from; 1 leaves the choice to doubt alone"
     patience: Annotated[int, Ge(1)] = 5
@@ -78,13 +82,15 @@ class Pool:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", {key: row for row, key in enumerate(self.keys)})
-        object.__setattr__(self, "order", sorted(self.keys, key=lambda key: (fraction(self.options.seed, key, 0, "label"), key)))
+        object.__setattr__(
+            self, "order", sorted(self.keys, key=lambda key: (fraction(self.options.seed, key, 0, "label"), key))
+        )
         object.__setattr__(self, "scale", measure(self.features))
 
     @property
     def reserve(self) -> list[str]:
         """What validates, in the order in which it is asked for."""
-        return self.order[:max(1, round(self.options.held_out * min(self.options.most, len(self.keys))))]
+        return self.order[: max(1, round(self.options.held_out * min(self.options.most, len(self.keys))))]
 
     def fit(self, labels: Mapping[str, float]) -> Head:
         """A head from these labels."""
@@ -95,14 +101,16 @@ class Pool:
         return quality(head, *self._labelled(labels))
 
     def begin(self, given: Collection[str] = ()) -> Round:
-        """The seed set: what is labelled already, a random share of which validates, and as many more as `first` then lacks."""
+        """The seed set: what is labelled already, a random share of which validates, and as many more as `first` then
+        lacks.
+        """
         labelled = [key for key in self.order if key in given]
         cut = round(len(labelled) * self.options.held_out)
         held, count = self._held(labelled, max(0, self.options.first - len(labelled)))
-        free = [key for key in self.order[len(self.reserve):] if key not in given]
+        free = [key for key in self.order[len(self.reserve) :] if key not in given]
         apart = round(count * self.options.diverse)
-        drawn = free[:count - apart]
-        spread = self._apart(free[len(drawn):len(drawn) + SPREAD], drawn, apart)
+        drawn = free[: count - apart]
+        spread = self._apart(free[len(drawn) : len(drawn) + SPREAD], drawn, apart)
         return Round((*labelled[cut:], *drawn, *spread), (*labelled[:cut], *held))
 
     def next(self, head: Head, asked: Collection[str]) -> Round | None:
@@ -114,14 +122,15 @@ class Pool:
         if count <= 0 or not free:
             return None
         doubt = self._doubt(head, free)
-        shortlist = [free[place] for place in np.argsort(-doubt, kind="stable")[:count * self.options.shortlist]]
+        shortlist = [free[place] for place in np.argsort(-doubt, kind="stable")[: count * self.options.shortlist]]
         return Round(tuple(self._apart(shortlist, [key for key in known if key not in reserved], count)), held)
 
     def flat(self, heads: Sequence[Head], held: Mapping[str, float]) -> bool:
-        """Whether the last head is hardly better than the one `patience` rounds before, both on all of the reserve's labels.
+        """Whether the last head is hardly better than the one `patience` rounds before, both on all of the reserve's
+        labels.
 
-        The same labels judge both, so that what changes is the head and not the sample. No verdict before the reserve has
-        shown LEAST_HELD of each class.
+        The same labels judge both, so that what changes is the head and not the sample. No verdict before the reserve
+        has shown LEAST_HELD of each class.
         """
         classes = CLASSES[self.task]
         values = np.array(list(held.values()))
@@ -135,12 +144,15 @@ class Pool:
         """The reserve's part of a round of `count` labels, and what is left of that number."""
         known = set(asked)
         left = [key for key in self.reserve if key not in known]
-        held = tuple(left[:round(count * self.options.held_out)])
+        held = tuple(left[: round(count * self.options.held_out)])
         return held, count - len(held)
 
     def _doubt(self, head: Head, keys: Sequence[str]) -> np.ndarray:
         places = np.array([self.rows[key] for key in keys])
-        blocks = [head.doubt(self.features[places[start:start + BLOCK]], self.options.doubt) for start in range(0, len(places), BLOCK)]
+        blocks = [
+            head.doubt(self.features[places[start : start + BLOCK]], self.options.doubt)
+            for start in range(0, len(places), BLOCK)
+        ]
         return np.concatenate(blocks)
 
     def _apart(self, choices: Sequence[str], centres: Sequence[str], count: int) -> list[str]:
@@ -159,7 +171,7 @@ def far_apart(choices: np.ndarray, centres: np.ndarray, count: int) -> list[int]
     sizes = (choices**2).sum(1)
     near = np.full(len(choices), np.inf)
     for start in range(0, len(centres), BLOCK):
-        block = centres[start:start + BLOCK]
+        block = centres[start : start + BLOCK]
         near = np.minimum(near, (sizes[:, None] - 2 * choices @ block.T + (block**2).sum(1)).min(1))
     chosen: list[int] = []
     for _ in range(count):

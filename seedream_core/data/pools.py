@@ -1,7 +1,8 @@
-"""Four pools and how often each is drawn from (Seedream 2.0: high quality, distribution maintenance, knowledge, targeted).
+"""Four pools and how often each is drawn from (Seedream 2.0: high quality, distribution maintenance, knowledge,
+targeted).
 
-A draw first takes a pool by its share, then a sample of that pool by its weight there; a sample may be in several, and one
-that is in none of the others is still in maintenance. The shares are unpublished: ours are a start [I].
+A draw first takes a pool by its share, then a sample of that pool by its weight there; a sample may be in several, and
+one that is in none of the others is still in maintenance. The shares are unpublished: ours are a start [I].
 """
 
 import json
@@ -22,11 +23,15 @@ LEAST_PROMPTS = 8
 
 
 def mixed(members: Mapping[str, np.ndarray], shares: Mapping[str, float]) -> np.ndarray:
-    """The chance of each sample, of any scale; `members[pool]` is its weight there, 0 outside. Empty pools' shares fall to the others."""
+    """The chance of each sample, of any scale; `members[pool]` is its weight there, 0 outside. Empty pools' shares fall
+    to the others.
+    """
     filled = {pool: weights for pool, weights in members.items() if shares.get(pool) and weights.any()}
     if not filled:
-        raise DataError(f"no sample is in a pool that is drawn from ({', '.join(pool for pool in members if shares.get(pool))})",
-                        "give mix.maintenance a share: every sample is in it")
+        raise DataError(
+            f"no sample is in a pool that is drawn from ({', '.join(pool for pool in members if shares.get(pool))})",
+            "give mix.maintenance a share: every sample is in it",
+        )
     return sum(shares[pool] * weights / weights.sum() for pool, weights in filled.items())
 
 
@@ -37,7 +42,9 @@ def by_node(rows: Sequence[Iterable[int]], targets: Sequence[float]) -> np.ndarr
 
 
 def at_least(sample: Sample, scores: Mapping[str, float]) -> bool:
-    """Whether a sample has all these scores, and none is under its least value; without any, nothing is said to be good."""
+    """Whether a sample has all these scores, and none is under its least value; without any, nothing is said to be
+    good.
+    """
     return bool(scores) and all(sample.scores.get(name, float("-inf")) >= least for name, least in scores.items())
 
 
@@ -56,7 +63,9 @@ def weak(verdicts: Path) -> list[str]:
             count[term] += 1
             right[term] += row["right"]
     rates = {term: Rate(right[term], times) for term, times in count.items() if times >= LEAST_PROMPTS}
-    return sorted((term for term, rate in rates.items() if rate.interval[1] < overall), key=lambda term: (rates[term].share, term))
+    return sorted(
+        (term for term, rate in rates.items() if rate.interval[1] < overall), key=lambda term: (rates[term].share, term)
+    )
 
 
 def _phrase(term: str) -> bool:
@@ -70,6 +79,10 @@ def table(members: Mapping[str, np.ndarray], weights: np.ndarray, say: Callable[
     say(f"{'pool':<24}{'samples':>10}{'of data':>9}{'drawn':>9}")
     for pool, inside in members.items():
         mask = inside > 0
-        rows[pool] = {"samples": int(mask.sum()), "share": round(float(mask.mean()), 4), "drawn": round(float(weights[mask].sum() / weights.sum()), 4)}
+        rows[pool] = {
+            "samples": int(mask.sum()),
+            "share": round(float(mask.mean()), 4),
+            "drawn": round(float(weights[mask].sum() / weights.sum()), 4),
+        }
         say(f"{pool:<24}{rows[pool]['samples']:>10}{rows[pool]['share']:>9.2%}{rows[pool]['drawn']:>9.2%}")
     return rows

@@ -1,9 +1,9 @@
 """A file of concepts to retrieve: one mapping each, as YAML (a list) or one line of JSON each.
 
-    - concept: hanfu
-      texts: [a woman in hanfu, 穿汉服的女子]   # in either language
-      examples: [a1b2-0000017]                  # keys of samples in the data
-      count: 200                                # how many to take; else the stage's
+- concept: hanfu
+  texts: [a woman in hanfu, 穿汉服的女子]   # in either language
+  examples: [a1b2-0000017]                  # keys of samples in the data
+  count: 200                                # how many to take; else the stage's
 """
 
 from collections.abc import Iterable
@@ -46,7 +46,9 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
         document = load_yaml(path)
         if not isinstance(document.tree, list):
             raise UserError(f"{path}: a list of concepts is needed", "begin each with `- concept: NAME`")
-        found = tuple(parse(Concept, tree, document=document, prefix=(place,)) for place, tree in enumerate(document.tree))
+        found = tuple(
+            parse(Concept, tree, document=document, prefix=(place,)) for place, tree in enumerate(document.tree)
+        )
     if not found:
         raise UserError(f"{path}: no concepts in it")
     names = [one.concept for one in found]

@@ -1,11 +1,12 @@
-"""Small pictures laid over one another: crop, scale, shift and brightness found at once, then what is left between them.
+"""Small pictures laid over one another: crop, scale, shift and brightness found at once, then what is left between
+them.
 
 Gauss-Newton from coarse to fine (Lucas and Kanade 1981; Baker and Matthews 2004), many pairs at a time. A pair's result
-does not depend on the others. A picture that is moved along straight axes is two small matrices around it, so all of it is
-products of matrices: 0.2 ms a pair of 32×32 on one core.
+does not depend on the others. A picture that is moved along straight axes is two small matrices around it, so all of it
+is products of matrices: 0.2 ms a pair of 32×32 on one core.
 
-The second picture is taken for `gain · first(scale · place + shift) + offset`, places from -1 to 1. The scale must be what
-a crop gives: one picture lies inside the other.
+The second picture is taken for `gain · first(scale · place + shift) + offset`, places from -1 to 1. The scale must be
+what a crop gives: one picture lies inside the other.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ TURN = 0.04
 WINDOW = 7
 """Pixels of the window in which a residual is averaged: two objects' difference survives, an edge's does not."""
 PIXEL = 0.3
-"""What a single pixel counts beside it: without that 3.2% of scenes with one other shape in them passed, with it 0.2%."""
+"""What a single pixel counts beside it: without that 3.2% of scenes with one other shape in them passed, with it
+0.2%.
+"""
 FAINT = 0.02
 """Added to the contrast, so that the noise of a nearly uniform picture is not its content."""
 
@@ -59,11 +62,13 @@ def prepare(pictures: np.ndarray) -> np.ndarray:
     return kernel @ planes @ kernel.T
 
 
-def lay(first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.ndarray, crop: float, shift: float) -> Laid:
+def lay(
+    first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.ndarray, crop: float, shift: float
+) -> Laid:
     """Lay each second picture over its first (B×3×S×S both).
 
-    `stretch` is what the pictures' sides say of it, `doubt` how exactly; at most `crop` of a side lies beyond one edge, and
-    at most `shift` of it sticks out of the other picture.
+    `stretch` is what the pictures' sides say of it, `doubt` how exactly; at most `crop` of a side lies beyond one edge,
+    and at most `shift` of it sticks out of the other picture.
     """
     p = np.zeros((len(first), 6), np.float32)
     p[:, 1], p[:, 4] = stretch, 1
@@ -90,7 +95,9 @@ def lay(first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.nd
 
 
 def residual(first: np.ndarray, second: np.ndarray, laid: Laid) -> np.ndarray:
-    """What is left between them where they differ most, in colour, as a share of the contrast of the picture that has more."""
+    """What is left between them where they differ most, in colour, as a share of the contrast of the picture that has
+    more.
+    """
     p = np.stack(list(vars(laid).values()), 1)
     moved, inside = _move(first, p, 1)
     wanted = np.clip(p[:, 4, None, None, None] * moved + p[:, 5, None, None, None], 0, 1)
@@ -100,7 +107,8 @@ def residual(first: np.ndarray, second: np.ndarray, laid: Laid) -> np.ndarray:
     left = second - wanted
     # What is cut off in the first was white or more, black or less.
     left = np.where(moved > 1 - END, np.minimum(left, 0), np.where(moved < END, np.maximum(left, 0), left))
-    # At the edges the smoothing had other neighbours: with them in, the 99th percentile of cropped photographs was 0.18, not 0.04.
+    # At the edges the smoothing had other neighbours: with them in, the 99th percentile of cropped photographs was
+    # 0.18, not 0.04.
     inside[:, :, [0, -1]] = inside[..., [0, -1]] = False
     left *= inside
     local, single = (np.sqrt((part**2).mean(1)).max((1, 2)) for part in (window @ left @ window.T, left))
@@ -124,16 +132,22 @@ def _places(side: int) -> np.ndarray:
 def _move(planes: np.ndarray, p: np.ndarray, margin: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The pictures as the parameters see them, and B×1×S×S where there is a picture, `margin` pixels from its edge."""
     side = planes.shape[-1]
-    (columns, across), (rows, down) = (_line(side, p[:, 0] + sign * p[:, 1], p[:, place], margin) for sign, place in ((1, 2), (-1, 3)))
+    (columns, across), (rows, down) = (
+        _line(side, p[:, 0] + sign * p[:, 1], p[:, place], margin) for sign, place in ((1, 2), (-1, 3))
+    )
     return rows[:, None] @ planes @ columns.transpose(0, 2, 1)[:, None], (down[:, :, None] & across[:, None])[:, None]
 
 
 def _line(side: int, scale: np.ndarray, shift: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
-    """B×S×S: what each new pixel of a line takes from the old ones (Catmull and Rom's cubic), and whether it lies inside."""
+    """B×S×S: what each new pixel of a line takes from the old ones (Catmull and Rom's cubic), and whether it lies
+    inside.
+    """
     places = np.exp(scale)[:, None] * _places(side) + shift[:, None]
     spots = np.clip((places + 1) * (side / 2) - 0.5, 0, side - 1)
     far = np.abs(spots[:, :, None] - np.arange(side, dtype=np.float32))
-    near = np.where(far < 1, (1.5 * far - 2.5) * far * far + 1, np.where(far < 2, ((2.5 - 0.5 * far) * far - 4) * far + 2, 0))
+    near = np.where(
+        far < 1, (1.5 * far - 2.5) * far * far + 1, np.where(far < 2, ((2.5 - 0.5 * far) * far - 4) * far + 2, 0)
+    )
     return near / near.sum(-1, keepdims=True), np.abs(places) <= 1 - 2 * margin / side
 
 

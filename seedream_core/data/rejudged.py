@@ -1,4 +1,5 @@
-"""Rows of an earlier funnel taken over: what it kept or a filter dropped; what was unreadable or a duplicate is judged again.
+"""Rows of an earlier funnel taken over: what it kept or a filter dropped; what was unreadable or a duplicate is judged
+again.
 
 A duplicate is, because what it repeats may be another sample now. Its picture must be the same, byte for byte; for a
 dropped one its key must do.
@@ -26,7 +27,10 @@ class Rejudged:
         self.earlier = Earlier(folder, stage, essence)
         self.comparisons = comparisons
         self.places = {key: place for place, key in enumerate(self.earlier.reader.keys)} if self.earlier.reader else {}
-        self.features = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted((Path(folder) / "features").glob("*.npy"))}
+        self.features = {
+            path.stem: np.load(path, mmap_mode="r", allow_pickle=False)
+            for path in sorted((Path(folder) / "features").glob("*.npy"))
+        }
 
     def row(self, reader: ShardReader, position: int) -> Judged | None:
         """Row and features of one sample of `reader`; None where it is to be judged again."""
@@ -44,11 +48,27 @@ class Rejudged:
         if cause in self.comparisons:
             return None
         if before.fate == "dropped":
-            return Row(key=key, name=before.name, source=shard, position=position, fate="dropped", cause=cause, reason=before.reason), {}
+            return Row(
+                key=key,
+                name=before.name,
+                source=shard,
+                position=position,
+                fate="dropped",
+                cause=cause,
+                reason=before.reason,
+            ), {}
         place, then, now = self.places[key], before.members(), reader.read(position)
         if then is None or any(then.get(name) != data for name, data in now.items() if name != "json"):
             return None
         old, new = Sample.from_json(now["json"]), Sample.from_json(then["json"])
         found = {name: value for name, value in new.scores.items() if old.scores.get(name) != value}
-        row = Row(key=key, name=old.name, source=shard, position=position, plain=View(old, now).plain, scores=found, boxes=list(new.boxes[len(old.boxes):]))
+        row = Row(
+            key=key,
+            name=old.name,
+            source=shard,
+            position=position,
+            plain=View(old, now).plain,
+            scores=found,
+            boxes=list(new.boxes[len(old.boxes) :]),
+        )
         return row, {name: np.array(values[place]) for name, values in self.features.items()}

@@ -1,5 +1,5 @@
-"""Cross-modal retrieval over embeddings (Seedream 3.0): concepts injected from a few examples, a distribution brought to
-that of a reference set, neighbours paired. Which index 3.0 has is not told; this one is exact [I].
+"""Cross-modal retrieval over embeddings (Seedream 3.0): concepts injected from a few examples, a distribution brought
+to that of a reference set, neighbours paired. Which index 3.0 has is not told; this one is exact [I].
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Index:
         rows, cosines = np.zeros((len(queries), count), np.int64), np.zeros((len(queries), count), np.float32)
         search = self._faiss if self.faiss else self._blocks
         for first in range(0, len(queries) if count else 0, QUERIES):
-            some = np.ascontiguousarray(queries[first:first + QUERIES], np.float32)
+            some = np.ascontiguousarray(queries[first : first + QUERIES], np.float32)
             for place, near in enumerate(search(some, count), first):
                 exact = self.vectors[near].astype(np.float64) @ queries[place].astype(np.float64)
                 best = np.lexsort((near, -exact))[:count]
@@ -53,7 +53,7 @@ class Index:
         last = np.full((len(queries), count), -np.inf, np.float32)
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for first in range(0, len(self), ROWS):
-            products = queries @ np.asarray(self.vectors[first:first + ROWS], np.float32).T
+            products = queries @ np.asarray(self.vectors[first : first + ROWS], np.float32).T
             both = np.concatenate([last, products], axis=1)
             last = -np.partition(-both, count - 1, axis=1)[:, :count]
             near = products >= last.min(axis=1, keepdims=True) - SLACK
@@ -83,7 +83,7 @@ def _faiss(vectors: np.ndarray, needed: bool) -> Any:
         return None
     index = faiss.IndexFlatIP(vectors.shape[1])
     for first in range(0, len(vectors), ROWS):
-        index.add(np.ascontiguousarray(vectors[first:first + ROWS], np.float32))
+        index.add(np.ascontiguousarray(vectors[first : first + ROWS], np.float32))
     return index
 
 
@@ -98,8 +98,8 @@ class Found:
 def concept(index: Index, texts: np.ndarray, pictures: np.ndarray, count: int, same: float) -> list[Found]:
     """The samples nearest to a concept's examples, at most `count`, best first (concept injection).
 
-    Examples are asked one by one and their ranks added up: cosines between two pictures and between a picture and a text
-    have no scale in common. Of samples nearer to each other than `same`, the first is taken.
+    Examples are asked one by one and their ranks added up: cosines between two pictures and between a picture and a
+    text have no scale in common. Of samples nearer to each other than `same`, the first is taken.
     """
     examples = np.concatenate([texts, pictures])
     merit: dict[int, float] = {}
@@ -119,8 +119,9 @@ def concept(index: Index, texts: np.ndarray, pictures: np.ndarray, count: int, s
     return taken
 
 
-def weights_towards(vectors: np.ndarray, reference: np.ndarray, *, temperature: float = 0.1, most: float = 10.0,
-                    seed: int = 0) -> np.ndarray:
+def weights_towards(
+    vectors: np.ndarray, reference: np.ndarray, *, temperature: float = 0.1, most: float = 10.0, seed: int = 0
+) -> np.ndarray:
     """Sampling weights, mean 1, that bring a set's distribution near a reference set's (distribution calibration).
 
     The ratio of two densities, each a mean of exp(cosine / temperature); no weight is over `most` times the median, nor
@@ -141,21 +142,26 @@ def _density(vectors: np.ndarray, anchors: np.ndarray, temperature: float) -> np
     """The log of each vector's mean exp(cosine / temperature) to the anchors."""
     found = []
     for first in range(0, len(vectors), ROWS // 8):
-        logits = np.asarray(vectors[first:first + ROWS // 8], np.float32) @ anchors.T / temperature
+        logits = np.asarray(vectors[first : first + ROWS // 8], np.float32) @ anchors.T / temperature
         top = logits.max(axis=1, keepdims=True)
         found.append((top + np.log(np.exp(logits - top).mean(axis=1, keepdims=True)))[:, 0])
     return np.concatenate(found)
 
 
-def neighbour_pairs(index: Index, rows: Sequence[int], *, least: float, most: float, look: int = 10) -> list[tuple[int, int, float]]:
+def neighbour_pairs(
+    index: Index, rows: Sequence[int], *, least: float, most: float, look: int = 10
+) -> list[tuple[int, int, float]]:
     """Pairs of like but not equal samples, the most alike first, each sample in one pair at most (neighbour pairs).
 
     Their cosine lies from `least` to below `most`: above it they are the same picture twice.
     """
     found, cosines = index.nearest(np.asarray(index.vectors[list(rows)], np.float32), look + 1)
-    pairs = {(min(one, other), max(one, other)): cosine
-             for one, near, likeness in zip(rows, found.tolist(), cosines.tolist())
-             for other, cosine in zip(near, likeness) if one != other and least <= cosine < most}
+    pairs = {
+        (min(one, other), max(one, other)): cosine
+        for one, near, likeness in zip(rows, found.tolist(), cosines.tolist())
+        for other, cosine in zip(near, likeness)
+        if one != other and least <= cosine < most
+    }
     taken: set[int] = set()
     chosen = []
     for (one, other), cosine in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):

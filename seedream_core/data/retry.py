@@ -1,7 +1,8 @@
-"""Retry: what an earlier run of a stage kept or dropped is taken over byte for byte, and only what it quarantined is tried again.
+"""Retry: what an earlier run of a stage kept or dropped is taken over byte for byte, and only what it quarantined is
+tried again.
 
-The earlier run may be finished, or stopped (over its budget, or killed): what it had not reached is then new. Samples are
-known by their keys.
+The earlier run may be finished, or stopped (over its budget, or killed): what it had not reached is then new. Samples
+are known by their keys.
 """
 
 import hashlib
@@ -70,7 +71,9 @@ class Earlier:
             if row["fate"] == "dropped":
                 self._others[row["key"]] = "dropped", row["reason"], row.get("name", "")
             elif row["fate"] == "quarantined":
-                self._others.setdefault(row["key"], ("quarantined", row["reason"], ""))  # of two of one name one may be kept
+                self._others.setdefault(
+                    row["key"], ("quarantined", row["reason"], "")
+                )  # of two of one name one may be kept
                 self._bad |= {row["source"], row["source"].rpartition(".")[0]}
             elif row["key"] not in self._kept:
                 self._others[row["key"]] = "missing", "", ""
@@ -87,11 +90,15 @@ class Earlier:
         """What became of this sample; None where it was not reached, or is not in a whole shard."""
         if (index := self._kept.get(key)) is not None:
             layout, numbers = self.reader.places(index)
-            return Before("kept", "", "", str(self.reader.folder / self.reader.shard(index)), key, Places(layout, tuple(numbers)))
+            return Before(
+                "kept", "", "", str(self.reader.folder / self.reader.shard(index)), key, Places(layout, tuple(numbers))
+            )
         return Before(*self._others[key]) if key in self._others else None
 
     def check(self, samples: Iterable[tuple[str, str, str]]) -> int:
-        """How many of these (key, name, place) will be tried again; UserError where they are not those of the earlier run."""
+        """How many of these (key, name, place) will be tried again; UserError where they are not those of the earlier
+        run.
+        """
         seen, new, again = set(), [], 0
         for key, name, place in samples:
             before = self.before(key)
@@ -104,23 +111,41 @@ class Earlier:
             else:
                 again += before.fate == "quarantined"
         if new:
-            raise UserError(f"retry: {self.folder} never met {_some(new)}", "retry is for the same samples, mended; ingest a larger source without it")
-        gone = [key for key in (*self._kept, *(key for key, (fate, *_) in self._others.items() if fate == "dropped")) if key not in seen]
+            raise UserError(
+                f"retry: {self.folder} never met {_some(new)}",
+                "retry is for the same samples, mended; ingest a larger source without it",
+            )
+        gone = [
+            key
+            for key in (*self._kept, *(key for key, (fate, *_) in self._others.items() if fate == "dropped"))
+            if key not in seen
+        ]
         if gone:
-            raise UserError(f"retry: {_some(gone)} of {self.folder} are not in the source any more", "bring them back, or ingest without retry")
+            raise UserError(
+                f"retry: {_some(gone)} of {self.folder} are not in the source any more",
+                "bring them back, or ingest without retry",
+            )
         return again
 
     def _check(self, stage: Stage, essence: Callable[[Any], dict]) -> None:
         if not all((self.folder / name).is_file() for name in (CONFIG, "fates.jsonl")):
-            raise UserError(f"retry: {self.folder} is no folder that {stage.path()} wrote fates in", "name the --out of the run to be retried")
+            raise UserError(
+                f"retry: {self.folder} is no folder that {stage.path()} wrote fates in",
+                "name the --out of the run to be retried",
+            )
         tree = load_yaml(self.folder / CONFIG).tree
         if (was := tree.pop("run", None)) != stage.path():
             raise UserError(f"retry: {self.folder} was made by {was}, not by {stage.path()}")
         then, now = essence(parse(type(stage), tree)), essence(stage)
-        edits = [f"{name}: {then.get(name)} -> {now.get(name)}" for name in then | now if then.get(name) != now.get(name)]
+        edits = [
+            f"{name}: {then.get(name)} -> {now.get(name)}" for name in then | now if then.get(name) != now.get(name)
+        ]
         edits += states.moved_since(stage, self.folder, MENDED)
         if edits:
-            raise UserError(f"retry: {self.folder} was made with other options ({'; '.join(edits)})", "give the same ones, or begin without retry")
+            raise UserError(
+                f"retry: {self.folder} was made with other options ({'; '.join(edits)})",
+                "give the same ones, or begin without retry",
+            )
 
 
 def _rows(folder: Path) -> Iterator[tuple[bytes, dict]]:

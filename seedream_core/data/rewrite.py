@@ -1,4 +1,6 @@
-"""Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last whole shard."""
+"""Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last
+whole shard.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +28,8 @@ def whole(data: Path) -> ShardReader:
 
 @lru_cache(maxsize=1)
 def opened(data: Path, digest: str) -> ShardReader:
-    """The shards as a worker process has them open: sent along with every task, a large index would cost more than the task.
+    """The shards as a worker process has them open: sent along with every task, a large index would cost more than the
+    task.
 
     `digest` is that of the data: other contents are opened anew.
     """
@@ -67,25 +70,41 @@ def features(data: Path, name: str, count: int) -> np.ndarray:
     path = data / "features" / f"{name}.npy"
     if not path.is_file():
         has = ", ".join(sorted(file.stem for file in path.parent.glob("*.npy"))) or "none"
-        raise UserError(f"features: {data} has no {name!r}; it has {has}", "name it among curate's scorers, or leave this out")
+        raise UserError(
+            f"features: {data} has no {name!r}; it has {has}", "name it among curate's scorers, or leave this out"
+        )
     values = np.load(path, mmap_mode="r", allow_pickle=False)
     if len(values) != count or values.dtype.kind != "f":
-        raise DataError(f"{path}: {values.dtype} of {len(values)} rows for {count} samples, where one row of floats each is needed")
+        raise DataError(
+            f"{path}: {values.dtype} of {len(values)} rows for {count} samples, where one row of floats each is needed"
+        )
     return values.reshape(count, -1)
 
 
-def rewrite(reader: ShardReader, change: Callable[[int, Sample], Sample], out: Path, *, stage: str, made_from: object,
-            samples_per_shard: int) -> None:
+def rewrite(
+    reader: ShardReader,
+    change: Callable[[int, Sample], Sample],
+    out: Path,
+    *,
+    stage: str,
+    made_from: object,
+    samples_per_shard: int,
+) -> None:
     """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on.
 
     What curate measured of the samples goes with them.
     """
     identity = json.dumps([digest(reader.folder), made_from])
-    with Journal(out, samples_per_shard, identity) as journal, track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress:
+    with (
+        Journal(out, samples_per_shard, identity) as journal,
+        track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress,
+    ):
         for row in range(journal.done, len(reader)):
             members = reader.read(row)
             sample = Sample.from_json(members["json"])
-            fate = Fate(key=reader.keys[row], name=sample.name, source=reader.shard(row), fate="kept", reason="", stage=stage)
+            fate = Fate(
+                key=reader.keys[row], name=sample.name, source=reader.shard(row), fate="kept", reason="", stage=stage
+            )
             journal.add(fate, members | {"json": change(row, sample).to_json()})
             progress.advance()
     carry(reader, out)
@@ -104,6 +123,8 @@ def carry(reader: ShardReader, out: Path) -> None:
         kept = np.array([json.loads(line)["fate"] == "kept" for line in lines])
     for name, values in features.items():
         if len(values) != len(kept):
-            raise DataError(f"{reader.folder.parent}: features/{name}.npy has {len(values)} rows for {len(kept)} samples",
-                            "run data/curate again")
+            raise DataError(
+                f"{reader.folder.parent}: features/{name}.npy has {len(values)} rows for {len(kept)} samples",
+                "run data/curate again",
+            )
     choose(features, np.flatnonzero(kept), out / "features")

@@ -32,11 +32,14 @@ OPEN_SHARDS = 64
 EXTENSION_CHARACTERS = 32  # with a key of 64 the name fits a ustar header
 _KINDS = {"png", "jpg", "jpeg", "jpe", "jfif", "webp", "json", "txt", "safetensors"}
 _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
-_PICTURE = re.compile(r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|jpe|jfif|png|webp)", re.DOTALL)
+_PICTURE = re.compile(
+    r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|jpe|jfif|png|webp)", re.DOTALL
+)
 """Extensions of pictures that are not ours, so that nothing called so is left out in silence."""
 _UNSAFE = {"Cc", "Cs", "Cf", "Zl", "Zp"}
-"""Kinds of characters that a name may not have: what a terminal obeys, what is no text, what turns or hides the text around it, what ends
-a line. Spaces of any width may stand there, as input methods and macOS write them (U+3000, U+00A0, U+202F)."""
+"""Kinds of characters that a name may not have: what a terminal obeys, what is no text, what turns or hides the text
+around it, what ends a line. Spaces of any width may stand there, as input methods and macOS write them (U+3000, U+00A0,
+U+202F)."""
 _JOINERS = "\u200c\u200d"
 """Of kind Cf, but spelling: Persian and the Indic scripts need them, and so do most emoji of people."""
 
@@ -156,7 +159,9 @@ class ShardReader:
         shards = {name for name in names if name.endswith(".tar") and not name.startswith(".")}
         indexes = {name.removesuffix(".index.json") + ".tar": name for name in names if name.endswith(".index.json")}
         if not shards and not indexes:
-            raise UserError(f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them")
+            raise UserError(
+                f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them"
+            )
         seen: dict[str, str] = {}
         for shard in sorted(shards | indexes.keys()):
             self._shards.append(shard)
@@ -179,7 +184,7 @@ class ShardReader:
     def places(self, index: int) -> Places:
         """Where the members of one sample lie."""
         layout, first = self._layout[index], self._first[index]
-        return Places(layout, self._numbers[first:first + 3 * len(layout)])
+        return Places(layout, self._numbers[first : first + 3 * len(layout)])
 
     def extensions(self) -> Counter[str]:
         """How many samples have a member of each."""
@@ -189,11 +194,13 @@ class ShardReader:
         return found
 
     def read(self, index: int, *only: str) -> dict[str, bytes]:
-        """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in `damage`."""
+        """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in
+        `damage`.
+        """
         if self._shard[index] != self._last:
             self._last, self._file = self._shard[index], self._opened(self.shard(index))
         layout, first = self._layout[index], self._first[index]
-        numbers = self._numbers[first:first + 3 * len(layout)]
+        numbers = self._numbers[first : first + 3 * len(layout)]
         if only:
             chosen = [member for member in Places(layout, numbers).members() if member[0] in only]
             layout, numbers = [member[0] for member in chosen], [number for member in chosen for number in member[1:]]
@@ -245,7 +252,9 @@ class ShardReader:
     def _within(self, shard: str, there: int, samples: Mapping[str, Places]) -> Iterator[tuple[str, Places]]:
         """The samples that a cut shard still has."""
         for key, places in samples.items():
-            cut = [(extension, offset) for extension, offset, size, _ in places.members() if offset + BLOCK + size > there]
+            cut = [
+                (extension, offset) for extension, offset, size, _ in places.members() if offset + BLOCK + size > there
+            ]
             if cut:
                 self._lose(shard, cut[0][1], f"{key}.{cut[0][0]} is cut off", key)
             else:
@@ -295,23 +304,45 @@ class ShardReader:
                 lost.add(key)
         for key in (key for key in strange if key not in groups):  # else what stands beside it will tell
             offset, name = strange[key]
-            self._lose(shard, offset, f"{tar.printable(name)} is no png, jpg, jpeg or webp (a key ends at the first dot of its name)", key)
+            self._lose(
+                shard,
+                offset,
+                f"{tar.printable(name)} is no png, jpg, jpeg or webp (a key ends at the first dot of its name)",
+                key,
+            )
         # Beside a break a sample may lack members: it counts only if it looks like the first sound one.
         sound = next((members.keys() for key, members in groups.items() if key not in torn and key not in lost), None)
         for key in (key for key in groups if key in torn and key not in lost and groups[key].keys() != sound):
-            self._lose(shard, next(iter(groups[key].values()))[0], f"{tar.printable(key)} may lack members: the shard is broken beside it", key)
+            self._lose(
+                shard,
+                next(iter(groups[key].values()))[0],
+                f"{tar.printable(key)} may lack members: the shard is broken beside it",
+                key,
+            )
             lost.add(key)
-        return [(key, Places(tuple(members), tuple(chain.from_iterable(members.values())))) for key, members in groups.items() if key not in lost]
+        return [
+            (key, Places(tuple(members), tuple(chain.from_iterable(members.values()))))
+            for key, members in groups.items()
+            if key not in lost
+        ]
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part; `hidden` where that is its first letter."""
+    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part; `hidden`
+    where that is its first letter.
+    """
     name = name.removeprefix("./")
     folder, slash, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
-    safe = name.isprintable() or not any(unicodedata.category(letter) in _UNSAFE for letter in name if letter not in _JOINERS)
+    safe = name.isprintable() or not any(
+        unicodedata.category(letter) in _UNSAFE for letter in name if letter not in _JOINERS
+    )
     unsafe = name.startswith("/") or ".." in name.split("/") or "\\" in name or not safe or len(name) > 255
-    return f"name {tar.printable(name)} is unsafe" if unsafe else "", folder + slash + (stem or base), extension.lower() if stem else "hidden"
+    return (
+        f"name {tar.printable(name)} is unsafe" if unsafe else "",
+        folder + slash + (stem or base),
+        extension.lower() if stem else "hidden",
+    )
 
 
 def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:
@@ -334,8 +365,13 @@ def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:
         for extension, place in members.items():
             try:
                 offset, length, crc = place
-                if not (type(offset) is type(length) is type(crc) is int and 0 <= offset and 0 <= crc < NO_CRC
-                        and 0 <= length <= (limit(extension) or -1) and offset + BLOCK + length <= size):
+                if not (
+                    type(offset) is type(length) is type(crc) is int
+                    and offset >= 0
+                    and 0 <= crc < NO_CRC
+                    and 0 <= length <= (limit(extension) or -1)
+                    and offset + BLOCK + length <= size
+                ):
                     raise ValueError
             except (TypeError, ValueError):
                 raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed") from None
@@ -356,4 +392,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-

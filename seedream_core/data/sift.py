@@ -1,7 +1,6 @@
 """The first pass over shards: every sample through a funnel, in any process, to one row each."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -36,12 +35,19 @@ class Sieve:
 
     def lost(self, reader: ShardReader) -> list[Row]:
         """One row for each damage that was found when the shards were opened."""
-        return [_row(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, -1,
-                     unreadable("shard", f"byte {damage.offset}: {damage.reason}")) for damage in reader.damage]
+        return [
+            _row(
+                damage.key or f"{damage.shard}@{damage.offset}",
+                damage.shard,
+                -1,
+                unreadable("shard", f"byte {damage.offset}: {damage.reason}"),
+            )
+            for damage in reader.damage
+        ]
 
     def tasks(self, positions: Sequence[int]) -> list[Sequence[int]]:
         """Samples in chunks that are judged at once."""
-        return [positions[start:start + CHUNK] for start in range(0, len(positions), CHUNK)]
+        return [positions[start : start + CHUNK] for start in range(0, len(positions), CHUNK)]
 
     def __call__(self, positions: Sequence[int]) -> Judged:
         """Rows and features of these samples, in order."""
@@ -56,7 +62,9 @@ class Sieve:
                 rows[position] = _row(reader.keys[position], reader.shard(position), position, found)
         for part in portions(views):
             for position, ruling in zip(part, funnel([views[position] for position in part]), strict=True):
-                rows[position] = _row(reader.keys[position], reader.shard(position), position, ruling, views[position], self.size)
+                rows[position] = _row(
+                    reader.keys[position], reader.shard(position), position, ruling, views[position], self.size
+                )
                 views[position].forget()
         return [(rows[position], views[position].features if position in views else {}) for position in positions]
 
@@ -82,7 +90,10 @@ def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) ->
             raise DataError(f"{size[0]}×{size[1]} pixels where the record says {sample.width}×{sample.height}")
         view, what = View(sample, members), "tuple"
         if fitted and view.further:
-            raise DataError(f"{', '.join(view.further)} would not be scaled with its picture; make tuples of scaled pictures instead")
+            raise DataError(
+                f"{', '.join(view.further)} would not be scaled with its picture; make tuples of scaled "
+                "pictures instead"
+            )
     except DamagedSample as error:
         return unreadable("shard", f"byte {error.damage.offset}: {error.damage.reason}")
     except DataError as error:
@@ -90,11 +101,22 @@ def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) ->
     return view
 
 
-def _row(key: str, shard: str, position: int, ruling: Ruling, view: View | None = None,
-         fitted: tuple[int, int] | None = None) -> Row:
+def _row(
+    key: str, shard: str, position: int, ruling: Ruling, view: View | None = None, fitted: tuple[int, int] | None = None
+) -> Row:
     kept = view is not None and ruling.fate == "kept"
-    row = Row(key=key, source=shard, position=position, fate=ruling.fate, cause=ruling.cause, reason=ruling.reason,
-              name=view.sample.name if view else "", plain=not view or view.plain, scores=view.scores if kept else {}, boxes=view.boxes if kept else [])
+    row = Row(
+        key=key,
+        source=shard,
+        position=position,
+        fate=ruling.fate,
+        cause=ruling.cause,
+        reason=ruling.reason,
+        name=view.sample.name if view else "",
+        plain=not view or view.plain,
+        scores=view.scores if kept else {},
+        boxes=view.boxes if kept else [],
+    )
     if kept:
         try:
             found = record(view.sample, row)

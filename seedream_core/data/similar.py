@@ -34,6 +34,7 @@ class Similar:
 
         Equal captions are no negatives of each other: one of each comes first, then the second ones, and so on.
         """
+
         def draw(size: int, purpose: str) -> list[int]:
             return torch.randperm(size, generator=generator(seed, "similar", epoch, purpose)).tolist()
 

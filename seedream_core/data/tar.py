@@ -55,14 +55,18 @@ def padding(size: int) -> int:
 
 
 def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
-    """Every regular member of an open archive, and every damage; where sizes lie, or no sound header follows, it ends."""
+    """Every regular member of an open archive, and every damage; where sizes lie, or no sound header follows, it
+    ends.
+    """
     total = os.fstat(descriptor).st_size
     offset = 0
     pax: dict[str, str] = {}
     while True:
         block = os.pread(descriptor, BLOCK, offset)
         if len(block) < BLOCK:
-            yield Damage(shard, offset, "empty file" if total == 0 else "cut short: no end-of-archive mark", breaks=True)
+            yield Damage(
+                shard, offset, "empty file" if total == 0 else "cut short: no end-of-archive mark", breaks=True
+            )
             return
         info, problem = None, ""
         if block != _ZERO:
@@ -73,7 +77,12 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
         if info is None:
             follows = _next(descriptor, offset + BLOCK)
             lost = (follows or total) - offset
-            yield Damage(shard, offset, f"{problem or 'an empty header in the middle'}; the {lost} bytes from here on are not read", breaks=True)
+            yield Damage(
+                shard,
+                offset,
+                f"{problem or 'an empty header in the middle'}; the {lost} bytes from here on are not read",
+                breaks=True,
+            )
             if follows is None:
                 return
             offset, pax = follows, {}
@@ -86,8 +95,13 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
             return
         name = pax.get("path", info.name)
         follows = offset + BLOCK
-        if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
-                         tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+        if info.type in (
+            tarfile.XHDTYPE,
+            tarfile.XGLTYPE,
+            tarfile.SOLARIS_XHDTYPE,
+            tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK,
+        ):
             problem, records = _extended(descriptor, info, follows, total)
             if problem:
                 yield Damage(shard, offset, f"{problem}; the rest of the shard is not read", breaks=True)
@@ -100,8 +114,12 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
         # Links and devices carry no payload, whatever their size says (as in tarfile).
         carries = sparse or info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.type not in tarfile.SUPPORTED_TYPES
         if carries and follows + size > total:
-            yield Damage(shard, offset, f"cut inside {printable(name)}: {size} bytes promised, {total - follows} there",
-                         breaks=True)
+            yield Damage(
+                shard,
+                offset,
+                f"cut inside {printable(name)}: {size} bytes promised, {total - follows} there",
+                breaks=True,
+            )
             return
         if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not sparse:
             yield Member(name, offset, size)
@@ -128,9 +146,12 @@ def _next(descriptor: int, offset: int) -> int | None:
         at = -1
         while (at := chunk.find(b"ustar", at + 1)) >= 0:
             start = at - _MAGIC
-            if start >= 0 and start % BLOCK == 0 and _header(chunk[start:start + BLOCK])[0]:
+            if start >= 0 and start % BLOCK == 0 and _header(chunk[start : start + BLOCK])[0]:
                 return offset + start
-        offset, size = offset + len(chunk), min(2 * size, 1 << 20)  # small at first: a hostile archive may break at every block
+        offset, size = (
+            offset + len(chunk),
+            min(2 * size, 1 << 20),
+        )  # small at first: a hostile archive may break at every block
     return None
 
 
@@ -171,11 +192,11 @@ def _extended(descriptor: int, info: tarfile.TarInfo, start: int, total: int) ->
         length, _, _ = data.partition(b" ")
         if not _number(length) or not len(length) + 1 < int(length) <= len(data):
             return "broken extended header", {}
-        key, equals, value = data[len(length) + 1:int(length)].rstrip(b"\n").partition(b"=")
+        key, equals, value = data[len(length) + 1 : int(length)].rstrip(b"\n").partition(b"=")
         if not equals:
             return "broken extended header", {}
         records[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
-        data = data[int(length):]
+        data = data[int(length) :]
     if info.type == tarfile.XGLTYPE:
         return ("global header renames or resizes members" if records.keys() & {"path", "size"} else ""), {}
     return "", records
@@ -184,5 +205,10 @@ def _extended(descriptor: int, info: tarfile.TarInfo, start: int, total: int) ->
 def _kind(info: tarfile.TarInfo, sparse: bool) -> str:
     if sparse or info.issparse():
         return "sparse file"
-    return {tarfile.SYMTYPE: "symbolic link", tarfile.LNKTYPE: "hard link", tarfile.FIFOTYPE: "pipe",
-            tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device"}.get(info.type, f"member of type {info.type!r}")
+    return {
+        tarfile.SYMTYPE: "symbolic link",
+        tarfile.LNKTYPE: "hard link",
+        tarfile.FIFOTYPE: "pipe",
+        tarfile.CHRTYPE: "device",
+        tarfile.BLKTYPE: "device",
+    }.get(info.type, f"member of type {info.type!r}")

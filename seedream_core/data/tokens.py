@@ -18,13 +18,19 @@ MOST_WORDS = 2000
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     """At most `vocabulary` tokens, the end token among them."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(pattern(words(texts)[:MOST_WORDS])), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern(words(texts)[:MOST_WORDS])), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[END], show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
@@ -34,7 +40,9 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str], most: int) -> "tuple[Te
     import torch
 
     end = tokenizer.token_to_id(END)
-    rows = [encoding.ids[:most - 1] + [end] for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+    rows = [
+        [*encoding.ids[: most - 1], end] for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    ]
     longest = max(map(len, rows))
     ids = torch.tensor([row + [end] * (longest - len(row)) for row in rows])
     return ids, torch.arange(longest)[None, :] < torch.tensor(list(map(len, rows)))[:, None]

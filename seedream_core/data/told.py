@@ -60,8 +60,13 @@ def captions(row: Mapping[str, Any]) -> Captions:
         raise DataError(f"captions: {str(given)[:40]!r} is no mapping of languages")
     for language, fields in given.items():
         fields = fields if isinstance(fields, Mapping) else {"short": fields}
-        found[str(language)] = {str(field): _text(f"captions.{language}.{field}", told) for field, told in fields.items()}
-    told = {"": next((row[name] for name in BARE if row.get(name)), None), **{name: row.get(f"caption_{name}") for name in LANGUAGES}}
+        found[str(language)] = {
+            str(field): _text(f"captions.{language}.{field}", told) for field, told in fields.items()
+        }
+    told = {
+        "": next((row[name] for name in BARE if row.get(name)), None),
+        **{name: row.get(f"caption_{name}") for name in LANGUAGES},
+    }
     for language, one in told.items():
         for name, fields in bare(_text(f"caption {language}".strip(), one)).items() if one else ():
             found[language or name] = fields | found.get(language or name, {})
@@ -90,7 +95,9 @@ def _text(name: str, told: Any) -> str:
 
 
 def _chinese(told: str) -> bool:
-    """Whether text read as GB18030 is meant so: an accented Latin letter takes the next letter, below GB2312's bytes."""
+    """Whether text read as GB18030 is meant so: an accented Latin letter takes the next letter, below GB2312's
+    bytes.
+    """
     pairs = [letter.encode("gb18030") for letter in told if letter > "\x7f"]
     return len(pairs) > 1 and sum(min(pair) >= 0xA1 for pair in pairs) >= 0.8 * len(pairs)
 

@@ -1,4 +1,6 @@
-"""One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the decoding."""
+"""One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the
+decoding.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,7 +49,9 @@ class View:
 
     @property
     def plain(self) -> bool:
-        """Whether it is one picture that shows what its captions say: no tuple, and for no other task than text to image."""
+        """Whether it is one picture that shows what its captions say: no tuple, and for no other task than text to
+        image.
+        """
         return self.sample.task == Sample.task and not self.further
 
     def forget(self) -> None:
@@ -98,8 +102,15 @@ def sound(boxes: Iterable[Any]) -> list[dict[str, Any]]:
 
 def _is_box(box: Mapping[str, Any]) -> bool:
     sides, score, text = box.get("box"), box.get("score", 1.0), box.get("text", "")
-    return (isinstance(sides, (list, tuple)) and len(sides) == 4 and all(map(_is_number, (*sides, score)))
-            and sides[0] <= sides[2] and sides[1] <= sides[3] and isinstance(box.get("kind"), str) and isinstance(text, str))
+    return (
+        isinstance(sides, (list, tuple))
+        and len(sides) == 4
+        and all(map(_is_number, (*sides, score)))
+        and sides[0] <= sides[2]
+        and sides[1] <= sides[3]
+        and isinstance(box.get("kind"), str)
+        and isinstance(text, str)
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -1,8 +1,8 @@
 """Which sample takes which place of an epoch, by weight: systematic resampling, a pure function of seed and epoch [I].
 
-In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw of them: less variance than independent draws, and with
-equal weights each sample takes its own place. From epoch to epoch the comb moves on by the golden ratio, which evens
-out what the rounding gave to one and kept from another faster than chance would.
+In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw of them: less variance than independent draws, and
+with equal weights each sample takes its own place. From epoch to epoch the comb moves on by the golden ratio, which
+evens out what the rounding gave to one and kept from another faster than chance would.
 """
 
 from dataclasses import dataclass
@@ -50,8 +50,10 @@ def above(weights: np.ndarray, most: float) -> str:
     """What to tell of capped weights that are above the cap all the same; "" where none is."""
     if weights.max() <= most * (1 + 1e-9):  # what sharing out rounds
         return ""
-    return (f"repeats: only {np.count_nonzero(weights)} of {len(weights)} samples have a weight, too few to fill an epoch "
-            f"at {most:g} times each: each comes {weights.max():.4g} times")
+    return (
+        f"repeats: only {np.count_nonzero(weights)} of {len(weights)} samples have a weight, too few to fill an epoch "
+        f"at {most:g} times each: each comes {weights.max():.4g} times"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,4 +73,6 @@ class Weighted:
 def _slots(weighted: Weighted, epoch: int) -> np.ndarray:
     count = len(weighted.expected)
     comb = np.arange(count) + (fraction(weighted.seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
-    return np.searchsorted(np.cumsum(weighted.expected), comb, side="right").clip(max=np.flatnonzero(weighted.expected)[-1])
+    return np.searchsorted(np.cumsum(weighted.expected), comb, side="right").clip(
+        max=np.flatnonzero(weighted.expected)[-1]
+    )

@@ -4,6 +4,7 @@ Inside a word the next character is nearly certain; where many may follow, a wor
 better than looking both ways: a suffix that ends many words (色) would be cut off each of them from behind.
 """
 
+import itertools
 import math
 import re
 from collections import Counter, defaultdict
@@ -22,7 +23,7 @@ def words(texts: Iterable[str], *, bits: float = 1.0, least: int = 10) -> list[s
     found: Counter[str] = Counter()
     for run, times in runs.items():
         cuts = [0, *(i for i in range(1, len(run)) if branching.entropy(EDGE + run[:i]) > bits), len(run)]
-        for start, end in zip(cuts, cuts[1:]):
+        for start, end in itertools.pairwise(cuts):
             found[run[start:end]] += times
     return [word for word, times in found.most_common() if len(word) > 1 and times >= least]
 

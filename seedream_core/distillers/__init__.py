@@ -38,14 +38,17 @@ class DistillStep:
 
 
 def distance(found: "Tensor", wanted: "Tensor", mask: "Tensor | None") -> "Tensor":
-    """Mean squared error of velocities over the cells that the mask leaves, each picture's own mean, as in losses/defect_masked.
+    """Mean squared error of velocities over the cells that the mask leaves, each picture's own mean, as in
+    losses/defect_masked.
 
-    The teacher's answer at a spoiled cell is to keep the defect that it sees there: that is no answer to learn. A loss that
-    judges whole pictures, as an adversarial one, has no cells to leave out and takes no mask.
+    The teacher's answer at a spoiled cell is to keep the defect that it sees there: that is no answer to learn. A loss
+    that judges whole pictures, as an adversarial one, has no cells to leave out and takes no mask.
     """
     if mask is None:
         return (found - wanted).square().mean()
-    error = (found - wanted).where(mask.bool(), 0).square().flatten(1).sum(1)  # masked first: 0 times infinity would be NaN
+    error = (
+        (found - wanted).where(mask.bool(), 0).square().flatten(1).sum(1)
+    )  # masked first: 0 times infinity would be NaN
     return (error / (found.shape[1] * mask.flatten(1).sum(1).clamp(min=1))).mean()
 
 

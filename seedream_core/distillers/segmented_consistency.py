@@ -53,7 +53,10 @@ class SegmentedConsistency(Distiller):
             raise ValueError("segments: at least one number is needed")
         for count in self.segments:
             if self.points % count:
-                raise ValueError(f"points: {self.points} is not a multiple of {count} segments; try {self.points // count * count or count}")
+                raise ValueError(
+                    f"points: {self.points} is not a multiple of {count} segments; try "
+                    f"{self.points // count * count or count}"
+                )
 
     def student_loss(self, step: DistillStep) -> "Tensor":
         import torch

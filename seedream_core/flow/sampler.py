@@ -31,27 +31,47 @@ class Sampler:
         """Read an artifact of kind generator, quantised or not."""
         return cls(generator.load(Path(folder), sampling=True), bf16=bf16, device=device)
 
-    def images(self, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None,
-               height: int | None = None, steps: int | None = None, guidance: float | None = None,
-               solver: str = "euler", batch: int = 1, progress: Progress | None = None) -> numpy.ndarray:
+    def images(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        solver: str = "euler",
+        batch: int = 1,
+        progress: Progress | None = None,
+    ) -> numpy.ndarray:
         """One picture per prompt and seed: uint8, B x height x width x 3.
 
         A `batch` of more is faster and rounds otherwise, which quantised activations enlarge: 32 at once differed from
-        each alone by up to 19/255 in single pixels (packaged model, float32, 96 prompts; the judge said the same of all).
+        each alone by up to 19/255 in single pixels (packaged model, float32, 96 prompts; the judge said the same of
+        all).
         """
         parts = []
         for rows in _chunks(len(prompts), batch):
-            latents = self.latents(prompts[rows], seeds[rows], width=width, height=height, steps=steps,
-                                   guidance=guidance, solver=solver)
+            latents = self.latents(
+                prompts[rows], seeds[rows], width=width, height=height, steps=steps, guidance=guidance, solver=solver
+            )
             parts.append(self.decode(latents))
             if progress:
                 progress.advance(len(latents))
         return numpy.concatenate(parts)
 
     @torch.inference_mode()
-    def latents(self, prompts: Sequence[str], seeds: Sequence[int], *, width: int | None = None,
-                height: int | None = None, steps: int | None = None, guidance: float | None = None,
-                solver: str = "euler") -> Tensor:
+    def latents(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        solver: str = "euler",
+    ) -> Tensor:
         """Normalised latents, B x C x h x w, float32."""
         shape = self._shape(width or self.spec.width, height or self.spec.height)
         steps = steps or self.spec.steps

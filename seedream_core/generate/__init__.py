@@ -1,1 +1,3 @@
-"""What surrounds the sampler when people make pictures: prompts in, named and labelled PNG files out (no torch here)."""
+"""What surrounds the sampler when people make pictures: prompts in, named and labelled PNG files out (no torch
+here).
+"""

@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     from seedream_core.flow.sampler import Sampler
 
 
-def requests(lines: Sequence[Line], spec, *, seed: int = 0, count: int = 1, size: tuple[int, int] | None = None,
-             steps: int | None = None, guidance: float | None = None, solver: str = "euler") -> list[Request]:
+def requests(
+    lines: Sequence[Line],
+    spec,
+    *,
+    seed: int = 0,
+    count: int = 1,
+    size: tuple[int, int] | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    solver: str = "euler",
+) -> list[Request]:
     """`count` pictures of every line; the picture at index i has seed `seed` + i, so no two share their noise.
 
     A line's own seed, size, steps and guidance come first, then the given ones, then the model's (`spec`).
@@ -22,10 +31,17 @@ def requests(lines: Sequence[Line], spec, *, seed: int = 0, count: int = 1, size
     for line in lines:
         width, height = line.size or size or (spec.width, spec.height)
         for copy in range(count):
-            made.append(Request(
-                prompt=line.prompt, seed=seed + len(made) if line.seed is None else line.seed + copy,
-                width=width, height=height, steps=_first(line.steps, steps, spec.steps),
-                guidance=float(_first(line.guidance, guidance, spec.guidance)), solver=solver))
+            made.append(
+                Request(
+                    prompt=line.prompt,
+                    seed=seed + len(made) if line.seed is None else line.seed + copy,
+                    width=width,
+                    height=height,
+                    steps=_first(line.steps, steps, spec.steps),
+                    guidance=float(_first(line.guidance, guidance, spec.guidance)),
+                    solver=solver,
+                )
+            )
     return made
 
 
@@ -33,7 +49,9 @@ def pictures(sampler: "Sampler", wanted: Sequence[Request]) -> "Iterator[tuple[R
     """Each request with its H×W×3 bytes, in order."""
     for request in wanted:
         width, height, steps, guidance, solver = request.settings
-        drawn = sampler.images([request.prompt], [request.seed], width=width, height=height, steps=steps, guidance=guidance, solver=solver)
+        drawn = sampler.images(
+            [request.prompt], [request.seed], width=width, height=height, steps=steps, guidance=guidance, solver=solver
+        )
         yield request, drawn[0]
 
 

@@ -15,10 +15,14 @@ def targets(out: Path | None, count: int, prompt: str) -> list[Path]:
         out = _free(Path(slug(prompt) + (".png" if count == 1 else "")))
     if out.suffix.lower() == ".png":
         if count > 1:
-            raise UserError(f"--out {out} names one picture, but {count} are asked for",
-                            f"give a folder: --out {out.with_suffix('')}")
+            raise UserError(
+                f"--out {out} names one picture, but {count} are asked for",
+                f"give a folder: --out {out.with_suffix('')}",
+            )
         if _is_folder(out):
-            raise UserError(f"--out {out} is a folder, but its name says picture", f"give {out / '00000.png'}, or another name")
+            raise UserError(
+                f"--out {out} is a folder, but its name says picture", f"give {out / '00000.png'}, or another name"
+            )
         _make(out.parent)
         return [out]
     _make(out)
@@ -55,4 +59,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise UserError(f"{folder}: cannot make this folder ({problem.strerror})")
+        raise UserError(f"{folder}: cannot make this folder ({problem.strerror})") from None

@@ -1,4 +1,6 @@
-"""What a model can know: the words and characters of its training captions, kept as vocabulary.json beside generator.yaml."""
+"""What a model can know: the words and characters of its training captions, kept as vocabulary.json beside
+generator.yaml.
+"""
 
 import json
 import re
@@ -7,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FILE = "vocabulary.json"
-# Chinese is written without spaces, so each Han character stands for itself; elsewhere a word is a run of letters or digits.
+# Chinese is written without spaces, so each Han character stands for itself; elsewhere a word is a run of letters or
+# digits.
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _PIECES = re.compile(rf"[{HAN}]|(?:(?![{HAN}_])\w)+")
 _HAN = re.compile(f"[{HAN}]")
@@ -38,7 +41,9 @@ def write(knowledge: dict, folder: Path) -> None:
 
 
 def inherit(model: Path, out: Path, captions: Iterable[str] = ()) -> None:
-    """A model made from another one (distilled, quantised, fine-tuned) knows what that one knew, and what it learnt since."""
+    """A model made from another one (distilled, quantised, fine-tuned) knows what that one knew, and what it learnt
+    since.
+    """
     known = load(model)
     if known is None:
         return
@@ -78,8 +83,10 @@ def explain(unknown_words: list[str], knowledge: dict) -> str:
         knows += (", " if knows else "") + characters[:_SHOWN]
     more = len(knowledge["words"]) > _SHOWN or len(characters) > _SHOWN
     examples = " or ".join(f"“{example}”" for example in knowledge["examples"])
-    return (f"This model has never met {', '.join(f'“{word}”' for word in unknown_words)}; "
-            f"it knows {knows}{' …' if more else ''}. Try {examples}.")
+    return (
+        f"This model has never met {', '.join(f'“{word}”' for word in unknown_words)}; "
+        f"it knows {knows}{' …' if more else ''}. Try {examples}."
+    )
 
 
 def _pieces(text: str) -> list[str]:
@@ -95,5 +102,5 @@ def _examples(english: list[str], chinese: list[str]) -> list[str]:
     """Captions of usual length: one in each language, or two of the only one."""
     if not (english and chinese):
         only = sorted(english or chinese, key=lambda caption: (len(caption), caption))
-        return only[len(only) // 3:][:2]
+        return only[len(only) // 3 :][:2]
     return [sorted(some, key=lambda caption: (len(caption), caption))[len(some) // 2] for some in (english, chinese)]

@@ -17,6 +17,8 @@ def find(asked: Path | None = None) -> Path:
         return Path(named)
     folder = packaged.packaged()
     if not folder or not (folder / artifact.MANIFEST).exists():
-        raise UserError("no model to draw with: this installation carries none",
-                        f"train one (seedream run recipes/quickstart.yaml) and give it as --model or in {VARIABLE}")
+        raise UserError(
+            "no model to draw with: this installation carries none",
+            f"train one (seedream run recipes/quickstart.yaml) and give it as --model or in {VARIABLE}",
+        )
     return folder

@@ -89,21 +89,30 @@ def origin(path: Path) -> Origin:
             image.load()
             texts = dict(getattr(image, "text", {}))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as problem:
-        raise UserError(f"{path}: not a readable PNG ({problem})")
+        raise UserError(f"{path}: not a readable PNG ({problem})") from None
     missing = [key for key in _KEYS if key not in texts]
     if missing:
-        raise UserError(f"{path} does not say how it was made (no {', '.join(missing)})",
-                        "only a PNG written by `seedream generate` without --no-metadata can be made again")
+        raise UserError(
+            f"{path} does not say how it was made (no {', '.join(missing)})",
+            "only a PNG written by `seedream generate` without --no-metadata can be made again",
+        )
     try:
         width, height = texts["size"].split("x")
-        request = Request(prompt=texts["prompt"], seed=int(texts["seed"]), width=int(width), height=int(height),
-                          steps=int(texts["steps"]), guidance=float(texts["guidance"]), solver=texts["solver"])
+        request = Request(
+            prompt=texts["prompt"],
+            seed=int(texts["seed"]),
+            width=int(width),
+            height=int(height),
+            steps=int(texts["steps"]),
+            guidance=float(texts["guidance"]),
+            solver=texts["solver"],
+        )
         if request.seed < 0 or request.steps < 1 or not 0 <= request.guidance < float("inf"):
             raise ValueError(f"seed {request.seed}, {request.steps} steps, guidance {request.guidance:g}")
     except ValueError as problem:
-        raise UserError(f"{path}: its description is damaged ({problem})")
+        raise UserError(f"{path}: its description is damaged ({problem})") from None
     return Origin(request=request, model_digest=texts["model_digest"], version=texts["version"])
 
 
@@ -112,9 +121,17 @@ _KEYS = ("prompt", "seed", "size", "steps", "guidance", "solver", "model_digest"
 
 def _texts(origin: Origin) -> dict[str, str]:
     request = origin.request
-    values = (request.prompt, request.seed, f"{request.width}x{request.height}", request.steps,
-              # repr round-trips a float exactly; str of an int guidance would come back as another type
-              repr(float(request.guidance)), request.solver, origin.model_digest, origin.version)
+    values = (
+        request.prompt,
+        request.seed,
+        f"{request.width}x{request.height}",
+        request.steps,
+        # repr round-trips a float exactly; str of an int guidance would come back as another type
+        repr(float(request.guidance)),
+        request.solver,
+        origin.model_digest,
+        origin.version,
+    )
     return {key: str(value) for key, value in zip(_KEYS, values, strict=True)}
 
 
@@ -143,5 +160,5 @@ class Sheet:
 
         small = numpy.asarray(Image.fromarray(picture).reduce(self.shrink))
         top, left = self.count // self.columns * self.cell[0], self.count % self.columns * self.cell[1]
-        self.pixels[top:top + small.shape[0], left:left + small.shape[1]] = small
+        self.pixels[top : top + small.shape[0], left : left + small.shape[1]] = small
         self.count += 1

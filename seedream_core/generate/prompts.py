@@ -35,10 +35,14 @@ def read(source: str) -> list[Line]:
         try:
             data = Path(source).read_bytes()
         except OSError as problem:
-            raise UserError(f"{source}: {problem.strerror or problem}", "give a .txt, .jsonl or .csv file, or - for standard input")
+            raise UserError(
+                f"{source}: {problem.strerror or problem}", "give a .txt, .jsonl or .csv file, or - for standard input"
+            ) from None
     if kind not in _ROWS:
-        raise UserError(f"{name}: prompts are read from {', '.join(_ROWS)}, not from {kind or 'a file without an ending'}",
-                        "rename the file to what it is, or pipe one prompt per line into --prompts -")
+        raise UserError(
+            f"{name}: prompts are read from {', '.join(_ROWS)}, not from {kind or 'a file without an ending'}",
+            "rename the file to what it is, or pipe one prompt per line into --prompts -",
+        )
     problems: list[Problem] = []
     lines = []
     for number, row in _ROWS[kind](_decode(name, data), problems, name):
@@ -75,7 +79,7 @@ def _decode(name: str, data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         number = data.count(b"\n", 0, problem.start) + 1
-        raise ConfigError([Problem(name, number, "", "not UTF-8; save the file as UTF-8")])
+        raise ConfigError([Problem(name, number, "", "not UTF-8; save the file as UTF-8")]) from None
 
 
 def _text_rows(text: str, problems: list[Problem], name: str):
@@ -115,7 +119,10 @@ def _csv_rows(text: str, problems: list[Problem], name: str):
             if len(row) != len(header):
                 problems.append(Problem(name, reader.line_num, "", f"{len(row)} cells under a header of {len(header)}"))
                 continue
-            yield reader.line_num, {key: cell for key, cell in zip(header, row, strict=True) if key == "prompt" or cell.strip()}
+            yield (
+                reader.line_num,
+                {key: cell for key, cell in zip(header, row, strict=True) if key == "prompt" or cell.strip()},
+            )
     except csv.Error as problem:
         problems.append(Problem(name, reader.line_num, "", f"not CSV: {problem}"))
 
@@ -180,4 +187,4 @@ def _size(key: str, value: Any) -> tuple[int, int]:
     try:
         return size(str(value))
     except ValueError as problem:
-        raise _Bad(key, str(problem))
+        raise _Bad(key, str(problem)) from None

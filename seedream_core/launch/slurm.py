@@ -36,7 +36,9 @@ class Slurm(Launcher):
         chain = ("--dependency=afterok:" + ":".join(job.after),) if job.after else ()
         if not self.submit:
             # job ids stand as shell variables, so that the printed lines can be pasted as they are
-            job.say(f"{job.name}=$(sbatch --parsable {''.join(f'{option} ' for option in chain)}{shlex.quote(str(script))})")
+            job.say(
+                f"{job.name}=$(sbatch --parsable {''.join(f'{option} ' for option in chain)}{shlex.quote(str(script))})"
+            )
             return f"${job.name}"
         command = ["sbatch", "--parsable", *chain, str(script)]
         try:
@@ -70,4 +72,6 @@ class Slurm(Launcher):
         # and so does one that was told of the end of its time
         head += ["#SBATCH --signal=USR1@120"]
         again = f'|| {{ code=$?; [ $code -ne {STOPPED} ] || scontrol requeue "$SLURM_JOB_ID"; exit $code; }}'
-        return "\n".join(["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)} {again}", ""])
+        return "\n".join(
+            ["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)} {again}", ""]
+        )

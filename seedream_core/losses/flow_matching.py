@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 
 def flow_matching(step: FlowStep) -> "Tensor":
-    """Scalar; `step.weights` (one per picture) weigh the mean. In float32: bf16 loses small errors beside large ones."""
+    """Scalar; `step.weights` (one per picture) weigh the mean. In float32: bf16 loses small errors beside large
+    ones.
+    """
     each = (step.velocity.float() - step.target.float()).square().flatten(1).mean(1)
     return each.mean() if step.weights is None else (each * step.weights).sum() / step.weights.sum()

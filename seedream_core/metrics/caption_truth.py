@@ -8,7 +8,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from seedream_core.data.scenes.captions import CHINESE, CHINESE_PLACES, ENGLISH_PLACES, LARGE, NUMBERS, PLURALS, RELATIONS, SMALL
+from seedream_core.data.scenes.captions import (
+    CHINESE,
+    CHINESE_PLACES,
+    ENGLISH_PLACES,
+    LARGE,
+    NUMBERS,
+    PLURALS,
+    RELATIONS,
+    SMALL,
+)
 from seedream_core.data.scenes.world import BACKGROUNDS, COLORS, EXTENTS, OPPOSITE, Scene, World
 
 Claim = tuple[str, ...]
@@ -16,8 +25,10 @@ _COLOURS, _SHAPES = "|".join(COLORS), "|".join(f"{PLURALS.get(shape, shape + 's'
 _SINGULAR = {PLURALS.get(shape, f"{shape}s"): shape for shape in EXTENTS}
 _GROUNDS = "|".join(BACKGROUNDS)
 _HAN = {chinese: english for english, chinese in CHINESE.items()}
-_PLACES = {"en": {name: (row, column) for row, names in enumerate(ENGLISH_PLACES) for column, name in enumerate(names)},
-           "zh": {name: (row, column) for row, names in enumerate(CHINESE_PLACES) for column, name in enumerate(names)}}
+_PLACES = {
+    "en": {name: (row, column) for row, names in enumerate(ENGLISH_PLACES) for column, name in enumerate(names)},
+    "zh": {name: (row, column) for row, names in enumerate(CHINESE_PLACES) for column, name in enumerate(names)},
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,9 @@ def mean(qualities: Iterable[Quality]) -> Quality:
     """Accuracy over all claims together: a caption that says much weighs much."""
     listed = list(qualities)
     total = sum(one.richness for one in listed)
-    return Quality(total / max(1, len(listed)), sum(one.richness * one.accuracy for one in listed) / total if total else 1.0)
+    return Quality(
+        total / max(1, len(listed)), sum(one.richness * one.accuracy for one in listed) / total if total else 1.0
+    )
 
 
 def claims(text: str, language: str) -> set[Claim]:
@@ -49,21 +62,37 @@ def claims(text: str, language: str) -> set[Claim]:
 
 
 def _english(text: str) -> set[Claim]:
-    found: set[Claim] = {("thing", color, _SINGULAR.get(shape, shape)) for color, shape in re.findall(rf"\b({_COLOURS}) ({_SHAPES})\b", text)}
+    found: set[Claim] = {
+        ("thing", color, _SINGULAR.get(shape, shape))
+        for color, shape in re.findall(rf"\b({_COLOURS}) ({_SHAPES})\b", text)
+    }
     found |= {("background", name) for name in re.findall(rf"\b({_GROUNDS})\b", text)}
-    found |= {("count", str(number)) for number, word in NUMBERS["en"].items() if re.search(rf"\b({word}|{number})\b", text)}
-    found |= {("relation", name, *_order(text, words, "en")) for name, words in RELATIONS["en"].items()
-              if re.search(rf"\b{words} (an? |the )?({_COLOURS}) ({_SHAPES})\b", text)}
+    found |= {
+        ("count", str(number)) for number, word in NUMBERS["en"].items() if re.search(rf"\b({word}|{number})\b", text)
+    }
+    found |= {
+        ("relation", name, *_order(text, words, "en"))
+        for name, words in RELATIONS["en"].items()
+        if re.search(rf"\b{words} (an? |the )?({_COLOURS}) ({_SHAPES})\b", text)
+    }
     found |= {("size", word) for word in ("small", "large") if re.search(rf"\b{word}\b", text)}
     return found | _placed(text, "en")
 
 
 def _chinese(text: str) -> set[Claim]:
     colours, shapes, grounds = ("|".join(CHINESE[name] for name in names) for names in (COLORS, EXTENTS, BACKGROUNDS))
-    found: set[Claim] = {("thing", _HAN[color], _HAN[shape]) for color, shape in re.findall(f"({colours})({shapes})", text)}
+    found: set[Claim] = {
+        ("thing", _HAN[color], _HAN[shape]) for color, shape in re.findall(f"({colours})({shapes})", text)
+    }
     found |= {("background", _HAN[name]) for name in re.findall(f"({grounds})", text)}
-    found |= {("count", str(number)) for number, word in NUMBERS["zh"].items() if re.search(f"({word}|{number})个", text)}
-    found |= {("relation", name, *_order(text, words, "zh")) for name, words in RELATIONS["zh"].items() if f"的{words}" in text}
+    found |= {
+        ("count", str(number)) for number, word in NUMBERS["zh"].items() if re.search(f"({word}|{number})个", text)
+    }
+    found |= {
+        ("relation", name, *_order(text, words, "zh"))
+        for name, words in RELATIONS["zh"].items()
+        if f"的{words}" in text
+    }
     found |= {("size", word) for word, han in (("small", "小的"), ("large", "大的")) if han in text}
     return found | _placed(text, "zh")
 
@@ -101,7 +130,10 @@ def _true(claim: Claim, scene: Scene, world: World) -> bool:
         case "count":
             return int(said[0]) == len(scene.objects)
         case "place":
-            return any((min(2, int(3 * one.y / down)), min(2, int(3 * one.x / across))) == (int(said[0]), int(said[1])) for one in scene.objects)
+            return any(
+                (min(2, int(3 * one.y / down)), min(2, int(3 * one.x / across))) == (int(said[0]), int(said[1]))
+                for one in scene.objects
+            )
         case "size":
             return any(one.size < SMALL if said[0] == "small" else one.size > LARGE for one in scene.objects)
     return _related(said, scene)
@@ -116,4 +148,7 @@ def _related(said: list[str], scene: Scene) -> bool:
         return said[0] == scene.relation
     if tuple(said[1:]) == (first.color, first.shape, second.color, second.shape):
         return said[0] == scene.relation
-    return tuple(said[1:]) == (second.color, second.shape, first.color, first.shape) and said[0] == OPPOSITE[scene.relation]
+    return (
+        tuple(said[1:]) == (second.color, second.shape, first.color, first.shape)
+        and said[0] == OPPOSITE[scene.relation]
+    )

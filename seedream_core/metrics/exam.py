@@ -60,9 +60,21 @@ def verdicts(exam: Exam, graded: dict[str, SceneAccuracy], rung: str, shown: dic
     rows = []
     for name, accuracy in graded.items():
         files = shown[name]
-        for index, (prompt, fault, seed) in enumerate(zip(accuracy.prompts, accuracy.faults, exam.seeds(name), strict=True)):
-            rows.append({
-                "rung": rung, "set": name, "index": index, "seed": seed, "prompt": prompt.text, "language": prompt.language,
-                "kind": prompt.kind, "right": fault is None, "reason": fault, "picture": files[index] if index < len(files) else None,
-            })  # fmt: skip
+        for index, (prompt, fault, seed) in enumerate(
+            zip(accuracy.prompts, accuracy.faults, exam.seeds(name), strict=True)
+        ):
+            rows.append(
+                {
+                    "rung": rung,
+                    "set": name,
+                    "index": index,
+                    "seed": seed,
+                    "prompt": prompt.text,
+                    "language": prompt.language,
+                    "kind": prompt.kind,
+                    "right": fault is None,
+                    "reason": fault,
+                    "picture": files[index] if index < len(files) else None,
+                }
+            )
     return rows

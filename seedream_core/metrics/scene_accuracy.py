@@ -2,6 +2,7 @@
 
 The reader sees the picture alone; only its reading is held against the prompt.
 """
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

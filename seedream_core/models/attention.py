@@ -33,8 +33,9 @@ class Heads(torch.autograd.Function):
     EPS = 1e-6
 
     @staticmethod
-    def forward(ctx, projected: Tensor, heads: int, parts: int, turned: int,
-                cosine: Tensor, sine: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx, projected: Tensor, heads: int, parts: int, turned: int, cosine: Tensor, sine: Tensor
+    ) -> tuple[Tensor, ...]:
         split = projected.unflatten(-1, (parts, heads, -1)).permute(2, 0, 3, 1, 4)
         x = split[:turned]
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
@@ -61,13 +62,14 @@ class Heads(torch.autograd.Function):
             left = torch.addcmul(given, normed, along, value=-1).mul_(factor)
             into[..., :text, :] = left[..., :text, :]
             _rotate(left[..., text:, :], cosine, -sine, into[..., text:, :])
-        for into, given in zip(split[len(out):], grads[len(out):]):
+        for into, given in zip(split[len(out) :], grads[len(out) :]):
             into.copy_(given)
         return grad.flatten(2), None, None, None, None, None
 
 
-def split_heads(projected: Tensor, heads: int, rotation: tuple[Tensor, Tensor], *,
-                parts: int, turned: int) -> tuple[Tensor, ...]:
+def split_heads(
+    projected: Tensor, heads: int, rotation: tuple[Tensor, Tensor], *, parts: int, turned: int
+) -> tuple[Tensor, ...]:
     """B x N x (parts * width) -> `parts` times B x heads x N x head_dim (QK-RMSNorm, 2D RoPE).
 
     The first `turned` parts (queries, keys) are normalised and rotated. Rotations, M x (head_dim / 2), are those of the

@@ -1,4 +1,6 @@
-"""From likenesses to probabilities: Platt's sigmoid (1999) over how a picture likes its captions and captions of all sorts."""
+"""From likenesses to probabilities: Platt's sigmoid (1999) over how a picture likes its captions and captions of all
+sorts.
+"""
 
 import json
 from dataclasses import dataclass
@@ -50,8 +52,10 @@ def fitted(references: tuple[str, ...], own: np.ndarray, others: np.ndarray) -> 
         found -= step * min(1.0, 2 / np.abs(step).max())
     first, second = (found[:2] / spread).tolist()
     if first <= 0:
-        raise DataError("captions are no more like their own pictures than like others: the dual encoder has learned nothing",
-                        "train longer, on more samples, or look whether captions and pictures belong together")
+        raise DataError(
+            "captions are no more like their own pictures than like others: the dual encoder has learned nothing",
+            "train longer, on more samples, or look whether captions and pictures belong together",
+        )
     return Calibration(references, first, second, float(found[2] - found[:2] @ (mean / spread)))
 
 

@@ -1,8 +1,8 @@
 """A small fully convolutional network that says of each cell of a picture how far defects of each kind cover it [I].
 
-3.0 names a detector of boxes and nothing more of it. Pictures are brought to one working side, so that a watermark has the
-same size in cells whatever the picture's resolution; cells are 8 pixels of it, and cover is a share, so that edges of boxes
-can be placed within a cell.
+3.0 names a detector of boxes and nothing more of it. Pictures are brought to one working side, so that a watermark has
+the same size in cells whatever the picture's resolution; cells are 8 pixels of it, and cover is a share, so that edges
+of boxes can be placed within a cell.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ class DetectorConfig(Config):
 
     def __post_init__(self) -> None:
         if self.side % STRIDE or self.fine % GROUPS or self.coarse % GROUPS:
-            raise ValueError(f"side, fine and coarse must be multiples of 8, not {self.side}, {self.fine} and {self.coarse}")
+            raise ValueError(
+                f"side, fine and coarse must be multiples of 8, not {self.side}, {self.fine} and {self.coarse}"
+            )
 
 
 class Residual(nn.Module):
@@ -45,8 +47,12 @@ class Residual(nn.Module):
     def __init__(self, width: int, dilation: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation),
-            nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation),
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
         )
         nn.init.zeros_(self.body[-1].weight)
 
@@ -61,9 +67,15 @@ class Detector(nn.Module):
         super().__init__()
         self.config, self.kinds = config, kinds
         self.body = nn.Sequential(
-            nn.PixelUnshuffle(4), nn.Conv2d(16 * 5, config.fine, 3, padding=1), Residual(config.fine), Residual(config.fine),
-            nn.Conv2d(config.fine, config.coarse, 2, stride=2), *(Residual(config.coarse, d) for d in config.dilations),
-            nn.GroupNorm(GROUPS, config.coarse), nn.SiLU(), nn.Conv2d(config.coarse, len(kinds) + 1, 1),
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(16 * 5, config.fine, 3, padding=1),
+            Residual(config.fine),
+            Residual(config.fine),
+            nn.Conv2d(config.fine, config.coarse, 2, stride=2),
+            *(Residual(config.coarse, d) for d in config.dilations),
+            nn.GroupNorm(GROUPS, config.coarse),
+            nn.SiLU(),
+            nn.Conv2d(config.coarse, len(kinds) + 1, 1),
         )
         nn.init.constant_(self.body[-1].bias, -2.0)  # most cells are clean
         self.to(memory_format=torch.channels_last)
@@ -76,12 +88,12 @@ class Detector(nn.Module):
         """Cover of each cell of an H×W×3 uint8 picture, (kinds + 1)×h×w, and 0 beyond its edge."""
         images, height, width = prepare(pixels, self.config.side)
         found = self(images[None])[0].float().sigmoid().numpy()
-        return found[:, :-(-height // STRIDE), :-(-width // STRIDE)]
+        return found[:, : -(-height // STRIDE), : -(-width // STRIDE)]
 
 
 def steps(images: Tensor) -> Tensor:
-    """How far neighbours lie apart, across and down, B×2×H×W on a logarithmic scale: what was painted or pixelated is flat
-    between its edges, what a camera saw hardly ever."""
+    """How far neighbours lie apart, across and down, B×2×H×W on a logarithmic scale: what was painted or pixelated is
+    flat between its edges, what a camera saw hardly ever."""
     across = functional.pad(images.diff(dim=3).abs().amax(1, keepdim=True), (0, 1))
     down = functional.pad(images.diff(dim=2).abs().amax(1, keepdim=True), (0, 0, 0, 1))
     return torch.log1p(64 * torch.cat([across, down], 1)) / 2
@@ -104,9 +116,17 @@ def prepare(pixels: np.ndarray, side: int) -> tuple[Tensor, int, int]:
 
 def save(folder: Path, module: Detector) -> None:
     """Write `network/` of a detector's artifact, in half precision."""
-    network.save(folder / "network", module.config, module.state_dict(), extra={"kinds": ",".join(module.kinds)}, dtype=torch.float16)
+    network.save(
+        folder / "network",
+        module.config,
+        module.state_dict(),
+        extra={"kinds": ",".join(module.kinds)},
+        dtype=torch.float16,
+    )
 
 
 def load(folder: Path) -> Detector:
     """The detector of an artifact folder, in float32 and evaluation mode."""
-    return network.load(folder / "network", DetectorConfig, lambda config, extra: Detector(config, tuple(extra["kinds"].split(",")))).eval()
+    return network.load(
+        folder / "network", DetectorConfig, lambda config, extra: Detector(config, tuple(extra["kinds"].split(",")))
+    ).eval()

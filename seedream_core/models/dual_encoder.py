@@ -51,7 +51,9 @@ class Encoder(ABC):
         """Tokens that each caption is to be padded to, by itself alone."""
 
     def images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        blocks = [self._embed(self._image_block, pixels[first:first + BLOCK]) for first in range(0, len(pixels), BLOCK)]
+        blocks = [
+            self._embed(self._image_block, pixels[first : first + BLOCK]) for first in range(0, len(pixels), BLOCK)
+        ]
         return np.concatenate(blocks) if blocks else np.empty((0, self.dim), np.float32)
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
@@ -61,21 +63,23 @@ class Encoder(ABC):
             groups.setdefault(length, []).append(row)
         for length, rows in groups.items():
             for first in range(0, len(rows), BLOCK):
-                some = rows[first:first + BLOCK]
+                some = rows[first : first + BLOCK]
                 found[some] = self._embed(lambda block: self._text_block(block, length), [texts[row] for row in some])
         return found
 
     @torch.no_grad()
     def _embed(self, network: Callable[[Sequence], Tensor], items: Sequence) -> np.ndarray:
         full = [*items, *(items[-1:] * (BLOCK - len(items)))]
-        return torch.nn.functional.normalize(network(full).float(), dim=-1)[:len(items)].numpy()
+        return torch.nn.functional.normalize(network(full).float(), dim=-1)[: len(items)].numpy()
 
     def agreement(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
         """How likely it is, from 0 to 1, that each picture's captions were written for it rather than for another."""
         return self.calibration(self.logits(pictures, captions))
 
     def logits(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
-        """N×2: the mean logit of a picture's captions, and that of captions of all sorts (the log of their mean odds)."""
+        """N×2: the mean logit of a picture's captions, and that of captions of all sorts (the log of their mean
+        odds).
+        """
         if self._references is None:
             self._references = self.texts(self.calibration.references)
         texts = self.texts([text for own in captions for text in own])
@@ -83,7 +87,10 @@ class Encoder(ABC):
         for row, (picture, own) in enumerate(zip(pictures.astype(np.float32), captions)):
             # one picture at a time: the same bits in any company
             others = self.scale * (self._references @ picture)
-            found[row] = (self.scale * (texts[first:first + len(own)] @ picture)).mean(), np.log(np.exp(others - others.max()).mean()) + others.max()
+            found[row] = (
+                (self.scale * (texts[first : first + len(own)] @ picture)).mean(),
+                np.log(np.exp(others - others.max()).mean()) + others.max(),
+            )
             first += len(own)
         return found
 
@@ -101,21 +108,30 @@ class DualEncoder(Encoder):
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         most = self.towers.config.max_tokens
-        return [min(most, -(-int(length) // EIGHT) * EIGHT) for length in tokenize(self.tokenizer, texts, most)[1].sum(1)]
+        return [
+            min(most, -(-int(length) // EIGHT) * EIGHT) for length in tokenize(self.tokenizer, texts, most)[1].sum(1)
+        ]
 
     def _text_block(self, texts: Sequence[str], length: int) -> Tensor:
         ids, mask = tokenize(self.tokenizer, texts, self.towers.config.max_tokens)
         return self.towers.text(*(torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in (ids, mask)))
 
     def save(self, folder: Path) -> None:
-        network.save(folder, self.towers.config, self.towers.state_dict(), extra={"vocabulary": self.tokenizer.get_vocab_size()},
-                     dtype=torch.bfloat16)
+        network.save(
+            folder,
+            self.towers.config,
+            self.towers.state_dict(),
+            extra={"vocabulary": self.tokenizer.get_vocab_size()},
+            dtype=torch.bfloat16,
+        )
         write_atomic(folder / TOKENIZER, self.tokenizer.to_str())
         write_atomic(folder / CALIBRATION, json.dumps(asdict(self.calibration), ensure_ascii=False))
 
     @classmethod
     def load(cls, folder: Path) -> "DualEncoder":
-        towers = network.load(folder, TowersConfig, lambda config, extra: Towers(config, _count(extra.get("vocabulary"), folder)))
+        towers = network.load(
+            folder, TowersConfig, lambda config, extra: Towers(config, _count(extra.get("vocabulary"), folder))
+        )
         try:
             tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         except Exception as error:  # tokenizers raises bare Exception

@@ -75,6 +75,7 @@ def part(folder: Path, owner: Path) -> Part:
 
 def rebase(spec: GeneratorSpec, source: Path, out: Path) -> GeneratorSpec:
     """The same references as `source` has, seen from `out`."""
+
     def moved(item: Part) -> Part:
         return replace(item, path=os.path.relpath(source / item.path, out))
 
@@ -98,14 +99,17 @@ def write_spec(out: Path, spec: GeneratorSpec) -> None:
 def read_spec(folder: Path) -> GeneratorSpec:
     """generator.yaml of an artifact folder."""
     if not (folder / PAGE).is_file():
-        raise DataError(f"{folder}: no {PAGE}, so this is no generator",
-                        fix="name a folder made by pretrain/mmdit, posttrain, distill or quantize")
+        raise DataError(
+            f"{folder}: no {PAGE}, so this is no generator",
+            fix="name a folder made by pretrain/mmdit, posttrain, distill or quantize",
+        )
     document = load_yaml(folder / PAGE)
     return parse(GeneratorSpec, document.tree, document=document)
 
 
 def load_network(folder: Path) -> tuple[nn.Module, MmditConfig]:
     """The velocity network alone, in float32 (or as it is, when quantised)."""
+
     def build(config: MmditConfig, extra: dict) -> nn.Module:
         return Mmdit(config, channels=extra["channels"], text_width=extra["text_width"])
 
@@ -145,8 +149,10 @@ def locate(folder: Path, item: Part) -> Path:
     path = Path(os.path.normpath(folder.resolve() / item.path))
     digest = artifact.read(path).digest
     if digest != item.digest:
-        raise DataError(f"{path} has changed since {folder} was made ({digest[:12]} instead of {item.digest[:12]})",
-                        fix=f"make {folder} again")
+        raise DataError(
+            f"{path} has changed since {folder} was made ({digest[:12]} instead of {item.digest[:12]})",
+            fix=f"make {folder} again",
+        )
     return path
 
 

@@ -58,8 +58,14 @@ class Block(nn.Module):
         self.image = Stream(config)
         self.text = Stream(config, last)
 
-    def forward(self, image: Tensor, text: Tensor, conditions: tuple[Tensor, Tensor],
-                rotation: tuple[Tensor, Tensor], bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        image: Tensor,
+        text: Tensor,
+        conditions: tuple[Tensor, Tensor],
+        rotation: tuple[Tensor, Tensor],
+        bias: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
         tokens = text.shape[1]
         image_vectors = self.image.modulation(conditions[0])
         text_vectors = self.text.modulation(conditions[1])
@@ -76,8 +82,10 @@ class Block(nn.Module):
         attended = attend(q, k, v, bias).transpose(1, 2).flatten(2)
         if self.text.last:
             return self.image.update(image, attended, image_vectors[2:]), text
-        return (self.image.update(image, attended[:, tokens:], image_vectors[2:]),
-                self.text.update(text, attended[:, :tokens], text_vectors[2:]))
+        return (
+            self.image.update(image, attended[:, tokens:], image_vectors[2:]),
+            self.text.update(text, attended[:, :tokens], text_vectors[2:]),
+        )
 
 
 class Mmdit(nn.Module):
@@ -102,9 +110,10 @@ class Mmdit(nn.Module):
         self.final_modulation = zero(nn.Linear(width, 2 * width))
         self.image_out = zero(nn.Linear(width, cells))
 
-    def forward(self, latents: Tensor, t: Tensor, text: Tensor, text_mask: Tensor, *,
-                hidden: bool = False) -> Velocity:
-        """B x C x h x w latents at times t (B, 1 is noise), B x L x text_width features, B x L mask (True is a token)."""
+    def forward(self, latents: Tensor, t: Tensor, text: Tensor, text_mask: Tensor, *, hidden: bool = False) -> Velocity:
+        """B x C x h x w latents at times t (B, 1 is noise), B x L x text_width features, B x L mask (True is a
+        token).
+        """
         rows, columns = latents.shape[2] // self.config.patch, latents.shape[3] // self.config.patch
         image = self.image_in(self._patches(latents, rows, columns))
         positions = self.config.rope.positions(rows, columns).to(latents.device)

@@ -16,8 +16,14 @@ FORMAT = 1
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
-def save(folder: Path, config: Config, tensors: Mapping[str, Tensor], *, extra: Mapping[str, int | str] = {},
-         dtype: torch.dtype | None = None) -> None:
+def save(
+    folder: Path,
+    config: Config,
+    tensors: Mapping[str, Tensor],
+    *,
+    extra: Mapping[str, int | str] = {},
+    dtype: torch.dtype | None = None,
+) -> None:
     """Write a network's config, what else its constructor needs (`extra`), and its tensors, floats cast to `dtype`."""
     folder.mkdir(parents=True, exist_ok=True)
     cast = {name: _cast(tensor, dtype) for name, tensor in tensors.items()}
@@ -50,8 +56,9 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> None
     wrong = sorted(expected.keys() ^ tensors.keys())
     wrong += [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
     if wrong:
-        raise DataError(f"{origin}: weights do not fit the config, at {', '.join(wrong[:5])}",
-                        fix="make the artifact again")
+        raise DataError(
+            f"{origin}: weights do not fit the config, at {', '.join(wrong[:5])}", fix="make the artifact again"
+        )
     module.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
 
 

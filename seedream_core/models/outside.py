@@ -1,4 +1,6 @@
-"""Models of others for looking at pictures (transformers), loaded from folders on this disk; their own code is never run."""
+"""Models of others for looking at pictures (transformers), loaded from folders on this disk; their own code is never
+run.
+"""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -24,7 +26,9 @@ class Outside:
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> Any:
         """The model's output for pictures, each H×W×3 uint8."""
-        given = self.processor(images=[Image.fromarray(picture) for picture in pictures], return_tensors="pt").to(self.device)
+        given = self.processor(images=[Image.fromarray(picture) for picture in pictures], return_tensors="pt").to(
+            self.device
+        )
         with torch.inference_mode():
             return self.model(**given)
 
@@ -41,7 +45,10 @@ def load(path: str | None, kind: str, asker: str) -> Outside:
     if not path:
         raise UserError(f"{asker} needs a model", f"give {asker.split()[-1]} a `path` to a model's folder on this disk")
     if not (Path(path) / "config.json").is_file():
-        raise UserError(f"{asker}: {path} is no model folder (no config.json)", f"give {asker.split()[-1]} a `path` to one that is on this disk")
+        raise UserError(
+            f"{asker}: {path} is no model folder (no config.json)",
+            f"give {asker.split()[-1]} a `path` to one that is on this disk",
+        )
     processor = opened(transformers.AutoImageProcessor, path, asker)
     model = whole(getattr(transformers, f"AutoModelFor{kind}"), path, asker)
     if multiprocessing.parent_process():
@@ -51,10 +58,15 @@ def load(path: str | None, kind: str, asker: str) -> Outside:
 
 
 def whole(kind: Any, path: str | Path, asker: str, **options: Any) -> Any:
-    """A model with every one of its weights; UserError where some would be made up, as those of a head that is not there."""
+    """A model with every one of its weights; UserError where some would be made up, as those of a head that is not
+    there.
+    """
     model, found = opened(kind, path, asker, use_safetensors=True, output_loading_info=True, **options)
     if missing := sorted(found["missing_keys"]):
-        raise UserError(f"{asker}: {path} lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}", "name a model that was trained for this")
+        raise UserError(
+            f"{asker}: {path} lacks {len(missing)} weights of {type(model).__name__}, such as {missing[0]}",
+            "name a model that was trained for this",
+        )
     return model
 
 

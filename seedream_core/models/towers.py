@@ -1,4 +1,5 @@
-"""The two networks of a bilingual dual encoder, small enough to train in minutes on a CPU (after CLIP, arXiv:2103.00020).
+"""The two networks of a bilingual dual encoder, small enough to train in minutes on a CPU (after CLIP,
+arXiv:2103.00020).
 
 Seedream 2.0 and 3.0 name such an embedding for retrieval and cleaning and publish no shape [I]: here residual
 convolutions with a short transformer over their cells, and a short transformer over bilingual tokens.
@@ -73,7 +74,7 @@ class TextTower(nn.Module):
         self.out = nn.Linear(config.text_width, config.dim, bias=False)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        x = self.tokens(ids) + self.places[:ids.shape[1]]
+        x = self.tokens(ids) + self.places[: ids.shape[1]]
         bias = torch.zeros_like(mask, dtype=x.dtype).masked_fill_(~mask, -torch.inf)[:, None, None]
         for block in self.blocks:
             x = block(x, bias)

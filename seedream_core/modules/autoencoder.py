@@ -25,8 +25,9 @@ class AutoencoderModule(Objective):
     Trained together from the start it costs sharpness: 31.8 dB after 160,000 pictures, where 35.0 were reached without.
     """
 
-    def __init__(self, network: LatentModule, *, train: Train, loss: Reconstruction, shown: Tensor,
-                 latent_noise: float = 0.0) -> None:
+    def __init__(
+        self, network: LatentModule, *, train: Train, loss: Reconstruction, shown: Tensor, latent_noise: float = 0.0
+    ) -> None:
         super().__init__()
         self.network, self.train_config, self.loss, self.shown = network, train, loss, shown
         self.latent_noise = latent_noise

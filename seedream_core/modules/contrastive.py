@@ -4,13 +4,13 @@ What may be true of a picture is no negative of it: a caption that its own sampl
 main caption, is left out of the sums. Batches are runs of similar captions (`data/similar.py`): with random ones
 only, hardly any negative would differ in a number or a relation alone.
 
-A whole global batch is told apart on one device, or the objective would be another on every host. Where the host's micro
-batch is smaller, activations are kept for the embeddings alone and made again part by part (gradient caching,
+A whole global batch is told apart on one device, or the objective would be another on every host. Where the host's
+micro batch is smaller, activations are kept for the embeddings alone and made again part by part (gradient caching,
 arXiv:2101.06983): the same loss and, up to rounding, the same gradient.
 
 Weights draw without repeats: a pass over the data holds every sample at most once, those of the highest weight in every
-pass and the others in as many as their weight is of it. So none is its own negative [I]. A pass is never shorter than a batch:
-where batches are large for the data, that evens the weights out.
+pass and the others in as many as their weight is of it. So none is its own negative [I]. A pass is never shorter than a
+batch: where batches are large for the data, that evens the weights out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,8 +46,13 @@ class PairBatch(Batch):
     """B×B: caption `column` may be true of picture `row`, though it was written for another."""
 
     def to(self, device: Any, **options: Any) -> "PairBatch":
-        return PairBatch(step=self.step, keys=self.keys, captions=self.captions,
-                         images=self.images.to(device, **options), twins=self.twins.to(device, **options))
+        return PairBatch(
+            step=self.step,
+            keys=self.keys,
+            captions=self.captions,
+            images=self.images.to(device, **options),
+            twins=self.twins.to(device, **options),
+        )
 
 
 class ContrastiveModule(Objective):
@@ -58,8 +63,13 @@ class ContrastiveModule(Objective):
         self.towers, self.tokenizer, self.train_config, self.at_once = towers, tokenizer, train, at_once
 
     def training_step(self, batch: PairBatch, index: int) -> dict:
-        ids, mask = (part.to(self.device) for part in tokenize(self.tokenizer, batch.captions, self.towers.config.max_tokens))
-        pictures, texts = self.parts(self.towers.embed_images, batch.images), self.parts(self.towers.embed_texts, ids, mask)
+        ids, mask = (
+            part.to(self.device) for part in tokenize(self.tokenizer, batch.captions, self.towers.config.max_tokens)
+        )
+        pictures, texts = (
+            self.parts(self.towers.embed_images, batch.images),
+            self.parts(self.towers.embed_texts, ids, mask),
+        )
         logits = self.towers.scale * pictures @ texts.T
         found = (logits.detach().argmax(1) == torch.arange(len(logits), device=logits.device)).float().mean()
         return {"loss": info_nce(logits, batch.twins), "figures": {"found": found, "scale": self.towers.scale}}
@@ -85,14 +95,21 @@ def info_nce(logits: Tensor, twins: Tensor) -> Tensor:
 
 
 class Passes:
-    """Which samples each pass over the data takes, by systematic sampling (as in `data/weights.py`), in runs of similar ones."""
+    """Which samples each pass over the data takes, by systematic sampling (as in `data/weights.py`), in runs of similar
+    ones.
+    """
 
-    def __init__(self, texts: Sequence[str], words: Sequence[Sequence[int]], weights: np.ndarray, group: int, global_batch: int) -> None:
+    def __init__(
+        self, texts: Sequence[str], words: Sequence[Sequence[int]], weights: np.ndarray, group: int, global_batch: int
+    ) -> None:
         self.texts, self.words, self.group = texts, words, group
         asked = capped(weights)
         if (count := np.count_nonzero(asked)) < 2:
-            raise UserError(f"weights: only {count} of {len(texts)} samples to learn from has one above 0, and a caption is told from others",
-                            "give more of them a weight: data/balance does")
+            raise UserError(
+                f"weights: only {count} of {len(texts)} samples to learn from has one above 0, and a caption is told "
+                "from others",
+                "give more of them a weight: data/balance does",
+            )
         # Taken more often than there are batches, a sample would have to meet itself.
         expected = capped(weights, min(REPEATS, max(1, len(texts) / global_batch)))
         self.warning = _evened(asked, expected, global_batch)
@@ -120,19 +137,35 @@ def _evened(asked: np.ndarray, expected: np.ndarray, global_batch: int) -> str:
     if found <= wanted * (1 + 1e-9):  # what sharing out rounds
         return ""
     fits = int(len(asked) / asked.max())
-    return (f"weights: {len(asked)} samples in batches of {global_batch} leave them too little room: the lightest are taken in {found:.2g} of the "
-            f"passes, where their weight asks for {wanted:.2g}" + f"; with a train.global_batch of at most {fits} it counts as it is" * (fits > 1))
+    return (
+        f"weights: {len(asked)} samples in batches of {global_batch} leave them too little room: the lightest are "
+        f"taken in {found:.2g} of the "
+        f"passes, where their weight asks for {wanted:.2g}"
+        + f"; with a train.global_batch of at most {fits} it counts as it is"
+        * (fits > 1)
+    )
 
 
 class PairBatches(Batches):
     """Squares with captions in runs of `group` similar ones; `told` holds the captions of each sample by key.
 
-    An epoch is a pass of `__len__` samples, each at most once: all of them where weights are equal, and none of weight 0. A
-    batch across two passes may hold one sample twice, and then neither is the other's negative.
+    An epoch is a pass of `__len__` samples, each at most once: all of them where weights are equal, and none of weight
+    0. A batch across two passes may hold one sample twice, and then neither is the other's negative.
     """
 
-    def __init__(self, data: Path, told: Mapping[str, Mapping], tokenizer: Tokenizer, *, train: Train, captions: CaptionMix,
-                 host: Host, side: int, group: int, only: Sequence[int]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        told: Mapping[str, Mapping],
+        tokenizer: Tokenizer,
+        *,
+        train: Train,
+        captions: CaptionMix,
+        host: Host,
+        side: int,
+        group: int,
+        only: Sequence[int],
+    ) -> None:
         super().__init__(data, kind="images", train=train, captions=captions, host=host, only=only, side=side)
         self.texts = {key: frozenset(every_caption(languages)) for key, languages in told.items()}
         self.main = {key: main_caption(languages) for key, languages in told.items()}
@@ -150,8 +183,13 @@ class PairBatches(Batches):
         return PairBatch(**vars(plain) | {"twins": self.twins(plain.keys, plain.captions)})
 
     def twins(self, keys: Sequence[str], captions: Sequence[str]) -> Tensor:
-        rows = [[row != column and (caption in self.texts[one] or self.main[one] == self.main[other])
-                 for column, (other, caption) in enumerate(zip(keys, captions))] for row, one in enumerate(keys)]
+        rows = [
+            [
+                row != column and (caption in self.texts[one] or self.main[one] == self.main[other])
+                for column, (other, caption) in enumerate(zip(keys, captions))
+            ]
+            for row, one in enumerate(keys)
+        ]
         return torch.tensor(rows)
 
 

@@ -56,7 +56,9 @@ class DetectorModule(Objective):
             planted = plant(clean, f"detector {seed} {key} {batch.step}", seen[key], clean=self.clean, kinds=HARD)
             image, height, width = prepare(compressed(planted.pixels, draw), side)
             images.append(image)
-            covers.append(cover(planted, height / STRIDE, width / STRIDE, image.shape[1] // STRIDE, image.shape[2] // STRIDE))
+            covers.append(
+                cover(planted, height / STRIDE, width / STRIDE, image.shape[1] // STRIDE, image.shape[2] // STRIDE)
+            )
         return torch.stack(images), torch.from_numpy(np.stack(covers))
 
 
@@ -67,7 +69,11 @@ def ground(given: Tensor, draw: Draw, side: int, aspect: float, scenes: float, t
     if chance < scenes:
         across, down = (max(16, 16 * round(size / 16)) for size in (width, height))
         scene = World(width=across, height=down).sample("detector " + str(draw.between(0, 1)), 0)
-        return render(scene, across, down) if (across, down) == (width, height) else _resized(render(scene, across, down), width, height)
+        return (
+            render(scene, across, down)
+            if (across, down) == (width, height)
+            else _resized(render(scene, across, down), width, height)
+        )
     if chance < scenes + textures:
         return texture(width, height, draw)
     rows, columns = given.shape[1:]
@@ -76,12 +82,20 @@ def ground(given: Tensor, draw: Draw, side: int, aspect: float, scenes: float, t
     scale = draw.between(min(largest, max(1.0, 0.3 * largest)), largest)
     across, down = max(8, int(width * scale)), max(8, int(height * scale))
     left, top = int(draw.between(0, columns - across + 0.99)), int(draw.between(0, rows - down + 0.99))
-    part = ((given[:, top:top + down, left:left + across] + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    part = (
+        ((given[:, top : top + down, left : left + across] + 1) * 127.5)
+        .round()
+        .to(torch.uint8)
+        .permute(1, 2, 0)
+        .numpy()
+    )
     part = _resized(part, width, height)
     if draw.between(0, 1) < 0.5:
         part = np.ascontiguousarray(part[:, ::-1])
     if draw.between(0, 1) < 0.4:
-        part = np.ascontiguousarray(part[..., draw.choice(([1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [0, 0, 0], [1, 1, 1]))])
+        part = np.ascontiguousarray(
+            part[..., draw.choice(([1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [0, 0, 0], [1, 1, 1]))]
+        )
     if draw.between(0, 1) < BLURRED:
         part = np.asarray(Image.fromarray(part).filter(ImageFilter.GaussianBlur(draw.between(0.3, 3) * side / 256)))
     levels = np.linspace(0, 1, 256) ** (2 ** draw.between(-0.7, 0.7)) * 255
@@ -98,7 +112,9 @@ def compressed(pixels: np.ndarray, draw: Draw) -> np.ndarray:
 
 
 def cover(planted: Planted, height: float, width: float, rows: int, columns: int) -> np.ndarray:
-    """Share of each cell under boxes of each kind, and last under any: (kinds + 1)×rows×columns; height and width in cells."""
+    """Share of each cell under boxes of each kind, and last under any: (kinds + 1)×rows×columns; height and width in
+    cells.
+    """
     found = np.zeros((len(KINDS) + 1, rows, columns), np.float32)
     for box in planted.boxes:
         left, top, right, bottom = box["box"]

@@ -29,8 +29,16 @@ SAMPLE_STEPS = (4, 2)
 class DistillModule(Objective):
     """Owns the student and its moving average; which phase a step belongs to follows from the step alone."""
 
-    def __init__(self, teacher: Loaded, *, train: Train, phases: Sequence[Distiller], guidance: float,
-                 prompts: Sequence[str], average: float = 0.95) -> None:
+    def __init__(
+        self,
+        teacher: Loaded,
+        *,
+        train: Train,
+        phases: Sequence[Distiller],
+        guidance: float,
+        prompts: Sequence[str],
+        average: float = 0.95,
+    ) -> None:
         super().__init__()
         self.train_config, self.phases, self.guidance = train, tuple(phases), guidance
         self.decay, self.prompts = average, list(prompts)
@@ -65,10 +73,15 @@ class DistillModule(Objective):
         draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
         text, null = self.encode(batch.captions), self.encode([""])
         return DistillStep(
-            latents=batch.latents, noise=noise.to(self.device), draws=draws.to(self.device), shift=self.shift(shape), mask=batch.mask,
+            latents=batch.latents,
+            noise=noise.to(self.device),
+            draws=draws.to(self.device),
+            shift=self.shift(shape),
+            mask=batch.mask,
             student=lambda z, t: self.student(z, t, *text).velocity.float(),
             average=torch.no_grad()(lambda z, t: self.average(z, t, *text).velocity.float()),
-            teacher=torch.no_grad()(self.guided(text, null)))
+            teacher=torch.no_grad()(self.guided(text, null)),
+        )
 
     def guided(self, text: tuple[Tensor, Tensor], null: tuple[Tensor, Tensor]) -> cfg.Velocity:
         if self.guidance == 1:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -56,12 +55,23 @@ class Fitted:
     seconds: float
 
     def metrics(self) -> dict:
-        return {"steps": self.steps, "loss": self.loss, "images_per_second": self.images_per_second,
-                "training_seconds": self.seconds}
+        return {
+            "steps": self.steps,
+            "loss": self.loss,
+            "images_per_second": self.images_per_second,
+            "training_seconds": self.seconds,
+        }
 
 
-def fit(module: Objective, batches: LightningDataModule, train: Train, host: Host, out: Path, *,
-        callbacks: Sequence[Callback] = ()) -> Fitted:
+def fit(
+    module: Objective,
+    batches: LightningDataModule,
+    train: Train,
+    host: Host,
+    out: Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
     """Train to the last step, from the newest checkpoint under `out` if there is one.
 
     Afterwards the module holds the averaged weights. Ranks other than 0 end here: what follows writes the artifact,
@@ -78,7 +88,10 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
     drawn = [Samples(out / "samples", train.sample_every, ema)] if hasattr(module, "samples") else []
     with quiet():
         trainer = _trainer(
-            host, max_steps=train.steps, max_epochs=-1, default_root_dir=out,
+            host,
+            max_steps=train.steps,
+            max_epochs=-1,
+            default_root_dir=out,
             accumulate_grad_batches=micro_batches(train, host) if module.automatic_optimization else 1,
             callbacks=[ema, *callbacks, throughput, *drawn, checkpoints],
         )
@@ -96,14 +109,25 @@ def fit(module: Objective, batches: LightningDataModule, train: Train, host: Hos
 def _trainer(host: Host, **options: Any) -> Trainer:
     try:
         return Trainer(
-            accelerator=host.accelerator, devices=host.devices, num_nodes=host.nodes, strategy=host.strategy,
-            precision="bf16-mixed" if host.bf16() else "32-true", plugins=[CheckpointFolder(), *_environment()],
-            logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
-            use_distributed_sampler=False, num_sanity_val_steps=0, **options,
+            accelerator=host.accelerator,
+            devices=host.devices,
+            num_nodes=host.nodes,
+            strategy=host.strategy,
+            precision="bf16-mixed" if host.bf16() else "32-true",
+            plugins=[CheckpointFolder(), *_environment()],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            **options,
         )
     except MisconfigurationException as error:
-        raise UserError(f"this machine cannot train as the host file asks: {error}",
-                        "correct `accelerator`, `devices` and `nodes` there") from None
+        raise UserError(
+            f"this machine cannot train as the host file asks: {error}",
+            "correct `accelerator`, `devices` and `nodes` there",
+        ) from None
 
 
 def _environment() -> list[SLURMEnvironment]:

@@ -32,8 +32,15 @@ TextMode = Literal["frozen", "tuned"]
 class FlowModule(Objective):
     """Owns the network, and the text encoder where that is tuned with it; the autoencoder only draws samples."""
 
-    def __init__(self, start: Loaded, *, train: Train, timesteps: Timesteps, text_mode: TextMode = "frozen",
-                 prompts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        start: Loaded,
+        *,
+        train: Train,
+        timesteps: Timesteps,
+        text_mode: TextMode = "frozen",
+        prompts: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.start, self.train_config, self.timesteps, self.prompts = start, train, timesteps, list(prompts)
         self.network = start.network.requires_grad_(True).train()
@@ -59,8 +66,15 @@ class FlowModule(Objective):
         noise, t = (part.to(self.device) for part in self.draw(batch))
         noisy = interpolate(batch.latents, noise, t)
         velocity = self.network(noisy, t, *self.encode(batch.captions)).velocity
-        return FlowStep(latents=batch.latents, noise=noise, t=t, noisy=noisy, velocity=velocity,
-                        target=target(batch.latents, noise), mask=batch.mask)
+        return FlowStep(
+            latents=batch.latents,
+            noise=noise,
+            t=t,
+            noisy=noisy,
+            velocity=velocity,
+            target=target(batch.latents, noise),
+            mask=batch.mask,
+        )
 
     def draw(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Noise and times of a batch."""
@@ -86,8 +100,17 @@ class FlowModule(Objective):
         return pictures.unflatten(0, (len(self.prompts), columns))
 
 
-def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, train: Train, timesteps: Timesteps,
-                    text_mode: TextMode, prompts: Sequence[str]) -> dict:
+def train_generator(
+    start: Loaded,
+    batches: Batches,
+    out: Path,
+    host: Host,
+    *,
+    train: Train,
+    timesteps: Timesteps,
+    text_mode: TextMode,
+    prompts: Sequence[str],
+) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
     latents.check_made_by(batches.data, start.spec.autoencoder.digest)
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
@@ -95,16 +118,21 @@ def train_generator(start: Loaded, batches: Batches, out: Path, host: Host, *, t
     # as many as a step's longest caption has: the others are padded to it
     text_tokens = start.text.tokenize(first.captions)[1].shape[1]
     image_tokens = first.latents.shape[2] * first.latents.shape[3] // start.config.patch**2
-    flops = start.config.flops(image_tokens, text_tokens, channels=first.latents.shape[1],
-                               text_width=start.text.width)
+    flops = start.config.flops(image_tokens, text_tokens, channels=first.latents.shape[1], text_width=start.text.width)
     module.flops_per_image = flops
     fitted = fit(module, batches, train, host, out)
     spec = start.spec
     if text_mode == "tuned":
         spec = replace(spec, text=write_text(start.text, out))
     generator.write(out, module.network, start.config, spec)
-    return {**fitted.metrics(), "facts": {"text_tokens": text_tokens, "flops_per_image_evaluation": flops,
-                                          "flops": 3 * flops * train.steps * train.global_batch}}
+    return {
+        **fitted.metrics(),
+        "facts": {
+            "text_tokens": text_tokens,
+            "flops_per_image_evaluation": flops,
+            "flops": 3 * flops * train.steps * train.global_batch,
+        },
+    }
 
 
 def write_text(text: LlmEncoder, out: Path) -> generator.Part:
@@ -112,11 +140,23 @@ def write_text(text: LlmEncoder, out: Path) -> generator.Part:
     folder = out / "text"
     text.model.to(torch.bfloat16)
     text.save(folder / "network")
-    artifact.finish(folder, kind="text_encoder", stage="pretrain/text", fingerprint="", inputs={},
-                    facts=text_facts(text), metrics={}, seconds=0.0)
+    artifact.finish(
+        folder,
+        kind="text_encoder",
+        stage="pretrain/text",
+        fingerprint="",
+        inputs={},
+        facts=text_facts(text),
+        metrics={},
+        seconds=0.0,
+    )
     return generator.part(folder, out)
 
 
 def text_facts(text: LlmEncoder) -> dict:
-    return {"width": text.width, "max_tokens": text.max_tokens, "vocabulary": text.tokenizer.get_vocab_size(),
-            "parameters": sum(p.numel() for p in text.parameters())}
+    return {
+        "width": text.width,
+        "max_tokens": text.max_tokens,
+        "vocabulary": text.tokenizer.get_vocab_size(),
+        "parameters": sum(p.numel() for p in text.parameters()),
+    }

@@ -56,17 +56,17 @@ class _Steps(IterableDataset):
     def __iter__(self) -> Iterator[Batch]:
         texts, train = self.owner.texts, self.owner.train
         for step in range(self.owner.first_step, train.steps):
-            mine = rows(train.seed, step, train.global_batch, len(texts))[self.rank::self.ranks]
+            mine = rows(train.seed, step, train.global_batch, len(texts))[self.rank :: self.ranks]
             size = len(mine) // self.parts
             for first in range(0, len(mine), size):
-                part = mine[first:first + size]
+                part = mine[first : first + size]
                 yield Batch(step=step, keys=[str(row) for row in part], captions=[texts[row] for row in part])
 
 
 @torch.no_grad()
 def perplexity(module: LanguageModule, texts: Sequence[str], batch: int = 256) -> float:
     """Per token, over texts the model has not seen."""
-    nats = [module.surprise(list(texts[first:first + batch])) for first in range(0, len(texts), batch)]
+    nats = [module.surprise(list(texts[first : first + batch])) for first in range(0, len(texts), batch)]
     return float(torch.cat(nats).double().mean().exp())
 
 

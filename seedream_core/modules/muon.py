@@ -43,8 +43,9 @@ class Muon(Optimizer):
             for shape, indices in shapes.items():
                 orthogonal = orthogonalise(torch.stack([updates[index] for index in indices]))
                 size = 0.2 * math.sqrt(max(shape))
-                torch._foreach_add_([moved[index] for index in indices], list(orthogonal.to(moved[0].dtype)),
-                                    alpha=-group["lr"] * size)
+                torch._foreach_add_(
+                    [moved[index] for index in indices], list(orthogonal.to(moved[0].dtype)), alpha=-group["lr"] * size
+                )
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:

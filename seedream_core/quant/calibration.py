@@ -39,9 +39,14 @@ class Calibration:
         self.loaded, self.captions, self.seed = loaded, captions, seed
         self.reader = ShardReader(data)
         if len(self.reader) < 2 * kept_back:
-            raise UserError(f"{data}: {len(self.reader)} samples are too few to calibrate on {kept_back} and to be judged on "
-                            f"{kept_back} others", f"set samples to {len(self.reader) // 2} or less")
-        order = torch.randperm(len(self.reader), generator=randomness.generator(seed, "calibration", 0, "order")).tolist()
+            raise UserError(
+                f"{data}: {len(self.reader)} samples are too few to calibrate on {kept_back} and to be judged on "
+                f"{kept_back} others",
+                f"set samples to {len(self.reader) // 2} or less",
+            )
+        order = torch.randperm(
+            len(self.reader), generator=randomness.generator(seed, "calibration", 0, "order")
+        ).tolist()
         self.exam_rows, self.practice = order[:kept_back], order[kept_back:]
         statistics = json.loads((data / "normalisation.json").read_bytes())
         self.mean, self.std = (torch.tensor(statistics[name])[:, None, None] for name in ("mean", "std"))
@@ -56,7 +61,9 @@ class Calibration:
         return self._inputs(self.exam_rows, 0, times)
 
     def inputs(self, number: int, count: int, times: Sequence[float] | None = None) -> list[Inputs]:
-        """`count` samples of round `number` in batches of texts of like length, at `times` in turn, else at random grid times."""
+        """`count` samples of round `number` in batches of texts of like length, at `times` in turn, else at random grid
+        times.
+        """
         return self._inputs(self.rows(number, count), number, times)
 
     def _inputs(self, rows: list[int], number: int, times: Sequence[float] | None) -> list[Inputs]:
@@ -64,10 +71,16 @@ class Calibration:
         members = [self.reader.read(row) for row in rows]
         latents = torch.stack([load_tensors(member["latent.safetensors"])["mean"].float() for member in members])
         latents = (latents - self.mean) / self.std
-        texts = [self.captions.choose(json.loads(member["json"])["captions"], self.seed, key, number)
-                 for key, member in zip(keys, members)]
+        texts = [
+            self.captions.choose(json.loads(member["json"])["captions"], self.seed, key, number)
+            for key, member in zip(keys, members)
+        ]
         noise = randomness.normal(self.seed, keys, number, latents.shape[1:], "calibration")
-        t = torch.tensor([times[i % len(times)] for i in range(len(rows))]) if times else self.grid_times(keys, number, latents)
+        t = (
+            torch.tensor([times[i % len(times)] for i in range(len(rows))])
+            if times
+            else self.grid_times(keys, number, latents)
+        )
         z = interpolate(latents, noise, t)
         lengths = self.features(texts)[1].sum(1)
         batches = []
@@ -85,6 +98,7 @@ class Calibration:
 
 def ask(batches: list[Inputs]) -> Answer:
     """All velocities that a network answers these batches with, in one tensor."""
+
     def answer(network: nn.Module) -> Tensor:
         return torch.cat([network(*batch).velocity.float() for batch in batches])
 
@@ -92,6 +106,8 @@ def ask(batches: list[Inputs]) -> Answer:
 
 
 @torch.no_grad()
-def velocity_errors(network: nn.Module, original: nn.Module, questions: Mapping[float, list[Inputs]]) -> dict[float, float]:
+def velocity_errors(
+    network: nn.Module, original: nn.Module, questions: Mapping[float, list[Inputs]]
+) -> dict[float, float]:
     """The velocity's relative error at each time."""
     return {t: relative_error(ask(batches)(network), ask(batches)(original)) for t, batches in questions.items()}

@@ -1,4 +1,5 @@
-"""From float weights to integers: a search for the scales, then rounding that makes up for its own errors (GPTQ, arXiv 2210.17323).
+"""From float weights to integers: a search for the scales, then rounding that makes up for its own errors (GPTQ, arXiv
+2210.17323).
 
 The rounding takes columns in falling order of their activations' energy and moves each column's error onto the columns
 still to come, by the inverse Cholesky factor of the activations' second moments; a least-squares fit of each output's
@@ -31,7 +32,9 @@ def round_weight(weight: Tensor, moments: Tensor | None, bits: int, *, compensat
         scale = (weight.abs().amax(1) / highest).clamp_min(1e-12)
         multipliers = torch.ones(weight.shape[0], 1, dtype=torch.int8)
     steps = (scale.unsqueeze(1) * multipliers).repeat_interleave(weight.shape[1] // multipliers.shape[1], dim=1)
-    codes = compensated(weight, steps, moments, lowest, highest) if compensate else nearest(weight, steps, lowest, highest)
+    codes = (
+        compensated(weight, steps, moments, lowest, highest) if compensate else nearest(weight, steps, lowest, highest)
+    )
     rounded = QuantWeight(codes.to(torch.int8), multipliers, scale, bits)
     return QuantWeight(rounded.codes, multipliers, fitted_scale(weight, rounded, moments), bits)
 

@@ -117,14 +117,23 @@ def within(network: nn.Module, table: Mapping[str, tuple[Option, ...]], share: f
     size, weights = len(save(stored(least))), sum(found[0].bytes for found in table.values())
     total = 2 * sum(tensor.numel() for tensor in network.state_dict().values())
     if size > share * total:
-        raise UserError(f"budget: this network is {size / total:.3f} of its bf16 size at the least, more than {share:g}",
-                        f"set budget to {size / total + 0.005:.2f} or more")
+        raise UserError(
+            f"budget: this network is {size / total:.3f} of its bf16 size at the least, more than {share:g}",
+            f"set budget to {size / total + 0.005:.2f} or more",
+        )
     # a wider layer has no more tensors than a four-bit one, so what is not its weights only shrinks
     return choose(table, int(share * total) - (size - weights))
 
 
 def write(path: Path, table: Mapping[str, tuple[Option, ...]], chosen: Mapping[str, Option]) -> None:
     """One line per layer: the output's relative error at each width alone, and the width it got."""
-    rows = ({"layer": name, "bits": chosen[name].bits, "bytes": chosen[name].bytes,
-             "errors": {str(option.bits): option.error**0.5 for option in found}} for name, found in table.items())
+    rows = (
+        {
+            "layer": name,
+            "bits": chosen[name].bits,
+            "bytes": chosen[name].bytes,
+            "errors": {str(option.bits): option.error**0.5 for option in found},
+        }
+        for name, found in table.items()
+    )
     write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -13,8 +13,14 @@ from seedream_core.quant.w4a8 import QuantLinear
 Track = Callable[[int], object]
 
 
-def tune_scales(network: nn.Module, original: nn.Module, answers: Callable[[int], Answer], steps: int, rate: float,
-                after: Track = lambda step: None) -> None:
+def tune_scales(
+    network: nn.Module,
+    original: nn.Module,
+    answers: Callable[[int], Answer],
+    steps: int,
+    rate: float,
+    after: Track = lambda step: None,
+) -> None:
     """`steps` updates towards the original's answers; `answers(step)` asks either network about that step's inputs.
 
     Adam's steps are absolute, scales are not: each layer's rate is a fraction of its mean scale.

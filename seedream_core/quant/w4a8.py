@@ -45,7 +45,9 @@ class QuantWeight:
         return self.integers().float() * self.scale.unsqueeze(1)
 
     def bytes(self) -> int:
-        return self.codes.numel() * self.bits // 8 + self.multipliers.numel() * (self.bits == 4) + 4 * self.scale.numel()
+        return (
+            self.codes.numel() * self.bits // 8 + self.multipliers.numel() * (self.bits == 4) + 4 * self.scale.numel()
+        )
 
 
 def grouped_product(codes: Tensor, multipliers: Tensor) -> Tensor:
@@ -180,7 +182,9 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> 
     layers = linears(network)
     for name in [key.removesuffix(".codes") for key in tensors if key.endswith(".codes")]:
         if name not in layers:
-            raise DataError(f"{origin}: quantised weights for {name!r}, which the network lacks", "make the artifact again")
+            raise DataError(
+                f"{origin}: quantised weights for {name!r}, which the network lacks", "make the artifact again"
+            )
         layer, bits = layers[name], 4 if tensors[f"{name}.codes"].dtype == torch.uint8 else 8
         become(layer, QuantLinear(layer.in_features, layer.out_features, bits, bias=layer.bias is not None))
     fill(network, tensors, origin)
@@ -189,6 +193,7 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> 
 
 def stored(network: nn.Module) -> dict[str, Tensor]:
     """The tensors of a quantised network as they go to disk: integers packed, scales f32, all else bf16."""
+
     def cast(name: str, tensor: Tensor) -> Tensor:
         return tensor if name in scales or not tensor.is_floating_point() else tensor.to(torch.bfloat16)
 

@@ -47,7 +47,7 @@ def curve(points: Sequence[tuple[float, float]], *, width: int = 340, height: in
         *(_across(frame, y) for y in ticks(low, high, 4, log)),
         *(_below(frame, x, number(x)) for x in ticks(*frame.x, 4)),
         f'<path class="raw" d="{_path(frame, points)}"/><path class="line" d="{_path(frame, smooth)}"/>',
-        '<g class="here"><line y1="8" y2="{0}"/><circle r="4"/></g>'.format(frame.bottom),
+        f'<g class="here"><line y1="8" y2="{frame.bottom}"/><circle r="4"/></g>',
     ]
     return _svg(width, height, parts, "curve", f" data-points='{escape(json.dumps(place))}'")
 
@@ -107,18 +107,29 @@ def scatter(rows: Sequence[tuple[str, float, Whisker]], *, width: int = 500, hei
 
 
 def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, bins: int = 40) -> Markup:
-    """How often a quantity takes which value; all in one bar where it is the same throughout, none where no axis holds it."""
+    """How often a quantity takes which value; all in one bar where it is the same throughout, none where no axis holds
+    it.
+    """
     low, high = min(values), max(values)
     if not math.isfinite(high - low):
         return Markup("")
     counts = [0] * bins
     for value in values:
-        counts[min(bins - 1, int(bins * (value - low) / (high - low)))if high > low else bins // 2] += 1
+        counts[min(bins - 1, int(bins * (value - low) / (high - low))) if high > low else bins // 2] += 1
     frame = Frame(44, width - 8, 8, height - 24, (low, high), (0, max(counts)))
     step = (frame.right - frame.left) / bins
-    bars = (f'<rect class="bar" x="{round(frame.left + place * step, 1)}" y="{frame.py(count)}" width="{round(step - 1, 1)}" '
-            f'height="{round(frame.bottom - frame.py(count), 1)}"/>' for place, count in enumerate(counts) if count)
-    parts = [*(_across(frame, y) for y in ticks(0, max(counts), 3)), *(_below(frame, x, number(x)) for x in ticks(low, high, 4)), *bars]
+    bars = (
+        f'<rect class="bar" x="{round(frame.left + place * step, 1)}" y="{frame.py(count)}" '
+        f'width="{round(step - 1, 1)}" '
+        f'height="{round(frame.bottom - frame.py(count), 1)}"/>'
+        for place, count in enumerate(counts)
+        if count
+    )
+    parts = [
+        *(_across(frame, y) for y in ticks(0, max(counts), 3)),
+        *(_below(frame, x, number(x)) for x in ticks(low, high, 4)),
+        *bars,
+    ]
     return _svg(width, height, parts, "histogram")
 
 
@@ -132,34 +143,47 @@ class Loss:
 
 
 def flow(stations: Sequence[tuple[str, int, Sequence[Loss]]], *, width: int = 1080) -> Markup:
-    """Samples through a funnel, top to bottom: (name, samples that enter, what leaves there), as wide as they are many."""
+    """Samples through a funnel, top to bottom: (name, samples that enter, what leaves there), as wide as they are
+    many.
+    """
     most = max((count for _, count, _ in stations), default=0) or 1
     left, span, row = 150, width - 150 - 330, 26
     parts, y = [], 8.0
     for name, count, losses in stations:
         wide = span * count / most
-        parts.append(f'<text class="name" x="{left - 14}" y="{y + 15}">{escape(name)}</text>'
-                     f'<rect class="kept" x="{left}" y="{y}" width="{wide:.1f}" height="20"/>'
-                     f'<text class="tick" x="{left + 8}" y="{y + 14}">{count:,}</text>')
+        parts.append(
+            f'<text class="name" x="{left - 14}" y="{y + 15}">{escape(name)}</text>'
+            f'<rect class="kept" x="{left}" y="{y}" width="{wide:.1f}" height="20"/>'
+            f'<text class="tick" x="{left + 8}" y="{y + 14}">{count:,}</text>'
+        )
         rest = count
         for loss in losses:
             end = left + span * rest / most
             begin = left + span * (rest - loss.count) / most
             rest -= loss.count
             top, under = y + 20, y + 20 + row
-            parts.append(f'<path class="band" d="M{left} {top}L{end:.1f} {top}L{begin:.1f} {under}L{left} {under}Z"/>'
-                         f'<path class="{loss.fate}" d="M{begin:.1f} {top}L{end:.1f} {top}L{end:.1f} {top + 6}L{begin:.1f} {under}Z"/>'
-                         f'<path class="leader" d="M{end:.1f} {top + 3}L{left + span + 14} {top + 12}"/>'
-                         f'<text x="{left + span + 20}" y="{top + 16}">{escape(loss.label)} · {loss.count:,} ({100 * loss.count / most:.2g}%)</text>')
+            parts.append(
+                f'<path class="band" d="M{left} {top}L{end:.1f} {top}L{begin:.1f} {under}L{left} {under}Z"/>'
+                f'<path class="{loss.fate}" d="M{begin:.1f} {top}L{end:.1f} {top}L{end:.1f} {top + 6}L{begin:.1f} '
+                f'{under}Z"/>'
+                f'<path class="leader" d="M{end:.1f} {top + 3}L{left + span + 14} {top + 12}"/>'
+                f'<text x="{left + span + 20}" y="{top + 16}">{escape(loss.label)} · {loss.count:,} '
+                f"({100 * loss.count / most:.2g}%)</text>"
+            )
             y += row
         y += 20 + (14 if losses else 8)
     return _svg(width, y, parts, "flow")
 
 
-def dots(points: Sequence[tuple[float, float]], groups: Sequence[int], *, width: int = 520, height: int = 380) -> Markup:
+def dots(
+    points: Sequence[tuple[float, float]], groups: Sequence[int], *, width: int = 520, height: int = 380
+) -> Markup:
     """Points from -1 to 1 both ways, each in the colour of its group."""
-    parts = [f'<circle class="g{group % 10}" cx="{8 + (x + 1) / 2 * (width - 16):.1f}" cy="{8 + (1 - y) / 2 * (height - 16):.1f}" r="2.6"/>'
-             for (x, y), group in zip(points, groups, strict=True)]
+    parts = [
+        f'<circle class="g{group % 10}" cx="{8 + (x + 1) / 2 * (width - 16):.1f}" '
+        f'cy="{8 + (1 - y) / 2 * (height - 16):.1f}" r="2.6"/>'
+        for (x, y), group in zip(points, groups, strict=True)
+    ]
     return _svg(width, height, parts, "dots")
 
 
@@ -248,8 +272,7 @@ def _below(frame: Frame, x: float, text: str) -> str:
 def _whisker(frame: Frame, whisker: Whisker, css: str, y: float) -> str:
     low, share, high = (frame.px(100 * v) for v in (whisker.low, whisker.share, whisker.high))
     return (
-        f'<g class="{css}"><line x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
-        f'<circle cx="{share}" cy="{y}" r="4.5"/></g>'
+        f'<g class="{css}"><line x1="{low}" x2="{high}" y1="{y}" y2="{y}"/><circle cx="{share}" cy="{y}" r="4.5"/></g>'
     )
 
 

@@ -30,7 +30,9 @@ class Map:
 
 
 def draw(folder: Path, count: int) -> Map | None:
-    """The map of an artifact of `count` samples; None where nothing was measured that it could rest on, or they are few."""
+    """The map of an artifact of `count` samples; None where nothing was measured that it could rest on, or they are
+    few.
+    """
     path = next((path for name in FEATURES if (path := folder / "features" / f"{name}.npy").is_file()), None)
     if path is None or count < 2 * LEAST:
         return None
@@ -43,9 +45,11 @@ def draw(folder: Path, count: int) -> Map | None:
     centres, labels = kmeans(rows, min(CLUSTERS, len(places) // LEAST), 0)
     sizes = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-sizes, kind="stable")
-    distances = [np.where(labels == one, ((rows - centres[one])**2).sum(1), np.inf) for one in order]
-    nearest = tuple(tuple(int(places[row]) for row in np.argsort(found, kind="stable")[:min(NEAREST, sizes[one])])
-                    for one, found in zip(order, distances))
+    distances = [np.where(labels == one, ((rows - centres[one]) ** 2).sum(1), np.inf) for one in order]
+    nearest = tuple(
+        tuple(int(places[row]) for row in np.argsort(found, kind="stable")[: min(NEAREST, sizes[one])])
+        for one, found in zip(order, distances)
+    )
     return Map(path.stem, _flat(rows), np.argsort(order)[labels], nearest, tuple(int(sizes[one]) for one in order))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seedream_core.logs import read_rows
 from seedream_core.progress import duration
 from seedream_core.report import charts
-from seedream_core.logs import read_rows
 from seedream_core.report.lineage import Lineage, Step, trace
 from seedream_core.report.pictures import embed
 from seedream_core.report.render import render
@@ -55,8 +55,14 @@ def summary(scores: dict) -> list[dict[str, Any]]:
 
     def row(rung: dict) -> tuple:
         share = {name: (rung["accuracy"].get(name) or {}).get("share") for name in ("seen", "held_out")}
-        return (rung["name"], rung["evaluations"], share["seen"], share["held_out"], rung["seconds_per_image"],
-                rung["megabytes"]["network"])
+        return (
+            rung["name"],
+            rung["evaluations"],
+            share["seen"],
+            share["held_out"],
+            rung["seconds_per_image"],
+            rung["megabytes"]["network"],
+        )
 
     return [dict(zip(SUMMARY, row(rung), strict=True)) for rung in scores["rungs"]]
 
@@ -126,14 +132,16 @@ def _side_by_side(folder: Path, names: list[str]) -> list[dict[str, Any]]:
     for cells in table.values():
         first = next(iter(cells.values()))
         right = {cell["right"] for cell in cells.values()}
-        side.append({
-            **{key: first[key] for key in ("set", "prompt", "language", "seed")},
-            "kind": KINDS[first["kind"]],
-            "differ": len(right) > 1,
-            "wrong": False in right,
-            "first": first["index"] < (2 * FEW // 3 if first["set"] == "seen" else FEW // 3),
-            "cells": [_cell(folder, cells[name]) if name in cells else None for name in names],
-        })
+        side.append(
+            {
+                **{key: first[key] for key in ("set", "prompt", "language", "seed")},
+                "kind": KINDS[first["kind"]],
+                "differ": len(right) > 1,
+                "wrong": False in right,
+                "first": first["index"] < (2 * FEW // 3 if first["set"] == "seen" else FEW // 3),
+                "cells": [_cell(folder, cells[name]) if name in cells else None for name in names],
+            }
+        )
     return side
 
 
@@ -166,19 +174,32 @@ def _opening(folder: Path) -> dict[str, Any]:
 
 def _breakdown(rungs: list[dict]) -> list[dict[str, Any]]:
     """For each set of prompts, a table of rates: rungs down, kinds and languages across."""
-    cells = {(rung["name"], *(part[key] for key in ("set", "kind", "language"))): part
-             for rung in rungs for part in rung["breakdown"]}
+    cells = {
+        (rung["name"], *(part[key] for key in ("set", "kind", "language"))): part
+        for rung in rungs
+        for part in rung["breakdown"]
+    }
     tables = []
     for set_ in dict.fromkeys(key[1] for key in cells):
-        columns = [(kind, language) for kind in KINDS for language in LANGUAGES
-                   if any(key[1:] == (set_, kind, language) for key in cells)]
-        tables.append({
-            "set": set_,
-            "kinds": [{"label": KINDS[kind], "span": span} for kind, span in Counter(kind for kind, _ in columns).items()],
-            "languages": [LANGUAGES[language] for _, language in columns],
-            "rows": [{"name": rung["name"], "cells": [cells.get((rung["name"], set_, *column)) for column in columns]}
-                     for rung in rungs],
-        })
+        columns = [
+            (kind, language)
+            for kind in KINDS
+            for language in LANGUAGES
+            if any(key[1:] == (set_, kind, language) for key in cells)
+        ]
+        tables.append(
+            {
+                "set": set_,
+                "kinds": [
+                    {"label": KINDS[kind], "span": span} for kind, span in Counter(kind for kind, _ in columns).items()
+                ],
+                "languages": [LANGUAGES[language] for _, language in columns],
+                "rows": [
+                    {"name": rung["name"], "cells": [cells.get((rung["name"], set_, *column)) for column in columns]}
+                    for rung in rungs
+                ],
+            }
+        )
     return tables
 
 
@@ -187,8 +208,13 @@ def _comparisons(pairs: list[dict]) -> list[dict[str, Any]]:
     cells = {(pair["set"], pair["first"], pair["second"]): pair for pair in pairs}
     firsts, seconds = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in ("first", "second"))
     return [
-        {"set": set_, "columns": seconds,
-         "rows": [{"name": first, "cells": [cells.get((set_, first, second)) for second in seconds]} for first in firsts]}
+        {
+            "set": set_,
+            "columns": seconds,
+            "rows": [
+                {"name": first, "cells": [cells.get((set_, first, second)) for second in seconds]} for first in firsts
+            ],
+        }
         for set_ in dict.fromkeys(pair["set"] for pair in pairs)
     ]
 
@@ -220,9 +246,14 @@ def _funnel(step: Step) -> dict[str, Any] | None:
     return {
         "step": step.name,
         "total": total,
-        "bars": [{"fate": fate, "label": FATES[fate], "count": count, "share": count / total} for fate, count in sums.items()],
-        "reasons": [{"fate": FATES[fate], "reason": reason, "count": count}
-                    for (fate, reason), count in _by_reason(fates).most_common() if fate != "kept"],
+        "bars": [
+            {"fate": fate, "label": FATES[fate], "count": count, "share": count / total} for fate, count in sums.items()
+        ],
+        "reasons": [
+            {"fate": FATES[fate], "reason": reason, "count": count}
+            for (fate, reason), count in _by_reason(fates).most_common()
+            if fate != "kept"
+        ],
     }
 
 
@@ -241,11 +272,19 @@ def _costs(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
     for step in steps:
         facts, seconds = step.manifest.facts, step.manifest.seconds
         flops = facts.get("flops")
-        table.append({
-            "name": step.name, "stage": step.manifest.stage, "inputs": step.inputs,
-            "duration": duration(seconds), "share": seconds / longest,
-            "parameters": facts.get("parameters"), "images": facts.get("images"), "flops": flops,
-            "speed": flops / seconds if flops and seconds else None,
-            "megabytes": step.megabytes, "digest": step.manifest.digest,
-        })
+        table.append(
+            {
+                "name": step.name,
+                "stage": step.manifest.stage,
+                "inputs": step.inputs,
+                "duration": duration(seconds),
+                "share": seconds / longest,
+                "parameters": facts.get("parameters"),
+                "images": facts.get("images"),
+                "flops": flops,
+                "speed": flops / seconds if flops and seconds else None,
+                "megabytes": step.megabytes,
+                "digest": step.manifest.digest,
+            }
+        )
     return table

@@ -1,4 +1,6 @@
-"""A data artifact as one self-contained page: its funnel, pictures with their fates, what was measured of those that stay."""
+"""A data artifact as one self-contained page: its funnel, pictures with their fates, what was measured of those that
+stay.
+"""
 
 import hashlib
 import json
@@ -8,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seedream_core.data.pictures import decode
 from seedream_core.data.shards import ShardReader
@@ -19,9 +21,6 @@ from seedream_core.report import charts, clusters
 from seedream_core.report.lineage import Step, trace
 from seedream_core.report.pictures import Picture, inline
 from seedream_core.report.render import render
-
-if TYPE_CHECKING:
-    import numpy as np
 
 EXAMPLES = 8
 """Pictures for each reason."""
@@ -72,23 +71,45 @@ def build(folder: Path) -> str:
     lineage = trace(folder)
     steps = [(step, Fates.of(step.folder)) for step in lineage.steps if (step.folder / "fates.jsonl").is_file()]
     if not steps or not (folder / "shards").is_dir():
-        raise UserError(f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made")
+        raise UserError(
+            f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made"
+        )
     kept, reader = Records.of(folder), ShardReader(folder)
-    return render("samples.html", {
-        "name": folder.name, "place": shlex.quote(str(folder)), "known": {step.name for step in lineage.steps}, "lost": lineage.lost,
-        "steps": [{"name": step.name, "stage": step.manifest.stage, "total": fates.total, "metrics": step.manifest.metrics} for step, fates in steps],
-        "first": steps[0][1].total, "samples": len(reader),
-        "flow": charts.flow(_stations(steps)),
-        "kept": [_shown(reader, place) for place in _spread(len(reader), EXAMPLES * 2)],
-        "causes": [cause for step, fates in steps for cause in _causes(step, fates)],
-        "twins": [pair for step, fates in steps for pair in _twins(step, fates)],
-        "defects": [_shown(reader, place) for place in kept.boxed[:EXAMPLES * 2]],
-        "histograms": [{"name": name, "svg": charts.histogram(values), "count": len(values)}
-                       for name, values in sorted(sorted(kept.scores.items(), key=lambda item: -len(item[1]))[:NAMES])],
-        "languages": kept.languages.most_common(NAMES), "sizes": kept.sizes.most_common(EXAMPLES), "measured": kept.count,
-        "map": _map(folder, reader), "tail": _tail(folder),
-        "versions": lineage.steps[-1].manifest.versions,
-    })
+    return render(
+        "samples.html",
+        {
+            "name": folder.name,
+            "place": shlex.quote(str(folder)),
+            "known": {step.name for step in lineage.steps},
+            "lost": lineage.lost,
+            "steps": [
+                {
+                    "name": step.name,
+                    "stage": step.manifest.stage,
+                    "total": fates.total,
+                    "metrics": step.manifest.metrics,
+                }
+                for step, fates in steps
+            ],
+            "first": steps[0][1].total,
+            "samples": len(reader),
+            "flow": charts.flow(_stations(steps)),
+            "kept": [_shown(reader, place) for place in _spread(len(reader), EXAMPLES * 2)],
+            "causes": [cause for step, fates in steps for cause in _causes(step, fates)],
+            "twins": [pair for step, fates in steps for pair in _twins(step, fates)],
+            "defects": [_shown(reader, place) for place in kept.boxed[: EXAMPLES * 2]],
+            "histograms": [
+                {"name": name, "svg": charts.histogram(values), "count": len(values)}
+                for name, values in sorted(sorted(kept.scores.items(), key=lambda item: -len(item[1]))[:NAMES])
+            ],
+            "languages": kept.languages.most_common(NAMES),
+            "sizes": kept.sizes.most_common(EXAMPLES),
+            "measured": kept.count,
+            "map": _map(folder, reader),
+            "tail": _tail(folder),
+            "versions": lineage.steps[-1].manifest.versions,
+        },
+    )
 
 
 @dataclass
@@ -111,7 +132,9 @@ class Records:
             records.count += 1
             for name, value in sample.scores.items():
                 records.scores.setdefault(name, []).append(value)
-            records.languages.update(f"{language}.{name}" for language, texts in sample.captions.items() for name in texts)
+            records.languages.update(
+                f"{language}.{name}" for language, texts in sample.captions.items() for name in texts
+            )
             records.sizes[f"{sample.width}×{sample.height}"] += 1
             if sound(sample.boxes):
                 records.boxed.append(place)
@@ -127,27 +150,47 @@ def _told(folder: Path) -> Iterator[tuple[tuple[str, str], dict]]:
 
 def _map(folder: Path, reader: ShardReader) -> dict[str, Any] | None:
     found = clusters.draw(folder, len(reader))
-    return found and {"feature": found.feature, "svg": charts.dots(found.points.tolist(), found.labels.tolist()),
-                      "groups": [{"count": count, "pictures": [_picture(reader, place) for place in places]}
-                                 for count, places in zip(found.counts, found.nearest)]}
+    return found and {
+        "feature": found.feature,
+        "svg": charts.dots(found.points.tolist(), found.labels.tolist()),
+        "groups": [
+            {"count": count, "pictures": [_picture(reader, place) for place in places]}
+            for count, places in zip(found.counts, found.nearest)
+        ],
+    }
 
 
 def _tail(folder: Path) -> list[dict[str, Any]]:
     """What data/balance said of each kind of concept: effective numbers, and the rarest, before and after."""
     path = folder / "balance.json"
     concepts = json.loads(path.read_text(encoding="utf-8"))["concepts"] if path.is_file() else {}
-    return [{"name": name, **item, "most": max((max(one["before"], one["after"]) for one in item["rarest"]), default=0) or 1}
-            for name, item in concepts.items() if item["concepts"]]
+    return [
+        {
+            "name": name,
+            **item,
+            "most": max((max(one["before"], one["after"]) for one in item["rarest"]), default=0) or 1,
+        }
+        for name, item in concepts.items()
+        if item["concepts"]
+    ]
 
 
 def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[charts.Loss]]]:
     stations = []
     for step, fates in steps:
         order = {name: place for place, name in enumerate(step.manifest.metrics.get("funnel", ()))}
-        losses = sorted((cause for cause in fates.counts if cause[0] != "kept"),
-                        key=lambda cause: (cause[0] != "quarantined", order.get(cause[1], -1), -fates.counts[cause]))
-        stations.append((step.name, fates.total, [charts.Loss(f"{cause or fate}", fates.counts[fate, cause], fate) for fate, cause in losses]))
-    last_step, last = steps[-1]
+        losses = sorted(
+            (cause for cause in fates.counts if cause[0] != "kept"),
+            key=lambda cause: (cause[0] != "quarantined", order.get(cause[1], -1), -fates.counts[cause]),
+        )
+        stations.append(
+            (
+                step.name,
+                fates.total,
+                [charts.Loss(f"{cause or fate}", fates.counts[fate, cause], fate) for fate, cause in losses],
+            )
+        )
+    _last_step, last = steps[-1]
     return [*stations, ("✓", sum(count for (fate, _), count in last.counts.items() if fate == "kept"), [])]
 
 
@@ -157,20 +200,43 @@ def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
     for (fate, cause), count in fates.counts.most_common():
         if fate != "kept":
             rows = fates.examples[fate, cause]
-            yield {"step": step.name, "fate": fate, "cause": cause, "count": count, "total": fates.total, "share": count / fates.total,
-                   "rows": [{"key": row.get("name") or row["key"], "source": row["source"], "reason": row["reason"][:LETTERS],
-                             "picture": _picture(*places[row["key"]]) if row["key"] in places else None} for row in rows]}
+            yield {
+                "step": step.name,
+                "fate": fate,
+                "cause": cause,
+                "count": count,
+                "total": fates.total,
+                "share": count / fates.total,
+                "rows": [
+                    {
+                        "key": row.get("name") or row["key"],
+                        "source": row["source"],
+                        "reason": row["reason"][:LETTERS],
+                        "picture": _picture(*places[row["key"]]) if row["key"] in places else None,
+                    }
+                    for row in rows
+                ],
+            }
 
 
 def _twins(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
     """Duplicates beside what they repeat."""
-    pairs = [(row, found[1]) for (fate, _), rows in fates.examples.items() if fate == "dropped" for row in rows
-             if (found := TWIN.search(row["reason"]))]
+    pairs = [
+        (row, found[1])
+        for (fate, _), rows in fates.examples.items()
+        if fate == "dropped"
+        for row in rows
+        if (found := TWIN.search(row["reason"]))
+    ]
     places = _places(step, [key for row, other in pairs for key in (row["key"], other)])
     for row, other in pairs:
         if row["key"] in places and other in places:
-            yield {"key": row["key"], "other": other, "reason": row["reason"],
-                   "pictures": [picture for key in (other, row["key"]) if (picture := _picture(*places[key]))]}
+            yield {
+                "key": row["key"],
+                "other": other,
+                "reason": row["reason"],
+                "pictures": [picture for key in (other, row["key"]) if (picture := _picture(*places[key]))],
+            }
 
 
 def _places(step: Step, keys: Sequence[str]) -> dict[str, tuple[ShardReader, int]]:
@@ -194,14 +260,27 @@ def _picture(reader: ShardReader, place: int) -> Picture | None:
 def _shown(reader: ShardReader, place: int) -> dict[str, Any]:
     sample = Sample.from_json(reader.read(place)["json"])
     caption = next((text for texts in sample.captions.values() for text in texts.values()), "")
-    boxes = [{"kind": box["kind"], "style": "left:{:.2f}%;top:{:.2f}%;right:{:.2f}%;bottom:{:.2f}%".format(
-        100 * box["box"][0], 100 * box["box"][1], 100 - 100 * box["box"][2], 100 - 100 * box["box"][3])}
-        for box in sound(sample.boxes)]
-    return {"key": sample.name or sample.key, "caption": caption[:LETTERS], "boxes": boxes, "picture": _picture(reader, place)}
+    boxes = [
+        {
+            "kind": box["kind"],
+            "style": "left:{:.2f}%;top:{:.2f}%;right:{:.2f}%;bottom:{:.2f}%".format(
+                100 * box["box"][0], 100 * box["box"][1], 100 - 100 * box["box"][2], 100 - 100 * box["box"][3]
+            ),
+        }
+        for box in sound(sample.boxes)
+    ]
+    return {
+        "key": sample.name or sample.key,
+        "caption": caption[:LETTERS],
+        "boxes": boxes,
+        "picture": _picture(reader, place),
+    }
 
 
 def _few(rows: list[dict]) -> list[dict]:
-    return sorted(rows, key=lambda row: hashlib.blake2b(row["key"].encode("utf-8", "replace"), digest_size=8).digest())[:EXAMPLES]
+    return sorted(rows, key=lambda row: hashlib.blake2b(row["key"].encode("utf-8", "replace"), digest_size=8).digest())[
+        :EXAMPLES
+    ]
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -56,8 +56,10 @@ def tell(folder: Path, key: str) -> Story:
         if not (chapters and chapters[-1].step == step) and (found := _place(place, known)):
             chapters.append(Chapter(step, stage, "there", "", *found))
     if not chapters:
-        raise UserError(f"{folder}: no sample {key!r} in it or in what it was made from",
-                        "give a key, or the name that its source had; fates.jsonl lists both")
+        raise UserError(
+            f"{folder}: no sample {key!r} in it or in what it was made from",
+            "give a key, or the name that its source had; fates.jsonl lists both",
+        )
     last = own.key if own else chapters[-1].key
     return Story(last, next(filter(None, names), ""), tuple(chapters), members or read(folder, last))
 
@@ -107,7 +109,11 @@ def _met(folder: Path, known: set[str]) -> list[dict]:
 def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
     """Shard and key of the first of them that lies in what the stage made."""
     reader = _reader(folder)
-    return next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None) if reader is not None else None
+    return (
+        next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None)
+        if reader is not None
+        else None
+    )
 
 
 def _reader(folder: Path) -> "ShardReader | None":
@@ -121,4 +127,6 @@ def _rows(folder: Path) -> Iterator[dict]:
     path = folder / "fates.jsonl"
     if path.is_file():
         with open(path, encoding="utf-8") as lines:
-            yield from (json.loads(line) for line in lines if line.endswith("\n"))  # the last line of a killed step may be cut
+            yield from (
+                json.loads(line) for line in lines if line.endswith("\n")
+            )  # the last line of a killed step may be cut

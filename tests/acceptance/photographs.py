@@ -11,8 +11,18 @@ from PIL import Image
 PLACES = {"skimage": "data", "sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data"}
 # Left out, as they are drawings, parts of a test or spoiled themselves (clock_motion is a study in motion blur).
 PHOTOGRAPHS = {
-    "skimage": ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png",
-                "motorcycle_left.png", "rocket.jpg"),
+    "skimage": (
+        "astronaut.png",
+        "brick.png",
+        "camera.png",
+        "chelsea.png",
+        "coffee.png",
+        "coins.png",
+        "grass.png",
+        "gravel.png",
+        "motorcycle_left.png",
+        "rocket.jpg",
+    ),
     "sklearn": ("china.jpg", "flower.jpg"),
     "matplotlib": ("grace_hopper.jpg",),
 }
@@ -31,7 +41,9 @@ def photographs(package: str, names: tuple[str, ...] | None = None) -> dict[str,
 
 
 def crops(pictures: dict[str, Image.Image], seed: int, count: int, side: int = 256) -> Iterator[tuple[str, np.ndarray]]:
-    """`count` random squares, each from `side` pixels to the whole shorter side, reduced to `side`, half of them mirrored."""
+    """`count` random squares, each from `side` pixels to the whole shorter side, reduced to `side`, half of them
+    mirrored.
+    """
     for index in range(count):
         draw = np.random.default_rng((seed, index))
         name = sorted(pictures)[index % len(pictures)]

@@ -1,8 +1,9 @@
-"""Corpora with planted near duplicates, whose truth is what was planted: the embedded world, and photographs of packages.
+"""Corpora with planted near duplicates, whose truth is what was planted: the embedded world, and photographs of
+packages.
 
-A copy is one change of one original: re-encoded (JPEG or WebP, quality 50 to 95), resized (half to double), cropped (3% of
-each side, or 3% in sum; in the middle or not), brightness up or down by as much as 10% (times, or plus 10% of the range).
-`all` makes all four changes at once: more than the bars ask, and reported beside them.
+A copy is one change of one original: re-encoded (JPEG or WebP, quality 50 to 95), resized (half to double), cropped (3%
+of each side, or 3% in sum; in the middle or not), brightness up or down by as much as 10% (times, or plus 10% of the
+range). `all` makes all four changes at once: more than the bars ask, and reported beside them.
 """
 
 import importlib
@@ -62,7 +63,11 @@ def change(pixels: np.ndarray, how: str, draw: Draw) -> dict[str, bytes]:
     if how == "all":
         changed = shade(resize(crop(pixels, draw), draw), draw.choice(("gain", "offset")), draw)
         return encode(changed, draw.choice(("jpg", "webp")), quality(draw))
-    return encode({"resized": resize, "cropped": crop}[how](pixels, draw) if how in ("resized", "cropped") else shade(pixels, how, draw))
+    return encode(
+        {"resized": resize, "cropped": crop}[how](pixels, draw)
+        if how in ("resized", "cropped")
+        else shade(pixels, how, draw)
+    )
 
 
 def quality(draw: Draw) -> int:
@@ -91,7 +96,9 @@ def shade(pixels: np.ndarray, how: str, draw: Draw) -> np.ndarray:
     return np.clip(np.rint(shaded), 0, 255).astype(np.uint8)
 
 
-def plant(originals: list[np.ndarray], name: str, changes: tuple[str, ...] = CHANGES, every: int = 2) -> Iterator[Planted]:
+def plant(
+    originals: list[np.ndarray], name: str, changes: tuple[str, ...] = CHANGES, every: int = 2
+) -> Iterator[Planted]:
     """The originals, then a copy of each `every`-th, the changes in turn."""
     for index, pixels in enumerate(originals):
         yield Planted(view(f"o{index}", encode(pixels)), index)
@@ -112,8 +119,17 @@ def twins(a: Scene, b: Scene) -> bool:
         return False
     left = list(b.objects)
     for one in a.objects:
-        match = next((other for other in left if one.thing == other.thing and abs(one.x - other.x) <= PLACE
-                      and abs(one.y - other.y) <= PLACE and abs(one.size / other.size - 1) <= SIZE), None)
+        match = next(
+            (
+                other
+                for other in left
+                if one.thing == other.thing
+                and abs(one.x - other.x) <= PLACE
+                and abs(one.y - other.y) <= PLACE
+                and abs(one.size / other.size - 1) <= SIZE
+            ),
+            None,
+        )
         if match is None:
             return False
         left.remove(match)
@@ -125,7 +141,9 @@ def every_twin(drawn: list[Scene]) -> set[tuple[int, int]]:
 
 
 def altered(scene: Scene, how: str, draw: Draw) -> Scene:
-    """Another scene, though a near one: one object of another colour or shape, or 6 to 12% of the side from its place."""
+    """Another scene, though a near one: one object of another colour or shape, or 6 to 12% of the side from its
+    place.
+    """
     place = int(draw.between(0, len(scene.objects)))
     one = scene.objects[place]
     if how == "moved":
@@ -134,16 +152,35 @@ def altered(scene: Scene, how: str, draw: Draw) -> Scene:
     else:
         known = {"color": COLORS, "shape": EXTENTS}[how]
         other = replace(one, **{how: draw.choice([name for name in known if name != getattr(one, how)])})
-    return replace(scene, objects=(*scene.objects[:place], other, *scene.objects[place + 1:]))
+    return replace(scene, objects=(*scene.objects[:place], other, *scene.objects[place + 1 :]))
 
 
 def photographs(package: str) -> dict[str, np.ndarray]:
-    """The photographs that an installed package carries, by file name; what is drawn, or below 384 pixels, is left out."""
+    """The photographs that an installed package carries, by file name; what is drawn, or below 384 pixels, is left
+    out.
+    """
     folder, names = {
         "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
-        "skimage": ("data", ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "grass.png",
-                             "gravel.png", "hubble_deep_field.jpg", "ihc.png", "moon.png", "motorcycle_left.png", "retina.jpg",
-                             "rocket.jpg", "cell.png")),
+        "skimage": (
+            "data",
+            (
+                "astronaut.png",
+                "brick.png",
+                "camera.png",
+                "chelsea.png",
+                "coffee.png",
+                "coins.png",
+                "grass.png",
+                "gravel.png",
+                "hubble_deep_field.jpg",
+                "ihc.png",
+                "moon.png",
+                "motorcycle_left.png",
+                "retina.jpg",
+                "rocket.jpg",
+                "cell.png",
+            ),
+        ),
         "matplotlib": ("mpl-data/sample_data", ("grace_hopper.jpg",)),
     }[package]
     root = Path(importlib.import_module(package).__file__).parent / folder
@@ -151,14 +188,19 @@ def photographs(package: str) -> dict[str, np.ndarray]:
 
 
 def cuts(photo: np.ndarray, count: int, draw: Draw, side: int = 256, overlap: float = 0.5) -> list[np.ndarray]:
-    """Distinct crops of one photograph in each of its eight orientations, up to `count` in each, `side` pixels and more.
+    """Distinct crops of one photograph in each of its eight orientations, up to `count` in each, `side` pixels and
+    more.
 
-    In one orientation no two share more than `overlap` of their union; every second one is sought beside the last, at most
-    10% of its side over it: the neighbours that a detector may take for one another. The smallest show 160 pixels, enlarged.
+    In one orientation no two share more than `overlap` of their union; every second one is sought beside the last, at
+    most 10% of its side over it: the neighbours that a detector may take for one another. The smallest show 160 pixels,
+    enlarged.
     """
     turned = [np.rot90(photo[:, ::step], quarter) for step in (1, -1) for quarter in range(4)]
-    return [enlarged(one[top:bottom, left:right], side) for one in turned
-            for left, top, right, bottom in _boxes(one.shape[1], one.shape[0], count, draw, side, overlap)]
+    return [
+        enlarged(one[top:bottom, left:right], side)
+        for one in turned
+        for left, top, right, bottom in _boxes(one.shape[1], one.shape[0], count, draw, side, overlap)
+    ]
 
 
 def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -168,7 +210,9 @@ def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC) if factor > 1 else image)
 
 
-def _boxes(width: int, height: int, count: int, draw: Draw, side: int, overlap: float) -> list[tuple[int, int, int, int]]:
+def _boxes(
+    width: int, height: int, count: int, draw: Draw, side: int, overlap: float
+) -> list[tuple[int, int, int, int]]:
     boxes: list[tuple[int, int, int, int]] = []
     for attempt in range(50 * count):
         if len(boxes) == count:
@@ -223,19 +267,26 @@ class Score:
         return self.right / max(1, self.right + self.wrong)
 
 
-def score(pictures: list[Planted], found: Iterable[tuple[int, int, float]], twin: Set[tuple[int, int]] = frozenset()) -> Score:
+def score(
+    pictures: list[Planted], found: Iterable[tuple[int, int, float]], twin: Set[tuple[int, int]] = frozenset()
+) -> Score:
     """Right are pairs of an original and its copy. `twin` holds pairs of originals, the earlier first."""
     pairs = [(pictures[one], pictures[other]) for one, other, _ in found]
     right = {copy for one, other in pairs if one.original == other.original for copy in (one, other) if copy.change}
     twins = sum(tuple(sorted((one.original, other.original))) in twin for one, other in pairs)
     copies = {picture for picture in pictures if picture.change}
-    return Score(len(copies), len(right), len(pairs) - len(right) - twins, twins, Counter(copy.change for copy in copies - right))
+    return Score(
+        len(copies), len(right), len(pairs) - len(right) - twins, twins, Counter(copy.change for copy in copies - right)
+    )
 
 
-def kept(pictures: list[Planted], dropped: Container[int], twin: Set[tuple[int, int]] = frozenset()) -> tuple[float, float]:
+def kept(
+    pictures: list[Planted], dropped: Container[int], twin: Set[tuple[int, int]] = frozenset()
+) -> tuple[float, float]:
     """What comes of keeping the first: the share of planted copies that is gone, and of the originals that is lost.
 
-    A copy is gone where one at most of it and its original is left; an original is lost where neither is, if it has no twin.
+    A copy is gone where one at most of it and its original is left; an original is lost where neither is, if it has no
+    twin.
     """
     left: dict[int, int] = {picture.original: 0 for picture in pictures}
     for row, picture in enumerate(pictures):

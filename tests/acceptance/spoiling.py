@@ -17,7 +17,10 @@ def gaussian(pixels: np.ndarray, sigma: float) -> np.ndarray:
         pad[axis] = (reach, reach)
         padded = np.pad(values, pad, "symmetric")
         length = values.shape[axis]
-        values = sum(weight * np.take(padded, range(at, at + length), axis) for at, weight in enumerate(kernel.astype(np.float32)))
+        values = sum(
+            weight * np.take(padded, range(at, at + length), axis)
+            for at, weight in enumerate(kernel.astype(np.float32))
+        )
     return (values + 0.5).clip(0, 255).astype(np.uint8)
 
 

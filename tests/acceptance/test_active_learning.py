@@ -1,8 +1,10 @@
-"""Labels that active learning needs against random sampling: 0.98 of the full pool's average precision for at most 60% of the labels.
+"""Labels that active learning needs against random sampling: 0.98 of the full pool's average precision for at most 60%
+of the labels.
 
-Pools of 5,000 pictures of the embedded world of which 5% are positive; a test set of 3,000 from another seed; median of three
-seeds. Options are the stage's defaults, chosen on seeds 1 to 3. Three concepts, so that it is not tuned to one: faint overlays
-(text, logo, sticker, partial mosaic) on scenes with light noise and JPEG; a rare combination (a cross on beige); blur or noise.
+Pools of 5,000 pictures of the embedded world of which 5% are positive; a test set of 3,000 from another seed; median of
+three seeds. Options are the stage's defaults, chosen on seeds 1 to 3. Three concepts, so that it is not tuned to one:
+faint overlays (text, logo, sticker, partial mosaic) on scenes with light noise and JPEG; a rare combination (a cross on
+beige); blur or noise.
 """
 
 import io
@@ -31,7 +33,11 @@ WORLD = World()
 def aged(pixels: np.ndarray, draw: Draw) -> np.ndarray:
     """As a crawl's pictures are: a little darker, uneven, noisy and compressed."""
     line, values = np.linspace(-1, 1, SIDE), pixels.astype(np.float32)
-    values = values * draw.between(0.85, 1.05) + line[None, :, None] * draw.between(-4, 4) + line[:, None, None] * draw.between(-4, 4)
+    values = (
+        values * draw.between(0.85, 1.05)
+        + line[None, :, None] * draw.between(-4, 4)
+        + line[:, None, None] * draw.between(-4, 4)
+    )
     values += noise(draw, draw.between(0, 1.5))
     data = io.BytesIO()
     Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(data, "JPEG", quality=int(draw.between(85, 97)))
@@ -71,7 +77,10 @@ def _overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
         middle = ((place + draw.between(-0.4, 0.4) * thing.size) * SIDE for place in (thing.x, thing.y))
         left, top = (int(min(max(2, place - side / 2), 62 - side)) for place in middle)
         part = image.crop((left, top, left + side, top + side))
-        image.paste(part.resize((count, count), Image.Resampling.BOX).resize((side, side), Image.Resampling.NEAREST), (left, top))
+        image.paste(
+            part.resize((count, count), Image.Resampling.BOX).resize((side, side), Image.Resampling.NEAREST),
+            (left, top),
+        )
     return np.asarray(Image.alpha_composite(image, layer).convert("RGB"))
 
 
@@ -81,11 +90,15 @@ def picture(concept: str, seed: int, index: int) -> tuple[np.ndarray, bool]:
     if concept == "overlay":
         return aged(overlaid(pixels, scene, draw) if positive else pixels, draw), positive
     if concept == "combination":  # nothing is planted: 5.2% of the scenes are such
-        return aged(pixels, draw), scene.background == "beige" and any(thing.shape == "cross" for thing in scene.objects)
+        return aged(pixels, draw), scene.background == "beige" and any(
+            thing.shape == "cross" for thing in scene.objects
+        )
     kind = draw.choice(("blur", "noise")) if positive else ""
     image = Image.fromarray(aged(pixels, draw))
     radius = draw.between(1.2, 2.5) if kind == "blur" else draw.between(0, 0.9)
-    values = np.asarray(image.filter(ImageFilter.GaussianBlur(radius))) + noise(draw, draw.between(10, 25) if kind == "noise" else draw.between(0, 7))
+    values = np.asarray(image.filter(ImageFilter.GaussianBlur(radius))) + noise(
+        draw, draw.between(10, 25) if kind == "noise" else draw.between(0, 7)
+    )
     return np.clip(values, 0, 255).astype(np.uint8), positive
 
 
@@ -97,7 +110,7 @@ def pictures(concept: str, seed: int, count: int) -> tuple[np.ndarray, np.ndarra
 def needed(curve: list[tuple[int, float]], goal: float) -> int | None:
     """Labels at the first point of a curve that reaches the goal and does not fall back at the next one."""
     values = [value for _, value in curve]
-    return next((labels for place, (labels, _) in enumerate(curve) if min(values[place:place + 2]) >= goal), None)
+    return next((labels for place, (labels, _) in enumerate(curve) if min(values[place : place + 2]) >= goal), None)
 
 
 def compare(concept: str, seed: int, options: Active = Active()) -> dict:
@@ -115,7 +128,9 @@ def compare(concept: str, seed: int, options: Active = Active()) -> dict:
     goal = GOAL * (full := quality(endless.fit(told), others, truth))
     order = np.random.default_rng(seed).permutation(POOL)
     for count in range(STEP, POOL + 1, STEP):
-        curves["random"].append((count, quality(endless.fit({keys[place]: labels[place] for place in order[:count]}), others, truth)))
+        curves["random"].append(
+            (count, quality(endless.fit({keys[place]: labels[place] for place in order[:count]}), others, truth))
+        )
     started = time.monotonic()
     learned = learn(endless, [], answer)
     seconds = time.monotonic() - started
@@ -124,19 +139,33 @@ def compare(concept: str, seed: int, options: Active = Active()) -> dict:
     stopping = Pool(keys, features, "defect", options)
     stopped = learn(stopping, [], answer)
     final = stopping.fit(stopped.train | stopped.held)
-    return {"full": full, "positives": int(labels.sum()), **{kind: needed(curve, goal) for kind, curve in curves.items()}, "curves": curves,
-            "seconds": seconds, "stopped": stopped.labels, "reason": stopped.stopped, "at_stop": quality(final, others, truth)}
+    return {
+        "full": full,
+        "positives": int(labels.sum()),
+        **{kind: needed(curve, goal) for kind, curve in curves.items()},
+        "curves": curves,
+        "seconds": seconds,
+        "stopped": stopped.labels,
+        "reason": stopped.stopped,
+        "at_stop": quality(final, others, truth),
+    }
 
 
 def report(concept: str, results: dict[int, dict]) -> float:
     print(f"\n{concept}: pool {POOL}, test {TEST}, seeds {', '.join(map(str, results))}")
     for seed, one in results.items():
-        print(f"  seed {seed}: full {one['full']:.3f} ({one['positives']} positives); labels: active {one['active']}, "
-              f"random {one['random']}; stops by itself at {one['stopped']} with {one['at_stop']:.3f} ({one['reason']}); {one['seconds']:.0f} s")
+        print(
+            f"  seed {seed}: full {one['full']:.3f} ({one['positives']} positives); labels: active {one['active']}, "
+            f"random {one['random']}; stops by itself at {one['stopped']} with {one['at_stop']:.3f} "
+            f"({one['reason']}); {one['seconds']:.0f} s"
+        )
     for kind in ("active", "random"):
         curves = [dict(one["curves"][kind]) for one in results.values()]
         shared = [count for count in SHOWN if all(count in curve for curve in curves)]
-        print(f"  {kind:<6} median:", "  ".join(f"{count}: {np.median([curve[count] for curve in curves]):.3f}" for count in shared))
+        print(
+            f"  {kind:<6} median:",
+            "  ".join(f"{count}: {np.median([curve[count] for curve in curves]):.3f}" for count in shared),
+        )
     active, random = (np.median([one[kind] or POOL for one in results.values()]) for kind in ("active", "random"))
     print(f"  median labels: active {active:.0f}, random {random:.0f}: {active / random:.0%}")
     return active / random

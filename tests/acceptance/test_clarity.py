@@ -1,7 +1,8 @@
 """Planted blur and noise are dropped by the default filters, clean pictures are kept: on the world and on photographs.
 
-`pytest -m slow -s tests/acceptance/test_clarity.py` prints the tables. Constants were chosen on scikit-image's photographs and
-worlds of other seeds; that foliage passed for noise was first seen on scikit-learn's, the cure chosen on scikit-image's.
+`pytest -m slow -s tests/acceptance/test_clarity.py` prints the tables. Constants were chosen on scikit-image's
+photographs and worlds of other seeds; that foliage passed for noise was first seen on scikit-learn's, the cure chosen
+on scikit-image's.
 """
 
 import sys
@@ -21,14 +22,20 @@ from seedream_core.records import Sample
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from photographs import crops, photographs  # noqa: E402
-from spoiling import brightness, gaussian, jpeg, noisy, smaller  # noqa: E402
+from photographs import crops, photographs
+from spoiling import brightness, gaussian, jpeg, noisy, smaller
 
 pytestmark = pytest.mark.slow
 
 SEED = 2000
 LEAST_BLUR = {64: 1.5, 256: 4.0}
-AT_THE_BAR = ("blurred at the bar", "blurred at the bar, jpeg 75", "noisy at the bar", "noisy at the bar, jpeg 90", "noisy at the bar, jpeg 75")
+AT_THE_BAR = (
+    "blurred at the bar",
+    "blurred at the bar, jpeg 75",
+    "noisy at the bar",
+    "noisy at the bar, jpeg 90",
+    "noisy at the bar, jpeg 75",
+)
 MILD = ("jpeg 75", "half size", "brightness 0.7", "brightness 1.3", "grain 5", "focus 0.25")
 
 
@@ -54,8 +61,12 @@ def mild(pixels: np.ndarray, kind: str, draw: np.random.Generator) -> np.ndarray
     if kind == "grain 5":
         return noisy(pixels, 5, draw, gray=True)
     name, value = kind.rsplit(" ", 1) if kind != "half size" else (kind, "")
-    return {"jpeg": lambda: jpeg(pixels, int(value)), "half size": lambda: smaller(pixels, 0.5),
-            "brightness": lambda: brightness(pixels, float(value)), "focus": lambda: focused(pixels, float(value), draw)}[name]()
+    return {
+        "jpeg": lambda: jpeg(pixels, int(value)),
+        "half size": lambda: smaller(pixels, 0.5),
+        "brightness": lambda: brightness(pixels, float(value)),
+        "focus": lambda: focused(pixels, float(value), draw),
+    }[name]()
 
 
 def focused(pixels: np.ndarray, radius: float, draw: np.random.Generator) -> np.ndarray:
@@ -87,16 +98,26 @@ def rates(title: str, pictures: list[tuple[str, np.ndarray]], mild_kinds: tuple[
     caught = (shares["blurred"] + shares["noisy"]) / 2
     shares |= {"recall": caught, "precision": caught / max(1e-9, caught + shares["clean"])}
     worst = {name: f"{sum(found)}/{len(found)}" for name, found in by_picture.items() if any(found)}
-    print(f"\n{title}, {len(pictures)} pictures:", ", ".join(f"{kind} {share:.3f}" for kind, share in shares.items()), worst)
+    print(
+        f"\n{title}, {len(pictures)} pictures:",
+        ", ".join(f"{kind} {share:.3f}" for kind, share in shares.items()),
+        worst,
+    )
     return shares
 
 
 @pytest.mark.parametrize("side, count", [(64, 1000), (256, 200)])
 def test_world(side, count):
     world = World(width=side, height=side)
-    found = rates(f"world {side}", [("world", scene(world, index)) for index in range(count)],
-                  ("jpeg 75", "brightness 0.7", "grain 5"))
-    assert found["precision"] >= 0.97 and min(found[kind] for kind in ("recall", "both", "blurred at the bar", "noisy at the bar")) >= 0.97
+    found = rates(
+        f"world {side}",
+        [("world", scene(world, index)) for index in range(count)],
+        ("jpeg 75", "brightness 0.7", "grain 5"),
+    )
+    assert (
+        found["precision"] >= 0.97
+        and min(found[kind] for kind in ("recall", "both", "blurred at the bar", "noisy at the bar")) >= 0.97
+    )
     assert found["grain 5"] <= 0.03 and found["brightness 0.7"] <= 0.03
 
 
@@ -107,5 +128,8 @@ def test_photographs(packages):
         pytest.importorskip(package)
         pictures |= photographs(package)
     found = rates("+".join(packages), list(crops(pictures, SEED, 40 * len(pictures))), MILD)
-    assert found["precision"] >= 0.9 and min(found[kind] for kind in ("recall", "both", "blurred at the bar", "noisy at the bar")) >= 0.9
+    assert (
+        found["precision"] >= 0.9
+        and min(found[kind] for kind in ("recall", "both", "blurred at the bar", "noisy at the bar")) >= 0.9
+    )
     assert max(found[kind] for kind in MILD) <= 0.1

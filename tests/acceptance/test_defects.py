@@ -1,7 +1,8 @@
-"""Defects planted on pictures never used in development, found by the packaged detector: area, decisions, clean ones flagged.
+"""Defects planted on pictures never used in development, found by the packaged detector: area, decisions, clean ones
+flagged.
 
-Photographs are those that scikit-image and matplotlib carry and that the detector was not trained on, cut and varied; what
-shows a text or a drawing (page, text, logo, ...) is left out, since text is content there.
+Photographs are those that scikit-image and matplotlib carry and that the detector was not trained on, cut and varied;
+what shows a text or a drawing (page, text, logo, ...) is left out, since text is content there.
 """
 
 import time
@@ -19,9 +20,16 @@ from seedream_core.data.scenes.world import Draw
 from seedream_core.data.scorers.structure import packaged
 from seedream_core.models import detector
 
-UNSEEN = ("skimage/data/astronaut.png", "skimage/data/camera.png", "skimage/data/chelsea.png", "skimage/data/coffee.png",
-          "skimage/data/rocket.jpg", "skimage/data/gravel.png", "skimage/data/moon.png",
-          "matplotlib/mpl-data/sample_data/grace_hopper.jpg")
+UNSEEN = (
+    "skimage/data/astronaut.png",
+    "skimage/data/camera.png",
+    "skimage/data/chelsea.png",
+    "skimage/data/coffee.png",
+    "skimage/data/rocket.jpg",
+    "skimage/data/gravel.png",
+    "skimage/data/moon.png",
+    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
+)
 ASPECTS = (1.0, 4 / 3, 3 / 4, 3 / 2)
 SEED = "acceptance 3"
 
@@ -33,7 +41,11 @@ def network():
 
 def photographs() -> list[np.ndarray]:
     """The unseen photographs that the installed packages carry."""
-    roots = {name: Path(spec.origin).parents[1] for name in ("skimage", "matplotlib") if (spec := find_spec(name)) and spec.origin}
+    roots = {
+        name: Path(spec.origin).parents[1]
+        for name in ("skimage", "matplotlib")
+        if (spec := find_spec(name)) and spec.origin
+    }
     paths = [roots[name.partition("/")[0]] / name for name in UNSEEN if name.partition("/")[0] in roots]
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths if path.is_file()]
 
@@ -46,7 +58,9 @@ def cut(pixels: np.ndarray, index: int, seed: str) -> np.ndarray:
     scale = draw.between(0.4, 1) * min(pixels.shape[1] / width, pixels.shape[0] / height)
     across, down = int(width * scale), int(height * scale)
     left, top = int(draw.between(0, pixels.shape[1] - across)), int(draw.between(0, pixels.shape[0] - down))
-    part = Image.fromarray(pixels[top:top + down, left:left + across]).resize((width, height), Image.Resampling.LANCZOS)
+    part = Image.fromarray(pixels[top : top + down, left : left + across]).resize(
+        (width, height), Image.Resampling.LANCZOS
+    )
     return np.array(part)[:, ::-1] if draw.between(0, 1) < 0.5 else np.array(part)
 
 
@@ -58,7 +72,8 @@ def measured(network, pictures) -> dict[str, float]:
     true = [one.area for one in pictures]
     clean = [area for area, was in zip(found, true) if was == 0]
     result = {
-        "pictures": len(pictures), "clean": len(clean),
+        "pictures": len(pictures),
+        "clean": len(clean),
         "area_error": float(np.mean(np.abs(np.subtract(true, found)))),
         "right": float(np.mean([decision(a) == decision(b) for a, b in zip(true, found)])),
         "clean_flagged": float(np.mean([area > 0 for area in clean])),

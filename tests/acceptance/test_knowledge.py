@@ -1,4 +1,5 @@
-"""Acceptance of issue 3, knowledge: 500 pictures of each kind of a seed never used before, read back and rated by pixels alone.
+"""Acceptance of issue 3, knowledge: 500 pictures of each kind of a seed never used before, read back and rated by
+pixels alone.
 
 The packaged rater learned on seed 101 and was chosen on seed 102; this is seed 7001.
 """
@@ -48,7 +49,10 @@ def test_five_hundred_are_made_read_back_and_rated(name, record_property):
     assert all(english and chinese for english, chinese, *_ in rows)
     FOUND[name] = sum(true == found for *_, true, found, _ in rows) / EACH
     levels = {level: sum(true == level for _, _, true, _, _ in rows) for level in rating.LEVELS}
-    print(f"\n{name}: {EACH} read back in both languages; {levels}; {FOUND[name]:.3f} rated right; {rate:.1f} made per second of CPU")
+    print(
+        f"\n{name}: {EACH} read back in both languages; {levels}; {FOUND[name]:.3f} rated right; {rate:.1f} made per "
+        "second of CPU"
+    )
     assert FOUND[name] >= 0.85 and min(levels.values()) >= 0.2 * EACH
 
 

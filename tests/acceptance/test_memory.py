@@ -1,4 +1,6 @@
-"""Peak memory of ingest, curate and the reader over 10,000 and 100,000 samples: what each sample more costs, in bytes."""
+"""Peak memory of ingest, curate and the reader over 10,000 and 100,000 samples: what each sample more costs, in
+bytes.
+"""
 
 import io
 import json
@@ -38,17 +40,30 @@ def corpus(folder: Path, kind: str, count: int) -> Path:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with pq.ParquetWriter(folder / "t.parquet", pa.schema([("key", pa.string()), ("jpg", pa.binary()), ("caption", pa.string())])) as writer:
+        with pq.ParquetWriter(
+            folder / "t.parquet", pa.schema([("key", pa.string()), ("jpg", pa.binary()), ("caption", pa.string())])
+        ) as writer:
             for start in range(0, count, 1000):
                 rows = range(start, start + 1000)
-                writer.write_table(pa.table({"key": map(name, rows), "jpg": [PICTURES[row % 64] for row in rows], "caption": map(text, rows)}, writer.schema))
+                writer.write_table(
+                    pa.table(
+                        {
+                            "key": map(name, rows),
+                            "jpg": [PICTURES[row % 64] for row in rows],
+                            "caption": map(text, rows),
+                        },
+                        writer.schema,
+                    )
+                )
         return folder
     for number, data in enumerate(PICTURES):
         (folder / f".{number}.png" if kind == "folder" else folder / f"{number}.png").write_bytes(data)
     if kind == "jsonl":
         with open(folder / "t.jsonl", "w") as lines:
             for number in range(count):
-                lines.write(json.dumps({"key": name(number), "image": f"{number % 64}.png", "caption": text(number)}) + "\n")
+                lines.write(
+                    json.dumps({"key": name(number), "image": f"{number % 64}.png", "caption": text(number)}) + "\n"
+                )
         return folder / "t.jsonl"
     for number in range(count):
         os.link(folder / f".{number % 64}.png", folder / f"{name(number)}.png")
@@ -66,7 +81,10 @@ def tree(process: int) -> list[int]:
 
 def peak(command: list[str]) -> int:
     """Most bytes that a command and its processes hold at once, shared pages counted once."""
-    running, most = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stderr=subprocess.PIPE), 0
+    running, most = (
+        subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, stderr=subprocess.PIPE),
+        0,
+    )
     while running.poll() is None:
         total = 0
         for process in tree(running.pid):
@@ -83,7 +101,11 @@ def peak(command: list[str]) -> int:
 
 def told(what: str, few: int, many: int) -> float:
     each = (many - few) / (MANY - FEW)
-    print(f"{what}: {few / 2**20:.0f} MiB at {FEW:,} samples, {many / 2**20:.0f} MiB at {MANY:,}: {each:.0f} bytes a sample, {many / few:.2f}x", file=sys.stderr)
+    print(
+        f"{what}: {few / 2**20:.0f} MiB at {FEW:,} samples, {many / 2**20:.0f} MiB at {MANY:,}: {each:.0f} bytes a "
+        f"sample, {many / few:.2f}x",
+        file=sys.stderr,
+    )
     return each
 
 
@@ -96,8 +118,23 @@ def test_ingest(tmp_path, kind):
 
     def ingest(count: int) -> int:
         path = corpus(tmp_path / f"in{count}", kind, count)
-        return peak([sys.executable, "-m", "seedream_cli", "data", "ingest", "--set", f"source.name={kind.replace('bare', 'webdataset')}", "--set", f"source.path={path}",
-                     "--host", str(tmp_path / "host.yaml"), "--out", str(tmp_path / f"out{count}")])
+        return peak(
+            [
+                sys.executable,
+                "-m",
+                "seedream_cli",
+                "data",
+                "ingest",
+                "--set",
+                f"source.name={kind.replace('bare', 'webdataset')}",
+                "--set",
+                f"source.path={path}",
+                "--host",
+                str(tmp_path / "host.yaml"),
+                "--out",
+                str(tmp_path / f"out{count}"),
+            ]
+        )
 
     assert told(f"ingest from {kind}", ingest(FEW), ingest(MANY)) < BYTES[kind]
 
@@ -108,11 +145,26 @@ def test_curate(tmp_path):
 
     def step(name: str, out: Path, *options: str) -> int:
         chosen = [part for option in options for part in ("--set", option)]
-        return peak([sys.executable, "-m", "seedream_cli", "data", name, *chosen, "--host", str(tmp_path / "host.yaml"), "--out", str(out)])
+        return peak(
+            [
+                sys.executable,
+                "-m",
+                "seedream_cli",
+                "data",
+                name,
+                *chosen,
+                "--host",
+                str(tmp_path / "host.yaml"),
+                "--out",
+                str(out),
+            ]
+        )
 
     def curate(count: int) -> int:
         step("synthetic", tmp_path / f"in{count}", f"samples={count}", "seed=5301")
-        return step("curate", tmp_path / f"out{count}", f"data={tmp_path}/in{count}", "filters=[size, caption]", "dedup=[exact]")
+        return step(
+            "curate", tmp_path / f"out{count}", f"data={tmp_path}/in{count}", "filters=[size, caption]", "dedup=[exact]"
+        )
 
     assert told("curate", curate(FEW), curate(MANY)) < 600
 

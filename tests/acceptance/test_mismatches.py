@@ -27,9 +27,16 @@ def judge(data, encoder, planted) -> dict[str, float]:
     for first in range(0, len(reader), 32):
         members = [reader.read(place) for place in range(first, min(first + 32, len(reader)))]
         views = [View(Sample.from_json(one["json"]), one) for one in members]
-        dropped |= {view.sample.key for view, ruling in zip(views, funnel(views), strict=True) if ruling.fate == "dropped"}
+        dropped |= {
+            view.sample.key for view, ruling in zip(views, funnel(views), strict=True) if ruling.fate == "dropped"
+        }
     right = dropped & planted.keys()
-    found = {"precision": len(right) / max(1, len(dropped)), "recall": len(right) / len(planted), "dropped": len(dropped), "planted": len(planted)}
+    found = {
+        "precision": len(right) / max(1, len(dropped)),
+        "recall": len(right) / len(planted),
+        "dropped": len(dropped),
+        "planted": len(planted),
+    }
     for what in sorted(set(planted.values())):
         keys = {key for key, value in planted.items() if value == what}
         found[f"recall of {what} ({len(keys)})"] = len(keys & dropped) / len(keys)

@@ -1,7 +1,8 @@
-"""The bars for near duplicates, on seeds and photographs that nothing was chosen on: world 0.98 and 0.99, photographs 0.95.
+"""The bars for near duplicates, on seeds and photographs that nothing was chosen on: world 0.98 and 0.99, photographs
+0.95.
 
-Chosen on: seeds 100 to 106, and the photographs of scikit-learn and matplotlib. Measured here: world seeds from 211 on, and
-the photographs of scikit-image.
+Chosen on: seeds 100 to 106, and the photographs of scikit-learn and matplotlib. Measured here: world seeds from 211 on,
+and the photographs of scikit-image.
 """
 
 import sys
@@ -12,11 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import planted  # noqa: E402
+import planted
 
-from seedream_core.data.dedup.near import Near  # noqa: E402
-from seedream_core.data.scenes.render import render  # noqa: E402
-from seedream_core.data.scenes.world import Draw  # noqa: E402
+from seedream_core.data.dedup.near import Near
+from seedream_core.data.scenes.render import render
+from seedream_core.data.scenes.world import Draw
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,11 @@ def test_scenes(seed, side):
     pictures = list(planted.plant(pixels, f"acceptance/{seed}"))
     features = planted.features(pictures)
     score = planted.score(pictures, Near().pairs(features), twin)
-    print(f"\nscenes of {side}, seed {seed}: recall {score.recall:.4f}, precision {score.precision:.4f}", score, f"{len(twin)} twins drawn")
+    print(
+        f"\nscenes of {side}, seed {seed}: recall {score.recall:.4f}, precision {score.precision:.4f}",
+        score,
+        f"{len(twin)} twins drawn",
+    )
     assert score.planted == 1000 and score.recall >= 0.98 and score.precision >= 0.99
     gone, lost = planted.kept(pictures, Near()(features, [picture.view.sample.key for picture in pictures]), twin)
     print(f"  kept the first: {gone:.4f} of the copies gone, {lost:.4f} of the originals lost")
@@ -38,8 +43,12 @@ def test_scenes(seed, side):
 @pytest.mark.parametrize("how", ["color", "shape", "moved"])
 def test_altered_scenes_are_other_pictures(how):
     drawn, pixels = planted.scenes(213, 500, 64)
-    others = [render(planted.altered(scene, how, Draw("altered", how, index)), 64, 64) for index, scene in enumerate(drawn)]
-    pictures = [planted.Planted(planted.view(f"k{row}", planted.encode(one)), row) for row, one in enumerate(pixels + others)]
+    others = [
+        render(planted.altered(scene, how, Draw("altered", how, index)), 64, 64) for index, scene in enumerate(drawn)
+    ]
+    pictures = [
+        planted.Planted(planted.view(f"k{row}", planted.encode(one)), row) for row, one in enumerate(pixels + others)
+    ]
     found = [row for row, other, _ in Near().pairs(planted.features(pictures)) if other == row + 500]
     print(f"\n{how}: {len(found)} of 500 taken for the same")
     assert len(found) <= {"color": 0, "shape": 5, "moved": 5}[how]

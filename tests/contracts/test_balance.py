@@ -17,8 +17,11 @@ from seedream_core.data.scenes.world import World
 def crowd() -> Crowd:
     world = World(zipf=1.5)
     scenes = [world.sample(8, index) for index in range(200)]
-    return Crowd(np.stack([look(render(scene, 64, 64)) for scene in scenes]),
-                 [captions(scene, index, world) for index, scene in enumerate(scenes)], ["a"] * 150 + ["b"] * 50)
+    return Crowd(
+        np.stack([look(render(scene, 64, 64)) for scene in scenes]),
+        [captions(scene, index, world) for index, scene in enumerate(scenes)],
+        ["a"] * 150 + ["b"] * 50,
+    )
 
 
 @pytest.mark.parametrize("name", Balance.names())
@@ -28,7 +31,9 @@ def test_contract(name, crowd):
     first, second = made(crowd), made(crowd)
     assert first.weights.shape == (200,) and (first.weights > 0).all() and np.isfinite(first.weights).all()
     assert (first.weights == second.weights).all() and first.weights.std() > 0
-    assert first.concepts and all(item.rows.max() < 200 and item.columns.max() < len(item.names) for item in first.concepts.values())
+    assert first.concepts and all(
+        item.rows.max() < 200 and item.columns.max() < len(item.names) for item in first.concepts.values()
+    )
 
 
 def test_a_crowd_has_no_truth():

@@ -24,8 +24,19 @@ def test_contract(name):
     if name in MODELS:
         return
     scenes = [World().sample(2, index) for index in range(4)]
-    views = [View.of(Sample(key=f"k{index}", width=64, height=64, captions={}, truth=scene.to_json() | {"texts": [["开", [3, 3, 20, 20]]]}), render(scene, 64, 64))
-             for index, scene in enumerate(scenes)]
+    views = [
+        View.of(
+            Sample(
+                key=f"k{index}",
+                width=64,
+                height=64,
+                captions={},
+                truth=scene.to_json() | {"texts": [["开", [3, 3, 20, 20]]]},
+            ),
+            render(scene, 64, 64),
+        )
+        for index, scene in enumerate(scenes)
+    ]
     caption = made.start(Host())
     assert caption(views) == [one for view in views for one in caption([view])] and caption([]) == []
     for told in caption(views):

@@ -17,7 +17,10 @@ def test_contract(name):
     made = Dedup.find(name)()
     assert parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
     scenes = [World().sample(3, index) for index in (0, 1, 2, 1, 3, 0)]
-    views = [View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64)) for index, scene in enumerate(scenes)]
+    views = [
+        View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64))
+        for index, scene in enumerate(scenes)
+    ]
     for need in made.needs:
         if need == "embedding":  # an encoder that tells every scene from the others
             for view, alike in zip(views, (0, 1, 2, 1, 3, 0)):

@@ -1,4 +1,6 @@
-"""Every defect: the same from the same draw, its boxes inside the picture, and all that it changed inside them (but shadows)."""
+"""Every defect: the same from the same draw, its boxes inside the picture, and all that it changed inside them (but
+shadows).
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ SHADOW = {"sticker": 0.06}  # of the shorter side, around the box
 
 
 def test_planting_knows_them_all():
-    assert KINDS == Defect.names()
+    assert Defect.names() == KINDS
 
 
 @pytest.mark.parametrize("name", Defect.names())
@@ -30,7 +32,7 @@ def test_contract(name, size):
         inside, reach = np.zeros((height, width), bool), round(SHADOW.get(name, 0) * min(size)) + 1
         for left, top, right, bottom in boxes:
             assert 0 <= left < right <= width and 0 <= top < bottom <= height
-            inside[max(0, top - reach):bottom + reach, max(0, left - reach):right + reach] = True
+            inside[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach] = True
         difference = np.abs(out.astype(int) - clean).max(2)
         # what is fainter than a tenth of the ink, and single blocks of a mosaic, are no part of a box
         assert (difference[~inside] > 16).mean() < 0.02 if (~inside).any() else True

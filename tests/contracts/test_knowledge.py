@@ -1,4 +1,6 @@
-"""Every kind of knowledge picture: captions say all of it and only that, in both languages; nothing overflows; the draw decides it."""
+"""Every kind of knowledge picture: captions say all of it and only that, in both languages; nothing overflows; the draw
+decides it.
+"""
 
 import json
 
@@ -21,12 +23,19 @@ def figures(name: str, face=None, language: str = "en", count: int = COUNT) -> l
         pytest.importorskip("matplotlib")
         count //= 3
     kind = Knowledge.find(name)()
-    return [(wanted := LOADS[index % 4], make(kind, ("contract", index), SIZES[index % 3], wanted, face or latin(), language))
-            for index in range(count)]
+    return [
+        (
+            wanted := LOADS[index % 4],
+            make(kind, ("contract", index), SIZES[index % 3], wanted, face or latin(), language),
+        )
+        for index in range(count)
+    ]
 
 
 def faults(name: str, figure: Figure) -> list[str]:
-    """What a caption leaves out, adds or says otherwise, and what is written outside the picture or over other words."""
+    """What a caption leaves out, adds or says otherwise, and what is written outside the picture or over other
+    words.
+    """
     kind, found = Knowledge.find(name), []
     written = {text for text, _ in figure.texts}
     for language, texts in figure.captions.items():
@@ -40,14 +49,14 @@ def faults(name: str, figure: Figure) -> list[str]:
     for at, (text, (left, top, right, bottom)) in enumerate(figure.texts):
         if left < 0 or top < 0 or right > width or bottom > height:
             found.append(f"{text} leaves the picture")
-        if any(left < r and l < right and top < b and t < bottom for _, (l, t, r, b) in figure.texts[:at]):
+        if any(left < x1 and x0 < right and top < y1 and y0 < bottom for _, (x0, y0, x1, y1) in figure.texts[:at]):
             found.append(f"{text} lies over other words")
     return found
 
 
 @pytest.mark.parametrize("name", Knowledge.names())
 def test_captions_say_what_is_drawn(name):
-    for wanted, figure in figures(name):
+    for _wanted, figure in figures(name):
         assert faults(name, figure) == []
         assert json.loads(json.dumps(figure.content)) == figure.content
         assert len(json.dumps([figure.captions, figure.content, figure.texts])) < JSON_BYTES
@@ -72,7 +81,10 @@ def test_the_draw_decides_all(name):
 def test_config_survives_yaml_and_strangers_captions_are_no_content(name):
     made = Knowledge.find(name)(weight=2.0)
     assert parse(type(made), {key: value for key, value in dump(made).items() if key != "name"}) == made
-    assert [made.read(text) for text in ("a red star on a white background", "白色背景上有一个红色五角星", "", "A dog. A cat.")] == [None] * 4
+    assert [
+        made.read(text)
+        for text in ("a red star on a white background", "白色背景上有一个红色五角星", "", "A dog. A cat.")
+    ] == [None] * 4
 
 
 @pytest.mark.parametrize("name", [name for name in Knowledge.names() if Knowledge.find(name).written])
@@ -86,4 +98,6 @@ def test_chinese_words_are_drawn_and_quoted(name):
         assert faults(name, figure) == []
         assert not any(face.missing(text) for text, _ in figure.texts)
     # Some hold numbers alone.
-    assert sum(any("\u4e00" <= letter <= "\u9fff" for text, _ in figure.texts for letter in text) for figure in made) >= 9
+    assert (
+        sum(any("\u4e00" <= letter <= "\u9fff" for text, _ in figure.texts for letter in text) for figure in made) >= 9
+    )

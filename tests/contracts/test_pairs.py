@@ -1,4 +1,6 @@
-"""Every way to make tuples that needs no model: of one size, told in both languages, the same from the same draw, true outside the mask."""
+"""Every way to make tuples that needs no model: of one size, told in both languages, the same from the same draw, true
+outside the mask.
+"""
 
 import numpy as np
 import pytest
@@ -18,8 +20,19 @@ SIZES = ((64, 64), (96, 64))
 def views(size) -> list[View]:
     world = World(width=size[0], height=size[1])
     scenes = [world.sample(12, index) for index in range(12)]
-    return [View.of(Sample(key=f"k{index}", width=size[0], height=size[1], captions=captions(scene, index, world), truth=scene.to_json()), render(scene, *size))
-            for index, scene in enumerate(scenes)]
+    return [
+        View.of(
+            Sample(
+                key=f"k{index}",
+                width=size[0],
+                height=size[1],
+                captions=captions(scene, index, world),
+                truth=scene.to_json(),
+            ),
+            render(scene, *size),
+        )
+        for index, scene in enumerate(scenes)
+    ]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -35,11 +48,14 @@ def test_contract(name, size):
     pairs = [(view, pair) for view in views(size) for pair in make(view, Draw(view.sample.key))]
     assert len(pairs) >= 2
     again = [pair for view in views(size) for pair in make(view, Draw(view.sample.key))]
-    for (view, pair), other in zip(pairs, again, strict=True):
+    for (_view, pair), other in zip(pairs, again, strict=True):
         pictures = (*pair.references, *pair.targets)
         assert all(one.dtype == np.uint8 and one.shape == (size[1], size[0], 3) for one in pictures)
         assert set(pair.instruction) == {"en", "zh"} and all(pair.instruction.values()) and pair.captions
-        assert all((one == two).all() for one, two in zip(pictures, (*other.references, *other.targets))) and pair.instruction == other.instruction
+        assert (
+            all((one == two).all() for one, two in zip(pictures, (*other.references, *other.targets)))
+            and pair.instruction == other.instruction
+        )
         if pair.mask is not None:
             assert pair.mask.dtype == bool and pair.mask.any() and not pair.mask.all()
             assert (pair.references[0][~pair.mask] == pair.targets[0][~pair.mask]).all()

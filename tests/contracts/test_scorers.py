@@ -12,7 +12,6 @@ from seedream_core.data.view import COSTS, View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 
-
 MODELS = ("agreement", "embedding", "heads", "ocr", "unsafe")
 """Scorers that look with what is not packaged."""
 
@@ -20,8 +19,13 @@ MODELS = ("agreement", "embedding", "heads", "ocr", "unsafe")
 def views() -> list[View]:
     world = World()
     scenes = [world.sample(0, index) for index in range(5)]
-    return [View.of(Sample(key=f"a{index}", width=64, height=64, captions=captions(scene, f"0/{index}", world)), render(scene, 64, 64))
-            for index, scene in enumerate(scenes)]
+    return [
+        View.of(
+            Sample(key=f"a{index}", width=64, height=64, captions=captions(scene, f"0/{index}", world)),
+            render(scene, 64, 64),
+        )
+        for index, scene in enumerate(scenes)
+    ]
 
 
 @pytest.mark.parametrize("name", Scorer.names())

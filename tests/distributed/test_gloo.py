@@ -35,9 +35,13 @@ def both(work) -> list[int]:
 
 @pytest.fixture
 def base(tiny_latents, tiny_generator):
-    return Mmdit(data=tiny_latents, vae=tiny_generator.parent / "vae", text=tiny_generator.parent / "text",
-                 net=MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=64),
-                 train=toy.config(steps=50, global_batch=8, log_every=1, checkpoint_every=20, sample_every=100, lr=3e-3))
+    return Mmdit(
+        data=tiny_latents,
+        vae=tiny_generator.parent / "vae",
+        text=tiny_generator.parent / "text",
+        net=MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=64),
+        train=toy.config(steps=50, global_batch=8, log_every=1, checkpoint_every=20, sample_every=100, lr=3e-3),
+    )
 
 
 def test_mmdit_on_two_processes_follows_the_single_one(base, tmp_path):

@@ -41,15 +41,23 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "toys"))
 
-import toy_training as toy  # noqa: E402
+import toy_training as toy
 
-from seedream_core import execute, recipe  # noqa: E402
-from seedream_core.launch.inline import Inline  # noqa: E402
-from seedream_core.logs import read_rows  # noqa: E402
+from seedream_core import execute, recipe
+from seedream_core.launch.inline import Inline
+from seedream_core.logs import read_rows
 
 STEPS = 20
-TOLERANCES = {"autoencoder": 1e-4, "text": 1e-4, "mmdit": 2e-4, "sft": 4e-4, "student": 5e-3, "dual_encoder": 8e-4,
-              "detector": 1e-4, "difficulty": 1e-4}
+TOLERANCES = {
+    "autoencoder": 1e-4,
+    "text": 1e-4,
+    "mmdit": 2e-4,
+    "sft": 4e-4,
+    "student": 5e-3,
+    "dual_encoder": 8e-4,
+    "detector": 1e-4,
+    "difficulty": 1e-4,
+}
 # With micro batches of 8, steps of 16 and 32 samples are cut into parts whose gradients are added up.
 HOST = "{accelerator: cpu, precision: f32, threads: 1, micro_batch: 8}"
 # Options are those of recipes/quickstart.yaml (of the README for the dual encoder), but for sizes and learning rates.

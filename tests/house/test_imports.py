@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tree import breaches, imports, modules  # noqa: E402
+from tree import breaches, imports, modules
 
 CORE = [name for name in modules() if name.startswith("seedream_core")]
 FAMILIES = ("models", "flow", "data", "losses", "distillers", "quant", "metrics", "generate", "report", "benchmarks")
@@ -23,7 +23,10 @@ def package(*tops: str):
 
 def test_no_cycles():
     # Imports inside functions are not counted: they exist to start fast, and cannot make an import fail half way.
-    graph = {name: {item.module for item in imports(name) if item.when == "start" and item.module in modules()} for name in modules()}
+    graph = {
+        name: {item.module for item in imports(name) if item.when == "start" and item.module in modules()}
+        for name in modules()
+    }
     for name in graph:
         # A package's file runs before its members'; it does not depend on them for that.
         graph[name].discard(name)
@@ -44,7 +47,9 @@ def test_only_modules_callbacks_and_batches_import_lightning():
 
 
 def test_what_an_extra_brings_is_imported_where_it_is_used():
-    extras = package("pyarrow", "faiss", "sklearn", "jieba", "matplotlib", "pypdfium2", "rapidocr", "onnxruntime", "ray")
+    extras = package(
+        "pyarrow", "faiss", "sklearn", "jieba", "matplotlib", "pypdfium2", "rapidocr", "onnxruntime", "ray"
+    )
     assert breaches(modules(), extras, ("start",)) == []
 
 
@@ -66,6 +71,14 @@ def test_only_public_names_of_typer_and_never_click():
 
 
 def test_the_command_line_starts_with_typer_alone():
-    allowed = {"seedream_cli", "seedream_cli.options", "seedream_cli.failures", "typer", "typer.core", "pathlib", "typing"}
+    allowed = {
+        "seedream_cli",
+        "seedream_cli.options",
+        "seedream_cli.failures",
+        "typer",
+        "typer.core",
+        "pathlib",
+        "typing",
+    }
     for name in ("main", "options", "failures"):
         assert {item.module for item in imports(f"seedream_cli.{name}") if item.when == "start"} <= allowed

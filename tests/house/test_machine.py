@@ -20,5 +20,9 @@ def test_no_file_names_this_machine():
             text = (ROOT / name).read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
             continue
-        found += [f"{name}:{number}: {line.strip()[:100]}" for number, line in enumerate(text.splitlines(), 1) if machine.search(line)]
+        found += [
+            f"{name}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(text.splitlines(), 1)
+            if machine.search(line)
+        ]
     assert found == []

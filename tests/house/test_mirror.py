@@ -1,14 +1,14 @@
-"""Tests stand where their file stands: every file above 60 lines and every technique has one of its name."""
+"""Tests stand where their file stands: every file above 80 lines and every technique has one of its name."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tree import ROOT, modules  # noqa: E402
+from tree import ROOT, modules
 
-LINES = 60
-LONGEST = 400
+LINES = 80  # one option or argument a line, as the formatter lays them out
+LONGEST = 450
 
 
 def test_every_file_has_its_test():

@@ -34,7 +34,12 @@ def test_python_makes_its_picture(tmp_path, monkeypatch, tiny_generator):
     assert [path.suffix for path in tmp_path.iterdir()] == [".png"]
 
 
-COMMANDS = [shlex.split(line, comments=True)[1:] for block in blocks("bash") for line in block.splitlines() if line.startswith("seedream ")]
+COMMANDS = [
+    shlex.split(line, comments=True)[1:]
+    for block in blocks("bash")
+    for line in block.splitlines()
+    if line.startswith("seedream ")
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

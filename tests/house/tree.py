@@ -56,5 +56,9 @@ def imports(name: str) -> tuple[Import, ...]:
 
 def breaches(names, banned, whens=("start", "later")) -> list[str]:
     """`module:line imports what` for every import by one of `names` that `banned(imported)` refuses."""
-    return [f"{name}:{item.line} imports {item.module}" for name in names for item in imports(name)
-            if item.when in whens and banned(item.module)]
+    return [
+        f"{name}:{item.line} imports {item.module}"
+        for name in names
+        for item in imports(name)
+        if item.when in whens and banned(item.module)
+    ]

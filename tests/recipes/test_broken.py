@@ -1,4 +1,6 @@
-"""A broken recipe ends `seedream run` with exit code 2 and one message that names file, line and reason; no traceback."""
+"""A broken recipe ends `seedream run` with exit code 2 and one message that names file, line and reason; no
+traceback.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,9 @@ steps:
   vae: {run: pretrain/autoencoder, data: scenes, train: *train}
   text: {run: pretrain/text, data: scenes, train: {<<: *train, seed: 7}}
 """
-BOMB = "  a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"  {b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefg", "bcdefgh"))
+BOMB = "  a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"  {b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefg", "bcdefgh")
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +28,12 @@ BOMB = "  a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"  {b}: &{b} [{','.join(['*'
         ("seed: 7", "sead: 7", 6, "text.train.sead: unknown key 'sead'; did you mean 'seed'?"),
         ("text, data: scenes", "text, data: vae", 6, "text.data: vae makes an autoencoder, but shards are needed"),
         ("text, data: scenes", "text, data: scene", 6, "text.data: no step 'scene'; did you mean 'scenes'?"),
-        ("run: pretrain/text", "run: pretrain/texts", 6, "text.run: no stage 'pretrain/texts'; did you mean 'pretrain/text'?"),
+        (
+            "run: pretrain/text",
+            "run: pretrain/texts",
+            6,
+            "text.run: no stage 'pretrain/texts'; did you mean 'pretrain/text'?",
+        ),
         ("samples: 8", "samples: eight", 4, 'scenes.samples: expected a whole number, got "eight"'),
         ("autoencoder,", "autoencoder, net: {name: cnov},", 5, "'cnov'; did you mean 'conv'?"),
         ("samples: 8", "samples: 8, samples: 9", 4, "duplicate key 'samples', first on line 4"),
@@ -55,7 +64,8 @@ def test_a_missing_recipe_and_a_cycle_are_refused_too(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["run", "none.yaml"])
     assert (result.exit_code, result.output) == (2, "none.yaml: no such file\n")
     Path("round.yaml").write_text(
-        "steps:\n  a: {run: distill/student, model: b, data: runs/none, train: {steps: 1}}\n  b: {run: distill/student, model: a, data: runs/none, train: {steps: 1}}\n"
+        "steps:\n  a: {run: distill/student, model: b, data: runs/none, train: {steps: 1}}\n  b: {run: "
+        "distill/student, model: a, data: runs/none, train: {steps: 1}}\n"
     )
     result = CliRunner().invoke(app, ["run", "round.yaml"])
     assert result.exit_code == 2 and "round.yaml:2: a: steps take each other as input: a <- b <- a" in result.output

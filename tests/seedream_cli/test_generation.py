@@ -51,7 +51,13 @@ def test_without_out_the_name_comes_from_the_prompt(here):
 
 def test_a_folder_in_prompt_order_with_a_grid(here):
     result = generate("red", "blue", "--count", 2, "--out", "d", "--seed", 5)
-    assert sorted(path.name for path in (here / "d").iterdir()) == ["00000.png", "00001.png", "00002.png", "00003.png", "grid.png"]
+    assert sorted(path.name for path in (here / "d").iterdir()) == [
+        "00000.png",
+        "00001.png",
+        "00002.png",
+        "00003.png",
+        "grid.png",
+    ]
     made = [pictures.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
     assert [(request.prompt, request.seed) for request in made] == [("red", 5), ("red", 6), ("blue", 7), ("blue", 8)]
     with Image.open("d/grid.png") as image:
@@ -74,8 +80,13 @@ def test_a_batch_does_not_change_a_picture(here):
 
 def test_every_setting_reaches_the_picture_and_its_metadata(here):
     generate("red", "--out", "a.png")
-    for name, flags in {"size": ("--size", "32x64"), "steps": ("--steps", 2), "guidance": ("--guidance", 1),
-                        "solver": ("--solver", "heun"), "seed": ("--seed", 1)}.items():
+    for name, flags in {
+        "size": ("--size", "32x64"),
+        "steps": ("--steps", 2),
+        "guidance": ("--guidance", 1),
+        "solver": ("--solver", "heun"),
+        "seed": ("--seed", 1),
+    }.items():
         generate("red", "--out", f"{name}.png", *flags)
         assert pictures.origin(here / f"{name}.png") != pictures.origin(here / "a.png")
         assert pictures.load(here / f"{name}.png").tobytes() != pictures.load(here / "a.png").tobytes()
@@ -88,7 +99,9 @@ def test_no_metadata(here):
 
 
 def test_from_makes_it_again_bit_for_bit(here):
-    generate(PROMPT, "--out", "a.png", "--seed", 9, "--steps", 3, "--guidance", 1.7, "--size", "64x32", "--solver", "heun")
+    generate(
+        PROMPT, "--out", "a.png", "--seed", 9, "--steps", 3, "--guidance", 1.7, "--size", "64x32", "--solver", "heun"
+    )
     result = generate("--from", "a.png", "--out", "b.png")
     assert "the same as a.png, bit for bit" in result.stderr
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
@@ -135,18 +148,33 @@ def test_from_says_when_the_model_is_another_one(here, tiny_generator):
     weights[-2:] ^= 1
     weights.tofile(other / "generator/network/weights.safetensors")
     (other / "generator" / artifact.MANIFEST).unlink()
-    artifact.finish(other / "generator", kind="generator", stage="tests/tiny", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0)
+    artifact.finish(
+        other / "generator",
+        kind="generator",
+        stage="tests/tiny",
+        fingerprint="",
+        inputs={},
+        facts={},
+        metrics={},
+        seconds=0,
+    )
     generate("red", "--out", "a.png")
     result = generate("--from", "a.png", "--model", other / "generator", "--out", "b.png")
     assert "was made by another model" in result.stderr
 
 
 def test_prompt_file_rows_override_the_command_line(here):
-    Path("p.jsonl").write_text('{"prompt": "red", "seed": 4, "size": "32x32", "steps": 1, "guidance": 1}\n"blue"\n', encoding="utf-8")
+    Path("p.jsonl").write_text(
+        '{"prompt": "red", "seed": 4, "size": "32x32", "steps": 1, "guidance": 1}\n"blue"\n', encoding="utf-8"
+    )
     generate("--prompts", "p.jsonl", "--out", "d", "--seed", 1, "--count", 2, "--steps", 2)
     made = [pictures.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
     assert [(request.seed, request.width, request.steps, request.guidance) for request in made] == [
-        (4, 32, 1, 1.0), (5, 32, 1, 1.0), (3, 64, 2, 2.0), (4, 64, 2, 2.0)]
+        (4, 32, 1, 1.0),
+        (5, 32, 1, 1.0),
+        (3, 64, 2, 2.0),
+        (4, 64, 2, 2.0),
+    ]
 
 
 def test_prompts_from_standard_input(here):
@@ -162,22 +190,25 @@ def test_unknown_words_get_one_line_and_their_picture(here):
     assert "never met" not in generate(PROMPT, "--out", "b.png").stderr
 
 
-@pytest.mark.parametrize("arguments, message, code", [
-    ((), "nothing to draw", 1),
-    (("red", "--prompts", "p.txt"), "prompts and --prompts at once", 1),
-    (("red", "--size", "big"), "--size: “big” is not a size", 2),
-    (("red", "--size", "60x64"), "60", 1),
-    (("red", "--solver", "eular"), "did you mean 'euler'", 2),
-    (("red", "blue", "--out", "x.png"), "names one picture, but 2 are asked for", 1),
-    (("red", "--model", "nowhere"), "nowhere: no such folder", 1),
-    (("--prompts", "none.txt"), "none.txt: No such file", 1),
-    (("--from", "none.png"), "none.png: no such file", 1),
-    (("red", "--config", "a.yaml"), "no stage 'red' under `seedream generate`", 2),
-    (("--seed", "3", "--config", "a.yaml"), "--config takes prompts and settings from its file", 1),
-    (("red", "--steps", "0"), "Invalid value for '--steps'", 2),
-    (("red \udcff",), "not valid UTF-8", 1),
-    (("red", "--out", "x" * 260 + ".png"), "cannot be written", 1),
-])
+@pytest.mark.parametrize(
+    "arguments, message, code",
+    [
+        ((), "nothing to draw", 1),
+        (("red", "--prompts", "p.txt"), "prompts and --prompts at once", 1),
+        (("red", "--size", "big"), "--size: “big” is not a size", 2),
+        (("red", "--size", "60x64"), "60", 1),
+        (("red", "--solver", "eular"), "did you mean 'euler'", 2),
+        (("red", "blue", "--out", "x.png"), "names one picture, but 2 are asked for", 1),
+        (("red", "--model", "nowhere"), "nowhere: no such folder", 1),
+        (("--prompts", "none.txt"), "none.txt: No such file", 1),
+        (("--from", "none.png"), "none.png: no such file", 1),
+        (("red", "--config", "a.yaml"), "no stage 'red' under `seedream generate`", 2),
+        (("--seed", "3", "--config", "a.yaml"), "--config takes prompts and settings from its file", 1),
+        (("red", "--steps", "0"), "Invalid value for '--steps'", 2),
+        (("red \udcff",), "not valid UTF-8", 1),
+        (("red", "--out", "x" * 260 + ".png"), "cannot be written", 1),
+    ],
+)
 def test_mistakes_are_one_message(arguments, message, code):
     result = generate(*arguments, ok=False)
     assert result.exit_code == code and message in result.stderr and "Traceback" not in result.output

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -51,7 +50,10 @@ print(json.dumps([codes, [name for name in names if name in sys.modules]]))
 
 
 def test_main_help_imports_neither_rich_nor_pydantic():
-    check = "import sys; from seedream_cli.main import app; app(['--help'], standalone_mode=False); print([n for n in ('rich', 'pydantic', 'yaml') if n in sys.modules])"
+    check = (
+        "import sys; from seedream_cli.main import app; app(['--help'], standalone_mode=False); print([n for n "
+        "in ('rich', 'pydantic', 'yaml') if n in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 

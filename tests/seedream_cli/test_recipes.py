@@ -14,10 +14,16 @@ def recipe(tmp_path, monkeypatch, tiny_generator):
     # Children would each import torch again; the launchers have tests of their own.
     monkeypatch.setattr("seedream_core.execute._process", Inline)
     file = tmp_path / "small.yaml"
-    file.write_text("\n".join([
-        "steps:",
-        f"  seen: {{run: generate/images, model: {tiny_generator}, evaluation: 6, steps: 1}}",
-        f"  unseen: {{run: generate/images, model: {tiny_generator}, evaluation: 6, held_out: true}}"]), encoding="utf-8")
+    file.write_text(
+        "\n".join(
+            [
+                "steps:",
+                f"  seen: {{run: generate/images, model: {tiny_generator}, evaluation: 6, steps: 1}}",
+                f"  unseen: {{run: generate/images, model: {tiny_generator}, evaluation: 6, held_out: true}}",
+            ]
+        ),
+        encoding="utf-8",
+    )
     return file
 
 
@@ -77,6 +83,11 @@ def test_a_step_runs_alone_with_the_file_that_run_wrote(recipe, tmp_path):
     result = invoke("generate", "--config", config, "--out", "again", "--host", host, "--set", "steps=1")
     assert result.stdout.startswith("again: images ")
     assert sorted(path.name for path in (tmp_path / "again").iterdir() if path.name[0] != ".") == [
-        "artifact.json", "grid.png", "images", "prompts.jsonl", "step.yaml"]
+        "artifact.json",
+        "grid.png",
+        "images",
+        "prompts.jsonl",
+        "step.yaml",
+    ]
     assert "is done; nothing to do" in invoke("generate", "images", "--config", config, "--out", "again").stdout
     assert "not of eval/bench" in invoke("eval", "bench", "--config", config, "--out", "b", code=2).stderr

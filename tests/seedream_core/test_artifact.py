@@ -19,7 +19,16 @@ def make(folder, text="weights", kind="generator"):
     for aside in ("logs", "samples", "checkpoints"):
         (folder / aside).mkdir()
         (folder / aside / "x.txt").write_text(str(time.monotonic_ns()))
-    return artifact.finish(folder, kind=kind, stage="pretrain/mmdit", fingerprint="f", inputs={}, facts={"a": 1}, metrics={"loss": float("nan"), "fid": 3.5}, seconds=1.0)
+    return artifact.finish(
+        folder,
+        kind=kind,
+        stage="pretrain/mmdit",
+        fingerprint="f",
+        inputs={},
+        facts={"a": 1},
+        metrics={"loss": float("nan"), "fid": 3.5},
+        seconds=1.0,
+    )
 
 
 def test_the_manifest_reads_back_and_metrics_without_a_value_are_none(tmp_path):
@@ -111,7 +120,10 @@ def test_a_small_file_counts_by_its_bytes_and_a_large_one_by_size_and_time(tmp_p
 def test_a_kill_during_a_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "x.txt"
     artifact.write_atomic(path, "old")
-    code = "import os, sys, pathlib\nfrom seedream_core import artifact\nartifact.os.replace = lambda *_: os.kill(os.getpid(), 9)\nartifact.write_atomic(pathlib.Path(sys.argv[1]), 'new')"
+    code = (
+        "import os, sys, pathlib\nfrom seedream_core import artifact\nartifact.os.replace = lambda *_: "
+        "os.kill(os.getpid(), 9)\nartifact.write_atomic(pathlib.Path(sys.argv[1]), 'new')"
+    )
     assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == -9
     assert path.read_text() == "old"
     # what the kill left over is no part of an artifact
@@ -136,7 +148,15 @@ def test_damaged_tensors_are_refused(tmp_path, damage):
     path = tmp_path / "w.safetensors"
     artifact.save_tensors(path, {"a": torch.ones(100)})
     whole = path.read_bytes()
-    path.write_bytes({"cut": whole[:-8], "header": b"\xff" * 8 + whole[8:], "short": b"123", "text": b"not tensors at all", "missing": b""}[damage])
+    path.write_bytes(
+        {
+            "cut": whole[:-8],
+            "header": b"\xff" * 8 + whole[8:],
+            "short": b"123",
+            "text": b"not tensors at all",
+            "missing": b"",
+        }[damage]
+    )
     if damage == "missing":
         path.unlink()
     with pytest.raises(DataError, match="w.safetensors"):

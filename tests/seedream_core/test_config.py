@@ -53,7 +53,12 @@ def problems(tree, cls=Outer):
 
 
 def test_values_arrive_as_declared_and_dump_is_the_way_back():
-    tree = GOOD | {"coats": ["red", {"name": "sky_blue", "depth": 1}], "named": {"x": {"size": 2}}, "pair": [1, 2], "maybe": {"size": 6}}
+    tree = GOOD | {
+        "coats": ["red", {"name": "sky_blue", "depth": 1}],
+        "named": {"x": {"size": 2}},
+        "pair": [1, 2],
+        "maybe": {"size": 6},
+    }
     config = parse(Outer, tree)
     assert config.where == Path("a/b") and config.pair == (1.0, 2.0)
     assert [coat.name() for coat in config.coats] == ["red", "sky_blue"] and config.coats[1].depth == 1.0
@@ -96,7 +101,9 @@ def test_a_wrong_value_is_named_by_its_key_and_its_reason(options, key, words):
 
 
 def test_all_problems_come_at_once_with_their_lines():
-    document, _ = read_text("top:\n  inner:\n    size: x\n    sise: 1\n  paint:\n    name: sky_blue\n    depth: 9\n", "a.yaml")
+    document, _ = read_text(
+        "top:\n  inner:\n    size: x\n    sise: 1\n  paint:\n    name: sky_blue\n    depth: 9\n", "a.yaml"
+    )
     with pytest.raises(ConfigError) as caught:
         parse(Outer, document.tree["top"], document=document, prefix=("top",))
     assert sorted(map(str, caught.value.problems)) == [
@@ -147,7 +154,9 @@ def test_outside_names_every_place_that_an_option_names_however_deep():
         named: dict[str, Reader] = field(default_factory=lambda: {"x": Reader(file="c.txt")})
 
     assert outside(All()) == {"one.file": Path("a.txt"), "many.1.file": Path("b.txt"), "named.x.file": Path("c.txt")}
-    assert changed(All(one=Reader(file="z.txt", seen="other"))) == {"one": {"seen": "other"}}  # what is in a file counts, not its name
+    assert changed(All(one=Reader(file="z.txt", seen="other"))) == {
+        "one": {"seen": "other"}
+    }  # what is in a file counts, not its name
 
 
 def test_a_place_may_count_only_where_another_option_is_not_given():
@@ -156,7 +165,10 @@ def test_a_place_may_count_only_where_another_option_is_not_given():
         ask: Path | None = field(default=None, metadata=FREE)
         file: Path | None = field(default=None, metadata=outside_unless("ask"))
 
-    assert outside(Asking(file=Path("a"))) == {"file": Path("a")} and outside(Asking(file=Path("a"), ask=Path("b"))) == outside(Asking()) == {}
+    assert (
+        outside(Asking(file=Path("a"))) == {"file": Path("a")}
+        and outside(Asking(file=Path("a"), ask=Path("b"))) == outside(Asking()) == {}
+    )
     assert changed(Asking(file=Path("a"), ask=Path("b"))) == changed(Asking(file=Path("a"))) == {}
 
 
@@ -164,8 +176,16 @@ def test_describe_shows_types_ranges_defaults_and_the_string_under_a_field():
     fields = {item.name: item for item in describe(Outer)}
     assert fields["where"].default is None and fields["where"].help == "a place" and fields["where"].type == "Path"
     assert fields["paint"].type == "red|sky_blue" and fields["coats"].type == "list of red|sky_blue"
-    assert (fields["inner.size"].type, fields["inner.size"].default, fields["inner.size"].help) == ("int ≥ 1", "8", "side in pixels")
+    assert (fields["inner.size"].type, fields["inner.size"].default, fields["inner.size"].help) == (
+        "int ≥ 1",
+        "8",
+        "side in pixels",
+    )
     assert fields["inner.ratio"].type == "float > 0 ≤ 1"
     assert fields["mode"].type == "fast|slow" and fields["mode"].default == "fast"
-    assert fields["maybe"].type == "Inner or none" and fields["maybe"].default == "none" and fields["maybe.size"].default == "4"
+    assert (
+        fields["maybe"].type == "Inner or none"
+        and fields["maybe"].default == "none"
+        and fields["maybe.size"].default == "4"
+    )
     assert fields["pair"].type == "[float, float]" and fields["named"].type == "mapping of Inner"

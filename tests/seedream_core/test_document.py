@@ -7,7 +7,9 @@ import pytest
 from seedream_core.document import load_yaml, read_text
 from seedream_core.errors import ConfigError
 
-BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefg", "bcdefgh"))
+BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefg", "bcdefgh")
+)
 
 
 def test_scalars_are_those_of_yaml_1_2():
@@ -18,12 +20,17 @@ def test_scalars_are_those_of_yaml_1_2():
 
 
 def test_own_keys_win_over_merged_ones_and_every_path_has_the_line_it_was_written_on():
-    document, problems = read_text("a: &a\n  x: 1\n  y: 2\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 5\nd: *a\n", "x")
+    document, problems = read_text(
+        "a: &a\n  x: 1\n  y: 2\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 5\nd: *a\n", "x"
+    )
     assert not problems
     assert document.tree["c"] == {"x": 5, "y": 2, "z": 4}
     assert {path: line for path, line in document.lines.items() if path[:1] == ("c",)} == {
-        ("c",): 5, ("c", "x"): 7, ("c", "y"): 3, ("c", "z"): 4,
-    }  # fmt: skip
+        ("c",): 5,
+        ("c", "x"): 7,
+        ("c", "y"): 3,
+        ("c", "z"): 4,
+    }
     assert document.lines["d", "y"] == 3
 
 
@@ -73,7 +80,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, path):
 
 def test_override_reaches_into_mappings_lists_and_named_techniques():
     document, _ = read_text("a: {b: {lr: 1.0}, c: [red, {name: blue}]}\nd: euler\n", "x")
-    changed = document.override(["a.b.lr=2e-4", "a.c.0.coats=2", "a.c.1.name=green", "d.steps=[1, 2]", "a.new.key=true", "a.b.lr=3e-4"])
+    changed = document.override(
+        ["a.b.lr=2e-4", "a.c.0.coats=2", "a.c.1.name=green", "d.steps=[1, 2]", "a.new.key=true", "a.b.lr=3e-4"]
+    )
     assert changed.tree == {
         "a": {"b": {"lr": 3e-4}, "c": [{"name": "red", "coats": 2}, {"name": "green"}], "new": {"key": True}},
         "d": {"name": "euler", "steps": [1, 2]},
@@ -85,7 +94,14 @@ def test_override_reaches_into_mappings_lists_and_named_techniques():
 
 @pytest.mark.parametrize(
     ("assignment", "words"),
-    [("a", "expected key.path=value"), ("a..b=1", "expected key.path=value"), ("a.5=1", "list of 2"), ("a.x.y=1", "list of 2"), ("b.x=1", "no keys inside"), ("a.0=!x 1", "tag")],
+    [
+        ("a", "expected key.path=value"),
+        ("a..b=1", "expected key.path=value"),
+        ("a.5=1", "list of 2"),
+        ("a.x.y=1", "list of 2"),
+        ("b.x=1", "no keys inside"),
+        ("a.0=!x 1", "tag"),
+    ],
 )
 def test_an_override_that_fits_nowhere_is_refused_by_name(assignment, words):
     document, _ = read_text("a: [1, 2]\nb: 3\n", "x")

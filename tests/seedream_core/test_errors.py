@@ -17,4 +17,9 @@ def test_a_problem_says_file_line_and_key_as_far_as_it_has_them():
 def test_a_config_error_holds_all_problems_and_exit_codes_tell_errors_apart():
     error = ConfigError([Problem("a", 1, "x", "no"), Problem("a", 2, "y", "no")])
     assert str(error) == "a:1: x: no\na:2: y: no" and len(error.problems) == 2
-    assert (error.exit_code, UserError("").exit_code, DataError("").exit_code, Interrupted("").exit_code) == (2, 1, 1, 130)
+    assert (error.exit_code, UserError("").exit_code, DataError("").exit_code, Interrupted("").exit_code) == (
+        2,
+        1,
+        1,
+        130,
+    )

@@ -59,7 +59,9 @@ def test_a_finished_recipe_does_nothing_and_says_so(toy):
 
 def test_the_manifest_has_corrected_facts_and_clean_metrics(toy):
     toy.run()
-    assert artifact.read("runs/toy/crawl").facts == {"samples": 2} and artifact.read("runs/toy/crawl").metrics == {"written": 3}
+    assert artifact.read("runs/toy/crawl").facts == {"samples": 2} and artifact.read("runs/toy/crawl").metrics == {
+        "written": 3
+    }
     assert artifact.read("runs/toy/base").metrics == {"sessions": 1, "worst": None}
 
 
@@ -102,7 +104,17 @@ def test_a_failed_step_names_the_line_that_reruns_it_and_goes_on_from_its_checkp
     with pytest.raises(StepFailed, match="step base failed: out of paint") as caught:
         toy.run("base.end=error")
     words = shlex.split(str(caught.value).splitlines()[-1])
-    assert words == [sys.executable, "-m", "seedream_cli", "pretrain", "base", "--config", "runs/toy/base/step.yaml", "--out", "runs/toy/base"]
+    assert words == [
+        sys.executable,
+        "-m",
+        "seedream_cli",
+        "pretrain",
+        "base",
+        "--config",
+        "runs/toy/base/step.yaml",
+        "--out",
+        "runs/toy/base",
+    ]
     assert toy.states() == ["done", "done", "partial", "new"]
     assert toy.run() == ["base", "packed"]
     assert artifact.read("runs/toy/base").metrics["sessions"] == 2
@@ -118,7 +130,12 @@ def test_an_edit_of_a_partial_step_is_refused_too(toy):
 def test_a_step_that_came_to_nothing_may_begin_anew_in_its_folder(toy):
     with pytest.raises(StepFailed, match="nothing came of it"):
         toy.run("base.end=nothing")
-    for name in ("fates.jsonl", ".fates.jsonl.0123abcd.tmp", "logs/.old.json.0123abcd.tmp", "logs/.new.json.0123abcd.tmp"):
+    for name in (
+        "fates.jsonl",
+        ".fates.jsonl.0123abcd.tmp",
+        "logs/.old.json.0123abcd.tmp",
+        "logs/.new.json.0123abcd.tmp",
+    ):
         Path("runs/toy/base", name).parent.mkdir(exist_ok=True)
         Path("runs/toy/base", name).write_text("{}")
         os.utime(Path("runs/toy/base", name), (0, time.time() if "new" in name else 0))
@@ -167,7 +184,9 @@ def test_a_folder_that_is_being_written_is_left_alone(toy):
 def test_one_step_by_hand_is_as_careful(toy):
     toy.run()
     stage, folder, said = toy.load().step("vae").stage, Path("runs/toy/vae"), []
-    assert execute.step(stage, folder, Host(), said.append) == artifact.read(folder) and said == ["runs/toy/vae is done; nothing to do"]
+    assert execute.step(stage, folder, Host(), said.append) == artifact.read(folder) and said == [
+        "runs/toy/vae is done; nothing to do"
+    ]
     other = toy.load("vae.train.lr=1").step("vae").stage
     with pytest.raises(UserError, match="runs/toy/vae is stale: train.lr"):
         execute.step(other, folder, Host())
@@ -221,7 +240,9 @@ def test_a_step_killed_between_its_config_and_its_manifest_is_resumed(toy, monke
     children = Path(__file__).parents[1] / "toys"
     monkeypatch.setenv("PYTHONPATH", f"{Path(execute.__file__).parents[1]}:{children}")
     real = execute.command
-    monkeypatch.setattr(execute, "command", lambda item, host: (sys.executable, str(children / "toy_child.py"), *real(item, host)[3:]))
+    monkeypatch.setattr(
+        execute, "command", lambda item, host: (sys.executable, str(children / "toy_child.py"), *real(item, host)[3:])
+    )
     with pytest.raises(StepFailed, match="step base was ended by SIGKILL") as caught:
         toy.run("base.end=kill", launcher=Process())
     assert toy.states() == ["done", "done", "partial", "new"]

@@ -18,7 +18,9 @@ def test_a_host_names_its_launcher():
     assert host.launch == Slurm(partition="gpu") and parse(Host, {}).launch is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("RANK", "3"), ("LOCAL_RANK", "1"), ("NODE_RANK", "1"), ("SLURM_PROCID", "2")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("RANK", "3"), ("LOCAL_RANK", "1"), ("NODE_RANK", "1"), ("SLURM_PROCID", "2")]
+)
 def test_one_process_of_all_leads(monkeypatch, name, value):
     for known in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):
         monkeypatch.setenv(known, "0")

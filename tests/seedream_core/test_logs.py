@@ -26,4 +26,7 @@ def test_a_torn_last_line_is_left_out_and_no_file_is_no_rows(tmp_path):
 
 
 def test_a_table_has_the_columns_of_every_row():
-    assert list(csv.DictReader(to_csv([{"a": 1}, {"b": 2, "a": 3}]).splitlines())) == [{"a": "1", "b": ""}, {"a": "3", "b": "2"}]
+    assert list(csv.DictReader(to_csv([{"a": 1}, {"b": 2, "a": 3}]).splitlines())) == [
+        {"a": "1", "b": ""},
+        {"a": "3", "b": "2"},
+    ]

@@ -37,11 +37,18 @@ def test_it_is_whole_and_at_most_16_megabytes(packaged):
 
 
 def test_it_says_how_it_was_made_and_how_good_it_is(packaged):
-    made, now = ((folder / name).read_text() for folder, name in ((packaged / "logs", "recipe.yaml"), (ROOT / "recipes", "default.yaml")))
+    made, now = (
+        (folder / name).read_text()
+        for folder, name in ((packaged / "logs", "recipe.yaml"), (ROOT / "recipes", "default.yaml"))
+    )
     # Its funnel is the same, spelt anew since: duplicates became a comparison, and the budget took ingest's name.
-    spelt = made.replace("blurred, duplicate]", "blurred]\n    dedup: [exact]").replace("    budget:", "    bad_budget:")
+    spelt = made.replace("blurred, duplicate]", "blurred]\n    dedup: [exact]").replace(
+        "    budget:", "    bad_budget:"
+    )
     assert spelt == now
-    assert {"evaluations", "accuracy_seen", "accuracy_held_out", "seconds_per_image", "megabytes"} <= rows(packaged)["W4A8"].keys()
+    assert {"evaluations", "accuracy_seen", "accuracy_held_out", "seconds_per_image", "megabytes"} <= rows(packaged)[
+        "W4A8"
+    ].keys()
 
 
 def test_it_is_as_good_as_it_says(packaged):
@@ -66,8 +73,11 @@ def round_trip(folder, count):
     autoencoder, scenes = load_autoencoder(folder / "autoencoder"), [World().sample(4242, i) for i in range(count)]
     right = 0
     for start in range(0, count, 100):
-        some = scenes[start:start + 100]
-        images = torch.from_numpy(np.stack([render(scene, 64, 64) for scene in some])).permute(0, 3, 1, 2).float() / 127.5 - 1
+        some = scenes[start : start + 100]
+        images = (
+            torch.from_numpy(np.stack([render(scene, 64, 64) for scene in some])).permute(0, 3, 1, 2).float() / 127.5
+            - 1
+        )
         with torch.inference_mode():
             back = to_pixels(autoencoder.decode(autoencoder.encode(images).mean))
         right += sum(matches(read(picture), scene.asked) for picture, scene in zip(back, some))

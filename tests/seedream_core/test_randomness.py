@@ -15,9 +15,16 @@ def test_a_row_is_the_same_in_any_batch_and_order():
 
 
 def test_every_part_of_the_tuple_counts():
-    draws = [normal(*part, (8,), purpose) for part, purpose in (
-        ((0, ["a"], 0), "noise"), ((1, ["a"], 0), "noise"), ((0, ["b"], 0), "noise"),
-        ((0, ["a"], 1), "noise"), ((0, ["a"], 0), "latent"))]
+    draws = [
+        normal(*part, (8,), purpose)
+        for part, purpose in (
+            ((0, ["a"], 0), "noise"),
+            ((1, ["a"], 0), "noise"),
+            ((0, ["b"], 0), "noise"),
+            ((0, ["a"], 1), "noise"),
+            ((0, ["a"], 0), "latent"),
+        )
+    ]
     assert len({tuple(draw.flatten().tolist()) for draw in draws}) == len(draws)
 
 

@@ -66,16 +66,32 @@ def test_out_comes_from_the_call_then_the_recipe_then_its_name(write):
     [
         ("name: toy", "nam: toy", "toy.yaml:1: nam: unknown key 'nam'; did you mean 'name'?"),
         ("name: toy", "name: [1]", "toy.yaml:1: name: expected text"),
-        ("run: pretrain/base", "run: pretrain/bace", "toy.yaml:7: base.run: no stage 'pretrain/bace'; did you mean 'pretrain/base'?"),
-        ("run: pretrain/base", "ran: pretrain/base", "toy.yaml:7: base.ran: a step needs `run: group/stage`, not 'ran'"),
+        (
+            "run: pretrain/base",
+            "run: pretrain/bace",
+            "toy.yaml:7: base.run: no stage 'pretrain/bace'; did you mean 'pretrain/base'?",
+        ),
+        (
+            "run: pretrain/base",
+            "ran: pretrain/base",
+            "toy.yaml:7: base.ran: a step needs `run: group/stage`, not 'ran'",
+        ),
         ("steps: 20", "stepz: 20", "toy.yaml:11: base.train.stepz: unknown key 'stepz'; did you mean 'steps'?"),
         ("steps: 20", "steps: 2.5", "toy.yaml:11: base.train.steps: expected a whole number, got 2.5"),
         ("steps: 20", "steps: twenty", 'toy.yaml:11: base.train.steps: expected a whole number, got "twenty"'),
         ("steps: 20", "steps: 0", "toy.yaml:11: base.train.steps: must be at least 1, got 0"),
         ("depth: 0.2", "depth: 1.2", "toy.yaml:10: base.paint.depth: must be at most 1.0, got 1.2"),
         ("depth: 0.2", "depth: .nan", "toy.yaml:10: steps.base.paint.depth: .nan is not a finite number"),
-        ("sky_blue", "sky_bleu", "toy.yaml:10: base.paint: no Paint 'sky_bleu'; did you mean 'sky_blue'? (toy_paint/ has red, sky_blue)"),
-        ("depth: 0.2", "depth: !!float 1", "toy.yaml:10: steps.base.paint.depth: tag 'tag:yaml.org,2002:float'; recipes take plain values only"),
+        (
+            "sky_blue",
+            "sky_bleu",
+            "toy.yaml:10: base.paint: no Paint 'sky_bleu'; did you mean 'sky_blue'? (toy_paint/ has red, sky_blue)",
+        ),
+        (
+            "depth: 0.2",
+            "depth: !!float 1",
+            "toy.yaml:10: steps.base.paint.depth: tag 'tag:yaml.org,2002:float'; recipes take plain values only",
+        ),
         ("vae: vae", "vae: crawl", "toy.yaml:9: base.vae: crawl makes shards, but an autoencoder is needed"),
         ("vae: vae", "vae: vea", "toy.yaml:9: base.vae: no step 'vea'; did you mean 'vae'?"),
         ("vae: vae", "vae: 3", "toy.yaml:9: base.vae: expected a step or a folder (an autoencoder is needed)"),
@@ -87,16 +103,32 @@ def test_out_comes_from_the_call_then_the_recipe_then_its_name(write):
         ("model: base", "model: packed2", "toy.yaml:12: packed.model: no step 'packed2'; did you mean 'packed'?"),
         ("model: base", "modell: base", "toy.yaml:12: packed.modell: unknown key 'modell'; did you mean 'model'?"),
         ("more: {", "crawl: {", "toy.yaml:15: steps.crawl: duplicate key 'crawl', first on line 14"),
-        ("more: {", "more-1: {", "toy.yaml:15: more-1: a step is named with letters, digits and _; it names the folder of what it makes"),
-        ("{run: data/crawl}", "{run: data/crawl, source: raw/none}", "toy.yaml:14: crawl.source: raw/none: no such file or folder"),
+        (
+            "more: {",
+            "more-1: {",
+            "toy.yaml:15: more-1: a step is named with letters, digits and _; it names the folder of what it makes",
+        ),
+        (
+            "{run: data/crawl}",
+            "{run: data/crawl, source: raw/none}",
+            "toy.yaml:14: crawl.source: raw/none: no such file or folder",
+        ),
         ("run: data/crawl}", "run: data/crawl, samples: 2000}", "toy.yaml:13: vae: 2000 samples are too many"),
-        ("model: base", "model: base}\n  twice: {run: quantize/pack, model: packed", "toy.yaml:13: twice: packed is packed in w4a8 and cannot be trained"),
-        ("model: base", "model: more_packed}\n  more_packed: {run: quantize/pack, model: packed", "toy.yaml:12: packed: steps take each other as input: packed <- more_packed <- packed"),
+        (
+            "model: base",
+            "model: base}\n  twice: {run: quantize/pack, model: packed",
+            "toy.yaml:13: twice: packed is packed in w4a8 and cannot be trained",
+        ),
+        (
+            "model: base",
+            "model: more_packed}\n  more_packed: {run: quantize/pack, model: packed",
+            "toy.yaml:12: packed: steps take each other as input: packed <- more_packed <- packed",
+        ),
         (GOOD, "", "toy.yaml:1: the file is empty"),
         (GOOD, "- 1\n", "toy.yaml:1: a recipe is a mapping with `steps:`"),
         (GOOD, "steps: {}\n", "toy.yaml:1: a recipe is a mapping with `steps:`"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_recipe_gets_a_message_with_file_and_line(write, old, new, expected):
     assert old in GOOD
     problems = refusal(write(GOOD.replace(old, new, 1)))
@@ -122,7 +154,12 @@ def test_a_missing_recipe_is_one_problem(tmp_path):
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(write):
-    text = GOOD.replace("steps: 10", "steps: .inf").replace("vae: vae", "vae: vea").replace("depth", "dept").replace("data/crawl}", "data/crowl}")
+    text = (
+        GOOD.replace("steps: 10", "steps: .inf")
+        .replace("vae: vae", "vae: vea")
+        .replace("depth", "dept")
+        .replace("data/crawl}", "data/crowl}")
+    )
     problems = refusal(write(text), sets=("bse.train.lr=1", "base.train.lr=fast", "base.data.7=x"))
     assert problems == [
         "--set bse.train.lr=1: bse.train.lr: no step 'bse'; did you mean 'base'?",
@@ -143,12 +180,17 @@ def test_set_changes_one_step_and_not_what_it_shares(write):
 
 def test_inputs_may_be_folders_of_finished_artifacts(write):
     execute.recipe(recipe.load(write(GOOD), root=ROOT), launcher=Inline(), say=str)
-    text = "steps:\n  base: {run: pretrain/base, data: [runs/toy/more], vae: ./runs/toy/%s, paint: red, train: {steps: 1}}\n"
+    text = (
+        "steps:\n  base: {run: pretrain/base, data: [runs/toy/more], vae: ./runs/toy/%s, paint: red, train: "
+        "{steps: 1}}\n"
+    )
     Path("two.yaml").write_text(text % "vae")
     loaded = recipe.load("two.yaml", root=ROOT)
     assert loaded.step("base").facts["factor"] == 16 and loaded.step("base").needs == ()
     Path("two.yaml").write_text(text % "crawl")
-    assert refusal("two.yaml") == ["two.yaml:2: base.vae: runs/toy/crawl: this is shards (made by data/crawl), but an autoencoder is needed"]
+    assert refusal("two.yaml") == [
+        "two.yaml:2: base.vae: runs/toy/crawl: this is shards (made by data/crawl), but an autoencoder is needed"
+    ]
     Path("two.yaml").write_text("steps:\n  again: {run: quantize/pack, model: runs/toy/packed}\n")
     assert "packed is packed in w4a8 and cannot be trained" in refusal("two.yaml")[0]
 
@@ -189,4 +231,6 @@ def test_a_manifest_can_be_walked_back_to_its_sources(write):
     manifest = artifact.read("runs/toy/sure", "scores")
     assert manifest.inputs["models"][1]["key"] == "small"
     base = artifact.read(manifest.sources("models")[0], "generator")
-    assert base.sources("data") == [Path("runs/toy/crawl"), Path("runs/toy/more")] and artifact.verify(base.folder) == []
+    assert (
+        base.sources("data") == [Path("runs/toy/crawl"), Path("runs/toy/more")] and artifact.verify(base.folder) == []
+    )

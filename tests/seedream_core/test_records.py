@@ -10,8 +10,17 @@ from seedream_core.records import Batch, Fate, Sample, load_json, safe_key, vali
 
 
 def sample(**changes) -> Sample:
-    fields = dict(key="s-1", name="原图.png", width=64, height=48, captions={"en": {"short": "a star"}, "zh": {"short": "星"}},
-                  tags=("scene",), scores={"clean": 0.5}, boxes=([0, 0, 5, 5],), truth={"objects": []})
+    fields = {
+        "key": "s-1",
+        "name": "原图.png",
+        "width": 64,
+        "height": 48,
+        "captions": {"en": {"short": "a star"}, "zh": {"short": "星"}},
+        "tags": ("scene",),
+        "scores": {"clean": 0.5},
+        "boxes": ([0, 0, 5, 5],),
+        "truth": {"objects": []},
+    }
     return Sample(**fields | changes)
 
 
@@ -20,22 +29,45 @@ def test_json_round_trip():
     assert "原图" in sample().to_json().decode()
 
 
-@pytest.mark.parametrize("changes", [
-    {"key": "../x"}, {"key": "a.b"}, {"key": "键"}, {"key": ""}, {"width": 0}, {"width": True}, {"height": 3.0},
-    {"captions": {"en": "flat"}}, {"captions": {"en": {"short": 3}}}, {"weight": float("nan")}, {"weight": -1.0},
-    {"weight": 10**400}, {"scores": {"x": "high"}}, {"tags": ("a", 1)}, {"boxes": [1]},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "../x"},
+        {"key": "a.b"},
+        {"key": "键"},
+        {"key": ""},
+        {"width": 0},
+        {"width": True},
+        {"height": 3.0},
+        {"captions": {"en": "flat"}},
+        {"captions": {"en": {"short": 3}}},
+        {"weight": float("nan")},
+        {"weight": -1.0},
+        {"weight": 10**400},
+        {"scores": {"x": "high"}},
+        {"tags": ("a", 1)},
+        {"boxes": [1]},
+    ],
+)
 def test_wrong_records_are_refused(changes):
     with pytest.raises(DataError):
         sample(**changes)
 
 
-@pytest.mark.parametrize("data, reason", [
-    (b"{", "not json"), (b"\xff{}", "UTF-8"), (b"[1]", "not a mapping"), (b'{"a": NaN}', "NaN"),
-    (b'{"key": "a"}', "lacks width"), (b'{"evil": 1}', "unknown fields: evil"),
-    (b"[" * 30000, "deeper"), (json.dumps([[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]).encode(), "deeper"),
-    (b'"' + b"a" * 70000 + b'"', "over 65536"),
-])
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"{", "not json"),
+        (b"\xff{}", "UTF-8"),
+        (b"[1]", "not a mapping"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"key": "a"}', "lacks width"),
+        (b'{"evil": 1}', "unknown fields: evil"),
+        (b"[" * 30000, "deeper"),
+        (json.dumps([[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]).encode(), "deeper"),
+        (b'"' + b"a" * 70000 + b'"', "over 65536"),
+    ],
+)
 def test_hostile_json(data, reason):
     with pytest.raises(DataError, match=reason):
         Sample.from_json(data)

@@ -32,8 +32,9 @@ def test_a_misspelt_stage_brings_the_nearest():
 def test_inputs_keep_kind_shape_and_whether_they_may_be_left_out():
     found = stage.inputs(stage.find("pretrain/base", ROOT))
     assert {name: (item.kind.name, item.shape, item.optional) for name, item in found.items()} == {
-        "data": ("shards", "list", False), "vae": ("autoencoder", "one", True),
-    }  # fmt: skip
+        "data": ("shards", "list", False),
+        "vae": ("autoencoder", "one", True),
+    }
     assert stage.inputs(stage.find("quantize/pack", ROOT))["model"].kind.trainable
     assert stage.inputs(stage.find("eval/judge", ROOT))["models"].shape == "map"
 
@@ -42,13 +43,17 @@ def test_facts_of_inputs_come_in_the_shape_of_their_fields():
     judge = stage.find("eval/judge", ROOT)(models={"a": Path("x/a"), "b": Path("x/b")})
     assert stage.gather(judge, lambda folder, kind: {"at": folder.name, "kind": kind.name}) == {
         "models": {"a": {"at": "a", "kind": "generator"}, "b": {"at": "b", "kind": "generator"}},
-    }  # fmt: skip
+    }
     pack = stage.find("quantize/pack", ROOT)(model=Path("x/a"))
     assert stage.gather(pack, lambda folder, kind: {"at": folder.name}) == {"model": {"at": "a"}}
 
 
 def test_the_spine_and_the_list_of_stages_import_no_torch():
     modules = "config, document, stage, artifact, host, states, recipe, execute, errors"
-    code = f"import sys\nfrom seedream_core import {modules}\nfrom seedream_core.launch import inline, process, slurm\nfor group in stage.groups(): stage.listing(group)\nprint([name for name in ('torch', 'numpy', 'lightning') if name in sys.modules])"
+    code = (
+        f"import sys\nfrom seedream_core import {modules}\nfrom seedream_core.launch import inline, process, "
+        "slurm\nfor group in stage.groups(): stage.listing(group)\nprint([name for name in ('torch', 'numpy', "
+        "'lightning') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

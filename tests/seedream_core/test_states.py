@@ -16,7 +16,11 @@ def crawl(**options):
 
 
 def base(*data, **options):
-    paint = stage.find("pretrain/base", "toy_stages").__dataclass_fields__["paint"].type.find("red")(coats=options.pop("coats", 1))
+    paint = (
+        stage.find("pretrain/base", "toy_stages")
+        .__dataclass_fields__["paint"]
+        .type.find("red")(coats=options.pop("coats", 1))
+    )
     train = Train(**({"steps": 3} | options.pop("train", {})))
     return stage.find("pretrain/base", "toy_stages")(data=data, paint=paint, train=train, **options)
 
@@ -30,9 +34,17 @@ def made(folder: Path, step, text="x"):
 def finish(folder, step):
     sources = states.sources(step, folder)
     return artifact.finish(
-        folder, kind=step.makes, stage=step.path(), version=step.version, fingerprint=states.fingerprint(step, sources),
-        options=states.options(step), inputs=sources, facts={}, metrics={}, seconds=0,
-    )  # fmt: skip
+        folder,
+        kind=step.makes,
+        stage=step.path(),
+        version=step.version,
+        fingerprint=states.fingerprint(step, sources),
+        options=states.options(step),
+        inputs=sources,
+        facts={},
+        metrics={},
+        seconds=0,
+    )
 
 
 def begin(folder: Path, step):
@@ -116,7 +128,10 @@ def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
     (tmp_path / "elsewhere" / "photo.jpg").write_text("mine")
     (folder / "shards").symlink_to(tmp_path / "elsewhere")
     states.come_to_nothing(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"] and (tmp_path / "elsewhere" / "photo.jpg").exists()
+    assert (
+        sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"]
+        and (tmp_path / "elsewhere" / "photo.jpg").exists()
+    )
     assert states.state(base(data, coats=2), folder) == states.State("new")
     made(folder / "guest", crawl())
     (folder / ".git").mkdir()
@@ -185,7 +200,10 @@ def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     assert states.state(step, done) == states.State("stale", (reason,))
     assert states.state(step, begun) == states.State("stale", (reason,))
     (tmp_path / "copy.txt").write_text("old", encoding="utf-8")
-    assert states.state(stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "copy.txt")),)), done).name == "done"
+    assert (
+        states.state(stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "copy.txt")),)), done).name
+        == "done"
+    )
 
 
 def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
@@ -203,7 +221,9 @@ def test_what_another_version_began_is_stale_and_never_new(tmp_path, data):
     begin(tmp_path / "base", base(data))
     config = tmp_path / "base" / "step.yaml"
     config.write_text('# started from {"data": [["abc", ""]]}\n' + config.read_text().partition("\n")[2])
-    assert states.state(base(data), tmp_path / "base") == states.State("stale", ("run: another version of seedream -> pretrain/base",))
+    assert states.state(base(data), tmp_path / "base") == states.State(
+        "stale", ("run: another version of seedream -> pretrain/base",)
+    )
 
 
 def test_a_place_that_is_not_there_is_told_before_anything_is_begun(tmp_path, data):

@@ -15,12 +15,18 @@ PLANTED = "planted.json"
 
 
 def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike: float = 0.0) -> Path:
-    """A finished artifact of shards; a share of it with captions of another sample, or of a scene with one thing changed."""
+    """A finished artifact of shards; a share of it with captions of another sample, or of a scene with one thing
+    changed.
+    """
     world, planted = World(), {}
     scenes = [world.sample(seed, index) for index in range(samples)]
     with ShardWriter(folder / "shards", 5000) as writer:
         for index, scene in enumerate(scenes):
-            key, draw, told = f"s{seed}-{index:06d}", Draw("mismatch", seed, index), captions(scene, f"{seed}/{index}", world)
+            key, draw, told = (
+                f"s{seed}-{index:06d}",
+                Draw("mismatch", seed, index),
+                captions(scene, f"{seed}/{index}", world),
+            )
             at = draw.between(0, 1)
             if at < strangers:
                 other = int(draw.between(0, samples))
@@ -34,14 +40,26 @@ def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike
             record = Sample(key=key, width=64, height=64, captions=told, truth=scene.to_json())
             writer.add(key, {"png": png(render(scene, 64, 64)), "json": record.to_json()})
     artifact.write_atomic(folder / PLANTED, json.dumps(planted))
-    artifact.finish(folder, kind="shards", stage="tests/mismatches", fingerprint="", inputs={}, metrics={}, seconds=0,
-                    facts={"samples": samples, "width": 64, "height": 64})
+    artifact.finish(
+        folder,
+        kind="shards",
+        stage="tests/mismatches",
+        fingerprint="",
+        inputs={},
+        metrics={},
+        seconds=0,
+        facts={"samples": samples, "width": 64, "height": 64},
+    )
     return folder
 
 
 def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
-    """The same request but for one attribute, and which: three stars for two, left for right, or a left of b for b left of a."""
-    kinds = {"background", "color", "shape"} | {"several": {"number"}, "pair": {"relation", "order"}}.get(asked.kind, set())
+    """The same request but for one attribute, and which: three stars for two, left for right, or a left of b for b left
+    of a.
+    """
+    kinds = {"background", "color", "shape"} | {"several": {"number"}, "pair": {"relation", "order"}}.get(
+        asked.kind, set()
+    )
     while True:
         what, place = draw.choice(sorted(kinds)), int(draw.between(0, len(asked.things)))
         old = asked.things[place]
@@ -54,7 +72,13 @@ def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
         elif what == "relation":
             new = replace(asked, relation=draw.choice(RELATIONS))
         else:
-            thing = Thing(draw.choice(tuple(COLORS)), old.shape) if what == "color" else Thing(old.color, draw.choice(tuple(EXTENTS)))
-            new = replace(asked, things=tuple(thing if number == place else one for number, one in enumerate(asked.things)))
+            thing = (
+                Thing(draw.choice(tuple(COLORS)), old.shape)
+                if what == "color"
+                else Thing(old.color, draw.choice(tuple(EXTENTS)))
+            )
+            new = replace(
+                asked, things=tuple(thing if number == place else one for number, one in enumerate(asked.things))
+            )
         if new != asked and set(new.things) <= set(world.seen) and len(set(new.things)) == len(new.things):
             return what, new

@@ -54,12 +54,16 @@ class Rows(IterableDataset):
         train, trainer, step = self.owner.train, self.owner.trainer, self.owner.first_step
         parts = trainer.accumulate_grad_batches
         while True:
-            keys = [f"s{step}-{i}" for i in range(train.global_batch)][trainer.global_rank::trainer.world_size]
+            keys = [f"s{step}-{i}" for i in range(train.global_batch)][trainer.global_rank :: trainer.world_size]
             size = len(keys) // parts
             for part in range(parts):
-                mine = keys[part * size:(part + 1) * size]
-                yield Batch(step=step, keys=mine, captions=[""] * len(mine),
-                            latents=randomness.normal(train.seed, mine, step, (8,)))
+                mine = keys[part * size : (part + 1) * size]
+                yield Batch(
+                    step=step,
+                    keys=mine,
+                    captions=[""] * len(mine),
+                    latents=randomness.normal(train.seed, mine, step, (8,)),
+                )
             step += 1
 
 
@@ -73,15 +77,28 @@ class ToyBatches(LightningDataModule):
 
 
 def config(**changes) -> Train:
-    return Train(**{"steps": 30, "global_batch": 16, "lr": 1e-2, "warmup": 5, "ema": 0.9, "checkpoint_every": 10,
-                    "log_every": 4, "sample_every": 20} | changes)
+    return Train(
+        **{
+            "steps": 30,
+            "global_batch": 16,
+            "lr": 1e-2,
+            "warmup": 5,
+            "ema": 0.9,
+            "checkpoint_every": 10,
+            "log_every": 4,
+            "sample_every": 20,
+        }
+        | changes
+    )
 
 
 def host(**changes) -> Host:
     return Host(**{"precision": "f32", "accelerator": "cpu", "threads": 1} | changes)
 
 
-def run(out: Path, train: Train, machine: Host | None = None, *, bad_steps: tuple[int, ...] = (), kill_at: int = -1) -> Toy:
+def run(
+    out: Path, train: Train, machine: Host | None = None, *, bad_steps: tuple[int, ...] = (), kill_at: int = -1
+) -> Toy:
     module = Toy()
     module.bad_steps, module.kill_at = bad_steps, kill_at
     fit(module, ToyBatches(train), train, machine or host(), out)
@@ -125,8 +142,10 @@ def states(out: Path) -> dict:
 
 def rows(out: Path) -> list[dict]:
     """What of the log must not depend on the clock."""
-    return [{name: row[name] for name in ("step", "loss", "lr", "samples", "skipped")}
-            for row in read_rows(out / "logs" / "metrics.jsonl")]
+    return [
+        {name: row[name] for name in ("step", "loss", "lr", "samples", "skipped")}
+        for row in read_rows(out / "logs" / "metrics.jsonl")
+    ]
 
 
 def differences(first: object, second: object, at: str = "") -> list[str]:

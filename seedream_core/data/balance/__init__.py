@@ -1,7 +1,7 @@
 """Balance: each file turns what a whole set of samples is like into sampling weights (Seedream 2.0 and 3.0).
 
-A member sees all samples at once (`Crowd`: looks, captions, sources; never their truth) and gives one positive weight for
-each, of any scale, and the concepts it counted, so that a report can say how many of them count before and after.
+A member sees all samples at once (`Crowd`: looks, captions, sources; never their truth) and gives one positive weight
+for each, of any scale, and the concepts it counted, so that a report can say how many of them count before and after.
 """
 
 from collections.abc import Mapping, Sequence

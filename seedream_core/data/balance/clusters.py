@@ -45,7 +45,7 @@ def assign(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndar
     labels, distances = [], []
     norms = (centres**2).sum(1)
     for start in range(0, len(points), CHUNK):
-        part = points[start:start + CHUNK]
+        part = points[start : start + CHUNK]
         all_ = norms - 2 * part @ centres.T
         labels.append(all_.argmin(1))
         distances.append(all_.min(1) + (part**2).sum(1))

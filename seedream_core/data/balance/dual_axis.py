@@ -1,10 +1,11 @@
 """Dual-axis sampling: rare looks and rare words both count (Seedream 3.0; the formula is ours [I]).
 
-p_i ∝ n_c(i)^-alpha · clip(mean tf·idf of i's captions, q05, q95)^beta. With several levels of clusters the first factor is
-that of a walk down the tree: a branch is taken in proportion to its samples^(1 - alpha) among its siblings. Long-tailed
-scenes of two seeds, 5,000 each, effective colour-shape pairs after against before: alpha = beta = 0.5 gave 2.4 to 2.6 times
-with one object and 1.7 with several; 0.75 and 1 gave 3.1 to 3.2 and 2.1 times. Of 6,000 scenes of two further seeds 0.75
-gave, with beta 1, 2.9 times with one object and 2.4 with several, and with beta 2, the default, 3.3 and 2.7.
+p_i ∝ n_c(i)^-alpha · clip(mean tf·idf of i's captions, q05, q95)^beta. With several levels of clusters the first factor
+is that of a walk down the tree: a branch is taken in proportion to its samples^(1 - alpha) among its siblings.
+Long-tailed scenes of two seeds, 5,000 each, effective colour-shape pairs after against before: alpha = beta = 0.5 gave
+2.4 to 2.6 times with one object and 1.7 with several; 0.75 and 1 gave 3.1 to 3.2 and 2.1 times. Of 6,000 scenes of two
+further seeds 0.75 gave, with beta 1, 2.9 times with one object and 2.4 with several, and with beta 2, the default, 3.3
+and 2.7.
 """
 
 from dataclasses import dataclass
@@ -49,7 +50,10 @@ class DualAxis(Balance):
         paths = trees.tree(crowd.features, counts, self.seed)
         terms = words.collect(crowd.captions, self.fields, self.chinese)
         concepts = {f"clusters, level {level + 1}": Concepts.labels(paths[:, level]) for level in range(paths.shape[1])}
-        return Balanced(_walk(paths, self.alpha) * _rarity(terms, self.least) ** self.beta, concepts | {"caption terms": terms.concepts})
+        return Balanced(
+            _walk(paths, self.alpha) * _rarity(terms, self.least) ** self.beta,
+            concepts | {"caption terms": terms.concepts},
+        )
 
 
 def _walk(paths: np.ndarray, alpha: float) -> np.ndarray:

@@ -41,8 +41,10 @@ def _edges(pixels: np.ndarray) -> np.ndarray:
     place = np.arctan2(down, across) % np.pi / np.pi * DIRECTIONS
     low = place.astype(np.int64)
     share = place - low
-    bins = sum(np.bincount(index.ravel() % DIRECTIONS, (part * strength).ravel(), minlength=DIRECTIONS)
-               for index, part in ((low, 1 - share), (low + 1, share)))
+    bins = sum(
+        np.bincount(index.ravel() % DIRECTIONS, (part * strength).ravel(), minlength=DIRECTIONS)
+        for index, part in ((low, 1 - share), (low + 1, share))
+    )
     return np.sqrt(bins / max(bins.sum(), 1e-9))
 
 

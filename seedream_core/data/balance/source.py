@@ -1,6 +1,8 @@
-"""Over-represented sources are down-sampled, their order kept (Seedream 2.0, distribution maintenance; the power is ours [I]).
+"""Over-represented sources are down-sampled, their order kept (Seedream 2.0, distribution maintenance; the power is
+ours [I]).
 
-A source of n samples gets a share in proportion to n^alpha: with 0 < alpha < 1 a larger one still has more, but less so.
+A source of n samples gets a share in proportion to n^alpha: with 0 < alpha < 1 a larger one still has more, but less
+so.
 """
 
 from dataclasses import dataclass

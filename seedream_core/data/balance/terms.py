@@ -1,7 +1,7 @@
 """How rare a caption's words are: mean tf·idf over words and neighbouring words, English and Chinese (Seedream 3.0).
 
-tf is a term's share of its caption, so the mean is over the words as they stand and a long caption counts no more than a
-short one. Two words in a row are a term too: in "a red star" it may be only the pair that is rare.
+tf is a term's share of its caption, so the mean is over the words as they stand and a long caption counts no more than
+a short one. Two words in a row are a term too: in "a red star" it may be only the pair that is rare.
 """
 
 import re
@@ -20,10 +20,126 @@ from seedream_core.errors import UserError
 CACHED = 10_000  # captions: they repeat
 _PIECES = re.compile(f"[{HAN}]+|[^\\W\\d_{HAN}]+(?:['’][^\\W\\d_]+)?")
 _MARKS = re.compile(r"[^\w\s'’]+")
-STOP = frozenset("""a an the of on in at to and or with without for from by as is are was were be been being it its this that
-these those there here he she they we you i his her their our my your not no nothing else against into onto over under up
-down out off than then so such very only same other another some any each all both while which who whose what
-的 了 在 是 有 和 与 及 或 而 着 个 一 一个 一张 一只 一些 这 那 这个 那个 上 中 里 下 有着 没有 为 以 于 被 把 从 到 也 都 很 就 并 其 之""".split())
+STOP = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "on",
+        "in",
+        "at",
+        "to",
+        "and",
+        "or",
+        "with",
+        "without",
+        "for",
+        "from",
+        "by",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "here",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "i",
+        "his",
+        "her",
+        "their",
+        "our",
+        "my",
+        "your",
+        "not",
+        "no",
+        "nothing",
+        "else",
+        "against",
+        "into",
+        "onto",
+        "over",
+        "under",
+        "up",
+        "down",
+        "out",
+        "off",
+        "than",
+        "then",
+        "so",
+        "such",
+        "very",
+        "only",
+        "same",
+        "other",
+        "another",
+        "some",
+        "any",
+        "each",
+        "all",
+        "both",
+        "while",
+        "which",
+        "who",
+        "whose",
+        "what",
+        "的",
+        "了",
+        "在",
+        "是",
+        "有",
+        "和",
+        "与",
+        "及",
+        "或",
+        "而",
+        "着",
+        "个",
+        "一",
+        "一个",
+        "一张",
+        "一只",
+        "一些",
+        "这",
+        "那",
+        "这个",
+        "那个",
+        "上",
+        "中",
+        "里",
+        "下",
+        "有着",
+        "没有",
+        "为",
+        "以",
+        "于",
+        "被",
+        "把",
+        "从",
+        "到",
+        "也",
+        "都",
+        "很",
+        "就",
+        "并",
+        "其",
+        "之",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -81,11 +197,13 @@ def terms(text: str, cut: Callable[[str], Iterable[str]]) -> Iterable[str]:
 def segmenter(chinese: str) -> Callable[[str], Iterable[str]]:
     """What cuts a run of Chinese characters into words."""
     if chinese == "bigrams":
-        return lambda run: [run[i:i + 2] for i in range(max(1, len(run) - 1))]
+        return lambda run: [run[i : i + 2] for i in range(max(1, len(run) - 1))]
     try:
         import jieba
     except ImportError:
-        raise UserError("chinese: jieba is not installed", "pip install 'seedream[data]', or take chinese: bigrams") from None
+        raise UserError(
+            "chinese: jieba is not installed", "pip install 'seedream[data]', or take chinese: bigrams"
+        ) from None
     tokenizer = jieba.Tokenizer()
     # Its own start reads a marshalled cache from the folder for temporary files, where anybody may have put it.
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())

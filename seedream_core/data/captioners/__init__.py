@@ -1,4 +1,6 @@
-"""Captioners: each file says what is in pictures, by language and field (Seedream 2.0: generic, and specialised ones)."""
+"""Captioners: each file says what is in pictures, by language and field (Seedream 2.0: generic, and specialised
+ones).
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

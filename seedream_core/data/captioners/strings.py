@@ -1,7 +1,9 @@
-"""The textual caption: strings that are written in a picture, in quotes, so that a glyph encoder can find them (Seedream 2.0).
+"""The textual caption: strings that are written in a picture, in quotes, so that a glyph encoder can find them
+(Seedream 2.0).
 
-Strings come from boxes of kind `text` (OCR), or from `truth.texts` of pictures that were drawn (`[text, [box in pixels]]`);
-in reading order. What OCR reads without a letter or a digit is no text but a shape: of a star it reads "★", of crosses "++".
+Strings come from boxes of kind `text` (OCR), or from `truth.texts` of pictures that were drawn (`[text, [box in
+pixels]]`); in reading order. What OCR reads without a letter or a digit is no text but a shape: of a star it reads "★",
+of crosses "++".
 """
 
 from collections.abc import Sequence
@@ -46,11 +48,18 @@ def written(view: View, sure: float) -> list[str]:
     truth = view.sample.truth
     if isinstance(truth, dict) and isinstance(truth.get("texts"), list):
         pairs = [one for one in truth["texts"] if isinstance(one, (list, tuple)) and len(one) == 2]
-        lines = [box for box in sound({"kind": "text", "text": text, "box": box} for text, box in pairs) if box["text"].strip()]
+        lines = [
+            box
+            for box in sound({"kind": "text", "text": text, "box": box} for text, box in pairs)
+            if box["text"].strip()
+        ]
     else:
         boxes = sound((*view.sample.boxes, *view.boxes))
-        lines = [box | {"box": [side * length for side, length in zip(box["box"], 2 * view.size, strict=True)]} for box in boxes
-                 if box["kind"] == "text" and lettered(box.get("text", "")) and box.get("score", 1) >= sure]
+        lines = [
+            box | {"box": [side * length for side, length in zip(box["box"], 2 * view.size, strict=True)]}
+            for box in boxes
+            if box["kind"] == "text" and lettered(box.get("text", "")) and box.get("score", 1) >= sure
+        ]
     return [box["text"].strip() for box in in_order(lines)]
 
 
@@ -62,8 +71,8 @@ def lettered(text: str) -> bool:
 def in_order(boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Lines with boxes in pixels, row by row from the top, each from the left.
 
-    A row is what has its middle within the height of the row's first box: tops alone do not tell, those of "tea" and "Tea"
-    in one row of a table differ. A turned line is a row of its own.
+    A row is what has its middle within the height of the row's first box: tops alone do not tell, those of "tea" and
+    "Tea" in one row of a table differ. A turned line is a row of its own.
     """
     rows = [[box] for box in boxes if _turned(box)]
     last = None
@@ -72,7 +81,11 @@ def in_order(boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             last.append(box)
         else:
             rows.append(last := [box])
-    return [box for row in sorted(rows, key=lambda row: _middle(row[0])) for box in sorted(row, key=lambda box: box["box"][0])]
+    return [
+        box
+        for row in sorted(rows, key=lambda row: _middle(row[0]))
+        for box in sorted(row, key=lambda box: box["box"][0])
+    ]
 
 
 def _middle(box: dict[str, Any]) -> float:

@@ -1,6 +1,5 @@
 """Captions of what a sample's source knows: scenes of the embedded world, by their truth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seedream_core.data.captioners import FIELDS, Caption, Captioner
@@ -26,6 +25,15 @@ class Truth(Captioner):
         if scene is None:
             return {}
         shorter = min(width, height)
-        world = World(width=max(16, 16 * round(64 * width / shorter / 16)), height=max(16, 16 * round(64 * height / shorter / 16)))
-        return {language: {field: caption(scene, language, field, view.sample.key, world) if field in STYLES
-                           else telling.tell(scene, language, field, world) for field in self.wanted()} for language in LANGUAGES}
+        world = World(
+            width=max(16, 16 * round(64 * width / shorter / 16)), height=max(16, 16 * round(64 * height / shorter / 16))
+        )
+        return {
+            language: {
+                field: caption(scene, language, field, view.sample.key, world)
+                if field in STYLES
+                else telling.tell(scene, language, field, world)
+                for field in self.wanted()
+            }
+            for language in LANGUAGES
+        }

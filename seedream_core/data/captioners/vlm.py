@@ -1,4 +1,6 @@
-"""Captions by a vision-language model from a folder (transformers), batched, one request for each language and field."""
+"""Captions by a vision-language model from a folder (transformers), batched, one request for each language and
+field.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 REQUESTS = {
     "en": {
         "short": "Describe this picture in one short sentence.",
-        "long": "Describe this picture in detail: objects, their colours, number and places, the setting, and what is going on.",
+        "long": "Describe this picture in detail: objects, their colours, number and places, the setting, and what "
+        "is going on.",
         "artistic": "Describe this picture as art: style, colour, composition and light, in one or two sentences.",
-        "textual": "Write every piece of text in this picture exactly as it stands, each in double quotes, with its font, colour and place.",
+        "textual": "Write every piece of text in this picture exactly as it stands, each in double quotes, with its "
+        "font, colour and place.",
         "surreal": "Describe what is imaginary or impossible in this picture, in one or two sentences.",
         "aesthetics": "Say in one sentence what makes this picture beautiful or not: sharpness, contrast, balance.",
         "style": "Name the style and medium of this picture in a few words.",
@@ -65,7 +69,9 @@ class Vlm(Captioner):
             raise ValueError(f"languages: {', '.join(sorted(unknown))}: there are {', '.join(LANGUAGES)}")
         names = {f"{language}.{name}" for language in LANGUAGES for name in self.known()}
         if unknown := set(self.requests) - names:
-            raise ValueError(f"requests: {', '.join(sorted(unknown))}: expected a language and a field, such as en.short")
+            raise ValueError(
+                f"requests: {', '.join(sorted(unknown))}: expected a language and a field, such as en.short"
+            )
 
     def start(self, host: Host) -> Caption:
         model, processor, device = _load(Path(self.path), host)
@@ -80,7 +86,9 @@ class Vlm(Captioner):
                     request = self.requests.get(f"{language}.{name}", REQUESTS[language][name])
                     for start in range(0, len(views), self.batch):
                         part = slice(start, start + self.batch)
-                        for captions, text in zip(told[part], _ask(model, processor, device, pictures[part], request, self.tokens)):
+                        for captions, text in zip(
+                            told[part], _ask(model, processor, device, pictures[part], request, self.tokens)
+                        ):
                             if text:
                                 captions[language][name] = text
             return told
@@ -95,23 +103,37 @@ def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
     from seedream_core.models import outside
 
     if not (path / "config.json").is_file():
-        raise UserError(f"captioner vlm: {path} is no model folder (no config.json)", "name the folder of an image-text-to-text model, already on this disk")
+        raise UserError(
+            f"captioner vlm: {path} is no model folder (no config.json)",
+            "name the folder of an image-text-to-text model, already on this disk",
+        )
     host.limit_threads()
     device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     processor = outside.opened(AutoProcessor, path, "captioner vlm")
-    model = outside.whole(AutoModelForImageTextToText, path, "captioner vlm", dtype=torch.bfloat16 if host.bf16() else torch.float32)
+    model = outside.whole(
+        AutoModelForImageTextToText, path, "captioner vlm", dtype=torch.bfloat16 if host.bf16() else torch.float32
+    )
     if getattr(processor, "tokenizer", None) is not None:
         processor.tokenizer.padding_side = "left"  # what is generated must follow the request at once
     return model.to(device).eval(), processor, device
 
 
-def _ask(model: Any, processor: Any, device: str, pictures: Sequence["Image.Image"], request: str, tokens: int) -> list[str]:
-    """One answer for each picture, by greedy decoding: the same whatever stands beside it in the batch, but for rounding."""
+def _ask(
+    model: Any, processor: Any, device: str, pictures: Sequence["Image.Image"], request: str, tokens: int
+) -> list[str]:
+    """One answer for each picture, by greedy decoding: the same whatever stands beside it in the batch, but for
+    rounding.
+    """
     import torch
 
     talk = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": request}]}]
     prompt = processor.apply_chat_template(talk, add_generation_prompt=True)
-    given = processor(text=[prompt] * len(pictures), images=list(pictures), return_tensors="pt", padding=True).to(device, model.dtype)
+    given = processor(text=[prompt] * len(pictures), images=list(pictures), return_tensors="pt", padding=True).to(
+        device, model.dtype
+    )
     with torch.inference_mode():
         written = model.generate(**given, max_new_tokens=tokens, do_sample=False)
-    return [text.strip() for text in processor.batch_decode(written[:, given["input_ids"].shape[1]:], skip_special_tokens=True)]
+    return [
+        text.strip()
+        for text in processor.batch_decode(written[:, given["input_ids"].shape[1] :], skip_special_tokens=True)
+    ]

@@ -1,4 +1,6 @@
-"""Duplicates: each file compares all samples that the filters kept, in the order of the input; the first of like ones stays."""
+"""Duplicates: each file compares all samples that the filters kept, in the order of the input; the first of like ones
+stays.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Dedup(Component):
-    """Contract: features (N rows each, in input order, maybe mapped from a file) and keys -> row -> why it is dropped."""
+    """Contract: features (N rows each, in input order, maybe mapped from a file) and keys -> row -> why it is
+    dropped.
+    """
 
     needs: ClassVar[tuple[str, ...]]
     """Features that scorers must have noted."""

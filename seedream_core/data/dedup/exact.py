@@ -20,4 +20,7 @@ class Exact(Dedup):
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         _, first, group = np.unique(features["digest"], axis=0, return_index=True, return_inverse=True)
         earlier = first[group.ravel()]  # np.unique gives the first place of each
-        return {int(row): f"the same pixels as {keys[earlier[row]]}" for row in np.flatnonzero(earlier != np.arange(len(earlier)))}
+        return {
+            int(row): f"the same pixels as {keys[earlier[row]]}"
+            for row in np.flatnonzero(earlier != np.arange(len(earlier)))
+        }

@@ -1,14 +1,17 @@
-"""Near duplicates: the same picture but for encoding, size, a small crop and brightness (2.0's funnel; the measure is [I]).
+"""Near duplicates: the same picture but for encoding, size, a small crop and brightness (2.0's funnel; the measure is
+[I]).
 
-Candidates are pairs whose 8×8 colour pictures, brought to one brightness and contrast, lie near; each is then laid over the
-other (data/registration) and dropped only where nothing is left between them, in colour. Only kept samples are compared
-with, so a chain of small changes does not drag a different picture along.
+Candidates are pairs whose 8×8 colour pictures, brought to one brightness and contrast, lie near; each is then laid over
+the other (data/registration) and dropped only where nothing is left between them, in colour. Only kept samples are
+compared with, so a chain of small changes does not drag a different picture along.
 
-The search is exact: N²/2 distances of 192 numbers, in blocks (0.8 s for 20,000 samples on one core), then 0.2 ms a candidate:
-14 s for 20,000 scenes of the embedded world, which look so much alike that each has three; 1 s for pictures that do not.
-776 bytes a sample stay in memory. A flat index of faiss found the same pairs in the same time (0.8 s), so it is not used.
+The search is exact: N²/2 distances of 192 numbers, in blocks (0.8 s for 20,000 samples on one core), then 0.2 ms a
+candidate: 14 s for 20,000 scenes of the embedded world, which look so much alike that each has three; 1 s for pictures
+that do not. 776 bytes a sample stay in memory. A flat index of faiss found the same pairs in the same time (0.8 s), so
+it is not used.
 
-All that was chosen here was chosen on seeds 100 to 106 of the embedded world and of sklearn's and matplotlib's photographs.
+All that was chosen here was chosen on seeds 100 to 106 of the embedded world and of sklearn's and matplotlib's
+photographs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +31,8 @@ COARSE = 8
 BLOCK, TILE, PAIRS = 128, 8192, 128
 """Rows compared at once, kept rows they are compared with at once, candidates laid over one another at once.
 
-Inside a block even rows that will be dropped are laid over one another. 500 round products on white, of which 11 stay: 28.8 s in
-blocks of 1024, 2.9 in blocks of 128, the same rows; 8,000 pictures that do not look alike: 0.33 and 0.31 s.
+Inside a block even rows that will be dropped are laid over one another. 500 round products on white, of which 11 stay:
+28.8 s in blocks of 1024, 2.9 in blocks of 128, the same rows; 8,000 pictures that do not look alike: 0.33 and 0.31 s.
 """
 
 Match = tuple[float, int, str]
@@ -44,7 +47,9 @@ class Near(Dedup):
     crop: Annotated[float, Ge(0), Le(0.1)] = 0.04
     """Largest crop at one edge, as a share of the side."""
     shift: Annotated[float, Ge(0), Le(0.1)] = 0.005
-    """How far both may show what the other does not, as a share of the side: more where the uncropped picture is missing."""
+    """How far both may show what the other does not, as a share of the side: more where the uncropped picture is
+    missing.
+    """
 
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         pictures, sides = (features[name] for name in self.needs)
@@ -53,8 +58,10 @@ class Near(Dedup):
             for start in range(0, len(keys), BLOCK):
                 rows = np.arange(start, min(start + BLOCK, len(keys)))
                 found = self._block(index, rows, pictures, sides)
-                reasons |= {row: f"the same picture as {keys[earlier]} but for {change} (residual {left:.3f})"
-                            for row, (left, earlier, change) in sorted(found.items())}
+                reasons |= {
+                    row: f"the same picture as {keys[earlier]} but for {change} (residual {left:.3f})"
+                    for row, (left, earlier, change) in sorted(found.items())
+                }
                 progress.advance(len(rows), dropped=len(reasons))
         return reasons
 
@@ -88,19 +95,32 @@ class Near(Dedup):
                     yield earlier, row, left
             index.add(coarse, rows)
 
-    def _same(self, candidates: Iterator[np.ndarray], pictures: np.ndarray, sides: np.ndarray) -> Iterator[tuple[int, Match]]:
+    def _same(
+        self, candidates: Iterator[np.ndarray], pictures: np.ndarray, sides: np.ndarray
+    ) -> Iterator[tuple[int, Match]]:
         """Of pairs (earlier row, row) those that are the same picture."""
         for found in candidates:
             for start in range(0, len(found), PAIRS):
-                pairs = found[start:start + PAIRS]
-                (one, first), (other, second) = ((sides[rows].astype(np.float64), registration.prepare(pictures[rows])) for rows in pairs.T)
+                pairs = found[start : start + PAIRS]
+                (one, first), (other, second) = (
+                    (sides[rows].astype(np.float64), registration.prepare(pictures[rows])) for rows in pairs.T
+                )
                 stretch = (np.log(other[:, 0] / other[:, 1]) - np.log(one[:, 0] / one[:, 1])) / 2
                 doubt = np.maximum(0.004, 0.5 / np.minimum(one.min(1), other.min(1)))
-                laid = registration.lay(first, second, stretch.astype(np.float32), doubt.astype(np.float32), self.crop, self.shift)
+                laid = registration.lay(
+                    first, second, stretch.astype(np.float32), doubt.astype(np.float32), self.crop, self.shift
+                )
                 left = registration.residual(first, second, laid)
                 for place in np.flatnonzero(left <= self.residual):
                     earlier, row = map(int, pairs[place])
-                    yield row, (float(left[place]), earlier, _changes(laid, place, first[place].mean(), one[place], other[place]))
+                    yield (
+                        row,
+                        (
+                            float(left[place]),
+                            earlier,
+                            _changes(laid, place, first[place].mean(), one[place], other[place]),
+                        ),
+                    )
 
 
 class _Index:
@@ -137,7 +157,9 @@ def _close(coarse: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _coarse(pictures: np.ndarray) -> np.ndarray:
     """N×192: pictures of 8×8 less their mean brightness, by their contrast. A distance is a root mean square."""
     count, side, _, _ = pictures.shape
-    planes = pictures.reshape(count, COARSE, side // COARSE, COARSE, side // COARSE, 3).mean((2, 4), dtype=np.float32) / 255
+    planes = (
+        pictures.reshape(count, COARSE, side // COARSE, COARSE, side // COARSE, 3).mean((2, 4), dtype=np.float32) / 255
+    )
     lines = planes.reshape(count, -1)
     lines -= lines.mean(1, keepdims=True)
     contrast = np.sqrt((lines**2).mean(1, keepdims=True))

@@ -1,7 +1,8 @@
-"""Semantic duplicates: pictures of the same thing, by their embeddings (SemDeDup, arXiv:2303.09540; Seedream 2.0's second stage).
+"""Semantic duplicates: pictures of the same thing, by their embeddings (SemDeDup, arXiv:2303.09540; Seedream 2.0's
+second stage).
 
-What counts as the same depends on the encoder: ours was taught by captions, so pictures that every caption fits alike are
-the same to it. Within clusters the search is n²/clusters instead of n²; what lies across a border is then missed.
+What counts as the same depends on the encoder: ours was taught by captions, so pictures that every caption fits alike
+are the same to it. Within clusters the search is n²/clusters instead of n²; what lies across a border is then missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +23,9 @@ ROUNDS = 10
 class Semantic(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("embedding",)
     above: Annotated[float, Gt(0), Le(1)] = 0.98
-    """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder trained for 1,000
-    steps on 2,000 scenes had "an orange heart" and "an orange square" at 0.998, and 114 of the 364 dropped at 0.98 were other things."""
+    """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder
+    trained for 1,000 steps on 2,000 scenes had "an orange heart" and "an orange square" at 0.998, and 114 of the 364
+    dropped at 0.98 were other things."""
     clusters: Annotated[int, Ge(0)] = 0
     """Compare within so many k-means clusters; 0 compares all with all, which takes minutes from 100,000 samples on."""
 
@@ -39,17 +41,19 @@ class Semantic(Dedup):
         kept = np.empty((len(rows), vectors.shape[1]), np.float32)
         owners: list[int] = []
         for first in range(0, len(rows), ROWS):
-            block = np.asarray(vectors[rows[first:first + ROWS]], np.float32)
+            block = np.asarray(vectors[rows[first : first + ROWS]], np.float32)
             before = len(owners)
             earlier = block @ kept[:before].T
             inside = block @ block.T
             new: list[int] = []
-            for place, row in enumerate(rows[first:first + ROWS].tolist()):
+            for place, row in enumerate(rows[first : first + ROWS].tolist()):
                 likeness = np.concatenate([earlier[place], inside[place, new]])
                 # rounded: float16 lets a vector's product with itself fall below 1
                 like = np.flatnonzero(likeness.round(3) >= self.above)
                 if len(like):
-                    found[row] = f"cosine {likeness[like[0]]:.3f} to {keys[owners[like[0]]]}, from {self.above:.3f} on the same"
+                    found[row] = (
+                        f"cosine {likeness[like[0]]:.3f} to {keys[owners[like[0]]]}, from {self.above:.3f} on the same"
+                    )
                     continue
                 kept[len(owners)] = block[place]
                 owners.append(row)
@@ -61,7 +65,7 @@ def _clusters(vectors: np.ndarray, count: int) -> list[np.ndarray]:
     """Rows of each cluster, rising; spherical k-means from far-apart starts, its centres from a part of a large set."""
     if count < 2:
         return [np.arange(len(vectors))]
-    rows = sorted(range(len(vectors)), key=lambda row: fraction(0, str(row), 0, "k-means"))[:max(50 * count, ROWS)]
+    rows = sorted(range(len(vectors)), key=lambda row: fraction(0, str(row), 0, "k-means"))[: max(50 * count, ROWS)]
     some = np.asarray(vectors[sorted(rows)], np.float32)
     centres = some[:1]
     while len(centres) < count:
@@ -71,6 +75,10 @@ def _clusters(vectors: np.ndarray, count: int) -> list[np.ndarray]:
         for number in range(count):
             if len(members := some[nearest == number]):
                 centres[number] = members.sum(0) / max(1e-9, np.linalg.norm(members.sum(0)))
-    labels = np.concatenate([(np.asarray(vectors[first:first + ROWS], np.float32) @ centres.T).argmax(axis=1)
-                             for first in range(0, len(vectors), ROWS)])
+    labels = np.concatenate(
+        [
+            (np.asarray(vectors[first : first + ROWS], np.float32) @ centres.T).argmax(axis=1)
+            for first in range(0, len(vectors), ROWS)
+        ]
+    )
     return [np.flatnonzero(labels == number) for number in range(count) if (labels == number).any()]

@@ -1,4 +1,6 @@
-"""Cover maps of cells to boxes: connected cells of a kind, their edges placed within the cell by how far it is covered."""
+"""Cover maps of cells to boxes: connected cells of a kind, their edges placed within the cell by how far it is
+covered.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +14,8 @@ SURE = 0.85  # cover that the surest cell of a region must reach
 
 
 def boxes(maps: np.ndarray, kinds: Sequence[str], height: float, width: float) -> list[dict]:
-    """Boxes in shares of the sides from (kinds + 1)×h×w, the last map of any kind; height and width in cells may be broken.
+    """Boxes in shares of the sides from (kinds + 1)×h×w, the last map of any kind; height and width in cells may be
+    broken.
 
     Cells that are covered, but by no kind in particular, make boxes of the kind most likely there.
     """

@@ -1,4 +1,6 @@
-"""Text and painted layers for defects: letters of Pillow's own font, and strokes that look like Chinese without a font."""
+"""Text and painted layers for defects: letters of Pillow's own font, and strokes that look like Chinese without a
+font.
+"""
 
 from functools import lru_cache
 
@@ -9,7 +11,28 @@ from seedream_core.data.defects import Box
 from seedream_core.data.scenes.world import Draw
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-SYLLABLES = ("ka", "to", "mi", "ren", "sol", "ver", "an", "pix", "al", "do", "photo", "st", "ock", "art", "gra", "el", "in", "shu", "lo", "be")
+SYLLABLES = (
+    "ka",
+    "to",
+    "mi",
+    "ren",
+    "sol",
+    "ver",
+    "an",
+    "pix",
+    "al",
+    "do",
+    "photo",
+    "st",
+    "ock",
+    "art",
+    "gra",
+    "el",
+    "in",
+    "shu",
+    "lo",
+    "be",
+)
 FORMS = ("{}", "{}", "© {}", "{}.com", "www.{}.cn", "@{}", "{} 2024", "{} {}", "{} {} {}", "{}, {}!")
 FINE = 3  # layers are painted this many times larger and reduced, for smooth edges
 SEEN = 0.1  # of full cover: what covers less is no part of a layer's box
@@ -26,6 +49,7 @@ def colour(draw: Draw, low: int = 0, high: int = 255) -> tuple[int, int, int]:
 
 def phrase(draw: Draw, words: int = 1) -> str:
     """Words that mean nothing, in one of the forms that marks and titles take."""
+
     def word() -> str:
         made = "".join(draw.choice(SYLLABLES) for _ in range(whole(draw, 1, 3)))
         return draw.choice((made, made.upper(), made.capitalize()))
@@ -35,14 +59,16 @@ def phrase(draw: Draw, words: int = 1) -> str:
 
 
 def line(draw: Draw, height: int, words: int = 1) -> np.ndarray:
-    """A line of text as cover (0 to 1), cropped to its ink, about `height` pixels high; a third in Chinese-like strokes."""
+    """A line of text as cover (0 to 1), cropped to its ink, about `height` pixels high; a third in Chinese-like
+    strokes.
+    """
     if draw.between(0, 1) < 0.33:
         mask = _strokes(draw, height, whole(draw, 2, 4) + 2 * words)
     else:
         mask = _letters(phrase(draw, words), height)
     cover = np.asarray(mask, np.float32) / 255
     rows, columns = np.nonzero(cover.max(1) > SEEN)[0], np.nonzero(cover.max(0) > SEEN)[0]
-    return cover[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def turned(cover: np.ndarray, degrees: float) -> np.ndarray:
@@ -61,15 +87,17 @@ def fitted(cover: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def blend(pixels: np.ndarray, cover: np.ndarray, paint: np.ndarray | tuple, left: int, top: int) -> Box | None:
-    """Put paint (one colour or H×W×3) on the picture in place where the cover says; the box of what it covers, if anything."""
+    """Put paint (one colour or H×W×3) on the picture in place where the cover says; the box of what it covers, if
+    anything.
+    """
     height, width = pixels.shape[:2]
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + cover.shape[1]), min(height, top + cover.shape[0])
     if x0 >= x1 or y0 >= y1:
         return None
-    part = cover[y0 - top:y1 - top, x0 - left:x1 - left, None]
+    part = cover[y0 - top : y1 - top, x0 - left : x1 - left, None]
     paint = np.asarray(paint, np.float32)
     if paint.ndim == 3:
-        paint = paint[y0 - top:y1 - top, x0 - left:x1 - left]
+        paint = paint[y0 - top : y1 - top, x0 - left : x1 - left]
     window = pixels[y0:y1, x0:x1]
     window[:] = (window + part * (paint - window) + 0.5).astype(np.uint8)
     rows, columns = (np.nonzero((part[..., 0] > SEEN * cover.max()).any(axis))[0] for axis in (1, 0))
@@ -114,5 +142,7 @@ def _strokes(draw: Draw, height: int, count: int) -> Image.Image:
             paint.line([left + x * big, a * big, left + x * big, b * big], fill=255, width=pen)
         for _ in range(whole(draw, 0, 2)):
             x, y, slope = draw.between(0.3, 0.7), draw.between(0.1, 0.5), draw.choice((-0.5, 0.5))
-            paint.line([left + x * big, y * big, left + (x + slope) * big * 0.95, (y + 0.45) * big], fill=255, width=pen)
+            paint.line(
+                [left + x * big, y * big, left + (x + slope) * big * 0.95, (y + 0.45) * big], fill=255, width=pen
+            )
     return mask.resize((mask.width // fine, mask.height // fine), Image.Resampling.BOX)

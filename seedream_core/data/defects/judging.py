@@ -1,4 +1,6 @@
-"""How well a detector finds planted defects: error of the area, and the decisions keep, mask and drop that follow from it."""
+"""How well a detector finds planted defects: error of the area, and the decisions keep, mask and drop that follow from
+it.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

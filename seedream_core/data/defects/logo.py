@@ -47,5 +47,7 @@ def _emblem(draw: Draw, width: int, height: int) -> Image.Image:
         paint.polygon([(width / 2, height * 0.15), (width * 0.8, height * 0.6), (width * 0.2, height * 0.6)], fill=mark)
     face = font(round(min(height * 0.5, width * 1.2 / len(letters))))
     dark = sum(plate) + sum(mark) > 3 * 255
-    paint.text((width / 2, height * 0.48), letters, fill=(15, 15, 15) if dark else (250, 250, 250), font=face, anchor="mm")
+    paint.text(
+        (width / 2, height * 0.48), letters, fill=(15, 15, 15) if dark else (250, 250, 250), font=face, anchor="mm"
+    )
     return layer

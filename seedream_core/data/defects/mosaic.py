@@ -15,8 +15,8 @@ CHANGED = 16  # levels of 255
 
 @dataclass(frozen=True, kw_only=True)
 class Mosaic(Defect):
-    """On a plain ground pixelating changes nothing, so of a few places the one it changes most is taken, and the truth is
-    the box of each connected group of blocks that did change. One block alone is no mosaic."""
+    """On a plain ground pixelating changes nothing, so of a few places the one it changes most is taken, and the truth
+    is the box of each connected group of blocks that did change. One block alone is no mosaic."""
 
     def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
@@ -25,13 +25,22 @@ class Mosaic(Defect):
         across, down = (max(2, round(side * draw.between(0.18, 0.7) / block)) for _ in range(2))
         across, down = min(across, width // block), min(down, height // block)
         places = [(whole(draw, 0, width - across * block), whole(draw, 0, height - down * block)) for _ in range(TRIES)]
-        windows = [pixels[top:top + down * block, left:left + across * block] for left, top in places]
+        windows = [pixels[top : top + down * block, left : left + across * block] for left, top in places]
         (left, top), (means, changed) = max(
-            zip(places, (_pixelated(window, block) for window in windows)), key=lambda item: item[1][1].sum())
+            zip(places, (_pixelated(window, block) for window in windows)), key=lambda item: item[1][1].sum()
+        )
         out = pixels.copy()
-        out[top:top + down * block, left:left + across * block] = means
-        return out, [(left + columns.start * block, top + rows.start * block, left + columns.stop * block, top + rows.stop * block)
-                     for rows, columns, own in regions(changed) if own.sum() > 1]
+        out[top : top + down * block, left : left + across * block] = means
+        return out, [
+            (
+                left + columns.start * block,
+                top + rows.start * block,
+                left + columns.stop * block,
+                top + rows.stop * block,
+            )
+            for rows, columns, own in regions(changed)
+            if own.sum() > 1
+        ]
 
 
 def _pixelated(window: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """One to three defects on a clean picture, deterministic from (seed, index), and where they are.
 
-Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker; where it
-would lie on an earlier one too, as long as there is another place.
+Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker;
+where it would lie on an earlier one too, as long as there is another place.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,9 @@ class Planted:
         return union([box["box"] for box in self.boxes])
 
 
-def plant(pixels: np.ndarray, seed: int | str, index: int, *, clean: float = 0.0, kinds: Sequence[str] = KINDS) -> Planted:
+def plant(
+    pixels: np.ndarray, seed: int | str, index: int, *, clean: float = 0.0, kinds: Sequence[str] = KINDS
+) -> Planted:
     """Put defects of these kinds on H×W×3 uint8; a `clean` share of the indices stays as it is."""
     draw = Draw("defects", seed, index)
     if draw.between(0, 1) < clean:

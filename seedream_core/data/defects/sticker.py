@@ -1,4 +1,6 @@
-"""Stickers: opaque, cut out with a pale edge and a shadow: faces, star-bursts, bubbles and price tags in several colours [I]."""
+"""Stickers: opaque, cut out with a pale edge and a shadow: faces, star-bursts, bubbles and price tags in several
+colours [I].
+"""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from seedream_core.data.scenes.world import Draw
 
 @dataclass(frozen=True, kw_only=True)
 class Sticker(Defect):
-    """Edge, shadow and inner drawing set it apart from a flat shape, which is content. The truth leaves the soft shadow out."""
+    """Edge, shadow and inner drawing set it apart from a flat shape, which is content. The truth leaves the soft shadow
+    out.
+    """
 
     def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
@@ -21,9 +25,13 @@ class Sticker(Defect):
         cover, paint = reduced(_drawing(draw, side * FINE))
         if draw.between(0, 1) < 0.5:
             cover, paint = _turned(cover, paint, draw.between(-30, 30))
-        left, top = (whole(draw, 0, max(0, most - size)) for most, size in ((width, cover.shape[1]), (height, cover.shape[0])))
+        left, top = (
+            whole(draw, 0, max(0, most - size)) for most, size in ((width, cover.shape[1]), (height, cover.shape[0]))
+        )
         out, soft = pixels.copy(), max(1, side // 24)
-        shadow = Image.fromarray((np.pad(cover, 2 * soft) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(soft))
+        shadow = Image.fromarray((np.pad(cover, 2 * soft) * 255).astype(np.uint8)).filter(
+            ImageFilter.GaussianBlur(soft)
+        )
         blend(out, np.asarray(shadow, np.float32) / 255 * draw.between(0.2, 0.5), (0, 0, 0), left - soft, top - soft)
         box = blend(out, cover, paint, left, top)
         return out, [box] if box else []
@@ -53,7 +61,9 @@ def _drawing(draw: Draw, side: int) -> Image.Image:
         tail = [(side * 0.25, height * 0.7), (side * 0.2, height - 1), (side * 0.5, height * 0.75)]
         paint.polygon(tail, fill=pale, outline=(20, 20, 20), width=max(2, rim // 2))
         frame = (0, 0, side - 1, height * 0.82)
-        paint.rounded_rectangle(frame, height * 0.3, fill=draw.choice((pale, body)), outline=(20, 20, 20), width=max(2, rim // 2))
+        paint.rounded_rectangle(
+            frame, height * 0.3, fill=draw.choice((pale, body)), outline=(20, 20, 20), width=max(2, rim // 2)
+        )
     else:
         paint.rounded_rectangle((0, 0, side - 1, height - 1), height * 0.2, fill=body, outline=pale, width=rim)
         paint.rectangle((rim, height * 0.62, side - rim - 1, height - rim - 1), fill=mark)

@@ -32,7 +32,9 @@ class Subtitle(Defect):
                 boxes.append(blend(out, np.full_like(cover, draw.between(0.55, 1.0)), (10, 10, 10), left, top))
                 blend(out, cover, ink, left, top)
             else:
-                edge = _outline(cover, pad) if style == "outline" else np.roll(cover, (pad // 2 + 1, pad // 2 + 1), (0, 1))
+                edge = (
+                    _outline(cover, pad) if style == "outline" else np.roll(cover, (pad // 2 + 1, pad // 2 + 1), (0, 1))
+                )
                 boxes.append(blend(out, edge, (10, 10, 10), left, top))
                 blend(out, cover, ink, left, top)
             bottom = top - max(1, tall // 6)

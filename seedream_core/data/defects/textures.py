@@ -1,7 +1,7 @@
 """Pictures of nothing, photo-like in their statistics: clean grounds for defects where no photographs are at hand [I].
 
-1/f noise, gradients, blobs, leaves, polygons, branches, and the regular patterns (stripes, bricks, grids) that a detector would
-else take for text and mosaics.
+1/f noise, gradients, blobs, leaves, polygons, branches, and the regular patterns (stripes, bricks, grids) that a
+detector would else take for text and mosaics.
 """
 
 import numpy as np
@@ -22,7 +22,9 @@ def texture(width: int, height: int, draw: Draw) -> np.ndarray:
     for _ in range(whole(draw, 0, 5)):
         image = draw.choice((_shapes, _leaf, _leaf, _leaf, _branches, _branches, _patch, _soft))(image, draw, noise)
     if draw.between(0, 1) < 0.4:
-        image = image.filter(ImageFilter.GaussianBlur(draw.choice((1.5, 1.5, 6)) * draw.between(0.3, 1) * min(width, height) / 256))
+        image = image.filter(
+            ImageFilter.GaussianBlur(draw.choice((1.5, 1.5, 6)) * draw.between(0.3, 1) * min(width, height) / 256)
+        )
     values = np.asarray(image).astype(np.float32)
     if draw.between(0, 1) < 0.5:
         values += noise.standard_normal(values.shape[:2], np.float32)[..., None] * draw.between(1, 10)
@@ -39,13 +41,17 @@ def colour(draw: Draw, low: int = 0, high: int = 255) -> tuple[int, int, int]:
 def _gradient(width: int, height: int, draw: Draw) -> np.ndarray:
     first, second = np.array(colour(draw), np.float32), np.array(colour(draw), np.float32)
     across, down = draw.between(-1, 1), draw.between(-1, 1)
-    slope = across * np.linspace(0, 1, width, dtype=np.float32)[None] + down * np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    slope = (
+        across * np.linspace(0, 1, width, dtype=np.float32)[None]
+        + down * np.linspace(0, 1, height, dtype=np.float32)[:, None]
+    )
     share = (slope - slope.min()) / max(1e-6, slope.max() - slope.min())
     return (first + share[..., None].astype(np.float32) * (second - first)).astype(np.uint8)
 
 
 def _clouds(width: int, height: int, draw: Draw, noise: np.random.Generator) -> np.ndarray:
     """Light that falls off with frequency as in photographs (power 1.5 to 3), and colours that vary slowly."""
+
     def field(w: int, h: int, power: float) -> np.ndarray:
         down, across = np.fft.fftfreq(h)[:, None], np.fft.rfftfreq(w)[None]
         far = np.hypot(down, across).astype(np.float32)
@@ -62,7 +68,11 @@ def _clouds(width: int, height: int, draw: Draw, noise: np.random.Generator) -> 
 def _shapes(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
     paint = ImageDraw.Draw(image)
     for _ in range(whole(draw, 1, 6)):
-        x, y, size = draw.between(0, image.width), draw.between(0, image.height), min(image.size) * draw.between(0.05, 0.5)
+        x, y, size = (
+            draw.between(0, image.width),
+            draw.between(0, image.height),
+            min(image.size) * draw.between(0.05, 0.5),
+        )
         if draw.between(0, 1) < 0.5:
             paint.ellipse((x - size, y - size * draw.between(0.3, 1), x + size, y + size), fill=colour(draw))
         else:
@@ -73,7 +83,9 @@ def _shapes(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image
 
 
 def _leaf(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
-    """Things with a texture of their own, one before another: dead leaves, whose edges are spread as those of photographs."""
+    """Things with a texture of their own, one before another: dead leaves, whose edges are spread as those of
+    photographs.
+    """
     mask = Image.new("L", image.size)
     paint, flat = ImageDraw.Draw(mask), draw.between(0.4, 1)
     size = min(image.size) * draw.between(0.06, 0.4)
@@ -82,7 +94,10 @@ def _leaf(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.I
         if draw.between(0, 1) < 0.6:
             paint.ellipse((x - size, y - size * flat, x + size, y + size * flat), fill=255)
         else:
-            paint.polygon([(x + draw.between(-size, size), y + draw.between(-size, size)) for _ in range(whole(draw, 3, 6))], fill=255)
+            paint.polygon(
+                [(x + draw.between(-size, size), y + draw.between(-size, size)) for _ in range(whole(draw, 3, 6))],
+                fill=255,
+            )
     mask = mask.filter(ImageFilter.GaussianBlur(draw.between(0, 1.5) * min(image.size) / 256))
     own = _gradient if draw.between(0, 1) < 0.3 else lambda width, height, draw: _clouds(width, height, draw, noise)
     image.paste(Image.fromarray(own(*image.size, draw)), (0, 0), mask)
@@ -133,7 +148,11 @@ def _soft(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.I
     """A blob of light or shade without an edge."""
     width, height = image.size
     x, y, size = draw.between(0, width), draw.between(0, height), min(width, height) * draw.between(0.05, 0.4)
-    far = ((np.arange(width, dtype=np.float32)[None] - x) ** 2
-           + ((np.arange(height, dtype=np.float32)[:, None] - y) * draw.between(0.5, 2)) ** 2) / size**2
+    far = (
+        (np.arange(width, dtype=np.float32)[None] - x) ** 2
+        + ((np.arange(height, dtype=np.float32)[:, None] - y) * draw.between(0.5, 2)) ** 2
+    ) / size**2
     values, share = np.asarray(image, np.float32), np.exp(-far) * draw.between(0.3, 1)
-    return Image.fromarray((values + share[..., None].astype(np.float32) * (np.array(colour(draw), np.float32) - values)).astype(np.uint8))
+    return Image.fromarray(
+        (values + share[..., None].astype(np.float32) * (np.array(colour(draw), np.float32) - values)).astype(np.uint8)
+    )

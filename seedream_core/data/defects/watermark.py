@@ -30,10 +30,15 @@ class Watermark(Defect):
         ink = draw.choice(((255, 255, 255), (255, 255, 255), (0, 0, 0), (110, 110, 110), colour(draw)))
         out, cover, boxes = pixels.copy(), cover * strength, []
         if not tiled:
-            left, top = (whole(draw, 0, max(0, most - size)) for most, size in ((width, cover.shape[1]), (height, cover.shape[0])))
+            left, top = (
+                whole(draw, 0, max(0, most - size))
+                for most, size in ((width, cover.shape[1]), (height, cover.shape[0]))
+            )
             boxes.append(blend(out, cover, ink, left, top))
         else:
-            across, down = (int(size * draw.between(1.5, 2.2)) + side // 16 for size in (cover.shape[1], cover.shape[0]))
+            across, down = (
+                int(size * draw.between(1.5, 2.2)) + side // 16 for size in (cover.shape[1], cover.shape[0])
+            )
             first, shift = whole(draw, 0, down // 2), draw.choice((0, across // 2))
             for row, top in enumerate(range(first, height - cover.shape[0] // 2, down)):
                 for left in range(shift * (row % 2), width - cover.shape[1] // 2, across):

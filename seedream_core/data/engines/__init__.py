@@ -13,12 +13,16 @@ from seedream_core.host import FREE
 
 
 class Engine(Component):
-    """Contract: `engine(work, tasks, workers)` yields `work(task)` of every task, in order; 0 workers means all there are.
+    """Contract: `engine(work, tasks, workers)` yields `work(task)` of every task, in order; 0 workers means all there
+    are.
 
-    A few chunks of `at_once` tasks per worker are under way, however many tasks there are. `work` and tasks must be picklable.
+    A few chunks of `at_once` tasks per worker are under way, however many tasks there are. `work` and tasks must be
+    picklable.
     """
 
-    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
+    def __call__(
+        self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK
+    ) -> Iterator[Any]:
         raise NotImplementedError
 
 

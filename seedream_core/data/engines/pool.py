@@ -10,5 +10,7 @@ from seedream_core.data.ordered import CHUNK, ordered, processes
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(Engine):
-    def __call__(self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK) -> Iterator[Any]:
+    def __call__(
+        self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK
+    ) -> Iterator[Any]:
         return ordered(work, tasks, processes(workers), at_once)

@@ -33,6 +33,15 @@ class Caption(Filter):
         if len(text) > self.longest:
             return f"has {len(text)} characters, over {self.longest}"
         # What is left of bytes in another encoding: half a surrogate pair, the replacement mark, control characters.
-        broken = next((letter for letter in text if letter == "\ufffd" or "\ud800" <= letter <= "\udfff"
-                       or letter < " " and letter not in "\t\n\r" or "\x7f" <= letter <= "\x9f"), None)
+        broken = next(
+            (
+                letter
+                for letter in text
+                if letter == "\ufffd"
+                or "\ud800" <= letter <= "\udfff"
+                or (letter < " " and letter not in "\t\n\r")
+                or "\x7f" <= letter <= "\x9f"
+            ),
+            None,
+        )
         return f"is not UTF-8 text (U+{ord(broken):04X})" if broken else ""

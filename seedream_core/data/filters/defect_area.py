@@ -1,4 +1,6 @@
-"""Defective area: what has little is kept and masked in training, what has much is dropped (Seedream 3.0: under 20%)."""
+"""Defective area: what has little is kept and masked in training, what has much is dropped (Seedream 3.0: under
+20%).
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -18,4 +20,6 @@ class DefectArea(Filter):
     def __call__(self, view: View) -> Verdict:
         area = view.scores["defect_area"]
         kinds = ", ".join(sorted({box["kind"] for box in view.boxes}))
-        return Verdict(area == 0 or area < self.most, f"{area:.1%} under defects ({kinds}), {self.most:.1%} and more is too much")
+        return Verdict(
+            area == 0 or area < self.most, f"{area:.1%} under defects ({kinds}), {self.most:.1%} and more is too much"
+        )

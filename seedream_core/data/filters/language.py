@@ -1,4 +1,6 @@
-"""Captions in another language than they are declared to be in: English under zh, Japanese as Chinese, French as English."""
+"""Captions in another language than they are declared to be in: English under zh, Japanese as Chinese, French as
+English.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -17,4 +19,6 @@ class Language(Filter):
 
     def __call__(self, view: View) -> Verdict:
         found = view.scores["language"]
-        return Verdict(found >= self.least, f"{found:.0%} of a caption's words are in its language, under {self.least:.0%}")
+        return Verdict(
+            found >= self.least, f"{found:.0%} of a caption's words are in its language, under {self.least:.0%}"
+        )

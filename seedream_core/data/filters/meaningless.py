@@ -13,9 +13,12 @@ from seedream_core.records import Verdict
 class Meaningless(Filter):
     needs: ClassVar[tuple[str, ...]] = ("texture",)
     most: Annotated[float, Ge(0), Le(1)] = 0.6
-    """Largest texture score: 1 for white noise, an exact tile and a smooth ramp. Scenes and scikit-image's photographs reach
-    0.47; 160 tilings after JPEG at 85 have at least 0.72."""
+    """Largest texture score: 1 for white noise, an exact tile and a smooth ramp. Scenes and scikit-image's photographs
+    reach 0.47; 160 tilings after JPEG at 85 have at least 0.72."""
 
     def __call__(self, view: View) -> Verdict:
         found = view.scores["texture"]
-        return Verdict(found <= self.most, f"texture {found:.2f} is over {self.most:.2f}: noise, one tile repeated, or no structure")
+        return Verdict(
+            found <= self.most,
+            f"texture {found:.2f} is over {self.most:.2f}: noise, one tile repeated, or no structure",
+        )

@@ -13,8 +13,9 @@ from seedream_core.records import Verdict
 class Noisy(Filter):
     needs: ClassVar[tuple[str, ...]] = ("noise",)
     most: Annotated[float, Ge(0), Le(1)] = 0.0255
-    """Largest standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film grain of
-    5 levels passes; noise of 20 levels, which is 13.4 in brightness where the channels differ, is caught after JPEG at 75."""
+    """Largest standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film
+    grain of 5 levels passes; noise of 20 levels, which is 13.4 in brightness where the channels differ, is caught after
+    JPEG at 75."""
 
     def __call__(self, view: View) -> Verdict:
         found = view.scores["noise"]

@@ -29,4 +29,6 @@ class Score(Filter):
         found = view.scores[self.score]
         if self.least is not None and found < self.least:
             return Verdict(False, f"{self.score} {found:.3g} is under {self.least:.3g}")
-        return Verdict(self.most is None or found <= self.most, f"{self.score} {found:.3g} is over {self.most or 0:.3g}")
+        return Verdict(
+            self.most is None or found <= self.most, f"{self.score} {found:.3g} is over {self.most or 0:.3g}"
+        )

@@ -27,4 +27,7 @@ class TooHard(Filter):
             return Verdict(True)
         found = view.scores["difficulty"]
         stays = found <= self.most or fraction(self.seed, view.sample.key, 0, "too hard") < self.keep
-        return Verdict(stays, "" if stays else f"difficulty {found:.2f} is over {self.most:.2f}, and {self.keep:.0%} of those are kept")
+        return Verdict(
+            stays,
+            "" if stays else f"difficulty {found:.2f} is over {self.most:.2f}, and {self.keep:.0%} of those are kept",
+        )

@@ -1,4 +1,6 @@
-"""Captions that hold a word of a list: whole words, but Chinese, Japanese and Korean ones anywhere; in any case and width."""
+"""Captions that hold a word of a list: whole words, but Chinese, Japanese and Korean ones anywhere; in any case and
+width.
+"""
 
 import re
 import unicodedata
@@ -50,7 +52,10 @@ def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern:
         listed += [line for line in lines if line and not line.startswith("#")]
         if not listed:
             raise UserError(f"filter words: {file} holds no word", "one in a line; lines that begin with # are notes")
-    parts = [re.escape(word) if re.search(f"[{_JOINED}]", word) else f"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})" for word in map(_plain, listed)]
+    parts = [
+        re.escape(word) if re.search(f"[{_JOINED}]", word) else f"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})"
+        for word in map(_plain, listed)
+    ]
     return re.compile("|".join(parts))
 
 

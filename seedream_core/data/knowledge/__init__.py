@@ -1,7 +1,8 @@
-"""Knowledge pictures: formulas, charts, diagrams, wireframes and tables with captions that say all of it (Seedream 4.0).
+"""Knowledge pictures: formulas, charts, diagrams, wireframes and tables with captions that say all of it (Seedream
+4.0).
 
-Each file draws one kind, from a `Draw` alone, with varied layout, density and size; whatever is written on a picture stands
-in quotes in its long captions, in both languages, and `read` gets the content back from one of them.
+Each file draws one kind, from a `Draw` alone, with varied layout, density and size; whatever is written on a picture
+stands in quotes in its long captions, in both languages, and `read` gets the content back from one of them.
 """
 
 from dataclasses import dataclass
@@ -77,8 +78,15 @@ class Knowledge(Component):
         raise NotImplementedError
 
 
-def make(kind: Knowledge, key: tuple[object, ...], size: tuple[int, int], wanted: float, face: "Face", language: str = "en",
-         tries: int = 20) -> Figure:
+def make(
+    kind: Knowledge,
+    key: tuple[object, ...],
+    size: tuple[int, int],
+    wanted: float,
+    face: "Face",
+    language: str = "en",
+    tries: int = 20,
+) -> Figure:
     """A figure of the level and about the load that is wanted; of several tries, where none has the level, the nearest.
 
     The key decides it. UserError where nothing fits a picture of that size.
@@ -100,8 +108,10 @@ def make(kind: Knowledge, key: tuple[object, ...], size: tuple[int, int], wanted
         goal *= max(0.5, min(2.0, wanted / figure.load))
     if best is None:
         at = "/".join(map(str, key))
-        raise UserError(f"{kind.name()}: no picture of load {wanted:.2f} fits {size[0]}×{size[1]} pixels in {tries} tries ({at})",
-                        "make the pictures larger, or fewer of them hard")
+        raise UserError(
+            f"{kind.name()}: no picture of load {wanted:.2f} fits {size[0]}×{size[1]} pixels in {tries} tries ({at})",
+            "make the pictures larger, or fewer of them hard",
+        )
     return best
 
 

@@ -86,13 +86,22 @@ def _entry(pen: Pen, name: str, color: str, x: float, y: float, size: int, box: 
 
 
 def frame(pen: Pen, looks: Looks, box: Box, across: Axis | Sequence[str], up: Axis | Sequence[str]) -> Box:
-    """Axes and their labels around the plot, which is what is returned; categories stand where there is no axis of numbers."""
+    """Axes and their labels around the plot, which is what is returned; categories stand where there is no axis of
+    numbers.
+    """
     left, top, right, bottom = box
     size = looks.text
     down, beside = _labels(up), _labels(across)
     left += max(pen.width(label, size) for label in down) + 0.6 * size
     if isinstance(up, Axis) and up.name:
-        pen.write(up.name, left - max(pen.width(label, size) for label in down) - 0.6 * size, top + 0.6 * size, size, "lm", within=box)
+        pen.write(
+            up.name,
+            left - max(pen.width(label, size) for label in down) - 0.6 * size,
+            top + 0.6 * size,
+            size,
+            "lm",
+            within=box,
+        )
         top += 1.5 * size
     if isinstance(across, Axis):
         right -= pen.width(beside[-1], size) / 2

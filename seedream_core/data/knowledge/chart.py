@@ -1,4 +1,6 @@
-"""Charts: bars both ways, lines, pies and scattered points, every value in the caption (Seedream 4.0, synthetic knowledge)."""
+"""Charts: bars both ways, lines, pies and scattered points, every value in the caption (Seedream 4.0, synthetic
+knowledge).
+"""
 
 import math
 import re
@@ -12,7 +14,14 @@ from seedream_core.data.knowledge.phrases import listed, quote, quoted, told
 from seedream_core.data.knowledge.vocabulary import CATEGORIES, GROUPS, QUANTITIES, SUBJECTS, said, some
 from seedream_core.data.scenes.world import Draw
 
-TYPES = {"vertical bar": "竖直柱状", "horizontal bar": "水平条形", "line": "折线", "pie": "饼", "ring": "环形", "scatter": "散点"}
+TYPES = {
+    "vertical bar": "竖直柱状",
+    "horizontal bar": "水平条形",
+    "line": "折线",
+    "pie": "饼",
+    "ring": "环形",
+    "scatter": "散点",
+}
 ROUND = ("pie", "ring")
 SIDES = {"horizontal": "横", "vertical": "纵"}
 ENGLISH = {chinese: name for name, (chinese, _) in COLORS.items()}
@@ -29,8 +38,13 @@ class Chart(Knowledge):
         box = head(pen, looks, content["title"], (edge, edge, order.size[0] - edge, order.size[1] - edge))
         named = [(one["name"], one["color"]) for one in content["series"]] if content["type"] not in ROUND else []
         shown = legend(pen, looks, named, box)
-        {"pie": _pie, "ring": _pie, "scatter": _scatter, "line": _lines}.get(content["type"], _bars)(pen, looks, content, shown, draw)
-        captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
+        {"pie": _pie, "ring": _pie, "scatter": _scatter, "line": _lines}.get(content["type"], _bars)(
+            pen, looks, content, shown, draw
+        )
+        captions = {
+            language: {"short": _short(content, language), "long": _long(content, theme, language)}
+            for language in ("en", "zh")
+        }
         return Figure(pen.finish(), captions, content, tuple(pen.texts), pen.marks)
 
     @staticmethod
@@ -43,8 +57,15 @@ def _looks(order: Order) -> Looks:
     # Sheets with much on them are set smaller, as people do.
     full = min(1.0, order.marks / (0.8 * math.sqrt(order.size[0] * order.size[1])))
     text = max(order.face.least, round(short * (0.042 - 0.016 * full) * draw.between(0.85, 1.15)))
-    return Looks(text, round(text * draw.between(1.1, 1.6)), 0, draw.choice(("top", "right")), draw.between(0, 1) < 0.6,
-                 draw.between(0, 1) < 0.25, draw.between(0, 1) < 0.3)
+    return Looks(
+        text,
+        round(text * draw.between(1.1, 1.6)),
+        0,
+        draw.choice(("top", "right")),
+        draw.between(0, 1) < 0.6,
+        draw.between(0, 1) < 0.25,
+        draw.between(0, 1) < 0.3,
+    )
 
 
 def _content(order: Order) -> Content:
@@ -56,7 +77,9 @@ def _content(order: Order) -> Content:
     subject, titled = draw.choice(SUBJECTS), budget > 45 and draw.between(0, 1) < 0.8
     if kind == "scatter":
         return _points(order, titled)
-    what = draw.choice([what for what in CATEGORIES if len(CATEGORIES[what]) >= (3 if kind in ROUND else min(12, budget / 12))])
+    what = draw.choice(
+        [what for what in CATEGORIES if len(CATEGORIES[what]) >= (3 if kind in ROUND else min(12, budget / 12))]
+    )
     title = f"{subject[0]} by {what[0]}" if language == "en" else f"各{what[1]}{subject[1]}"
     title = title if titled else ""
     budget -= len(title)
@@ -73,35 +96,54 @@ def _content(order: Order) -> Content:
     length = sum(map(len, names)) / len(names)
     count = max(2, min(len(names), round(budget / (length + groups * cost))))
     start = int(draw.between(0, len(names) - count + 1)) if what[0] in ("month", "weekday", "year", "day") else None
-    categories = some(draw, names, count) if start is None else names[start:start + count]
+    categories = some(draw, names, count) if start is None else names[start : start + count]
     low, high = subject[4:]
     span = sorted((draw.between(low, high), draw.between(low, high)))
     span = (low, high) if span[1] - span[0] < 0.3 * (high - low) else span
-    series = [{"name": name, "color": color, "values": [_number(draw.between(*span), decimals) for _ in categories]}
-              for name, color in zip(_names(draw, groups, language, what[0]), some(draw, list(COLORS), groups))]
+    series = [
+        {"name": name, "color": color, "values": [_number(draw.between(*span), decimals) for _ in categories]}
+        for name, color in zip(_names(draw, groups, language, what[0]), some(draw, list(COLORS), groups))
+    ]
     name = subject[2 if language == "en" else 3] if named else ""
     side = "horizontal" if kind == "horizontal bar" else "vertical"
-    axis = Axis.over(side, name, [value for one in series for value in one["values"]], 3 + int(draw.between(0, 3)), kind != "line")
-    return {"type": kind, "title": title, "labelled": labelled, "axes": [_axis(axis)], "categories": categories, "series": series}
+    axis = Axis.over(
+        side, name, [value for one in series for value in one["values"]], 3 + int(draw.between(0, 3)), kind != "line"
+    )
+    return {
+        "type": kind,
+        "title": title,
+        "labelled": labelled,
+        "axes": [_axis(axis)],
+        "categories": categories,
+        "series": series,
+    }
 
 
 def _shares(order: Order, kind: str, title: str, what: tuple[str, str], budget: float) -> Content:
     """Whole percents that make up a hundred."""
     draw, names = order.draw, [said(one, order.language) for one in CATEGORIES[what]]
     labelled = draw.between(0, 1) < 0.5
-    count = int(max(2, min(len(names), len(COLORS) - 1, 8, budget / (sum(map(len, names)) / len(names) + 1 + 3 * labelled))))
+    count = int(
+        max(2, min(len(names), len(COLORS) - 1, 8, budget / (sum(map(len, names)) / len(names) + 1 + 3 * labelled)))
+    )
     parts = [draw.between(0.35, 1.6) for _ in range(count)]
     values = [max(4, round(100 * part / sum(parts))) for part in parts]
     values[values.index(max(values))] += 100 - sum(values)
-    series = [{"name": name, "color": color, "values": [value]}
-              for name, color, value in zip(some(draw, names, count), some(draw, list(COLORS), count), values)]
+    series = [
+        {"name": name, "color": color, "values": [value]}
+        for name, color, value in zip(some(draw, names, count), some(draw, list(COLORS), count), values)
+    ]
     return {"type": kind, "title": title, "labelled": labelled, "axes": [], "categories": [], "series": series}
 
 
 def _points(order: Order, titled: bool) -> Content:
     draw, language = order.draw, order.language
     first, second = some(draw, QUANTITIES, 2)
-    title = (f"{second[0]} against {first[0].lower()}" if language == "en" else f"{second[1]}与{first[1]}") if titled else ""
+    title = (
+        (f"{second[0]} against {first[0].lower()}" if language == "en" else f"{second[1]}与{first[1]}")
+        if titled
+        else ""
+    )
     groups = 1 + int(draw.between(0, 3)) if order.marks > 80 else 1
     count = max(3, round((order.marks - len(title) - 40 - 7 * (groups > 1) * groups) / groups))
     top = [draw.choice((10, 50, 100, 200)) for _ in "xy"]
@@ -116,10 +158,24 @@ def _points(order: Order, titled: bool) -> Content:
                 spots[_number(x * top[0], int(top[0] < 100)), _number(y * top[1], int(top[1] < 100))] = None
         series.append({"name": name, "color": color, "values": [list(spot) for spot in spots]})
     named = draw.between(0, 1) < 0.75
-    axes = [Axis.over(side, said(name, language) if named else "", [spot[at] for one in series for spot in one["values"]],
-                      3 + int(draw.between(0, 3)), draw.between(0, 1) < 0.6)
-            for at, (side, name) in enumerate(zip(SIDES, (first, second)))]
-    return {"type": "scatter", "title": title, "labelled": False, "axes": [_axis(one) for one in axes], "categories": [], "series": series}
+    axes = [
+        Axis.over(
+            side,
+            said(name, language) if named else "",
+            [spot[at] for one in series for spot in one["values"]],
+            3 + int(draw.between(0, 3)),
+            draw.between(0, 1) < 0.6,
+        )
+        for at, (side, name) in enumerate(zip(SIDES, (first, second)))
+    ]
+    return {
+        "type": "scatter",
+        "title": title,
+        "labelled": False,
+        "axes": [_axis(one) for one in axes],
+        "categories": [],
+        "series": series,
+    }
 
 
 def _names(draw: Draw, groups: int, language: str, what: str) -> list[str]:
@@ -145,13 +201,17 @@ def _bars(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> Non
     left, top, right, bottom = frame(pen, looks, box, *sides)
     band = ((right - left) if upright else (bottom - top)) / len(content["categories"])
     thick = band * draw.between(0.6, 0.85) / len(series)
-    if thick < 2 or not upright and band < pen.face.at(looks.text).size + 1:
+    if thick < 2 or (not upright and band < pen.face.at(looks.text).size + 1):
         raise Crowded("bars")
     for number, one in enumerate(series):
         for place, value in enumerate(one["values"]):
             start = (left if upright else top) + band * (place + 0.5) + thick * (number - len(series) / 2)
             reach = axis.share(value) * ((bottom - top) if upright else (right - left))
-            bar = (start, bottom - reach, start + thick, bottom) if upright else (left, start, left + reach, start + thick)
+            bar = (
+                (start, bottom - reach, start + thick, bottom)
+                if upright
+                else (left, start, left + reach, start + thick)
+            )
             pen.box(bar, COLORS[one["color"]][1])
             if content["labelled"]:
                 at = (start + thick / 2, bar[1] - 2, "mb") if upright else (bar[2] + 3, start + thick / 2, "lm")
@@ -172,7 +232,10 @@ def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> No
         raise Crowded("points")
     for one in content["series"]:
         color = COLORS[one["color"]][1]
-        points = [(left + band * (place + 0.5), bottom - axis.share(value) * (bottom - top)) for place, value in enumerate(one["values"])]
+        points = [
+            (left + band * (place + 0.5), bottom - axis.share(value) * (bottom - top))
+            for place, value in enumerate(one["values"])
+        ]
         pen.line(points, color, thick)
         for (x, y), value in zip(points, one["values"]):
             if dotted:
@@ -232,22 +295,41 @@ def _short(content: Content, language: str) -> str:
 def _long(content: Content, theme: Theme, language: str) -> str:
     english = language == "en"
     first = _short(content, language)
-    first = f"{first[0].upper()}{first[1:]} on a {theme.called('en')} background" if english else f"{first}，{theme.called('zh')}背景"
+    first = (
+        f"{first[0].upper()}{first[1:]} on a {theme.called('en')} background"
+        if english
+        else f"{first}，{theme.called('zh')}背景"
+    )
     parts = [first, *(_axis_told(axis, language) for axis in content["axes"])]
     for one in content["series"] if content["type"] not in ROUND else ():
         name, color = quote(one["name"]) if one["name"] else "", one["color"] if english else COLORS[one["color"]][0]
         if content["type"] == "scatter":
             values, what = [f"({_said(x)}, {_said(y)})" for x, y in one["values"]], ("Points", "点")
         else:
-            values = [f"{quote(at)} {_value(value, content, '')}" for at, value in zip(content["categories"], one["values"])]
+            values = [
+                f"{quote(at)} {_value(value, content, '')}" for at, value in zip(content["categories"], one["values"])
+            ]
             what = ("Values", "数值")
-        start = f"{what[0]}{' of ' + name if name else ''} ({color}): " if english else f"{name + '的' if name else ''}{what[1]}（{color}）："
+        start = (
+            f"{what[0]}{' of ' + name if name else ''} ({color}): "
+            if english
+            else f"{name + '的' if name else ''}{what[1]}（{color}）："
+        )
         parts.append(start + listed(values, language))
     if content["type"] in ROUND:
-        slices = [(quote(one["name"]), _value(one["values"][0], content, "%"), one["color"] if english else COLORS[one["color"]][0])
-                  for one in content["series"]]
-        parts.append("Slices: " + listed((f"{name} {value} ({color})" for name, value, color in slices), "en") if english
-                     else "扇形：" + listed((f"{name} {value}（{color}）" for name, value, color in slices), "zh"))
+        slices = [
+            (
+                quote(one["name"]),
+                _value(one["values"][0], content, "%"),
+                one["color"] if english else COLORS[one["color"]][0],
+            )
+            for one in content["series"]
+        ]
+        parts.append(
+            "Slices: " + listed((f"{name} {value} ({color})" for name, value, color in slices), "en")
+            if english
+            else "扇形：" + listed((f"{name} {value}（{color}）" for name, value, color in slices), "zh")
+        )
     return told(parts, language)
 
 
@@ -265,17 +347,30 @@ def _axis_told(axis: Content, language: str) -> str:
 
 def _read(caption: str) -> Content | None:
     language = phrases.language(caption)
-    types = {f"a {kind} chart": kind for kind in TYPES} if language == "en" else {f"一张{chinese}图": kind for kind, chinese in TYPES.items()}
+    types = (
+        {f"a {kind} chart": kind for kind in TYPES}
+        if language == "en"
+        else {f"一张{chinese}图": kind for kind, chinese in TYPES.items()}
+    )
     first, *rest = phrases.sentences(caption)
     kind = next((kind for start, kind in types.items() if first.lower().startswith(start)), None)
     if kind is None:
         return None
-    content = {"type": kind, "title": (quoted(first) or [""])[0], "labelled": False, "axes": [], "categories": [], "series": []}
+    content = {
+        "type": kind,
+        "title": (quoted(first) or [""])[0],
+        "labelled": False,
+        "axes": [],
+        "categories": [],
+        "series": [],
+    }
     for sentence in rest:
         if axis := re.match(r"The (\w+) axis|([横纵])轴", sentence):
             side = axis[1] or next(side for side, chinese in SIDES.items() if chinese == axis[2])
             named = re.search(r'(?:named |名为)"([^"]*)"', sentence)
-            content["axes"].append({"side": side, "name": named[1] if named else "", "ticks": quoted(sentence)[bool(named):]})
+            content["axes"].append(
+                {"side": side, "name": named[1] if named else "", "ticks": quoted(sentence)[bool(named) :]}
+            )
         elif kind in ROUND:
             for name, mark, value, color in re.findall(r'"([^"]*)" ("?)(\d+)%"?\s*[(（]([^)）]+)[)）]', sentence):
                 content["series"].append({"name": name, "color": ENGLISH.get(color, color), "values": [int(value)]})
@@ -286,7 +381,9 @@ def _read(caption: str) -> Content | None:
 
 
 def _read_series(sentence: str, content: Content) -> None:
-    name, color, values = re.match(r'(?:(?:Values|Points) of )?(?:"([^"]*)"的?)?.*?[(（]([^)）]+)[)）][:：]\s*(.*)', sentence).groups()
+    name, color, values = re.match(
+        r'(?:(?:Values|Points) of )?(?:"([^"]*)"的?)?.*?[(（]([^)）]+)[)）][:：]\s*(.*)', sentence
+    ).groups()
     if content["type"] == "scatter":
         found = [[_numeric(x), _numeric(y)] for x, y in re.findall(r"\(([-\d.]+), ([-\d.]+)\)", values)]
     else:

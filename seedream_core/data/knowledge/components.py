@@ -18,7 +18,11 @@ def features(pixels: np.ndarray) -> np.ndarray:
     found = [_euler(away > level, ways) for level in MASKS for ways in (4, 8)]
     for level in MASKS:
         ink = away > level
-        found += [np.count_nonzero(ink[:, 1:] != ink[:, :-1]) / 10, np.count_nonzero(ink[1:] != ink[:-1]) / 10, ink.sum() / 100]
+        found += [
+            np.count_nonzero(ink[:, 1:] != ink[:, :-1]) / 10,
+            np.count_nonzero(ink[1:] != ink[:-1]) / 10,
+            ink.sum() / 100,
+        ]
     for level in MASKS[1:]:
         found += _sizes(pieces(away > level))
     side = np.sqrt(height * width)
@@ -28,7 +32,11 @@ def features(pixels: np.ndarray) -> np.ndarray:
 
 def distance(pixels: np.ndarray) -> np.ndarray:
     """How far each pixel lies from the commonest colour, in its widest channel."""
-    coarse = (pixels[..., 0].astype(np.int32) >> 3 << 10) | (pixels[..., 1].astype(np.int32) >> 3 << 5) | (pixels[..., 2] >> 3)
+    coarse = (
+        (pixels[..., 0].astype(np.int32) >> 3 << 10)
+        | (pixels[..., 1].astype(np.int32) >> 3 << 5)
+        | (pixels[..., 2] >> 3)
+    )
     most = np.bincount(coarse.ravel(), minlength=1 << 15).argmax()
     background = np.median(pixels[coarse == most], axis=0)
     return np.abs(pixels.astype(np.int16) - background.astype(np.int16)).max(axis=2)
@@ -42,7 +50,10 @@ def pieces(ink: np.ndarray) -> np.ndarray:
     labels = _joined(rows, starts, ends, ink.shape[1] + 2)
     _, number = np.unique(labels, return_inverse=True)
     count = number.max() + 1
-    edges = {name: np.full(count, start) for name, start in (("left", 1 << 30), ("right", 0), ("top", 1 << 30), ("bottom", 0))}
+    edges = {
+        name: np.full(count, start)
+        for name, start in (("left", 1 << 30), ("right", 0), ("top", 1 << 30), ("bottom", 0))
+    }
     np.minimum.at(edges["left"], number, starts)
     np.maximum.at(edges["right"], number, ends)
     np.minimum.at(edges["top"], number, rows)
@@ -81,12 +92,17 @@ def _sizes(found: np.ndarray) -> list[float]:
     at = np.searchsorted(HEIGHTS, height, "right")
     letters = np.clip(width / np.maximum(height, 1), 0.5, 20)
     narrow = width <= 3 * height
-    return [*np.bincount(at[narrow], minlength=len(HEIGHTS) + 1), *np.bincount(at[~narrow], minlength=len(HEIGHTS) + 1),
-            *np.bincount(at, letters, len(HEIGHTS) + 1)]
+    return [
+        *np.bincount(at[narrow], minlength=len(HEIGHTS) + 1),
+        *np.bincount(at[~narrow], minlength=len(HEIGHTS) + 1),
+        *np.bincount(at, letters, len(HEIGHTS) + 1),
+    ]
 
 
 def _euler(ink: np.ndarray, ways: int) -> float:
-    """Pieces less holes, by Gray's patterns of two by two pixels; a piece holds together across sides (4) or corners too (8)."""
+    """Pieces less holes, by Gray's patterns of two by two pixels; a piece holds together across sides (4) or corners
+    too (8).
+    """
     padded = np.pad(ink, 1)
     corners = [padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]]
     count = sum(corner.astype(np.int8) for corner in corners)

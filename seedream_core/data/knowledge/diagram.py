@@ -1,4 +1,6 @@
-"""Diagrams: flow charts, trees and networks; every node, arrow and word in the caption (Seedream 4.0, synthetic knowledge)."""
+"""Diagrams: flow charts, trees and networks; every node, arrow and word in the caption (Seedream 4.0, synthetic
+knowledge).
+"""
 
 import math
 import re
@@ -9,7 +11,17 @@ from seedream_core.data.knowledge import Crowded, Figure, Knowledge, Order, phra
 from seedream_core.data.knowledge.pen import Box, Pen, Theme
 from seedream_core.data.knowledge.phrases import cut, listed, quote, quoted, told
 from seedream_core.data.knowledge.vocabulary import (
-    ANSWERS, BRANCHES, CARDS, CATEGORIES, DIAGRAMS, ENDS, LINKS, QUESTIONS, STEPS, said, some,
+    ANSWERS,
+    BRANCHES,
+    CARDS,
+    CATEGORIES,
+    DIAGRAMS,
+    ENDS,
+    LINKS,
+    QUESTIONS,
+    STEPS,
+    said,
+    some,
 )
 from seedream_core.data.scenes.world import Draw
 
@@ -26,20 +38,28 @@ class Diagram(Knowledge):
         draw, theme = order.draw, Theme.drawn(order.draw)
         kind = draw.weighted({"flow chart": 1.0, "tree diagram": 1.0, "network diagram": 1.0})
         title = said(draw.choice(DIAGRAMS), order.language) if order.marks > 60 and draw.between(0, 1) < 0.6 else ""
-        plan, paint = {"flow chart": (_flow, _paint_flow), "tree diagram": (_tree, _paint_tree),
-                       "network diagram": (_network, _paint_network)}[kind]
+        plan, paint = {
+            "flow chart": (_flow, _paint_flow),
+            "tree diagram": (_tree, _paint_tree),
+            "network diagram": (_network, _paint_network),
+        }[kind]
         content = {"type": kind, "title": title, **plan(order, order.marks - len(title))}
         pen = Pen(order.size, theme, order.face)
         edge = 0.03 * min(order.size) + 2
         box = (edge, edge, order.size[0] - edge, order.size[1] - edge)
         if title:
             size = max(order.face.least, round(0.045 * min(order.size)))
-            pen.write(title, draw.choice((edge, order.size[0] / 2 - pen.width(title, size) / 2)), edge + 0.6 * size, size)
+            pen.write(
+                title, draw.choice((edge, order.size[0] / 2 - pen.width(title, size) / 2)), edge + 0.6 * size, size
+            )
             box = (edge, edge + 1.7 * size, *box[2:])
         paint(pen, content, box, draw)
         shapes = dict.fromkeys(shape for _, shape in content["nodes"])
         content["nodes"] = {shape: [name for name, own in content["nodes"] if own == shape] for shape in shapes}
-        captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
+        captions = {
+            language: {"short": _short(content, language), "long": _long(content, theme, language)}
+            for language in ("en", "zh")
+        }
         return Figure(pen.finish(), captions, content, tuple(pen.texts), pen.marks)
 
     @staticmethod
@@ -129,7 +149,11 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
     """Columns from top to bottom; the way from one to the next runs between them."""
     left, top, right, bottom = box
     shapes = dict(content["nodes"])
-    aside = {first: second for first, second, mark in content["edges"] if shapes[first] == "diamond" and second != _next(content, first)}
+    aside = {
+        first: second
+        for first, second, mark in content["edges"]
+        if shapes[first] == "diamond" and second != _next(content, first)
+    }
     chain = [name for name in shapes if name not in aside.values()]
     marks = {first: mark for first, second, mark in content["edges"] if aside.get(first) != second}
     no = next((mark for first, second, mark in content["edges"] if aside.get(first) == second), "")
@@ -137,10 +161,13 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
         half = {name: _half(pen, name, shape, size) for name, shape in shapes.items()}
         step = 2 * max(down for _, down in half.values()) + 1.9 * size
         deep = max(2, int((bottom - top) / step))
-        columns = [chain[start:start + deep] for start in range(0, len(chain), deep)]
+        columns = [chain[start : start + deep] for start in range(0, len(chain), deep)]
         widths = [_column(column, half, aside, pen.width(no, size) + 1.6 * size) for column in columns]
         lane = 1.4 * size
-        if sum(one + other for one, other in widths) + lane * (len(columns) - 1) <= right - left and deep * step <= bottom - top + 1:
+        if (
+            sum(one + other for one, other in widths) + lane * (len(columns) - 1) <= right - left
+            and deep * step <= bottom - top + 1
+        ):
             break
     else:
         raise Crowded("flow")
@@ -166,7 +193,9 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
 def _column(column: list[str], half: dict, aside: dict[str, str], room: float) -> tuple[float, float]:
     """The width of a column, and of what stands aside of it."""
     wide = 2 * max(half[name][0] for name in column)
-    return wide, max((2 * half[aside[name]][0] + room + half[name][0] - wide / 2 for name in column if name in aside), default=0)
+    return wide, max(
+        (2 * half[aside[name]][0] + room + half[name][0] - wide / 2 for name in column if name in aside), default=0
+    )
 
 
 def _next(content: Content, name: str) -> str:
@@ -185,7 +214,11 @@ def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str,
     pen.arrow(start, end, head=0.5 * size)
     if mark:
         # A way to the next column turns right.
-        x, y, anchor = (left + right) / 2 + (-0.4 if turns else 0.4) * size, bottom + 0.2 * size, "rt" if turns else "lt"
+        x, y, anchor = (
+            (left + right) / 2 + (-0.4 if turns else 0.4) * size,
+            bottom + 0.2 * size,
+            "rt" if turns else "lt",
+        )
         pen.write(mark, x, y, size, anchor, within=(0, bottom, pen.size[0], bottom + 1.5 * size))
 
 
@@ -201,24 +234,41 @@ def _paint_tree(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
     for size in range(round(min(pen.size) * draw.between(0.035, 0.055)), pen.face.least - 1, -1):
         half = {name: _half(pen, name, shape, size) for name in names}
         wide, high = (2 * max(one[at] for one in half.values()) for at in (0, 1))
-        if down and leaves * (wide + 0.5 * size) <= right - left and deep * (high + 1.2 * size) <= bottom - top + 1.2 * size:
+        if (
+            down
+            and leaves * (wide + 0.5 * size) <= right - left
+            and deep * (high + 1.2 * size) <= bottom - top + 1.2 * size
+        ):
             break
-        if not down and leaves * (high + 0.3 * size) <= bottom - top and deep * (wide + 1.5 * size) <= right - left + 1.5 * size:
+        if (
+            not down
+            and leaves * (high + 0.3 * size) <= bottom - top
+            and deep * (wide + 1.5 * size) <= right - left + 1.5 * size
+        ):
             break
     else:
         raise Crowded("tree")
     places = {}
     for name in names:
         slot, level = (slots[name] + 0.5) / leaves, levels[name] / max(1, deep - 1)
-        places[name] = ((left + slot * (right - left), top + high / 2 + level * (bottom - top - high)) if down
-                        else (left + wide / 2 + level * (right - left - wide), top + slot * (bottom - top)))
+        places[name] = (
+            (left + slot * (right - left), top + high / 2 + level * (bottom - top - high))
+            if down
+            else (left + wide / 2 + level * (right - left - wide), top + slot * (bottom - top))
+        )
     bent = draw.between(0, 1) < 0.5
     for first, second, _ in content["edges"]:
         (x, y), (u, v) = places[first], places[second]
-        start, end = ((x, y + half[first][1]), (u, v - half[second][1])) if down else ((x + half[first][0], y), (u - half[second][0], v))
+        start, end = (
+            ((x, y + half[first][1]), (u, v - half[second][1]))
+            if down
+            else ((x + half[first][0], y), (u - half[second][0], v))
+        )
         if bent:
             turn = (start[1] + end[1]) / 2 if down else (start[0] + end[0]) / 2
-            pen.line([start, *([(start[0], turn), (end[0], turn)] if down else [(turn, start[1]), (turn, end[1])]), end])
+            pen.line(
+                [start, *([(start[0], turn), (end[0], turn)] if down else [(turn, start[1]), (turn, end[1])]), end]
+            )
             pen.marks -= 2  # one arrow, however it is bent
         else:
             pen.line([start, end])
@@ -251,7 +301,10 @@ def _paint_network(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
         raise Crowded("network")
     middle, turn = ((left + right) / 2, (top + bottom) / 2), draw.between(0, 1)
     angles = [2 * math.pi * (number + turn) / len(names) for number in range(len(names))]
-    places = {name: (middle[0] + across * math.cos(angle), middle[1] + down * math.sin(angle)) for name, angle in zip(names, angles)}
+    places = {
+        name: (middle[0] + across * math.cos(angle), middle[1] + down * math.sin(angle))
+        for name, angle in zip(names, angles)
+    }
     # A line between a node's neighbours must pass it.
     clear = min(across, down) * (1 - math.cos(2 * math.pi / len(names)))
     radius = 0.35 * size if shape == "dot" else 0.9 * size
@@ -266,7 +319,9 @@ def _paint_network(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
             continue
         pen.oval((x - radius, y - radius, x + radius, y + radius), pen.theme.ink)
         anchor = "lm" if math.cos(angle) > 0.3 else "rm" if math.cos(angle) < -0.3 else "mm"
-        pen.write(name, x + (radius + 0.4 * size) * math.cos(angle), y + (radius + 0.8 * size) * math.sin(angle), size, anchor)
+        pen.write(
+            name, x + (radius + 0.4 * size) * math.cos(angle), y + (radius + 0.8 * size) * math.sin(angle), size, anchor
+        )
 
 
 def _short(content: Content, language: str) -> str:
@@ -278,11 +333,16 @@ def _short(content: Content, language: str) -> str:
 
 def _long(content: Content, theme: Theme, language: str) -> str:
     english, first = language == "en", _short(content, language)
-    nodes = [f"{shape if english else SHAPES[shape]} {listed(map(quote, names), language)}" for shape, names in content["nodes"].items()]
+    nodes = [
+        f"{shape if english else SHAPES[shape]} {listed(map(quote, names), language)}"
+        for shape, names in content["nodes"].items()
+    ]
     link, mark, arrow = (" to ", " marked ", "Arrows: ") if english else ("到", "标注", "箭头：")
     if content["type"] == "network diagram":
         link, arrow = (" with ", "Lines: ") if english else ("与", "连线：")
-    joined = [f"{quote(one)}{link}{quote(other)}{mark + quote(said) if said else ''}" for one, other, said in content["edges"]]
+    joined = [
+        f"{quote(one)}{link}{quote(other)}{mark + quote(said) if said else ''}" for one, other, said in content["edges"]
+    ]
     edges = arrow + ("; " if english else "；").join(joined)
     if english:
         return told([f"A{first[1:]}, on a {theme.called('en')} background", f"Nodes: {'; '.join(nodes)}", edges], "en")
@@ -292,7 +352,10 @@ def _long(content: Content, theme: Theme, language: str) -> str:
 def _read(caption: str) -> Content | None:
     english = phrases.language(caption) == "en"
     first, *rest = phrases.sentences(caption)
-    kind = next((name for name, chinese in TYPES.items() if re.match(rf"A {name} with |一张有\d+个节点的{chinese}", first)), None)
+    kind = next(
+        (name for name, chinese in TYPES.items() if re.match(rf"A {name} with |一张有\d+个节点的{chinese}", first)),
+        None,
+    )
     if kind is None or len(rest) != 2:
         return None
     shapes = SHAPES if english else {chinese: english for english, chinese in SHAPES.items()}
@@ -300,5 +363,5 @@ def _read(caption: str) -> Content | None:
     for group in cut(rest[0].partition(":" if english else "：")[2], ";" if english else "；"):
         shape = group.partition('"')[0].strip()
         nodes[shape if english else shapes[shape]] = quoted(group)
-    edges = [(quoted(part) + [""])[:3] for part in cut(rest[1], ";" if english else "；")]
+    edges = [([*quoted(part), ""])[:3] for part in cut(rest[1], ";" if english else "；")]
     return {"type": kind, "title": (quoted(first) or [""])[0], "nodes": nodes, "edges": edges}

@@ -57,7 +57,11 @@ def rater(folder: Path = PACKAGED) -> Rater:
     except SafetensorError as error:
         raise DataError(f"{path} is no safetensors file: {error}") from None
     count = len(weights.get("mean", ()))
-    if set(weights) != set(NAMES) or weights["weight0"].shape[1:] != (count,) or count != len(features(np.zeros((8, 8, 3), np.uint8))):
+    if (
+        set(weights) != set(NAMES)
+        or weights["weight0"].shape[1:] != (count,)
+        or count != len(features(np.zeros((8, 8, 3), np.uint8)))
+    ):
         raise DataError(f"{path} holds no difficulty rater of this version", "make it with pretrain/difficulty")
     return Rater(weights)
 
@@ -70,7 +74,9 @@ def train(found: np.ndarray, loads: np.ndarray, *, width: int, steps: int, lr: f
     mean, deviation = found.mean(0), found.std(0) + 1e-3
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = nn.Sequential(nn.Linear(found.shape[1], width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
+        network = nn.Sequential(
+            nn.Linear(found.shape[1], width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)
+        )
         order = torch.Generator().manual_seed(seed)
         inputs, target = torch.from_numpy((found - mean) / deviation).float(), torch.from_numpy(np.log(loads)).float()
         nn.init.constant_(network[-1].bias, float(target.mean()))
@@ -83,7 +89,11 @@ def train(found: np.ndarray, loads: np.ndarray, *, width: int, steps: int, lr: f
             loss.backward()
             optimizer.step()
             schedule.step()
-    layers = {f"{name}{number}": getattr(network[2 * number], name).detach().numpy() for number in range(3) for name in ("weight", "bias")}
+    layers = {
+        f"{name}{number}": getattr(network[2 * number], name).detach().numpy()
+        for number in range(3)
+        for name in ("weight", "bias")
+    }
     return Rater({"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32), **layers})
 
 

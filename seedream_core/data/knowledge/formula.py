@@ -31,7 +31,10 @@ LEAST = 10
 SECONDS = 60
 BARS = {"sqrt": 2, "binom": 2}
 """Marks of a command that is not one sign."""
-DOCUMENT = r"""\documentclass{article}\usepackage{amsmath,amssymb}\pagestyle{empty}\begin{document}$\displaystyle %s$\end{document}"""
+DOCUMENT = (
+    r"\documentclass{article}\usepackage{amsmath,amssymb}\pagestyle{empty}"
+    r"\begin{document}$\displaystyle %s$\end{document}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +46,27 @@ class Formula(Knowledge):
     def start(self) -> None:
         _matplotlib()
         if self.latex and (missing := [name for name in ("latex", "dvipng") if not shutil.which(name)]):
-            raise UserError(f"formula: {' and '.join(missing)} is not installed",
-                            "install texlive-latex-base and dvipng, or leave out `latex`")
+            raise UserError(
+                f"formula: {' and '.join(missing)} is not installed",
+                "install texlive-latex-base and dvipng, or leave out `latex`",
+            )
 
     def figure(self, order: Order) -> Figure:
         self.start()
         draw, theme, face = order.draw, Theme.drawn(order.draw), order.draw.choice(FACES)
         chosen = _chosen(order)
         layout = draw.choice(tuple(LAYOUTS)) if len(chosen) > 3 else draw.choice(("in the middle", "on the left"))
-        content = {"layout": layout, "numbered": len(chosen) > 1 and draw.between(0, 1) < 0.5,
-                   "formulas": [{"source": source, "name": name} for source, name in chosen]}
+        content = {
+            "layout": layout,
+            "numbered": len(chosen) > 1 and draw.between(0, 1) < 0.5,
+            "formulas": [{"source": source, "name": name} for source, name in chosen],
+        }
         pen = Pen(order.size, theme, order.face)
         _paint(pen, content, face, draw.between(0.05, 0.11), self.latex)
-        captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
+        captions = {
+            language: {"short": _short(content, language), "long": _long(content, theme, language)}
+            for language in ("en", "zh")
+        }
         return Figure(pen.finish(), captions, content, tuple(pen.texts), pen.marks)
 
     @staticmethod
@@ -71,7 +82,11 @@ def _chosen(order: Order) -> list[tuple[str, str]]:
         if left <= 3 and found:
             break
         known = draw.between(0, 1) < 0.25
-        source, name, _ = draw.choice(KNOWN) if known else (equation(draw, 1 + int(draw.between(0, min(5, max(1, left / 8))))), "", "")
+        source, name, _ = (
+            draw.choice(KNOWN)
+            if known
+            else (equation(draw, 1 + int(draw.between(0, min(5, max(1, left / 8))))), "", "")
+        )
         many = glyphs(source)
         if source not in found and many < min(1.3 * left + 4, widest):
             found[source] = name
@@ -93,7 +108,7 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
         margin = (0.3 if columns == 1 else 1.5) * size  # else a number would stand by the formula of the next column
         aside = pen.width(f"({len(formulas)})", number) + 0.7 * size + margin if content["numbered"] else 0
         sizes = [(mask.width * size / SET, mask.height * size / SET) for mask in raw]
-        tallest = max(sum(high + 0.7 * size for _, high in sizes[at:at + deep]) for at in range(0, len(sizes), deep))
+        tallest = max(sum(high + 0.7 * size for _, high in sizes[at : at + deep]) for at in range(0, len(sizes), deep))
         if max(wide for wide, _ in sizes) + aside + 0.5 * size < room and tallest < height - 2 * edge:
             break
     else:
@@ -122,8 +137,10 @@ def _matplotlib():
         from matplotlib.font_manager import FontProperties
         from matplotlib.mathtext import MathTextParser
     except ImportError:
-        raise UserError("formulas are set by matplotlib, which is not installed",
-                        "pip install 'seedream[data]', or leave the kind `formula` out") from None
+        raise UserError(
+            "formulas are set by matplotlib, which is not installed",
+            "pip install 'seedream[data]', or leave the kind `formula` out",
+        ) from None
     return MathTextParser("agg"), FontProperties
 
 
@@ -138,7 +155,9 @@ def glyphs(source: str) -> int:
 @lru_cache(maxsize=512)
 def _mathtext(source: str, face: str) -> Image.Image:
     parser, properties = _matplotlib()
-    return _cropped(np.asarray(parser.parse(f"${source}$", dpi=72, prop=properties(size=SET, math_fontfamily=face)).image))
+    return _cropped(
+        np.asarray(parser.parse(f"${source}$", dpi=72, prop=properties(size=SET, math_fontfamily=face)).image)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -146,18 +165,22 @@ def _latex(source: str) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "one.tex").write_text(DOCUMENT % source, encoding="utf-8")
         resolution = str(round(SET * 7.227))  # the text is set at 10 points of 1/72.27 inch
-        for command in (["latex", "-interaction=batchmode", "-no-shell-escape", "one.tex"],
-                        ["dvipng", "-D", resolution, "-T", "tight", "-o", "one.png", "one.dvi"]):
+        for command in (
+            ["latex", "-interaction=batchmode", "-no-shell-escape", "one.tex"],
+            ["dvipng", "-D", resolution, "-T", "tight", "-o", "one.png", "one.dvi"],
+        ):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS)
             if done.returncode:
-                raise UserError(f"formula: {command[0]} failed on {source}: {(done.stdout + done.stderr).strip()[-300:]}")
+                raise UserError(
+                    f"formula: {command[0]} failed on {source}: {(done.stdout + done.stderr).strip()[-300:]}"
+                )
         with Image.open(Path(folder, "one.png")) as image:
             return _cropped(255 - np.asarray(image.convert("L")))
 
 
 def _cropped(ink: np.ndarray) -> Image.Image:
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    return Image.fromarray(np.ascontiguousarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]))
+    return Image.fromarray(np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
 
 
 def _short(content: dict[str, Any], language: str) -> str:
@@ -176,7 +199,10 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
     if english:
         first = f"Typeset mathematics {content['layout']} on a {theme.called('en')} background"
         return told([first, f"Formulas: {listed(formulas, 'en')}"], "en")
-    return told([f"排版的数学公式，{LAYOUTS[content['layout']]}，{theme.called('zh')}背景", f"公式：{listed(formulas, 'zh')}"], "zh")
+    return told(
+        [f"排版的数学公式，{LAYOUTS[content['layout']]}，{theme.called('zh')}背景", f"公式：{listed(formulas, 'zh')}"],
+        "zh",
+    )
 
 
 def _read(caption: str) -> dict[str, Any] | None:

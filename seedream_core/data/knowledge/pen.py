@@ -21,17 +21,33 @@ LEAST = 8
 """Pixels of the smallest text: below it the built-in font cannot be read."""
 CHINESE_LEAST = 11
 CHINESE_FONTS = (
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc", "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "/System/Library/Fonts/PingFang.ttc", "C:/Windows/Fonts/msyh.ttc",
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
+    "/System/Library/Fonts/PingFang.ttc",
+    "C:/Windows/Fonts/msyh.ttc",
 )
 COLORS = {
-    "blue": ("蓝色", (45, 105, 200)), "red": ("红色", (205, 60, 55)), "green": ("绿色", (50, 145, 75)), "orange": ("橙色", (230, 130, 30)),
-    "purple": ("紫色", (130, 80, 180)), "cyan": ("青色", (35, 165, 180)), "pink": ("粉色", (225, 110, 165)), "brown": ("棕色", (135, 90, 60)),
-    "yellow": ("黄色", (215, 180, 30)), "gray": ("灰色", (130, 130, 130)),
+    "blue": ("蓝色", (45, 105, 200)),
+    "red": ("红色", (205, 60, 55)),
+    "green": ("绿色", (50, 145, 75)),
+    "orange": ("橙色", (230, 130, 30)),
+    "purple": ("紫色", (130, 80, 180)),
+    "cyan": ("青色", (35, 165, 180)),
+    "pink": ("粉色", (225, 110, 165)),
+    "brown": ("棕色", (135, 90, 60)),
+    "yellow": ("黄色", (215, 180, 30)),
+    "gray": ("灰色", (130, 130, 130)),
 }
-BACKGROUNDS = {"white": ("白色", (255, 255, 255)), "cream": ("米色", (250, 244, 228)), "light gray": ("浅灰色", (240, 241, 243)),
-               "light blue": ("浅蓝色", (232, 241, 250)), "dark": ("深色", (30, 33, 42))}
+BACKGROUNDS = {
+    "white": ("白色", (255, 255, 255)),
+    "cream": ("米色", (250, 244, 228)),
+    "light gray": ("浅灰色", (240, 241, 243)),
+    "light blue": ("浅蓝色", (232, 241, 250)),
+    "dark": ("深色", (30, 33, 42)),
+}
 
 Box = tuple[float, float, float, float]
 
@@ -59,8 +75,10 @@ def chinese(path: str = "") -> Face:
     """A face with Chinese characters: the given file, or the first of the usual places."""
     found = path or next((place for place in CHINESE_FONTS if Path(place).is_file()), "")
     if not found:
-        raise UserError(f"font: Chinese text needs a font that has it, and none is at {', '.join(CHINESE_FONTS)}",
-                        "install fonts-noto-cjk, or give the path of such a font with `font`; or set `chinese` to 0")
+        raise UserError(
+            f"font: Chinese text needs a font that has it, and none is at {', '.join(CHINESE_FONTS)}",
+            "install fonts-noto-cjk, or give the path of such a font with `font`; or set `chinese` to 0",
+        )
     return _checked(found, "各月降雨量标题开始结束登录用户名密码", CHINESE_LEAST)
 
 
@@ -69,9 +87,13 @@ def _checked(path: str, text: str, least: int = LEAST) -> Face:
     try:
         missing = face.missing(text)
     except OSError as error:
-        raise UserError(f"font: {path} cannot be read as a font ({error})", "a TrueType or OpenType file is needed") from None
+        raise UserError(
+            f"font: {path} cannot be read as a font ({error})", "a TrueType or OpenType file is needed"
+        ) from None
     if missing:
-        raise UserError(f"font: {path} has no {missing}", "give a font that has them, such as Noto Sans CJK for Chinese")
+        raise UserError(
+            f"font: {path} has no {missing}", "give a font that has them, such as Noto Sans CJK for Chinese"
+        )
     return face
 
 
@@ -116,19 +138,49 @@ class Pen:
                 return pixels
         raise Crowded(longest)
 
-    def write(self, text: str, x: float, y: float, pixels: int, anchor: str = "lm", *, within: Box | None = None,
-              color: tuple[int, int, int] | None = None, turned: bool = False) -> Box:
+    def write(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        pixels: int,
+        anchor: str = "lm",
+        *,
+        within: Box | None = None,
+        color: tuple[int, int, int] | None = None,
+        turned: bool = False,
+    ) -> Box:
         """Text at a place; Crowded where it would leave its box (or the picture), or touch what is written already."""
         mask, left, top = _text(self.face, text, pixels, anchor, turned)
-        return self.stamp(text, mask, round(x) + left, round(y) + top, sum(not one.isspace() for one in text), within=within, color=color)
+        return self.stamp(
+            text,
+            mask,
+            round(x) + left,
+            round(y) + top,
+            sum(not one.isspace() for one in text),
+            within=within,
+            color=color,
+        )
 
-    def stamp(self, text: str, mask: Image.Image, left: int, top: int, marks: int, *, within: Box | None = None,
-              color: tuple[int, int, int] | None = None) -> Box:
+    def stamp(
+        self,
+        text: str,
+        mask: Image.Image,
+        left: int,
+        top: int,
+        marks: int,
+        *,
+        within: Box | None = None,
+        color: tuple[int, int, int] | None = None,
+    ) -> Box:
         box = (left, top, left + mask.width, top + mask.height)
         bounds = within or (0, 0, *self.size)
         if box[0] < bounds[0] or box[1] < bounds[1] or box[2] > bounds[2] or box[3] > bounds[3]:
             raise Crowded(text)
-        if any(box[0] < r + 1 and l < box[2] + 1 and box[1] < b and t < box[3] for _, (l, t, r, b) in self.texts):
+        if any(
+            box[0] < right + 1 and left < box[2] + 1 and box[1] < bottom and top < box[3]
+            for _, (left, top, right, bottom) in self.texts
+        ):
             raise Crowded(text)
         self.texts.append((text, box))
         self._later.append(((left, top), mask, color or self.theme.ink))
@@ -142,7 +194,9 @@ class Pen:
         self.marks += len(points) - 1
 
     def box(self, box: Box, fill=None, outline=None, thick: float = 1.0, radius: float = 0) -> None:
-        self._draw.rounded_rectangle(_scaled(box), radius * SCALE, fill, outline, max(1, round(thick * SCALE)) if outline else 0)
+        self._draw.rounded_rectangle(
+            _scaled(box), radius * SCALE, fill, outline, max(1, round(thick * SCALE)) if outline else 0
+        )
         self.marks += 1
 
     def oval(self, box: Box, fill=None, outline=None, thick: float = 1.0) -> None:
@@ -157,7 +211,9 @@ class Pen:
         self._draw.polygon([(x * SCALE, y * SCALE) for x, y in points], fill, outline, max(1, round(thick * SCALE)))
         self.marks += 1
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float], color=None, thick: float = 1.0, head: float = 5.0) -> None:
+    def arrow(
+        self, start: tuple[float, float], end: tuple[float, float], color=None, thick: float = 1.0, head: float = 5.0
+    ) -> None:
         """A line with a head: one mark."""
         length = math.dist(start, end) or 1.0
         along = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)

@@ -1,9 +1,9 @@
 """How hard a knowledge picture is (Seedream 4.0 rates easy, medium and hard; the criteria are ours [I]).
 
 What must come out right are *marks*: written characters and drawn strokes (a bar, a segment, a rule, a box, an arrow).
-Their number alone says little of a large picture, and marks per area little of a small one; the load is the geometric mean
-of the two, marks / 256 and marks per cell of 16×16 pixels. At 256×256 pixels the bounds below stand at 38, 102 and 205 marks,
-at 512×512 at twice as many.
+Their number alone says little of a large picture, and marks per area little of a small one; the load is the geometric
+mean of the two, marks / 256 and marks per cell of 16×16 pixels. At 256×256 pixels the bounds below stand at 38, 102 and
+205 marks, at 512×512 at twice as many.
 """
 
 import math

@@ -1,4 +1,6 @@
-"""Wireframes of user interfaces: phone screens and web pages of bars, forms, lists, cards and switches (Seedream 4.0)."""
+"""Wireframes of user interfaces: phone screens and web pages of bars, forms, lists, cards and switches (Seedream
+4.0).
+"""
 
 import re
 from collections.abc import Callable
@@ -12,10 +14,33 @@ from seedream_core.data.knowledge.vocabulary import APPS, BUTTONS, CARDS, FIELDS
 from seedream_core.data.scenes.world import Draw
 
 SCREENS = {"phone screen": "手机界面", "web page": "网页"}
-REGIONS = {"top bar": "顶栏", "sidebar": "侧栏", "tab bar": "底部标签栏", "form": "表单", "switches": "开关组",
-           "checks": "勾选组", "list": "列表", "cards": "卡片组", "article": "文章", "buttons": "按钮组", "banner": "横幅"}
-ELEMENTS = {"title": "标题", "link": "链接", "button": "按钮", "field": "输入框", "switch": "开关", "checkbox": "复选框", "row": "行",
-            "card": "卡片", "tab": "标签", "heading": "小标题", "text line": "文本行", "image": "图片"}
+REGIONS = {
+    "top bar": "顶栏",
+    "sidebar": "侧栏",
+    "tab bar": "底部标签栏",
+    "form": "表单",
+    "switches": "开关组",
+    "checks": "勾选组",
+    "list": "列表",
+    "cards": "卡片组",
+    "article": "文章",
+    "buttons": "按钮组",
+    "banner": "横幅",
+}
+ELEMENTS = {
+    "title": "标题",
+    "link": "链接",
+    "button": "按钮",
+    "field": "输入框",
+    "switch": "开关",
+    "checkbox": "复选框",
+    "row": "行",
+    "card": "卡片",
+    "tab": "标签",
+    "heading": "小标题",
+    "text line": "文本行",
+    "image": "图片",
+}
 STATES = {"on": "开", "off": "关", "checked": "已选", "empty": "未选"}
 Item = list[str]
 """Element, text and state; the latter two may be empty."""
@@ -31,7 +56,10 @@ class Wireframe(Knowledge):
         content = _content(order)
         pen = Pen(order.size, theme, order.face)
         _paint(pen, content, draw)
-        captions = {language: {"short": _short(content, language), "long": _long(content, theme, language)} for language in ("en", "zh")}
+        captions = {
+            language: {"short": _short(content, language), "long": _long(content, theme, language)}
+            for language in ("en", "zh")
+        }
         return Figure(pen.finish(), captions, content, tuple(pen.texts), pen.marks)
 
     @staticmethod
@@ -53,7 +81,13 @@ def _content(order: Order) -> dict[str, Any]:
     aside = {"web page": "sidebar", "phone screen": "tab bar"}[screen]
     if order.marks > 70 and draw.between(0, 1) < 0.6:
         names = texts(LINKS, 3 + int(draw.between(0, 2 if aside == "tab bar" else 7)))
-        sections.append({"region": aside, "column": 0, "items": [["tab" if aside == "tab bar" else "link", one, ""] for one in names]})
+        sections.append(
+            {
+                "region": aside,
+                "column": 0,
+                "items": [["tab" if aside == "tab bar" else "link", one, ""] for one in names],
+            }
+        )
         budget -= _cost(sections[-1])
     columns = int(max(1, min(4, width / 150, budget / 90 * draw.between(0.7, 1.3))))
     while budget > 6 and len(sections) < 60:
@@ -70,7 +104,10 @@ def _content(order: Order) -> dict[str, Any]:
 def _items(region: str, draw: Draw, texts: Callable, most: int) -> list[Item]:
     count = 1 + int(draw.between(0, most))
     if region == "form":
-        return [*(["field", one, ""] for one in texts(FIELDS, count)), *(["button", one, ""] for one in texts(BUTTONS, 1))]
+        return [
+            *(["field", one, ""] for one in texts(FIELDS, count)),
+            *(["button", one, ""] for one in texts(BUTTONS, 1)),
+        ]
     if region in ("switches", "checks"):
         element, states = ("switch", ("on", "off")) if region == "switches" else ("checkbox", ("checked", "empty"))
         return [[element, one, draw.choice(states)] for one in texts(SWITCHES, count)]
@@ -109,7 +146,10 @@ def _paint(pen: Pen, content: dict[str, Any], draw: Draw) -> None:
     width, height = pen.size
     named = {section["region"]: section for section in content["sections"] if section["column"] == 0}
     body = [section for section in content["sections"] if section["column"]]
-    columns = [[section for section in body if section["column"] == column] for column in sorted({one["column"] for one in body})]
+    columns = [
+        [section for section in body if section["column"] == column]
+        for column in sorted({one["column"] for one in body})
+    ]
     deepest = max(map(_rows, columns), default=1) + 1.6 + (1.6 if "tab bar" in named else 0)
     row = min(height / deepest, min(pen.size) * draw.between(0.09, 0.13))
     if row < 1.75 * pen.face.least:
@@ -131,7 +171,12 @@ def _paint(pen: Pen, content: dict[str, Any], draw: Draw) -> None:
     for number, column in enumerate(columns):
         y = 1.9 * row
         for section in column:
-            box = (left + wide * number + 0.6 * size, y, left + wide * (number + 1) - 0.6 * size, y + row * _tall(section))
+            box = (
+                left + wide * number + 0.6 * size,
+                y,
+                left + wide * (number + 1) - 0.6 * size,
+                y + row * _tall(section),
+            )
             if box[3] > bottom:
                 raise Crowded("column")
             brush.section(section, box, row)
@@ -208,13 +253,24 @@ class _Brush:
             if state == "checked":
                 tick = ((0.4, 0.0), (0.9, 0.5), (1.7, -0.6))
                 pen.line([(left + across * half, middle + down * half) for across, down in tick], self.accent, 1.5)
-            pen.write(text, left + 1.4 * size, middle, pen.fit([text], right - left - 1.4 * size, size), "lm", within=box)
+            pen.write(
+                text, left + 1.4 * size, middle, pen.fit([text], right - left - 1.4 * size, size), "lm", within=box
+            )
         elif element == "row":
             half = min(0.45 * size, (bottom - top) / 2 - 1)
             pen.oval((left, middle - half, left + 2 * half, middle + half), pen.theme.faint, ink)
-            pen.write(text, left + 1.5 * size, middle, pen.fit([text], right - left - 1.5 * size, size), "lm", within=box)
+            pen.write(
+                text, left + 1.5 * size, middle, pen.fit([text], right - left - 1.5 * size, size), "lm", within=box
+            )
         elif element == "heading":
-            pen.write(text, left, middle, pen.fit([text], right - left, size + 1), "lm", within=(left, top - 2, right, bottom + 2))
+            pen.write(
+                text,
+                left,
+                middle,
+                pen.fit([text], right - left, size + 1),
+                "lm",
+                within=(left, top - 2, right, bottom + 2),
+            )
         elif element == "text line":
             pen.box((left, middle - 0.15 * size, right, middle + 0.15 * size), pen.theme.faint)
         else:
@@ -241,9 +297,15 @@ def _short(content: dict[str, Any], language: str) -> str:
 def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
     first, parts = _short(content, language), []
     for section in content["sections"]:
-        column, region, items = section["column"], section["region"], listed((_told(item, language) for item in section["items"]), language)
+        column, region, items = (
+            section["column"],
+            section["region"],
+            listed((_told(item, language) for item in section["items"]), language),
+        )
         if language == "en":
-            parts.append(f"Column {column}, {region}: {items}" if column else f"{region[0].upper()}{region[1:]}: {items}")
+            parts.append(
+                f"Column {column}, {region}: {items}" if column else f"{region[0].upper()}{region[1:]}: {items}"
+            )
         else:
             parts.append(f"第{column}栏，{REGIONS[region]}：{items}" if column else f"{REGIONS[region]}：{items}")
     if language == "en":
@@ -261,15 +323,25 @@ def _told(item: Item, language: str) -> str:
 def _read(caption: str) -> dict[str, Any] | None:
     english = phrases.language(caption) == "en"
     first, *rest = phrases.sentences(caption)
-    screen = next((one for one, chinese in SCREENS.items() if re.match(f"A wireframe of a {one} |一张{chinese}线框图", first)), None)
+    screen = next(
+        (one for one, chinese in SCREENS.items() if re.match(f"A wireframe of a {one} |一张{chinese}线框图", first)),
+        None,
+    )
     if screen is None:
         return None
     back = {} if english else {chinese: one for words in (REGIONS, ELEMENTS, STATES) for one, chinese in words.items()}
     sections = []
     for sentence in rest:
-        column, region, items = re.match(r"(?:Column (?=\d)|第)?(\d*)(?:, |栏，)?([^:：]+)[:：]\s*(.*)", sentence).groups()
+        column, region, items = re.match(
+            r"(?:Column (?=\d)|第)?(\d*)(?:, |栏，)?([^:：]+)[:：]\s*(.*)", sentence
+        ).groups()
         comma = phrases.COMMA["en" if english else "zh"]
         found = [re.match(r'([^"]*?) ?(?:"([^"]*)" ?(.*))?$', item).groups("") for item in cut(items, comma)]
-        sections.append({"region": back.get(region, region.lower()), "column": int(column or 0),
-                         "items": [[back.get(element, element), text, back.get(state, state)] for element, text, state in found]})
+        sections.append(
+            {
+                "region": back.get(region, region.lower()),
+                "column": int(column or 0),
+                "items": [[back.get(element, element), text, back.get(state, state)] for element, text, state in found],
+            }
+        )
     return {"screen": screen, "sections": sections}

@@ -1,7 +1,8 @@
 """Pairs: each file makes tuples for editing and control out of one sample (SeedEdit; Seedream 4.0).
 
 A tuple has references (what is given), targets (what is to be drawn), an instruction in both languages, and where it is
-known the mask of what may differ. Controls come from any picture; edits and compositions from scenes of the embedded world.
+known the mask of what may differ. Controls come from any picture; edits and compositions from scenes of the embedded
+world.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +40,9 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Component):
-    """Contract: `start()` once per process gives what makes a view's tuples from a draw of its own; none is no error."""
+    """Contract: `start()` once per process gives what makes a view's tuples from a draw of its own; none is no
+    error.
+    """
 
     def start(self) -> Make:
         raise NotImplementedError

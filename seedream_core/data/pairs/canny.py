@@ -51,7 +51,9 @@ def edges(pixels: np.ndarray, blur: float, low: float, high: float) -> np.ndarra
     strong, weak = crest & (slope >= high), crest & (slope >= low)
     while True:
         near = np.pad(strong, 1)
-        grown = weak & np.logical_or.reduce([near[1 + y:near.shape[0] - 1 + y, 1 + x:near.shape[1] - 1 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        grown = weak & np.logical_or.reduce(
+            [near[1 + y : near.shape[0] - 1 + y, 1 + x : near.shape[1] - 1 + x] for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        )
         if (grown == strong).all():
             return strong
         strong = grown | strong
@@ -63,7 +65,10 @@ def _crests(slope: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarr
     padded, crest = np.pad(slope, 1), np.zeros(slope.shape, bool)
     height, width = slope.shape
     for number, (y, x) in enumerate(((0, 1), (1, 1), (1, 0), (1, -1))):
-        ahead, behind = padded[1 + y:1 + y + height, 1 + x:1 + x + width], padded[1 - y:1 - y + height, 1 - x:1 - x + width]
+        ahead, behind = (
+            padded[1 + y : 1 + y + height, 1 + x : 1 + x + width],
+            padded[1 - y : 1 - y + height, 1 - x : 1 - x + width],
+        )
         # Strict on one side: of two equal neighbours one stays.
         crest |= (direction == number) & (slope >= ahead) & (slope > behind)
     return crest

@@ -1,4 +1,6 @@
-"""Two references composed: the objects of two pictures in one, where the instruction says (Seedream 4.0, multi-image)."""
+"""Two references composed: the objects of two pictures in one, where the instruction says (Seedream 4.0,
+multi-image).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -22,11 +24,23 @@ class Compose(Pairs):
         world = world_of(view.size)
         alone = [self._alone(one, world, draw) for one in scene.objects]
         first, second = (CHINESE[one.shape] for one in scene.objects)
-        told = {"en": f"put the {scene.objects[0].shape} of image 1 {RELATIONS['en'][scene.relation]} the {scene.objects[1].shape} of image 2, on {scene.background}",
-                "zh": f"把图1的{first}放在图2的{second}的{RELATIONS['zh'][scene.relation]}，背景为{CHINESE[scene.background]}"}
-        return [Pair("compose", tuple(render(one, *view.size) for one in alone), (render(scene, *view.size),), told,
-                     captions(scene, view.sample.key, world), captions(alone[0], view.sample.key, world),
-                     truth={"references": [one.to_json() for one in alone], "after": scene.to_json()})]
+        told = {
+            "en": f"put the {scene.objects[0].shape} of image 1 {RELATIONS['en'][scene.relation]} the "
+            f"{scene.objects[1].shape} of image 2, on {scene.background}",
+            "zh": f"把图1的{first}放在图2的{second}的{RELATIONS['zh'][scene.relation]}，"
+            f"背景为{CHINESE[scene.background]}",
+        }
+        return [
+            Pair(
+                "compose",
+                tuple(render(one, *view.size) for one in alone),
+                (render(scene, *view.size),),
+                told,
+                captions(scene, view.sample.key, world),
+                captions(alone[0], view.sample.key, world),
+                truth={"references": [one.to_json() for one in alone], "after": scene.to_json()},
+            )
+        ]
 
     def _alone(self, one: Object, world: World, draw: Draw) -> Scene:
         """The object in the middle of a picture of its own, on any background."""

@@ -25,7 +25,19 @@ class Depth(Pairs):
         def make(view: View, draw: Draw) -> list[Pair]:
             (depth,) = outside.resized(outside([view.pixels]).predicted_depth, view.pixels)
             low, high = float(depth.min()), float(depth.max())
-            shades = np.round(255 * (depth - low) / (high - low)).astype(np.uint8) if high > low else np.zeros(depth.shape, np.uint8)
-            return [Pair("depth", (np.repeat(shades[..., None], 3, -1),), (view.pixels,), INSTRUCTION, dict(view.sample.captions))]
+            shades = (
+                np.round(255 * (depth - low) / (high - low)).astype(np.uint8)
+                if high > low
+                else np.zeros(depth.shape, np.uint8)
+            )
+            return [
+                Pair(
+                    "depth",
+                    (np.repeat(shades[..., None], 3, -1),),
+                    (view.pixels,),
+                    INSTRUCTION,
+                    dict(view.sample.captions),
+                )
+            ]
 
         return make

@@ -1,4 +1,6 @@
-"""Edits of the embedded world's scenes, with their truth, in both directions (SeedEdit: regeneration pairs, here exact)."""
+"""Edits of the embedded world's scenes, with their truth, in both directions (SeedEdit: regeneration pairs, here
+exact).
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +57,16 @@ def world_of(size: tuple[int, int]) -> World:
 def _pair(edit: Edit, view: View, world: World) -> Pair:
     before, after = (render(scene, *view.size) for scene in (edit.before, edit.after))
     told = [captions(scene, f"{view.sample.key}/{edit.task}", world) for scene in (edit.before, edit.after)]
-    return Pair(edit.task, (before,), (after,), edit.instruction, told[1], told[0], changed(before, after),
-                {"before": edit.before.to_json(), "after": edit.after.to_json()})
+    return Pair(
+        edit.task,
+        (before,),
+        (after,),
+        edit.instruction,
+        told[1],
+        told[0],
+        changed(before, after),
+        {"before": edit.before.to_json(), "after": edit.after.to_json()},
+    )
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:

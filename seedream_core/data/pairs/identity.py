@@ -1,4 +1,6 @@
-"""A subject to a picture of it: one object of a scene cut out on grey, to be shown as the caption says (SeedEdit's identity pairs)."""
+"""A subject to a picture of it: one object of a scene cut out on grey, to be shown as the caption says (SeedEdit's
+identity pairs).
+"""
 
 from dataclasses import dataclass
 
@@ -25,6 +27,18 @@ class Identity(Pairs):
         number = 1 + int(draw.between(0, len(scene.objects)))
         mask = areas(scene, view.size) == number
         subject = np.where(mask[..., None], view.pixels, np.uint8(GREY))
-        told = {"en": f"with this very object, draw {canonical(scene.asked, 'en')}", "zh": f"用这个物体作画：{canonical(scene.asked, 'zh')}"}
-        return [Pair("identity", (subject,), (view.pixels,), told, dict(view.sample.captions), mask=~mask,
-                     truth={"object": number - 1, "after": scene.to_json()})]
+        told = {
+            "en": f"with this very object, draw {canonical(scene.asked, 'en')}",
+            "zh": f"用这个物体作画：{canonical(scene.asked, 'zh')}",
+        }
+        return [
+            Pair(
+                "identity",
+                (subject,),
+                (view.pixels,),
+                told,
+                dict(view.sample.captions),
+                mask=~mask,
+                truth={"object": number - 1, "after": scene.to_json()},
+            )
+        ]

@@ -33,6 +33,6 @@ class Inpainting(Pairs):
         high, wide = (max(1, round(side * draw.between(self.least, self.most))) for side in (height, width))
         top, left = int(draw.between(0, height - high + 1)), int(draw.between(0, width - wide + 1))
         mask = np.zeros((height, width), bool)
-        mask[top:top + high, left:left + wide] = True
+        mask[top : top + high, left : left + wide] = True
         holed = np.where(mask[..., None], np.uint8(GREY), view.pixels)
         return [Pair("inpainting", (holed,), (view.pixels,), INSTRUCTION, dict(view.sample.captions), mask=mask)]

@@ -28,5 +28,12 @@ class LowResolution(Pairs):
             return []
         image = Image.fromarray(view.pixels)
         small = image.resize((width // self.factor, height // self.factor), Image.Resampling.BOX)
-        return [Pair("low_resolution", (np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)),), (view.pixels,), INSTRUCTION,
-                     dict(view.sample.captions))]
+        return [
+            Pair(
+                "low_resolution",
+                (np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)),),
+                (view.pixels,),
+                INSTRUCTION,
+                dict(view.sample.captions),
+            )
+        ]

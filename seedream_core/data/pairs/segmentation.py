@@ -8,7 +8,7 @@ from seedream_core.config import OUTSIDE
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Draw, Scene
+from seedream_core.data.scenes.world import Scene
 from seedream_core.data.view import View
 
 INSTRUCTION = {"en": "draw a picture with these areas", "zh": "按照这些区域作画"}
@@ -22,11 +22,15 @@ class Segmentation(Pairs):
 
     def start(self) -> Make:
         if self.path is None:
-            return lambda view, draw: [_pair(areas(scene, view.size), view)] if (scene := clean(view.sample.truth)) else []
+            return lambda view, draw: (
+                [_pair(areas(scene, view.size), view)] if (scene := clean(view.sample.truth)) else []
+            )
         from seedream_core.models.outside import load
 
         outside = load(self.path, "SemanticSegmentation", "pairs segmentation")
-        return lambda view, draw: [_pair(outside.resized(outside([view.pixels]).logits[0], view.pixels).argmax(0), view)]
+        return lambda view, draw: [
+            _pair(outside.resized(outside([view.pixels]).logits[0], view.pixels).argmax(0), view)
+        ]
 
 
 def areas(scene: Scene, size: tuple[int, int]) -> np.ndarray:

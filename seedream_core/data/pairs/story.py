@@ -12,8 +12,12 @@ from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import MARGIN, Draw, Scene
 from seedream_core.data.view import View
 
-WAYS = {("x", 1): ("from left to right", "从左到右"), ("x", -1): ("from right to left", "从右到左"),
-        ("y", 1): ("from top to bottom", "从上到下"), ("y", -1): ("from bottom to top", "从下到上")}
+WAYS = {
+    ("x", 1): ("from left to right", "从左到右"),
+    ("x", -1): ("from right to left", "从右到左"),
+    ("y", 1): ("from top to bottom", "从上到下"),
+    ("y", -1): ("from bottom to top", "从下到上"),
+}
 NUMBERS = {2: ("two", "两"), 3: ("three", "三"), 4: ("four", "四")}
 
 
@@ -37,7 +41,18 @@ class Story(Pairs):
         steps = [low + (high - low) * place / (self.frames - 1) for place in range(self.frames)][::sign]
         told = [Scene("one", scene.background, (replace(one, **{axis: round(at, 5)}),)) for at in steps]
         number, number_zh = NUMBERS[self.frames]
-        instruction = {"en": f"show the {one.thing} moving {way} in {number} pictures", "zh": f"用{number_zh}张图表现{CHINESE[one.color]}{CHINESE[one.shape]}{way_zh}移动"}
-        return [Pair("story", (render(scene, *view.size),), tuple(render(frame, *view.size) for frame in told), instruction,
-                     captions(told[0], view.sample.key, world), captions(scene, view.sample.key, world),
-                     truth={"before": scene.to_json(), "frames": [frame.to_json() for frame in told]})]
+        instruction = {
+            "en": f"show the {one.thing} moving {way} in {number} pictures",
+            "zh": f"用{number_zh}张图表现{CHINESE[one.color]}{CHINESE[one.shape]}{way_zh}移动",
+        }
+        return [
+            Pair(
+                "story",
+                (render(scene, *view.size),),
+                tuple(render(frame, *view.size) for frame in told),
+                instruction,
+                captions(told[0], view.sample.key, world),
+                captions(scene, view.sample.key, world),
+                truth={"before": scene.to_json(), "frames": [frame.to_json() for frame in told]},
+            )
+        ]

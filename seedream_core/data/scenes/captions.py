@@ -3,6 +3,7 @@
 A canonical caption asks for all that a picture must show. `brief` leaves the background out, `long` adds size and
 place, `paraphrase` says the canonical facts in other words.
 """
+
 from seedream_core.data.scenes.world import OPPOSITE, Asked, Draw, Object, Scene, Thing, World
 
 LANGUAGES = ("en", "zh")
@@ -16,10 +17,24 @@ RELATIONS = {
     "zh": {"left": "左边", "right": "右边", "above": "上方", "below": "下方"},
 }
 CHINESE = {
-    "white": "白色", "gray": "灰色", "pink": "粉色", "beige": "米色",
-    "red": "红色", "green": "绿色", "blue": "蓝色", "yellow": "黄色",
-    "purple": "紫色", "orange": "橙色", "black": "黑色", "cyan": "青色",
-    "circle": "圆形", "square": "正方形", "triangle": "三角形", "star": "五角星", "heart": "心形", "cross": "十字",
+    "white": "白色",
+    "gray": "灰色",
+    "pink": "粉色",
+    "beige": "米色",
+    "red": "红色",
+    "green": "绿色",
+    "blue": "蓝色",
+    "yellow": "黄色",
+    "purple": "紫色",
+    "orange": "橙色",
+    "black": "黑色",
+    "cyan": "青色",
+    "circle": "圆形",
+    "square": "正方形",
+    "triangle": "三角形",
+    "star": "五角星",
+    "heart": "心形",
+    "cross": "十字",
 }
 SMALL, LARGE = 0.3, 0.42
 ENGLISH_PLACES = (
@@ -110,7 +125,9 @@ def _long_zh(scene: Scene, bounds: tuple[float, float]) -> str:
     if asked.kind == "one":
         one = scene.objects[0]
         size = "小的" if one.size < SMALL else "大的" if one.size > LARGE else ""
-        return f"纯{background}背景的{_place(one, bounds, CHINESE_PLACES)}有一个{size}{_thing_zh(one.thing)}，没有别的东西"
+        return (
+            f"纯{background}背景的{_place(one, bounds, CHINESE_PLACES)}有一个{size}{_thing_zh(one.thing)}，没有别的东西"
+        )
     if asked.kind == "several":
         return f"纯{background}背景上有{_objects_zh(asked)}，大小相同，没有别的东西"
     first, second = (f"{_thing_zh(o.thing)}在{_place(o, bounds, CHINESE_PLACES)}" for o in scene.objects)

@@ -2,6 +2,7 @@
 
 An area is (left, top, right, bottom), a box (width, height), a place the centre of a box.
 """
+
 from collections.abc import Callable
 
 Area = tuple[float, float, float, float]

@@ -1,4 +1,5 @@
 """Evaluation prompts: canonical captions with what they ask for, a third of each kind and half of each language."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

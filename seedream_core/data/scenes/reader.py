@@ -4,6 +4,7 @@ It looks for flat regions against a flat background, fits each of the six shapes
 believes it saw: what the drawing leaves unexplained (half an object, a ghost, two merged) is a problem, and a reading
 with a problem is no reading. Blur and slight shifts of colour, as an autoencoder leaves them, are not problems.
 """
+
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,6 +59,7 @@ class Reading:
 @dataclass(frozen=True)
 class Fit:
     """A shape drawn over a region."""
+
     overlap: float
     shape: str
     x: float

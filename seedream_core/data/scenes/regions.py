@@ -1,4 +1,5 @@
 """Connected regions of a mask, in numpy and a union of row runs: scipy's `label` without scipy."""
+
 from collections.abc import Iterator
 
 import numpy as np

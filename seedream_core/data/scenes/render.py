@@ -1,7 +1,8 @@
 """Scenes to pixels: exact area coverage from summed-area tables, so edges are smooth at any size and place."""
+
 import struct
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def inside(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (notch.real - tip) * across - notch.imag * along >= 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(shape: str, resolution: int) -> np.ndarray:
     """Summed area of the shape over its box, in shares of the box: one row and column of zeros, then the sums."""
     line = (np.arange(resolution) + 0.5) * 2 / resolution - 1

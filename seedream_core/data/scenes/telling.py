@@ -14,29 +14,45 @@ STRONG = 110
 
 def tell(scene: Scene, language: str, field: str, world: World) -> str:
     """One specialised caption; `world` gives the aspect that places are told in."""
-    english, chinese = {"artistic": _artistic, "surreal": _surreal, "aesthetics": _aesthetics, "style": _style, "layout": _layout}[field](scene, world)
+    english, chinese = {
+        "artistic": _artistic,
+        "surreal": _surreal,
+        "aesthetics": _aesthetics,
+        "style": _style,
+        "layout": _layout,
+    }[field](scene, world)
     return {"en": english, "zh": chinese}[language]
 
 
 def _artistic(scene: Scene, world: World) -> tuple[str, str]:
     (tone, colours), (tone_zh, colours_zh) = _tone(scene)
     where, where_zh = _weight(scene, world)
-    return (f"flat graphic art in {tone} colours, {colours} on {scene.background}; the composition weighs {where}; even light without shadows",
-            f"扁平图形艺术，{tone_zh}色调，{CHINESE[scene.background]}底上的{colours_zh}；构图重心{where_zh}；光线均匀，没有阴影")
+    return (
+        f"flat graphic art in {tone} colours, {colours} on {scene.background}; the composition weighs {where}; even "
+        "light without shadows",
+        f"扁平图形艺术，{tone_zh}色调，{CHINESE[scene.background]}底上的{colours_zh}；构图重心{where_zh}；光线均匀，没有阴影",
+    )
 
 
 def _surreal(scene: Scene, world: World) -> tuple[str, str]:
     things, things_zh = _named(scene)
-    return (f"like a dream: {things} floating weightless in an endless {scene.background} void",
-            f"如梦境一般：{things_zh}失重地悬浮在无边的{CHINESE[scene.background]}虚空中")
+    return (
+        f"like a dream: {things} floating weightless in an endless {scene.background} void",
+        f"如梦境一般：{things_zh}失重地悬浮在无边的{CHINESE[scene.background]}虚空中",
+    )
 
 
 def _aesthetics(scene: Scene, world: World) -> tuple[str, str]:
     across, down = world.bounds
     full = sum(area(one.shape) * one.size**2 for one in scene.objects) / (across * down) >= CROWDED
-    strong = min(abs(_luminance(COLORS[one.color]) - _luminance(BACKGROUNDS[scene.background])) for one in scene.objects) >= STRONG
-    return (f"clean edges, {'strong' if strong else 'soft'} contrast, {'a full frame' if full else 'much empty space'}",
-            f"边缘干净，对比{'强烈' if strong else '柔和'}，{'画面饱满' if full else '大量留白'}")
+    strong = (
+        min(abs(_luminance(COLORS[one.color]) - _luminance(BACKGROUNDS[scene.background])) for one in scene.objects)
+        >= STRONG
+    )
+    return (
+        f"clean edges, {'strong' if strong else 'soft'} contrast, {'a full frame' if full else 'much empty space'}",
+        f"边缘干净，对比{'强烈' if strong else '柔和'}，{'画面饱满' if full else '大量留白'}",
+    )
 
 
 def _style(scene: Scene, world: World) -> tuple[str, str]:
@@ -45,8 +61,13 @@ def _style(scene: Scene, world: World) -> tuple[str, str]:
 
 
 def _layout(scene: Scene, world: World) -> tuple[str, str]:
-    parts = [(f"{_size(one)[0]}{one.thing} {_place(one, world, ENGLISH_PLACES)}",
-              f"{_place(one, world, CHINESE_PLACES)}{_size(one)[1]}{CHINESE[one.color]}{CHINESE[one.shape]}") for one in scene.objects]
+    parts = [
+        (
+            f"{_size(one)[0]}{one.thing} {_place(one, world, ENGLISH_PLACES)}",
+            f"{_place(one, world, CHINESE_PLACES)}{_size(one)[1]}{CHINESE[one.color]}{CHINESE[one.shape]}",
+        )
+        for one in scene.objects
+    ]
     return "; ".join(part for part, _ in parts), "；".join(part for _, part in parts)
 
 
@@ -63,7 +84,9 @@ def _named(scene: Scene) -> tuple[str, str]:
     count = len(scene.objects) if len(things) == 1 else 1
     if count > 1:
         return f"{count} {things[0]} shapes", f"{count}个{CHINESE[things[0].color]}{CHINESE[things[0].shape]}"
-    return " and ".join(f"one {thing}" for thing in things), "和".join(f"一个{CHINESE[thing.color]}{CHINESE[thing.shape]}" for thing in things)
+    return " and ".join(f"one {thing}" for thing in things), "和".join(
+        f"一个{CHINESE[thing.color]}{CHINESE[thing.shape]}" for thing in things
+    )
 
 
 def _weight(scene: Scene, world: World) -> tuple[str, str]:
@@ -72,8 +95,10 @@ def _weight(scene: Scene, world: World) -> tuple[str, str]:
     masses = [one.size**2 for one in scene.objects]
     x = sum(mass * one.x for mass, one in zip(masses, scene.objects)) / sum(masses) / across
     y = sum(mass * one.y for mass, one in zip(masses, scene.objects)) / sum(masses) / down
-    sides = [(abs(x - 0.5), ("to the left", "偏左") if x < 0.5 else ("to the right", "偏右")),
-             (abs(y - 0.5), ("to the top", "偏上") if y < 0.5 else ("to the bottom", "偏下"))]
+    sides = [
+        (abs(x - 0.5), ("to the left", "偏左") if x < 0.5 else ("to the right", "偏右")),
+        (abs(y - 0.5), ("to the top", "偏上") if y < 0.5 else ("to the bottom", "偏下")),
+    ]
     off, told = max(sides)
     return told if off > 0.1 else ("evenly on all sides", "居中")
 

@@ -2,6 +2,7 @@
 
 Lengths are fractions of the picture's shorter side, so one scene can be drawn at any resolution of its aspect.
 """
+
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,13 +12,23 @@ from seedream_core.data.scenes import places
 
 BACKGROUNDS = {"white": (250, 250, 250), "gray": (150, 150, 150), "pink": (250, 190, 205), "beige": (240, 225, 190)}
 COLORS = {
-    "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (240, 210, 40),
-    "purple": (140, 50, 180), "orange": (245, 140, 30), "black": (20, 20, 20), "cyan": (40, 200, 210),
+    "red": (220, 40, 40),
+    "green": (40, 170, 60),
+    "blue": (50, 80, 220),
+    "yellow": (240, 210, 40),
+    "purple": (140, 50, 180),
+    "orange": (245, 140, 30),
+    "black": (20, 20, 20),
+    "cyan": (40, 200, 210),
 }
 # Width and height of each shape's box at size 1: chosen for areas between 0.72 and 0.81 (the circle has 0.79).
 EXTENTS = {
-    "circle": (1.0, 1.0), "square": (0.9, 0.9), "triangle": (1.3, 1.126),
-    "star": (1.407, 1.339), "heart": (1.05, 1.027), "cross": (1.2, 1.2),
+    "circle": (1.0, 1.0),
+    "square": (0.9, 0.9),
+    "triangle": (1.3, 1.126),
+    "star": (1.407, 1.339),
+    "heart": (1.05, 1.027),
+    "cross": (1.2, 1.2),
 }
 KINDS = ("one", "several", "pair")
 RELATIONS = ("left", "right", "above", "below")
@@ -34,6 +45,7 @@ SLANT = 0.45  # a pair's offset across its relation is at most this share of the
 @dataclass(frozen=True)
 class Thing:
     """What can be said of an object: "a red star"."""
+
     color: str
     shape: str
 
@@ -44,6 +56,7 @@ class Thing:
 @dataclass(frozen=True)
 class Asked:
     """All that a canonical caption asks for; the reader's result is held against it."""
+
     kind: str
     background: str
     things: tuple[Thing, ...]
@@ -121,9 +134,9 @@ class World:
     height: int = 64
     held_out: tuple[str, ...] = HELD_OUT
     """Colour-shape pairs that occur in no scene."""
-    kinds: Mapping[str, float] = field(default_factory=lambda: {kind: 1.0 for kind in KINDS})
+    kinds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 1.0))
     """How often each kind of scene is drawn, by weight."""
-    relations: Mapping[str, float] = field(default_factory=lambda: {relation: 1.0 for relation in RELATIONS})
+    relations: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(RELATIONS, 1.0))
     """How often the first of a pair stands in each relation to the second, by weight; prompts ask for all alike."""
     zipf: float = 0.0
     """The colour-shape pair of rank r occurs in proportion to r**-zipf; each seed ranks them in an order of its own."""
@@ -242,13 +255,18 @@ class Draw:
         return name
 
     def asked(
-        self, kind: str, first: tuple[Thing, ...], others: tuple[Thing, ...], relations: Mapping[str, float] | None = None,
+        self,
+        kind: str,
+        first: tuple[Thing, ...],
+        others: tuple[Thing, ...],
+        relations: Mapping[str, float] | None = None,
         shares: Mapping[Thing, float] | None = None,
     ) -> Asked:
         """A random request; a pair takes one thing of `first` and one of `others`, in either order.
 
         `relations` and `shares` weigh what they are drawn from; none draws all alike.
         """
+
         def pick(things: list[Thing] | tuple[Thing, ...]) -> Thing:
             return self.choice(things) if shares is None else self.weighted({thing: shares[thing] for thing in things})
 

@@ -20,7 +20,9 @@ class Scorer(Component):
     """Contract: `start(models)` once per process gives what scores a chunk of views in place, alike at any chunking."""
 
     gives: ClassVar[tuple[str, ...]]
-    """Names of the scores and features it notes; `boxes` where its boxes are those that filters ask for by that name."""
+    """Names of the scores and features it notes; `boxes` where its boxes are those that filters ask for by that
+    name.
+    """
     reads: ClassVar[str] = "pixels"
     """The dearest of `record`, `thumbnail` and `pixels` that it looks at."""
 

@@ -1,4 +1,5 @@
-"""How well captions and picture agree: the chance that these captions were written for this picture (Seedream 2.0's funnel).
+"""How well captions and picture agree: the chance that these captions were written for this picture (Seedream 2.0's
+funnel).
 
 The encoder's calibration makes it a chance: between a picture's own captions and those of another picture, even odds
 before looking, and half of the others chosen to be alike.
@@ -42,5 +43,10 @@ class Agreement(Scorer):
 
     def captions(self, view: View) -> list[str]:
         """Those that are judged; each counts alike."""
-        return [text for language, fields in sorted(view.sample.captions.items()) if not self.languages or language in self.languages
-                for _, text in sorted(fields.items()) if text.strip()]
+        return [
+            text
+            for language, fields in sorted(view.sample.captions.items())
+            if not self.languages or language in self.languages
+            for _, text in sorted(fields.items())
+            if text.strip()
+        ]

@@ -1,8 +1,10 @@
-"""A picture in 348 plain figures, without any trained model: edges, corners, texture, random filters, places and colours [I].
+"""A picture in 348 plain figures, without any trained model: edges, corners, texture, random filters, places and
+colours [I].
 
-What active learning and the heads stand on where there is no dual encoder. Figures are roots of shares and largest answers, and
-cells are sorted by what they hold, so that a small mark counts the same wherever it lies. Random filters with such pooling
-follow ROCKET (Dempster et al., 2020); they raised a linear head's average precision on faint overlays from 0.60 to 0.71.
+What active learning and the heads stand on where there is no dual encoder. Figures are roots of shares and largest
+answers, and cells are sorted by what they hold, so that a small mark counts the same wherever it lies. Random filters
+with such pooling follow ROCKET (Dempster et al., 2020); they raised a linear head's average precision on faint overlays
+from 0.60 to 0.71.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,7 +57,12 @@ def describe(pixels: np.ndarray) -> np.ndarray:
         across, down = np.diff(planes, axis=2)[:, :-1], np.diff(planes, axis=1)[:, :, :-1]
         x, y = np.abs(across).max(0), np.abs(down).max(0)
         middle = planes[:, 1:-1, 1:-1] * 4
-        bend = np.abs(middle - planes[:, :-2, 1:-1] - planes[:, 2:, 1:-1] - planes[:, 1:-1, :-2] - planes[:, 1:-1, 2:]).max(0) / 2
+        bend = (
+            np.abs(
+                middle - planes[:, :-2, 1:-1] - planes[:, 2:, 1:-1] - planes[:, 1:-1, :-2] - planes[:, 1:-1, 2:]
+            ).max(0)
+            / 2
+        )
         step, corner = np.maximum(x, y), np.minimum(x, y)
         parts += [_counts(step), _counts(corner), _counts(bend)]
         if scale == 0:
@@ -94,24 +101,30 @@ def _cells(step: np.ndarray, corner: np.ndarray, bend: np.ndarray) -> np.ndarray
     told = []
     for kind in ((step > FAINT) & (step <= STRONG), step > FAINT, corner > FAINT, bend > STRONG):
         full = np.zeros((SIDE, SIDE), np.float32)
-        full[:kind.shape[0], :kind.shape[1]] = kind
+        full[: kind.shape[0], : kind.shape[1]] = kind
         told.append(np.sort(full.reshape(8, 8, 8, 8).mean((1, 3)).ravel())[::-1][list(RANKS)])
     return np.concatenate(told)
 
 
 @cache
 def _filters() -> np.ndarray:
-    """Random filters, 75×FILTERS: half of them on grey, half on colours, every second one of 3×3; each sums to 0, its sizes to 2."""
+    """Random filters, 75×FILTERS: half of them on grey, half on colours, every second one of 3×3; each sums to 0, its
+    sizes to 2.
+    """
     made = np.random.default_rng(0).normal(size=(FILTERS, 3, FILTER_SIDE, FILTER_SIDE))
-    made[:FILTERS // 2] = made[:FILTERS // 2].mean(1, keepdims=True)
+    made[: FILTERS // 2] = made[: FILTERS // 2].mean(1, keepdims=True)
     support = np.ones((FILTERS, 1, FILTER_SIDE, FILTER_SIDE))
     support[::2, :, [0, -1], :] = support[::2, :, :, [0, -1]] = 0
     made = (made - (made * support).sum((2, 3), keepdims=True) / support.sum((2, 3), keepdims=True)) * support
-    return np.ascontiguousarray((made * 2 / np.abs(made).sum((1, 2, 3), keepdims=True)).reshape(FILTERS, -1).T, np.float32)
+    return np.ascontiguousarray(
+        (made * 2 / np.abs(made).sum((1, 2, 3), keepdims=True)).reshape(FILTERS, -1).T, np.float32
+    )
 
 
 def _answers(planes: np.ndarray) -> np.ndarray:
     """How often each random filter answers, and its loudest answer."""
-    windows = np.lib.stride_tricks.sliding_window_view(planes, (FILTER_SIDE, FILTER_SIDE), (1, 2)).transpose(1, 2, 0, 3, 4)
+    windows = np.lib.stride_tricks.sliding_window_view(planes, (FILTER_SIDE, FILTER_SIDE), (1, 2)).transpose(
+        1, 2, 0, 3, 4
+    )
     answers = windows.reshape(-1, len(_filters())) @ _filters()
     return np.concatenate([np.sqrt((answers > ANSWERS).mean(0)), answers.max(0) / 128])

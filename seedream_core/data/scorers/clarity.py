@@ -1,10 +1,12 @@
-"""How sharp the sharpest part of a picture is, and how much noise lies over all of it (the blur check of Seedream 2.0; how, [I]).
+"""How sharp the sharpest part of a picture is, and how much noise lies over all of it (the blur check of Seedream 2.0;
+how, [I]).
 
-Blur: the picture is blurred a little (variance 1) and more (variance 4); where an edge was blurred by sigma, the ratio of its
-squared slopes is (sigma² + 4) / (sigma² + 1), whatever its contrast, so sigma follows (re-blurring: Zhuo and Sim, 2011). It
-is read block by block, and the picture's is that of its sharpest blocks: a sharp subject before a blurred ground is sharp.
-Noise: what the finest diagonal wavelets hold beyond what they would in a picture without noise, judged by the next coarser
-ones, which are as strong under white noise and over twice as strong in photographs. The quieter blocks decide: noise is everywhere, fine foliage is not.
+Blur: the picture is blurred a little (variance 1) and more (variance 4); where an edge was blurred by sigma, the ratio
+of its squared slopes is (sigma² + 4) / (sigma² + 1), whatever its contrast, so sigma follows (re-blurring: Zhuo and
+Sim, 2011). It is read block by block, and the picture's is that of its sharpest blocks: a sharp subject before a
+blurred ground is sharp. Noise: what the finest diagonal wavelets hold beyond what they would in a picture without
+noise, judged by the next coarser ones, which are as strong under white noise and over twice as strong in photographs.
+The quieter blocks decide: noise is everywhere, fine foliage is not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,8 +22,8 @@ from seedream_core.data.view import View
 
 WORK = 256  # pixels of the shorter side, at least, at which blur is read
 BLOCK = 16
-# What passes for sharp, in pixels as read here (a straight edge reads 0.3 when drawn sharp, 0.9 after 1.5 and 3.0 after 4 pixels of
-# blur; texture less): LIMIT at 64 pixels, 1.25 at 256, 1.6 at 512.
+# What passes for sharp, in pixels as read here (a straight edge reads 0.3 when drawn sharp, 0.9 after 1.5 and 3.0 after
+# 4 pixels of blur; texture less): LIMIT at 64 pixels, 1.25 at 256, 1.6 at 512.
 LIMIT, GROWTH = 0.75, 0.37
 SHARPEST = 1 / 16  # of the blocks that have an edge; at least the second sharpest, as one may be chance
 FAINT = 0.1  # of the strongest block's squared slope: in fainter blocks JPEG's own edges count
@@ -61,7 +63,9 @@ def planes(pixels: np.ndarray) -> list[Image.Image]:
     step = max(1, min(pixels.shape[:2]) // 64)
     spreads = np.ascontiguousarray(pixels[::step, ::step].transpose(2, 0, 1)).reshape(3, -1).std(1)
     widest = int(spreads.argmax())
-    return [gray, picture.getchannel(widest)] if spreads[widest] > 2 * np.asarray(gray)[::step, ::step].std() else [gray]
+    return (
+        [gray, picture.getchannel(widest)] if spreads[widest] > 2 * np.asarray(gray)[::step, ::step].std() else [gray]
+    )
 
 
 def noise(values: np.ndarray) -> float:
@@ -69,11 +73,13 @@ def noise(values: np.ndarray) -> float:
     rows, columns = (side // BLOCK for side in values.shape)
     if not rows or not columns:
         return 0.0
-    tiles = values[:rows * BLOCK, :columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    tiles = values[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
     step = max(1, min(rows, columns) * BLOCK // WORK)
     fine = tiles[::step, :, ::step].astype(np.float32)
     fine = fine.reshape(fine.shape[0] * BLOCK, -1)
-    coarse = (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]) / 2  # as strong as before in white noise
+    coarse = (
+        fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]
+    ) / 2  # as strong as before in white noise
     excess = (_diagonal(fine, BLOCK // 2) ** 2 - FINEST**2 * _diagonal(coarse, BLOCK // 4) ** 2) / (1 - FINEST**2)
     return float(np.sqrt(max(0.0, np.quantile(excess, QUIET))))
 
@@ -87,12 +93,16 @@ def _diagonal(values: np.ndarray, block: int) -> np.ndarray:
 def _blocks(values: np.ndarray, block: int) -> np.ndarray:
     """The mean of each whole block."""
     rows, columns = (side // block for side in values.shape)
-    lines = values[:rows * block, :columns * block].reshape(rows, block, -1).sum(1)  # in two steps: numpy is slow over both axes
+    lines = (
+        values[: rows * block, : columns * block].reshape(rows, block, -1).sum(1)
+    )  # in two steps: numpy is slow over both axes
     return lines.reshape(rows, columns, block).sum(2) / block**2
 
 
 def blur(picture: Image.Image, level: float = 0.0) -> float:
-    """The sigma of the Gaussian that the sharpest parts look blurred by, in pixels; infinite where there are no edges."""
+    """The sigma of the Gaussian that the sharpest parts look blurred by, in pixels; infinite where there are no
+    edges.
+    """
     # Reduced to save time, but not so far that a sharp edge (0.3 of the smaller pixels) comes near the limit.
     factor = max(1, min(min(picture.size) // WORK, int(limit(picture) / 0.6)))
     values = np.asarray(picture.reduce(factor)).astype(np.float32)
@@ -132,7 +142,8 @@ def _slopes(values: np.ndarray) -> np.ndarray:
 
 
 def _sigma(ratio: float) -> float:
-    """Of the blur that gives a straight edge this ratio of slopes, weighted by the coarse ones (v the variance after the first blur):
+    """Of the blur that gives a straight edge this ratio of slopes, weighted by the coarse ones (v the variance after
+    the first blur):
 
     ratio² = 2 (v + 3)² / (v (2v + 3)).
     """

@@ -1,6 +1,7 @@
 """How hard a knowledge picture is (formulas, charts, diagrams, wireframes, tables), by its pixels (Seedream 4.0).
 
-0.27 is where medium begins, 0.5 where hard does, 0.67 extremely hard (`knowledge/rating`). Of photographs it says nothing.
+0.27 is where medium begins, 0.5 where hard does, 0.67 extremely hard (`knowledge/rating`). Of photographs it says
+nothing.
 """
 
 from collections.abc import Mapping, Sequence

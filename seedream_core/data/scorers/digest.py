@@ -1,7 +1,7 @@
 """A digest of a picture's pixels and size, by which exact duplicates are told however they are packed.
 
-Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other pictures too
-(byte for byte).
+Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other
+pictures too (byte for byte).
 """
 
 import hashlib

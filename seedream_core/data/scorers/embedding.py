@@ -1,4 +1,6 @@
-"""Image-text embeddings: a picture as a unit vector in the space of captions (Seedream 2.0's second stage; CLIP, SigLIP)."""
+"""Image-text embeddings: a picture as a unit vector in the space of captions (Seedream 2.0's second stage; CLIP,
+SigLIP).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,8 +43,11 @@ class Embedding(Scorer):
 def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "Encoder":
     """The encoder that a scorer is to use; UserError where nothing names one."""
     if not path and "encoder" not in models:
-        raise UserError(f"the scorer {scorer.name()} needs a dual encoder",
-                        "make one with pretrain/dual_encoder and name it as `encoder`, or give the scorer the `path` of a CLIP or SigLIP")
+        raise UserError(
+            f"the scorer {scorer.name()} needs a dual encoder",
+            "make one with pretrain/dual_encoder and name it as `encoder`, or give the scorer the `path` of a CLIP "
+            "or SigLIP",
+        )
     folder = Path(path or models["encoder"])
     return _opened(folder, digest(folder))
 

@@ -1,4 +1,6 @@
-"""What data/label's heads say of a picture: `defect` and `difficulty` from 0 to 1, `aesthetic` in its labels' own figures."""
+"""What data/label's heads say of a picture: `defect` and `difficulty` from 0 to 1, `aesthetic` in its labels' own
+figures.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ class Heads(Scorer):
 
     def start(self, models: Mapping[str, Path]) -> Score:
         if "heads" not in models:
-            raise UserError("the scorer heads needs trained heads", "make them with data/label, and name them as `heads`")
+            raise UserError(
+                "the scorer heads needs trained heads", "make them with data/label, and name them as `heads`"
+            )
         heads = load(models["heads"])
         sources = {task: source(head, models) for task, head in heads.items()}
 
@@ -41,6 +45,8 @@ def source(head: Head, models: Mapping[str, Path]) -> tuple[str, Score]:
     options = dict(head.origin["scorer"])
     scorer = parse(Scorer.find(options.pop("name")), options)
     if head.origin["features"] not in scorer.gives:
-        raise DataError(f"{models['heads']}: {scorer.name()} does not give {head.origin['features']}",
-                        "make the heads again with data/label")
+        raise DataError(
+            f"{models['heads']}: {scorer.name()} does not give {head.origin['features']}",
+            "make the heads again with data/label",
+        )
     return head.origin["features"], scorer.start(models)

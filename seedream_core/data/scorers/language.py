@@ -42,7 +42,9 @@ class Language(Scorer):
         def score(views: Sequence[View]) -> None:
             for view in views:
                 told = view.sample.captions.items()
-                found = [in_language(text, language) for language, fields in told for text in fields.values() if text.strip()]
+                found = [
+                    in_language(text, language) for language, fields in told for text in fields.values() if text.strip()
+                ]
                 view.scores["language"] = round(min(found, default=1.0), DIGITS)
 
         return score

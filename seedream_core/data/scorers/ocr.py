@@ -1,4 +1,6 @@
-"""Text in pictures, read by rapidocr (PP-OCR; Chinese, English, upright and vertical), each line as a box with its string."""
+"""Text in pictures, read by rapidocr (PP-OCR; Chinese, English, upright and vertical), each line as a box with its
+string.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,8 +28,13 @@ class Ocr(Scorer):
     """Least confidence of a line that is noted."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        engine = extra("rapidocr", "ocr", "scorer ocr").RapidOCR(params={
-            "Global.log_level": "error", "Global.text_score": self.sure, "EngineConfig.onnxruntime.intra_op_num_threads": 1})
+        engine = extra("rapidocr", "ocr", "scorer ocr").RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Global.text_score": self.sure,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            }
+        )
 
         def score(views: Sequence[View]) -> None:
             for view in views:
@@ -48,7 +55,10 @@ def read(engine: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
     lines = []
     for corners, text, score in zip(found.boxes, found.txts, found.scores, strict=True):
         (left, top), (right, bottom) = np.min(corners, axis=0), np.max(corners, axis=0)
-        box = [round(float(min(1, max(0, side))), 4) for side in (left / width, top / height, right / width, bottom / height)]
+        box = [
+            round(float(min(1, max(0, side))), 4)
+            for side in (left / width, top / height, right / width, bottom / height)
+        ]
         lines.append({"kind": "text", "box": box, "score": round(float(score), 4), "text": text[:LONGEST]})
     return sorted(lines, key=lambda line: (line["box"][1], line["box"][0]))
 

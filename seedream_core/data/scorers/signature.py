@@ -1,7 +1,8 @@
-"""A small colour picture of each picture, and its sides: by these near duplicates are found and told apart (dedup/near) [I].
+"""A small colour picture of each picture, and its sides: by these near duplicates are found and told apart (dedup/near)
+[I].
 
-3,080 bytes a sample: 32×32×3 of uint8, squeezed to a square, and two sides of uint32 that say how it was squeezed. A hash
-of 64 bits finds candidates as well, but cannot tell a red circle from a blue one, nor how far either was moved.
+3,080 bytes a sample: 32×32×3 of uint8, squeezed to a square, and two sides of uint32 that say how it was squeezed. A
+hash of 64 bits finds candidates as well, but cannot tell a red circle from a blue one, nor how far either was moved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,5 +35,7 @@ def note(views: Sequence[View]) -> None:
 
 
 def signature(thumbnail: np.ndarray) -> np.ndarray:
-    """32×32×3 uint8. The filter spans two of its pixels, so that where a picture's pixels happen to begin matters little."""
+    """32×32×3 uint8. The filter spans two of its pixels, so that where a picture's pixels happen to begin matters
+    little.
+    """
     return np.asarray(Image.fromarray(thumbnail).resize((SIDE, SIDE), Image.Resampling.BILINEAR))

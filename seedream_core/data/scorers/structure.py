@@ -1,6 +1,8 @@
-"""Structure scores: watermarks, logos, subtitles, stickers and mosaics as boxes, and the share of the picture they cover.
+"""Structure scores: watermarks, logos, subtitles, stickers and mosaics as boxes, and the share of the picture they
+cover.
 
-After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained on planted defects, and ships with the package.
+After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained on planted defects, and ships with the
+package.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +30,15 @@ class Structure(Scorer):
 
         folder = Path(self.path) if self.path else packaged()
         if not (folder / "network" / "config.yaml").is_file():
-            raise UserError(f"structure.path: {folder} holds no detector", "name a folder made by pretrain/detector, or leave it out")
+            raise UserError(
+                f"structure.path: {folder} holds no detector",
+                "name a folder made by pretrain/detector, or leave it out",
+            )
         network = detector.load(folder)
 
         def score(views: Sequence[View]) -> None:
-            # One at a time: in a batch the last bits of a sum, and with them a box at its threshold, depend on the company.
+            # One at a time: in a batch the last bits of a sum, and with them a box at its threshold, depend on the
+            # company.
             for view in views:
                 found = find(network, view.pixels)
                 view.boxes.extend(found)

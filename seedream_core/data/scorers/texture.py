@@ -1,4 +1,5 @@
-"""Texture without meaning: white noise, one tile repeated, or nothing but a smooth ramp (Seedream 2.0 names it; how, [I]).
+"""Texture without meaning: white noise, one tile repeated, or nothing but a smooth ramp (Seedream 2.0 names it; how,
+[I]).
 
 The score is the greatest of three:
 - grain: what is gone of the contrast once the picture is halved; all of it but a quarter in white noise;
@@ -46,7 +47,11 @@ def texture(pixels: np.ndarray) -> float:
         return 0.0
     gray = picture.convert("L")
     whole = np.asarray(gray)
-    found = [grain(whole), ramp(np.asarray(picture.reduce(side // CUT))), repetition(np.asarray(gray.reduce(max(1, side // SMALL)))[None])]
+    found = [
+        grain(whole),
+        ramp(np.asarray(picture.reduce(side // CUT))),
+        repetition(np.asarray(gray.reduce(max(1, side // SMALL)))[None]),
+    ]
     if side >= 2 * SMALL:
         found.append(repetition(cuts(whole)))
     return max(found)
@@ -83,7 +88,7 @@ def cuts(values: np.ndarray) -> np.ndarray:
     """Four squares at full size, in the middle of the quarters."""
     height, width = values.shape
     places = [(height * row // 4 - CUT // 2, width * column // 4 - CUT // 2) for row in (1, 3) for column in (1, 3)]
-    return np.stack([values[top:top + CUT, left:left + CUT] for top, left in places]).astype(np.float32)
+    return np.stack([values[top : top + CUT, left : left + CUT] for top, left in places]).astype(np.float32)
 
 
 def repetition(values: np.ndarray) -> float:
@@ -99,7 +104,9 @@ def repetition(values: np.ndarray) -> float:
     for turned, alike in zip((pieces, pieces[:, :, ::-1]), likeness(pieces, far), strict=True):
         alike[alike[half[:, None], half] >= UNLIKE] = 0
         down, right = (int(place) for place in np.unravel_index(alike.argmax(), alike.shape))
-        found.append(min(float(alike.max()), _least(turned[:, :height - down, :width - right], turned[:, down:, right:])))
+        found.append(
+            min(float(alike.max()), _least(turned[:, : height - down, : width - right], turned[:, down:, right:]))
+        )
     return max(found)
 
 
@@ -113,7 +120,7 @@ def likeness(pieces: np.ndarray, far: int) -> list[np.ndarray]:
     spectrum = np.fft.rfft2(pieces, size)
     products = np.fft.irfft2((spectrum * spectrum.conj()).real.sum(0), size)
     squares = (pieces * pieces).sum(0)
-    down, right = np.ogrid[:far + 1, :far + 1]
+    down, right = np.ogrid[: far + 1, : far + 1]
     found = []
     for sums, across in ((squares, right), (squares[:, ::-1], -right)):
         total = np.zeros((height + 1, width + 1))
@@ -129,4 +136,6 @@ def _least(still: np.ndarray, moved: np.ndarray) -> float:
     _, height, width = still.shape
     rows, columns = (slice(0, height // 2), slice(height // 2, None)), (slice(0, width // 2), slice(width // 2, None))
     quarters = [(still[:, row, column], moved[:, row, column]) for row in rows for column in columns]
-    return min(float((2 * (a * b).sum((1, 2)) / np.maximum((a * a + b * b).sum((1, 2)), 1e-9)).min()) for a, b in quarters)
+    return min(
+        float((2 * (a * b).sum((1, 2)) / np.maximum((a * a + b * b).sum((1, 2)), 1e-9)).min()) for a, b in quarters
+    )

@@ -33,6 +33,6 @@ class Uniform(Scorer):
             counts = np.bincount(values.ravel(), minlength=256).cumsum()
             median = int(np.searchsorted(counts, (values.size + 1) // 2))
             close = np.zeros(256, bool)
-            close[max(0, median - self.tolerance):median + self.tolerance + 1] = True
+            close[max(0, median - self.tolerance) : median + self.tolerance + 1] = True
             near = near & close[values]
         return float(near.mean())

@@ -1,4 +1,6 @@
-"""How likely a picture is unsafe, by a classifier from a folder (transformers); off unless it is listed, with its path."""
+"""How likely a picture is unsafe, by a classifier from a folder (transformers); off unless it is listed, with its
+path.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,12 +32,14 @@ class Unsafe(Scorer):
         asked = {label.lower() for label in self.labels}
         places = [place for place, label in outside.model.config.id2label.items() if label.lower() in asked]
         if not places:
-            raise UserError(f"scorer unsafe: none of {', '.join(self.labels)} is a class of {self.path}",
-                            f"name some of its own under labels: {', '.join(outside.model.config.id2label.values())[:200]}")
+            raise UserError(
+                f"scorer unsafe: none of {', '.join(self.labels)} is a class of {self.path}",
+                f"name some of its own under labels: {', '.join(outside.model.config.id2label.values())[:200]}",
+            )
 
         def score(views: Sequence[View]) -> None:
             for start in range(0, len(views), self.batch):
-                part = views[start:start + self.batch]
+                part = views[start : start + self.batch]
                 shares = outside([view.pixels for view in part]).logits.float().softmax(-1)[:, places].sum(-1)
                 for view, share in zip(part, shares.tolist(), strict=True):
                     view.scores["unsafe"] = round(min(1.0, share), 4)

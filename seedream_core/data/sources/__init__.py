@@ -91,6 +91,8 @@ class Source(Component):
     def _there(self, kind: str, test: Callable[[Path], bool]) -> Path:
         path = Path(self.path)
         if not test(path):
-            raise UserError(f"source.path: {self.path} is {f'no {kind}' if path.exists() else 'not there'}",
-                            f"a {kind} is needed for the source {self.name()!r}")
+            raise UserError(
+                f"source.path: {self.path} is {f'no {kind}' if path.exists() else 'not there'}",
+                f"a {kind} is needed for the source {self.name()!r}",
+            )
         return path

@@ -26,18 +26,28 @@ class Csv(PictureTable):
                 if set(head) & set(self.columns):
                     break
             if self.caption and self.caption not in head:
-                raise UserError(f"{self.path}:1: no column is called {self.caption}; there are {', '.join(head)[:200] or 'none'}",
-                                "name the column of the captions with source.caption")
+                raise UserError(
+                    f"{self.path}:1: no column is called {self.caption}; there are {', '.join(head)[:200] or 'none'}",
+                    "name the column of the captions with source.caption",
+                )
             if not set(head) & set(self.columns):
-                raise UserError(f"{self.path}:1: no column is called {', '.join(self.columns)}; there are {', '.join(head)[:200] or 'none'}",
-                                "name the column of the picture's path with source.image")
+                raise UserError(
+                    f"{self.path}:1: no column is called {', '.join(self.columns)}; there are "
+                    f"{', '.join(head)[:200] or 'none'}",
+                    "name the column of the picture's path with source.image",
+                )
             rows += ((table.line_num, cells) for cells in table if cells)
         except csv.Error as error:
             raise UserError(f"{self.path}:{table.line_num}: {error}", "mend the table, or bring it as jsonl") from None
 
         def item(index: int) -> Item:
             number, cells = rows[index]
-            return self.item(number, dict(zip(head, cells)) if len(cells) == len(head) else f"broken row: {len(cells)} cells under {len(head)} columns")
+            return self.item(
+                number,
+                dict(zip(head, cells))
+                if len(cells) == len(head)
+                else f"broken row: {len(cells)} cells under {len(head)} columns",
+            )
 
         return Listing(Items(item, range(len(rows))))
 

@@ -36,7 +36,9 @@ class Folder(Source):
         listing.lost += [Lost(shown(name), shown(name), "a symbolic link is not followed") for name in linked]
         alone = beside.keys() - {os.path.splitext(name)[0] for name in pictures}
         for name, other in sorted((stem + extension, others.get(stem)) for stem in alone for extension in beside[stem]):
-            listing.lost.append(Lost(shown(name), shown(name), f"no picture beside it{f': {other} is not read' if other else ''}"))
+            listing.lost.append(
+                Lost(shown(name), shown(name), f"no picture beside it{f': {other} is not read' if other else ''}")
+            )
         if linked:
             pictures = [name for name in pictures if name not in linked]
 
@@ -64,7 +66,11 @@ class Folder(Source):
             if not isinstance(row, dict):
                 raise DataError(f"the json holds no mapping: {sidecar.name}")
             captions = told.merge(captions, told.captions(row))
-        return Raw(read_file(picture, MEMBER_BYTES), captions, row if told.origin(row) or not inside else row | {"source": first})
+        return Raw(
+            read_file(picture, MEMBER_BYTES),
+            captions,
+            row if told.origin(row) or not inside else row | {"source": first},
+        )
 
     def _stamp(self, name: str) -> tuple[int, int]:
         try:
@@ -75,9 +81,14 @@ class Folder(Source):
 
 
 def walk(folder: Path, listing: Listing) -> list[str]:
-    """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names are counted and left out."""
+    """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names are counted
+    and left out.
+    """
+
     def stop(error: OSError) -> None:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder")
+        raise UserError(
+            f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder"
+        )
 
     names = []
     for root, folders, files in os.walk(folder, onerror=stop):
@@ -95,7 +106,9 @@ def walk(folder: Path, listing: Listing) -> list[str]:
 
 
 def read_file(path: Path, most: int, name: str = "") -> bytes:
-    """A regular file of at most `most` bytes; DataError for anything else, under the `name` that it was asked for by."""
+    """A regular file of at most `most` bytes; DataError for anything else, under the `name` that it was asked for
+    by.
+    """
     name = shown(name[:200] or path.name)
     try:
         if not path.is_file():

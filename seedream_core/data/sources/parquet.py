@@ -1,4 +1,5 @@
-"""A table of pictures in Parquet files: their paths, or the pictures themselves as bytes or as HF datasets keeps them ({bytes, path}).
+"""A table of pictures in Parquet files: their paths, or the pictures themselves as bytes or as HF datasets keeps them
+({bytes, path}).
 
 Files are read by the batch, in each process, and only the columns that are known here. However large a row group is,
 one page of each column is in memory, and a few rows (pyarrow as a writer looks at a page's size every 1,024 rows only).
@@ -95,7 +96,9 @@ class Parquet(PictureTable):
 
     @property
     def _wanted(self) -> frozenset[str]:
-        return frozenset({*KEYS, *self.columns, *TOLD, *(one.name for one in fields(Sample)), *filter(None, [self.caption])})
+        return frozenset(
+            {*KEYS, *self.columns, *TOLD, *(one.name for one in fields(Sample)), *filter(None, [self.caption])}
+        )
 
     def _files(self, listing: Listing) -> list[str]:
         """The files by their paths from the folder, or the one file by its name."""
@@ -123,7 +126,10 @@ class Parquet(PictureTable):
             raise DataError(f"no column: {self.caption}; there are {', '.join(file.schema_arrow.names)[:200]}")
         there = [column for column in (*KEYS, *self.columns) if column in file.schema_arrow.names]
         if not set(there) & set(self.columns):
-            raise DataError(f"no column: none is called {', '.join(self.columns)}; there are {', '.join(file.schema_arrow.names)[:200] or 'none'}")
+            raise DataError(
+                f"no column: none is called {', '.join(self.columns)}; there are "
+                f"{', '.join(file.schema_arrow.names)[:200] or 'none'}"
+            )
         texts = [column for column in there if _named_by(file.schema_arrow.field(column).type)]
         for number in range(file.num_row_groups):
             rows = file.metadata.row_group(number).num_rows
@@ -132,7 +138,13 @@ class Parquet(PictureTable):
                 for batch in file.iter_batches(4096, row_groups=[number], columns=texts) if texts else ():
                     for column in texts:
                         columns[column] += map(_name, batch.column(column).to_pylist())
-                named = list(map(_first, *columns.values())) if len(texts) > 1 else columns[texts[0]] if texts else [None] * rows
+                named = (
+                    list(map(_first, *columns.values()))
+                    if len(texts) > 1
+                    else columns[texts[0]]
+                    if texts
+                    else [None] * rows
+                )
                 paths = next((columns[column] for column in self.columns if column in texts), [None] * rows)
                 if len(named) != rows:
                     raise DataError(f"{len(named)} rows where its head says {rows}")
@@ -153,7 +165,11 @@ class _Rows:
         self._begin()
 
     def _begin(self) -> None:
-        self.batches, self.batch, self.first = self.file.iter_batches(ROWS, row_groups=[self.group], columns=self.columns), None, 0
+        self.batches, self.batch, self.first = (
+            self.file.iter_batches(ROWS, row_groups=[self.group], columns=self.columns),
+            None,
+            0,
+        )
 
     def at(self, row: int) -> dict[str, Any]:
         if row < self.first:

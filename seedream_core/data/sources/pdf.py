@@ -1,7 +1,9 @@
-"""Figures of PDF files in a folder: the pictures embedded in their pages, with the nearest "Figure 3: ..." or "图3 ..." as caption.
+"""Figures of PDF files in a folder: the pictures embedded in their pages, with the nearest "Figure 3: ..." or "图3 ..."
+as caption.
 
-Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; here by pypdfium2, in the extra `[data]`. Pages are
-never rendered: what a page claims to measure does not matter, and a picture's size is known before it is decoded.
+Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; here by pypdfium2, in the extra `[data]`.
+Pages are never rendered: what a page claims to measure does not matter, and a picture's size is known before it is
+decoded.
 """
 
 import atexit
@@ -31,7 +33,9 @@ CAPTION = 600
 LINES = 4
 NEAR = 0.25
 """Of the page's height: a caption farther from its figure belongs to another."""
-_LABEL = re.compile(r"(?:(?:Figure|Fig\.?|FIGURE|FIG\.?)\s*\d+(?:[.\-–]\d+)*[a-z]?\s*[:.|—–]|图\s*\d+(?:[.\-–]\d+)*\s*[:：.．、]?)\s*(?=\S)")
+_LABEL = re.compile(
+    r"(?:(?:Figure|Fig\.?|FIGURE|FIG\.?)\s*\d+(?:[.\-–]\d+)*[a-z]?\s*[:.|—–]|图\s*\d+(?:[.\-–]\d+)*\s*[:：.．、]?)\s*(?=\S)"
+)
 _END = re.compile(r"[.。!?！？]\s*$")
 
 
@@ -73,7 +77,9 @@ class Pdf(Source):
                 if min(width, height) < self.least:
                     listing.ignored["small figure"] += 1
                 elif width * height > PIXELS:
-                    listing.lost.append(Lost(where, place, f"too large: {width}×{height} pixels, over {PIXELS // 10**6} million"))
+                    listing.lost.append(
+                        Lost(where, place, f"too large: {width}×{height} pixels, over {PIXELS // 10**6} million")
+                    )
                 else:
                     listing.items.append(Item(where, f"{place}: page {page + 1}", [name, page, figure, stamp]))
 
@@ -96,7 +102,9 @@ def _pdfium() -> Any:
     try:
         import pypdfium2
     except ImportError:
-        raise UserError("the source 'pdf' needs pypdfium2, which is not installed", "pip install 'seedream[data]'") from None
+        raise UserError(
+            "the source 'pdf' needs pypdfium2, which is not installed", "pip install 'seedream[data]'"
+        ) from None
     atexit.register(_opened.cache_clear)  # else pypdfium2 tells of a document left open
     return pypdfium2
 
@@ -145,7 +153,7 @@ def _picture(image: Any) -> bytes:
 
 def _caption(page: Any, image: Any) -> str:
     """The nearest caption above or below the figure, without its number; "" where none is near."""
-    left, bottom, right, top = image.get_bounds()
+    _left, bottom, right, top = image.get_bounds()
     best, nearest = "", NEAR * page.get_height()
     for text, (start, low, _, high) in _captions(page):
         away = max(bottom - high, low - top, 0)
@@ -155,7 +163,9 @@ def _caption(page: Any, image: Any) -> str:
 
 
 def _captions(page: Any) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    """Every line that begins like a caption, with what follows it up to a full stop, and where its first letter stands."""
+    """Every line that begins like a caption, with what follows it up to a full stop, and where its first letter
+    stands.
+    """
     written = page.get_textpage()
     for start in ("Fig", "图"):
         search = written.search(start)
@@ -165,7 +175,7 @@ def _captions(page: Any) -> Iterator[tuple[str, tuple[float, float, float, float
                 continue
             text = written.get_text_range(index, min(CAPTION, written.count_chars() - index))
             if label := _LABEL.match(text):
-                yield _sentence(text[label.end():]), written.get_charbox(index)
+                yield _sentence(text[label.end() :]), written.get_charbox(index)
 
 
 def _sentence(text: str) -> str:

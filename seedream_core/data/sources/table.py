@@ -24,16 +24,20 @@ class PictureTable(Source):
     root: str | None = None
     """Folder that the pictures' paths start from; none for the table's own."""
     image: str | None = None
-    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file. A picture replaced under
-    the same name is not noticed by a finished step: give a new --out."""
+    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file. A picture
+    replaced under the same name is not noticed by a finished step: give a new --out."""
     caption: str | None = None
-    """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and caption_zh."""
+    """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and
+    caption_zh.
+    """
 
     def check(self) -> None:
         """UserError where no picture could be found, however its row names it."""
         if not os.path.isdir(self._root):
-            raise UserError(f"source.root: {self._root} is {'no folder' if os.path.exists(self._root) else 'not there'}",
-                            "name the folder that the pictures' paths start from")
+            raise UserError(
+                f"source.root: {self._root} is {'no folder' if os.path.exists(self._root) else 'not there'}",
+                "name the folder that the pictures' paths start from",
+            )
 
     def item(self, number: int, row: Any) -> Item:
         """Row `number`, under its own key, else the name of its picture, else its place."""
@@ -61,7 +65,9 @@ class PictureTable(Source):
     def picture(self, column: str, value: Any) -> bytes:
         """The picture that a cell names."""
         if "://" in (name := str(value)):
-            raise DataError(f"an address, which is not fetched: {name[:120]}; img2dataset does, and its shards are a source")
+            raise DataError(
+                f"an address, which is not fetched: {name[:120]}; img2dataset does, and its shards are a source"
+            )
         return read_file(self._inside(name), MEMBER_BYTES, name)
 
     def stamp(self, picture: Any) -> tuple[int, int] | None:
@@ -89,5 +95,7 @@ class PictureTable(Source):
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(f"no path: {name[:80]!r} ({error})") from None
         if not path.is_relative_to(root):
-            raise DataError(f"outside its root: {name[:80]!r} leads out of {root}; name a higher folder with source.root")
+            raise DataError(
+                f"outside its root: {name[:80]!r} leads out of {root}; name a higher folder with source.root"
+            )
         return path

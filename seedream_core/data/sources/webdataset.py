@@ -35,16 +35,26 @@ class Webdataset(Source):
             at = (str(reader.folder / shard), stamps[shard], places.layout, tuple(places.numbers))
             return Item(reader.keys[index], f"{shard}:{reader.keys[index]}", at)
 
-        lost = [Lost(damage.key or f"{damage.shard}@{damage.offset}", damage.shard, f"shard: byte {damage.offset}: {damage.reason}")
-                for damage in reader.damage]
-        unused = Counter({extension: count for extension, count in reader.extensions().items() if extension not in USED})
+        lost = [
+            Lost(
+                damage.key or f"{damage.shard}@{damage.offset}",
+                damage.shard,
+                f"shard: byte {damage.offset}: {damage.reason}",
+            )
+            for damage in reader.damage
+        ]
+        unused = Counter(
+            {extension: count for extension, count in reader.extensions().items() if extension not in USED}
+        )
         return Listing(Items(item, range(len(reader))), lost, reader.ignored + unused + self._beside(reader.folder))
 
     def _beside(self, folder: Path) -> Counter[str]:
         """Files beside the shards that are none, and no index of one, by their extension."""
         names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         ours = (".tar", ".index.json")
-        return Counter(f".{name.partition('.')[2]}" if "." in name else "no extension" for name in names if not name.endswith(ours))
+        return Counter(
+            f".{name.partition('.')[2]}" if "." in name else "no extension" for name in names if not name.endswith(ours)
+        )
 
     def read(self, item: Item) -> Raw:
         path, stamp, *places = item.at
@@ -56,7 +66,9 @@ class Webdataset(Source):
             raise DataError(f"shard: it cannot be read ({error.strerror})") from None
         names = [name for name in members if name in FORMATS]
         if len(names) != 1:
-            raise DataError(f"several pictures: {', '.join(names)}" if names else f"no picture: only {', '.join(members)}")
+            raise DataError(
+                f"several pictures: {', '.join(names)}" if names else f"no picture: only {', '.join(members)}"
+            )
         row = load_json(members["json"]) if "json" in members else {}
         if not isinstance(row, dict):
             raise DataError("the json holds no mapping")

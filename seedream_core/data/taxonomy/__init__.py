@@ -1,8 +1,10 @@
-"""A tree of concepts with their words in English and Chinese, and which samples show them (Seedream 2.0, knowledge injection).
+"""A tree of concepts with their words in English and Chinese, and which samples show them (Seedream 2.0, knowledge
+injection).
 
-A YAML file holds the tree: `nodes: {name: {en: [...], zh: [...], but: [...], target: N, examples: [...], nodes: {...}}}`.
-`but` names phrases that contain a keyword and mean something else ("hot dog"), `examples` keys of samples that show the
-node, by which pictures without the words are found. `culture.yaml` beside this file is used where no other is given.
+A YAML file holds the tree: `nodes: {name: {en: [...], zh: [...], but: [...], target: N, examples: [...], nodes:
+{...}}}`. `but` names phrases that contain a keyword and mean something else ("hot dog"), `examples` keys of samples
+that show the node, by which pictures without the words are found. `culture.yaml` beside this file is used where no
+other is given.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,8 +55,15 @@ class Taxonomy:
                 for form in forms(word):
                     other = found.setdefault(form, word)
                     if words.get(other, number) != number:
-                        alike = f" (as {other!r}: both are found where a caption says {' '.join(form)!r})" if other != word else ""
-                        raise ValueError(f"nodes: {word!r} is a word of {self.names[words[other]]} and of {name}{alike}; keep it at one")
+                        alike = (
+                            f" (as {other!r}: both are found where a caption says {' '.join(form)!r})"
+                            if other != word
+                            else ""
+                        )
+                        raise ValueError(
+                            f"nodes: {word!r} is a word of {self.names[words[other]]} and of {name}{alike}; keep "
+                            "it at one"
+                        )
                 words[word] = number
         self._phrases = Phrases(words, (phrase for node in self.nodes.values() for phrase in node.but))
 
@@ -69,7 +78,9 @@ class Taxonomy:
 
     def said(self, captions: Mapping[str, Mapping[str, str]]) -> list[int]:
         """The nodes that any caption names, in the tree's order."""
-        return sorted({node for fields in captions.values() for text in fields.values() for node in self._phrases.find(text)})
+        return sorted(
+            {node for fields in captions.values() for text in fields.values() for node in self._phrases.find(text)}
+        )
 
     def shown(self, features: np.ndarray, keys: Sequence[str]) -> dict[int, list[int]]:
         """Rows that look like a node's examples; a node without examples has none."""
@@ -78,9 +89,15 @@ class Taxonomy:
         for number, (name, node) in enumerate(self.nodes.items()):
             if node.examples:
                 if missing := [key for key in node.examples if key not in places]:
-                    raise DataError(f"{name}: its example {missing[0]} is no sample of this data", "name keys of samples, as `data inspect` shows them")
+                    raise DataError(
+                        f"{name}: its example {missing[0]} is no sample of this data",
+                        "name keys of samples, as `data inspect` shows them",
+                    )
                 if len(node.examples) < LEAST_EXAMPLES:
-                    raise DataError(f"{name}: {len(node.examples)} examples do not tell how alike its pictures are", f"give at least {LEAST_EXAMPLES}")
+                    raise DataError(
+                        f"{name}: {len(node.examples)} examples do not tell how alike its pictures are",
+                        f"give at least {LEAST_EXAMPLES}",
+                    )
                 found[number] = alike(features, [places[key] for key in node.examples])
         return found
 
@@ -91,8 +108,16 @@ class Taxonomy:
             own[list(nodes)] += 1
             all_[list({one for node in nodes for one in self.line(node)})] += 1
         wanted = [node.target or target for node in self.nodes.values()]
-        return [{"node": name, "samples": int(all_[i]), "own": int(own[i]), "target": wanted[i], "missing": max(0, wanted[i] - int(all_[i]))}
-                for i, name in enumerate(self.names)]
+        return [
+            {
+                "node": name,
+                "samples": int(all_[i]),
+                "own": int(own[i]),
+                "target": wanted[i],
+                "missing": max(0, wanted[i] - int(all_[i])),
+            }
+            for i, name in enumerate(self.names)
+        ]
 
     def line(self, node: int) -> list[int]:
         """The node and all above it."""

@@ -1,4 +1,6 @@
-"""Finds phrases in captions: the longest at each place, English by words in singular or plural, Chinese by characters."""
+"""Finds phrases in captions: the longest at each place, English by words in singular or plural, Chinese by
+characters.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -25,8 +27,8 @@ class Phrases:
         parts, place, found = units(text), 0, []
         while place < len(parts):
             lengths = range(min(self._most, len(parts) - place), 0, -1)
-            length = next((n for n in lengths if tuple(parts[place:place + n]) in self._known), 0)
-            if length and (number := self._known[tuple(parts[place:place + length])]) >= 0:
+            length = next((n for n in lengths if tuple(parts[place : place + n]) in self._known), 0)
+            if length and (number := self._known[tuple(parts[place : place + length])]) >= 0:
                 found.append(number)
             place += length or 1
         return found
@@ -37,7 +39,9 @@ def units(text: str) -> list[str]:
 
 
 def forms(phrase: str) -> Iterable[tuple[str, ...]]:
-    """As it stands, and with its last word in the plural; of Chinese there is only one form. ValueError where there is no word."""
+    """As it stands, and with its last word in the plural; of Chinese there is only one form. ValueError where there is
+    no word.
+    """
     parts = units(phrase)
     if not any(map(str.isalnum, parts)):
         raise ValueError(f"{phrase!r} has no word that can be found in a caption")

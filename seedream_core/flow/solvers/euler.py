@@ -1,5 +1,6 @@
 """Euler's method: one evaluation per step."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from seedream_core.flow.solvers import Solver
 @dataclass(frozen=True, kw_only=True)
 class Euler(Solver):
     def __call__(self, velocity: Callable[[Tensor, Tensor], Tensor], z: Tensor, grid: Tensor) -> Tensor:
-        for start, end in zip(grid[:-1], grid[1:]):
+        for start, end in itertools.pairwise(grid):
             z = z + (end - start) * velocity(z, start.expand(len(z)))
         return z
 

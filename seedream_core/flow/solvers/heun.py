@@ -3,6 +3,7 @@
 The last step stays Euler because a velocity at t = 0 is not trained (logit-normal times never reach it).
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from seedream_core.flow.solvers import Solver
 @dataclass(frozen=True, kw_only=True)
 class Heun(Solver):
     def __call__(self, velocity: Callable[[Tensor, Tensor], Tensor], z: Tensor, grid: Tensor) -> Tensor:
-        for index, (start, end) in enumerate(zip(grid[:-1], grid[1:])):
+        for index, (start, end) in enumerate(itertools.pairwise(grid)):
             slope = velocity(z, start.expand(len(z)))
             guess = z + (end - start) * slope
             if index == len(grid) - 2:

@@ -20,7 +20,9 @@ class LogitNormal(Timesteps):
     base_tokens: Annotated[int, Gt(0)] = 16
     """Image tokens at which times are shifted by `shift` alone."""
     shift: Annotated[float, Gt(0)] = 1.0
-    """Shift at `base_tokens`: above 1 is noisier. Pre-training hands it on to the model's sampler, which later stages keep."""
+    """Shift at `base_tokens`: above 1 is noisier. Pre-training hands it on to the model's sampler, which later stages
+    keep.
+    """
 
     def __call__(self, uniform: Tensor, tokens: float) -> Tensor:
         normal = torch.special.ndtri(uniform.double().clamp(1e-7, 1 - 1e-7)).float()

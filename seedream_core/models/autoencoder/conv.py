@@ -31,7 +31,9 @@ class Conv(AutoencoderConfig):
     def __post_init__(self) -> None:
         reached = self.stem * 2 ** (len(self.widths) - 1)
         if reached != self.factor:
-            raise ValueError(f"stem {self.stem} and {len(self.widths)} widths give a factor of {reached}, not {self.factor}")
+            raise ValueError(
+                f"stem {self.stem} and {len(self.widths)} widths give a factor of {reached}, not {self.factor}"
+            )
         for width in self.widths:
             if width % GROUPS:
                 raise ValueError(f"width {width} is not a multiple of {GROUPS}")
@@ -46,8 +48,12 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
-            nn.GroupNorm(GROUPS, width), nn.SiLU(), nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
         )
         nn.init.zeros_(self.body[-1].weight)
 
@@ -67,7 +73,11 @@ class ConvAutoencoder(LatentModule):
             if index:
                 encoder.append(nn.Conv2d(widths[index - 1], width, 2, stride=2))
             encoder += [Residual(width) for _ in range(config.encoder_blocks)]
-        encoder += [nn.GroupNorm(GROUPS, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], 2 * config.channels, 3, padding=1)]
+        encoder += [
+            nn.GroupNorm(GROUPS, widths[-1]),
+            nn.SiLU(),
+            nn.Conv2d(widths[-1], 2 * config.channels, 3, padding=1),
+        ]
         self.encoder = nn.Sequential(*encoder)
 
         decoder: list[nn.Module] = [nn.Conv2d(config.channels, widths[-1], 3, padding=1)]
@@ -75,8 +85,12 @@ class ConvAutoencoder(LatentModule):
             decoder += [Residual(widths[index]) for _ in range(config.decoder_blocks)]
             if index:
                 decoder += [nn.Conv2d(widths[index], 4 * widths[index - 1], 1), nn.PixelShuffle(2)]
-        decoder += [nn.GroupNorm(GROUPS, widths[0]), nn.SiLU(), nn.Conv2d(widths[0], pixels, 3, padding=1),
-                    nn.PixelShuffle(config.stem)]
+        decoder += [
+            nn.GroupNorm(GROUPS, widths[0]),
+            nn.SiLU(),
+            nn.Conv2d(widths[0], pixels, 3, padding=1),
+            nn.PixelShuffle(config.stem),
+        ]
         self.decoder = nn.Sequential(*decoder)
         self.to(memory_format=torch.channels_last)
 

@@ -26,8 +26,15 @@ NOTE, WHITENING = "encoder.json", "whitening.safetensors"
 class LlmEncoder(nn.Module):
     """Text -> one feature vector per token. The empty text is the null caption: its end token alone."""
 
-    def __init__(self, model: nn.Module, tokenizer: Tokenizer, end_token: int, max_tokens: int = MAX_TOKENS,
-                 layers: Sequence[int] = (-1,), whitening: Whitening | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Tokenizer,
+        end_token: int,
+        max_tokens: int = MAX_TOKENS,
+        layers: Sequence[int] = (-1,),
+        whitening: Whitening | None = None,
+    ) -> None:
         """`layers` are stacked in a feature: 0 is the embedding, -1 the states after the last norm."""
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
@@ -41,8 +48,10 @@ class LlmEncoder(nn.Module):
     def tokenize(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """ids and mask (True is a token), each B x L, padded on the right, every text closed by the end token."""
         limit = self.max_tokens - 1
-        rows = [encoding.ids[:limit] + [self.end_token]
-                for encoding in self.tokenizer.encode_batch(captions, add_special_tokens=False)]
+        rows = [
+            [*encoding.ids[:limit], self.end_token]
+            for encoding in self.tokenizer.encode_batch(captions, add_special_tokens=False)
+        ]
         lengths = torch.tensor([len(row) for row in rows])
         longest = int(lengths.max())
         ids = torch.tensor([row + [self.end_token] * (longest - len(row)) for row in rows])
@@ -70,7 +79,7 @@ class LlmEncoder(nn.Module):
         self.whitening = None
         features = []
         for first in range(0, len(captions), batch):
-            ids, mask = self.tokenize(captions[first:first + batch])
+            ids, mask = self.tokenize(captions[first : first + batch])
             features.append(self(ids, mask)[mask])
         whitening = Whitening(self.model.config.hidden_size, len(self.layers))
         whitening.measure(features)
@@ -97,7 +106,13 @@ class LlmEncoder(nn.Module):
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         page = read_note(folder)
         layers = page.get("layers", [-1])
-        encoder = cls(model.eval(), tokenizer, page.get("end_token", _end_token(model)), page.get("max_tokens", MAX_TOKENS), layers)
+        encoder = cls(
+            model.eval(),
+            tokenizer,
+            page.get("end_token", _end_token(model)),
+            page.get("max_tokens", MAX_TOKENS),
+            layers,
+        )
         if (folder / WHITENING).is_file():
             encoder.whitening = Whitening(model.config.hidden_size, len(layers))
             fill(encoder.whitening, load_tensors(folder / WHITENING), folder / WHITENING)
@@ -122,7 +137,9 @@ def read_note(folder: Path) -> dict:
         if not layers or not all(type(number) is int for number in (*layers, page["end_token"], page["max_tokens"])):
             raise ValueError("end_token and max_tokens are whole numbers, layers a list of them")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{note}: not readable ({error})", "make the text encoder again, or take that file away") from None
+        raise DataError(
+            f"{note}: not readable ({error})", "make the text encoder again, or take that file away"
+        ) from None
     return page
 
 
@@ -133,8 +150,9 @@ def through_transformers(folder: Path) -> nn.Module:
 
     # Its loading bar would stand among our own lines.
     logging.disable_progress_bar()
-    return AutoModel.from_pretrained(folder, local_files_only=True, trust_remote_code=False,
-                                     use_safetensors=True, dtype=torch.float32)
+    return AutoModel.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+    )
 
 
 def check_folder(folder: Path) -> dict:
@@ -150,7 +168,9 @@ def check_folder(folder: Path) -> dict:
         raise DataError(f"{folder}/config.json: not readable ({error})", "fetch it again") from None
     for key in ("auto_map", "_attn_implementation_internal"):
         if key in config:
-            raise DataError(f"{folder}/config.json: '{key}' would run or choose code that comes with the model; refused")
+            raise DataError(
+                f"{folder}/config.json: '{key}' would run or choose code that comes with the model; refused"
+            )
     return config
 
 

@@ -37,13 +37,19 @@ class Shape:
         """None where the config asks for anything that is not here."""
         rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
         plain = (
-            config.get("model_type") == "qwen2" and config.get("hidden_act") == "silu"
-            and not config.get("use_sliding_window") and not config.get("rope_scaling")
-            and rope.get("rope_type", "default") == "default" and not config.get("quantization_config")
-            and config["hidden_size"] % config["num_attention_heads"] == 0 and "head_dim" not in config
+            config.get("model_type") == "qwen2"
+            and config.get("hidden_act") == "silu"
+            and not config.get("use_sliding_window")
+            and not config.get("rope_scaling")
+            and rope.get("rope_type", "default") == "default"
+            and not config.get("quantization_config")
+            and config["hidden_size"] % config["num_attention_heads"] == 0
+            and "head_dim" not in config
         )
         names = set(cls.__dataclass_fields__) - {"rope_theta"}
-        return cls(rope_theta=float(rope["rope_theta"]), **{name: config.get(name) for name in names}) if plain else None
+        return (
+            cls(rope_theta=float(rope["rope_theta"]), **{name: config.get(name) for name in names}) if plain else None
+        )
 
 
 def read(folder: Path) -> "Qwen2 | None":
@@ -53,7 +59,9 @@ def read(folder: Path) -> "Qwen2 | None":
         with torch.device("meta"):
             model = Qwen2(shape)
         tensors = load_tensors(folder / WEIGHTS)
-        if {name: tensor.shape for name, tensor in tensors.items()} == {name: tensor.shape for name, tensor in model.state_dict().items()}:
+        if {name: tensor.shape for name, tensor in tensors.items()} == {
+            name: tensor.shape for name, tensor in model.state_dict().items()
+        }:
             model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
             return model
     return None
@@ -114,7 +122,10 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(width, width, bias=False)
 
     def forward(self, states: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-        q, k, v = (project(states).unflatten(-1, (-1, self.size)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = (
+            project(states).unflatten(-1, (-1, self.size)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
         q, k = _rotate(q, *rotation), _rotate(k, *rotation)
         k, v = k.repeat_interleave(self.groups, 1), v.repeat_interleave(self.groups, 1)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)

@@ -1,4 +1,6 @@
-"""Sampling weights for every sample: rare looks, rare words and small sources count more; the tail told before and after."""
+"""Sampling weights for every sample: rare looks, rare words and small sources count more; the tail told before and
+after.
+"""
 
 import json
 import sys
@@ -14,7 +16,6 @@ from seedream_core.data.balance import Balance as Technique
 from seedream_core.data.engines import Spread
 from seedream_core.errors import DataError
 from seedream_core.host import Host
-from seedream_core.records import Sample
 from seedream_core.stage import Shards, Stage
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ class Balance(Spread, Stage):
     features: str | None = None
     "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
     repeats: Annotated[float, Ge(1)] = 10.0
-    "most times that a sample comes in an epoch of as many places as there are samples; more only where too few have a weight to fill it"
+    (
+        "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
+        "few have "
+        "a weight to fill it"
+    )
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -65,17 +70,29 @@ class Balance(Spread, Stage):
         after, concepts = self._weigh(crowd)
         shares = capped(before * after, self.repeats)
         weights = [float(f"{weight:.6g}") for weight in shares]  # short in JSON
-        rewrite.rewrite(reader, lambda row, sample: replace(sample, weight=weights[row]), out, stage=self.path(),
-                        made_from=dump(self, free=False), samples_per_shard=self.samples_per_shard)
+        rewrite.rewrite(
+            reader,
+            lambda row, sample: replace(sample, weight=weights[row]),
+            out,
+            stage=self.path(),
+            made_from=dump(self, free=False),
+            samples_per_shard=self.samples_per_shard,
+        )
         concepts["tags"] = tags
-        report = {"samples": len(reader), "weights": _spread(np.array(weights)),
-                  "concepts": {name: item.report(before, np.array(weights)) for name, item in concepts.items()}}
+        report = {
+            "samples": len(reader),
+            "weights": _spread(np.array(weights)),
+            "concepts": {name: item.report(before, np.array(weights)) for name, item in concepts.items()},
+        }
         write_atomic(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         _table(report["concepts"])
         if warning := above(shares, self.repeats):
             print(warning, file=sys.stderr)
-        return {"samples": len(reader), "weights": report["weights"],
-                "effective": {name: item["effective"] for name, item in report["concepts"].items() if item["concepts"]}}
+        return {
+            "samples": len(reader),
+            "weights": report["weights"],
+            "effective": {name: item["effective"] for name, item in report["concepts"].items() if item["concepts"]},
+        }
 
     def _crowd(self, reader: "ShardReader", host: Host) -> "tuple[Crowd, np.ndarray, Concepts]":
         """What techniques may see, the weights so far, and tags, which only the report counts."""
@@ -89,7 +106,9 @@ class Balance(Spread, Stage):
 
         features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
         sources, weights = [], np.empty(len(reader))
-        rows = self.engine(partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), host.workers)
+        rows = self.engine(
+            partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), host.workers
+        )
         with track("look", len(reader)) as progress:
             for row, (looks, source, weights[row]) in enumerate(rows):
                 if looks is not None:
@@ -130,9 +149,10 @@ def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndar
 def _spread(weights: "np.ndarray") -> dict[str, float]:
     import numpy as np
 
-    return {name: float(f"{value:.4g}") for name, value in
-            zip(("least", "median", "p95", "most"), np.quantile(weights, (0, 0.5, 0.95, 1)))} | {
-            "effective_samples": round(float(weights.sum() ** 2 / (weights**2).sum()), 1)}
+    return {
+        name: float(f"{value:.4g}")
+        for name, value in zip(("least", "median", "p95", "most"), np.quantile(weights, (0, 0.5, 0.95, 1)))
+    } | {"effective_samples": round(float(weights.sum() ** 2 / (weights**2).sum()), 1)}
 
 
 def _table(concepts: Mapping[str, Any]) -> None:
@@ -140,5 +160,8 @@ def _table(concepts: Mapping[str, Any]) -> None:
     for name, item in concepts.items():
         if item["concepts"]:
             effective, tail = item["effective"], item["rarest_quarter"]
-            print(f"{name:<24}{item['concepts']:>10}{effective['before']:>11.1f}{effective['after']:>9.1f}"
-                  f"{tail['before']:>17.2%}{tail['after']:>9.2%}", file=sys.stderr)
+            print(
+                f"{name:<24}{item['concepts']:>10}{effective['before']:>11.1f}{effective['after']:>9.1f}"
+                f"{tail['before']:>17.2%}{tail['after']:>9.2%}",
+                file=sys.stderr,
+            )

@@ -1,4 +1,6 @@
-"""Captions for every sample, generic and specialised, in both languages; better strata get richer ones (Seedream 2.0)."""
+"""Captions for every sample, generic and specialised, in both languages; better strata get richer ones (Seedream
+2.0).
+"""
 
 import json
 import sys
@@ -14,7 +16,7 @@ from annotated_types import Ge, Le, Len
 
 from seedream_core.config import Config, dump
 from seedream_core.data.captioners import Captioner
-from seedream_core.errors import DataError, NothingMade, UserError
+from seedream_core.errors import DataError, NothingMade
 from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 RAW = "alt"
-"""Field under which a short caption that came with the sample stays, where a new one takes its place; else `alt_<field>`."""
+"""Field under which a short caption that came with the sample stays, where a new one takes its place; else
+`alt_<field>`.
+"""
 CAPTIONED, NO_STRATUM, SCORED = "captioned", "in no stratum", "score "
 """What the journal counts: samples that got a caption, samples of no stratum, samples that have a score."""
 OTHERS, LONGEST = 20, 40
-"""Scores that are counted though no stratum asks for them, to be named beside a misspelt one, and letters of such a name."""
+"""Scores that are counted though no stratum asks for them, to be named beside a misspelt one, and letters of such a
+name.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +62,16 @@ class Caption(Stage):
     captioners: Annotated[tuple[Captioner, ...], Len(1)]
     "asked in this order; a later one writes over an earlier one's field"
     strata: tuple[Stratum, ...] = ()
-    "which fields a sample gets: of the first stratum that it belongs to (of none: no new caption); without any, all get all fields"
+    (
+        "which fields a sample gets: of the first stratum that it belongs to (of none: no new caption); without "
+        "any, all "
+        "get all fields"
+    )
     replace: bool = False
-    "a sample that gets a caption loses its others; else they stay, under `alt` (`alt_long`, …) where a new one takes their field"
+    (
+        "a sample that gets a caption loses its others; else they stay, under `alt` (`alt_long`, …) where a new one "
+        "takes their field"
+    )
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of samples that cannot be captioned (undecodable, no record) that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -67,7 +80,9 @@ class Caption(Stage):
     def __post_init__(self) -> None:
         known = {name for one in self.captioners for name in one.wanted()}
         if unknown := sorted({name for stratum in self.strata for name in stratum.fields} - known):
-            raise ValueError(f"strata: {', '.join(unknown)}: no captioner here writes that; they write {', '.join(sorted(known))}")
+            raise ValueError(
+                f"strata: {', '.join(unknown)}: no captioner here writes that; they write {', '.join(sorted(known))}"
+            )
 
     def facts(self, inputs: dict) -> dict:
         return dict(inputs["data"])
@@ -81,11 +96,18 @@ class Caption(Stage):
         started = time.monotonic()
         reader, written, words = rewrite.whole(self.data), Counter(), Counter()
         captioners = [one.start(host) for one in self.captioners]
-        made_from = json.dumps([digest(self.data), dump(self.captioners), dump(self.strata), self.replace, self.samples_per_shard])
-        with Journal(out, self.samples_per_shard, made_from) as journal, track("caption", len(reader), done=journal.done) as progress:
+        made_from = json.dumps(
+            [digest(self.data), dump(self.captioners), dump(self.strata), self.replace, self.samples_per_shard]
+        )
+        with (
+            Journal(out, self.samples_per_shard, made_from) as journal,
+            track("caption", len(reader), done=journal.done) as progress,
+        ):
             first = journal.done
             for start in range(first, len(reader), CHUNK):
-                for fate, members, captions, notes in self._captioned(reader, range(start, min(start + CHUNK, len(reader))), captioners):
+                for fate, members, captions, notes in self._captioned(
+                    reader, range(start, min(start + CHUNK, len(reader))), captioners
+                ):
                     journal.add(fate, members, self._counted(notes, journal.changes.keys()))
                     for name, text in captions.items():
                         written[name] += 1
@@ -93,38 +115,68 @@ class Caption(Stage):
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(min(CHUNK, len(reader) - start), **journal.fates)
             if not journal.fates["kept"]:
-                raise DataError(f"{self.data}: none of {len(reader)} samples could be captioned; see {out / 'fates.jsonl'}")
+                raise DataError(
+                    f"{self.data}: none of {len(reader)} samples could be captioned; see {out / 'fates.jsonl'}"
+                )
             self._tell(journal)
         rewrite.carry(reader, out)
-        return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
-                "captioned": journal.changes[CAPTIONED], "in_no_stratum": journal.changes[NO_STRATUM],
-                "captions_written_now": dict(written), "mean_characters": {name: round(words[name] / written[name], 1) for name in written},
-                "samples_per_second": round((len(reader) - first) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
+        return {
+            "samples": len(reader),
+            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            "captioned": journal.changes[CAPTIONED],
+            "in_no_stratum": journal.changes[NO_STRATUM],
+            "captions_written_now": dict(written),
+            "mean_characters": {name: round(words[name] / written[name], 1) for name in written},
+            "samples_per_second": round((len(reader) - first) / (time.monotonic() - started), 1),
+            "facts": {"samples": journal.fates["kept"]},
+        }
 
     def _tell(self, journal: "Journal") -> None:
         """How many got no caption, and which scores nobody has; UserError where nobody got any."""
         kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
         wanted = self._wanted()
-        scores = {name.removeprefix(SCORED): times for name, times in sorted(journal.changes.items()) if name.startswith(SCORED)}
+        scores = {
+            name.removeprefix(SCORED): times
+            for name, times in sorted(journal.changes.items())
+            if name.startswith(SCORED)
+        }
         more = ", …" * (len(scores.keys() - wanted) == OTHERS)
         has = ", ".join(f"{name} ({times})" for name, times in scores.items()) + more or "none"
         if not journal.changes[CAPTIONED]:
-            silent = f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of {kept} samples"
+            silent = (
+                f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of "
+                f"{kept} samples"
+            )
             if not outside:
-                raise NothingMade(f"{self.data}: not one caption was written: {silent}", "take a captioner, or fields, for such pictures")
-            raise NothingMade(f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
-                            f"{f', and {silent}' if outside < kept else ''}. "
-                            f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
-                            "name scores that the records have (curate's scorers write them), or lower `least`")
+                raise NothingMade(
+                    f"{self.data}: not one caption was written: {silent}",
+                    "take a captioner, or fields, for such pictures",
+                )
+            raise NothingMade(
+                f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
+                f"{f', and {silent}' if outside < kept else ''}. "
+                f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
+                "name scores that the records have (curate's scorers write them), or lower `least`",
+            )
         if (captioned := journal.changes[CAPTIONED]) < kept:
             print(f"caption: {captioned} of {kept} samples got a caption", file=sys.stderr)
         if outside:
-            print(f"caption: {outside} of {kept} samples are in no stratum: they keep the captions that they came with", file=sys.stderr)
+            print(
+                f"caption: {outside} of {kept} samples are in no stratum: they keep the captions that they came with",
+                file=sys.stderr,
+            )
         if missing := [name for name in wanted if name not in scores]:
-            print(f"caption: strata ask for {', '.join(missing)}, which no record has; the records' scores: {has}", file=sys.stderr)
+            print(
+                f"caption: strata ask for {', '.join(missing)}, which no record has; the records' scores: {has}",
+                file=sys.stderr,
+            )
 
-    def _captioned(self, reader: "ShardReader", positions: range, captioners: list[Any],
-                   ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
+    def _captioned(
+        self,
+        reader: "ShardReader",
+        positions: range,
+        captioners: list[Any],
+    ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
         """Fate, members, new captions (`language.field` -> text) and what is counted of each sample."""
         from seedream_core.data.view import View, portions
 
@@ -145,8 +197,11 @@ class Caption(Stage):
                     views[position].pixels
                 except DataError as error:
                     problems[position] = error.message
-            sound = {position: views[position] for position in part
-                     if position not in problems and self._fields(views[position].sample) != ()}
+            sound = {
+                position: views[position]
+                for position in part
+                if position not in problems and self._fields(views[position].sample) != ()
+            }
             told |= {position: {} for position in sound}
             for caption in captioners:
                 for position, new in zip(sound, caption(list(sound.values())), strict=True):
@@ -154,26 +209,48 @@ class Caption(Stage):
                         told[position].setdefault(language, {}).update(texts)
             for position in part:
                 views[position].forget()
-        return [self._finished(reader.keys[position], reader.shard(position), views.get(position), told.get(position, {}), problems.get(position, ""))
-                for position in positions]
+        return [
+            self._finished(
+                reader.keys[position],
+                reader.shard(position),
+                views.get(position),
+                told.get(position, {}),
+                problems.get(position, ""),
+            )
+            for position in positions
+        ]
 
-    def _finished(self, key: str, shard: str, view: "View | None", told: "Captions",
-                  problem: str) -> tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]:
+    def _finished(
+        self, key: str, shard: str, view: "View | None", told: "Captions", problem: str
+    ) -> tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]:
         record, texts = b"", {}
         if view and not problem:
             fields = self._fields(view.sample)
-            new = {language: {name: text for name, text in texts.items() if fields is None or name in fields}
-                   for language, texts in told.items()}
+            new = {
+                language: {name: text for name, text in texts.items() if fields is None or name in fields}
+                for language, texts in told.items()
+            }
             texts = {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}
             try:
                 record = replace(view.sample, captions=self._merged(view.sample.captions, new)).to_json()
             except DataError as error:
                 problem = error.message
-        fate = Fate(key=key, name=view.sample.name if view else "", source=shard, fate="quarantined" if problem else "kept", reason=problem,
-                    stage=self.path())
+        fate = Fate(
+            key=key,
+            name=view.sample.name if view else "",
+            source=shard,
+            fate="quarantined" if problem else "kept",
+            reason=problem,
+            stage=self.path(),
+        )
         if problem:
             return fate, None, {}, ()
-        return fate, {**view.members, "json": record}, texts, (*([CAPTIONED] if texts else ()), *self._noted(view.sample))
+        return (
+            fate,
+            {**view.members, "json": record},
+            texts,
+            (*([CAPTIONED] if texts else ()), *self._noted(view.sample)),
+        )
 
     def _stratum(self, sample: Sample) -> Stratum | None:
         return next((stratum for stratum in self.strata if stratum(sample)), None)
@@ -184,13 +261,19 @@ class Caption(Stage):
 
     def _noted(self, sample: Sample) -> list[str]:
         """What is counted where there are strata: a sample outside, and its scores."""
-        return [*([] if self._stratum(sample) else [NO_STRATUM]), *(SCORED + name for name in sample.scores)] if self.strata else []
+        return (
+            [*([] if self._stratum(sample) else [NO_STRATUM]), *(SCORED + name for name in sample.scores)]
+            if self.strata
+            else []
+        )
 
     def _wanted(self) -> list[str]:
         return sorted({name for stratum in self.strata for name in stratum.least})
 
     def _counted(self, notes: Sequence[str], before: Set[str]) -> list[str]:
-        """Notes on a sample but for scores beyond those that may be counted: in records of strangers their names have no end."""
+        """Notes on a sample but for scores beyond those that may be counted: in records of strangers their names have
+        no end.
+        """
         known = {CAPTIONED, NO_STRATUM, *(SCORED + name for name in self._wanted())}
         others, counted = before - known, []
         for note in notes:
@@ -214,7 +297,9 @@ class Caption(Stage):
 
 
 def _put_aside(texts: dict[str, str], name: str) -> None:
-    """Copies the caption of this field to its raw one, or to the first after it (`alt_2`, …) that holds nothing else: none is lost."""
+    """Copies the caption of this field to its raw one, or to the first after it (`alt_2`, …) that holds nothing else:
+    none is lost.
+    """
     raw = RAW if name == "short" else f"{RAW}_{name}"
     for slot in chain([raw], (f"{raw}_{number}" for number in count(2))):
         if texts.setdefault(slot, texts[name]) == texts[name]:

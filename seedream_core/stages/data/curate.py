@@ -1,4 +1,6 @@
-"""The funnel over a crawl: unreadable samples quarantined, bad ones filtered out, duplicates dropped; each sample with a fate."""
+"""The funnel over a crawl: unreadable samples quarantined, bad ones filtered out, duplicates dropped; each sample with
+a fate.
+"""
 
 import json
 import os
@@ -62,11 +64,13 @@ class Curate(Spread, Stage):
     filters: tuple[Filter, ...] = field(default_factory=_filters)
     "asked cheapest first, else in this order; the first that says no gives the reason"
     dedup: tuple[Dedup, ...] = field(default_factory=_dedup)
-    """what the filters keep is compared by these, in this order; the first of like samples stays. Tuples, and samples of another task
-    than t2i, are compared by exact alone: alike are those of one task, one instruction and the same pictures, references among them"""
+    """what the filters keep is compared by these, in this order; the first of like samples stays. Tuples, and samples
+    of another task than t2i, are compared by exact alone: alike are those of one task, one instruction and the same
+    pictures, references among them"""
     width: Annotated[int, Ge(1)] | None = None
-    """pixels; with `height`, what is kept is written at that size, scaled to cover it and cropped in the middle, after it was judged
-    as it came; smaller pictures are dropped, and the filter `size` of 64×64, its default, gives way to that"""
+    """pixels; with `height`, what is kept is written at that size, scaled to cover it and cropped in the middle, after
+    it was judged as it came; smaller pictures are dropped, and the filter `size` of 64×64, its default, gives way to
+    that"""
     height: Annotated[int, Ge(1)] | None = None
     "pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
@@ -74,13 +78,20 @@ class Curate(Spread, Stage):
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
     retry: Folder | None = None
-    "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and judged again that were unreadable or duplicates"
+    (
+        "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and "
+        "judged again "
+        "that were unreadable or duplicates"
+    )
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
             raise ValueError("width and height: give both, or neither")
         if self.retry and self.size:
-            raise ValueError("retry: nothing can be taken over where pictures are written at another size; give width and height to a curate of its own")
+            raise ValueError(
+                "retry: nothing can be taken over where pictures are written at another size; give width and height "
+                "to a curate of its own"
+            )
         self.plan  # its checks are this config's
 
     @property
@@ -117,10 +128,14 @@ class Curate(Spread, Stage):
         fates, causes = self._tell(ledger, dropped, out)
         self._check(fates, causes, ledger, out)
         sizes = self._write(reader, ledger, dropped, out, host.workers)
-        metrics = {"samples": fates.total(), **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
-                   "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
-                   "causes": dict(causes.most_common()), "ignored_members": dict(reader.ignored),
-                   "samples_per_second": round(fates.total() / (time.monotonic() - started), 1)}
+        metrics = {
+            "samples": fates.total(),
+            **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
+            "causes": dict(causes.most_common()),
+            "ignored_members": dict(reader.ignored),
+            "samples_per_second": round(fates.total() / (time.monotonic() - started), 1),
+        }
         facts = {"samples": fates["kept"]}
         if len(sizes) == 1:
             facts["width"], facts["height"] = sizes.pop()
@@ -137,13 +152,23 @@ class Curate(Spread, Stage):
         sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
         lost = sieve.lost(reader)
         earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
-        made_from = json.dumps([sieve.digest, [digest(folder) for folder in self.models.values()], _essence(self), self.samples_per_shard,
-                                earlier.earlier.digest if earlier else ""])
-        with Ledger(out / SCRATCH, made_from) as ledger, track("curate", len(lost) + len(reader), done=ledger.done) as progress:
+        made_from = json.dumps(
+            [
+                sieve.digest,
+                [digest(folder) for folder in self.models.values()],
+                _essence(self),
+                self.samples_per_shard,
+                earlier.earlier.digest if earlier else "",
+            ]
+        )
+        with (
+            Ledger(out / SCRATCH, made_from) as ledger,
+            track("curate", len(lost) + len(reader), done=ledger.done) as progress,
+        ):
             fates = Counter(row.fate for row in ledger.rows())
             if not ledger.done:  # nothing that stands here was made from it
                 shutil.rmtree(out / "shards", ignore_errors=True)
-            for row in lost[ledger.done:]:
+            for row in lost[ledger.done :]:
                 ledger.add(row, {})
             for row, features in self._rows(sieve, reader, max(0, ledger.done - len(lost)), earlier, host.workers):
                 ledger.add(row, features)
@@ -151,10 +176,16 @@ class Curate(Spread, Stage):
                 progress.advance(**fates)
         return ledger
 
-    def _rows(self, sieve: "Sieve", reader: "ShardReader", first: int, earlier: "Rejudged | None", workers: int) -> "Iterator[Judged]":
-        """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new ones."""
+    def _rows(
+        self, sieve: "Sieve", reader: "ShardReader", first: int, earlier: "Rejudged | None", workers: int
+    ) -> "Iterator[Judged]":
+        """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new
+        ones.
+        """
         every = range(first, len(reader))
-        again = every if earlier is None else array("q", (place for place in every if earlier.row(reader, place) is None))
+        again = (
+            every if earlier is None else array("q", (place for place in every if earlier.row(reader, place) is None))
+        )
         judged = (pair for found in self.engine(sieve, sieve.tasks(again), workers, at_once=1) for pair in found)
         waiting = iter(again)
         upcoming = next(waiting, None)
@@ -196,13 +227,17 @@ class Curate(Spread, Stage):
             for row in _final(ledger, dropped):
                 fates[row.fate] += 1
                 causes.update([row.cause] if row.cause else [])
-                fate = Fate(key=row.key, name=row.name, source=row.source, fate=row.fate, reason=row.reason, stage=self.path())
+                fate = Fate(
+                    key=row.key, name=row.name, source=row.source, fate=row.fate, reason=row.reason, stage=self.path()
+                )
                 lines.write(fate.to_json() + "\n")
             lines.flush()
             os.fsync(lines.fileno())
         os.replace(temporary, out / "fates.jsonl")
-        for name, count in [*((fate, fates[fate]) for fate in ("kept", "dropped", "quarantined")),
-                            *((f"  {cause}", count) for cause, count in causes.most_common())]:
+        for name, count in [
+            *((fate, fates[fate]) for fate in ("kept", "dropped", "quarantined")),
+            *((f"  {cause}", count) for cause, count in causes.most_common()),
+        ]:
             print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)
         return fates, causes
 
@@ -212,27 +247,46 @@ class Curate(Spread, Stage):
             shards = Counter(row.source for row in ledger.rows() if row.fate == "quarantined")
             worst = ", ".join(f"{shard} ({count})" for shard, count in shards.most_common(SHOWN_SHARDS))
             more = f" and {len(shards) - SHOWN_SHARDS} more" if len(shards) > SHOWN_SHARDS else ""
-            tuples = f"curate the {causes[TUPLE]} tuples without width and height, in another --out; else " if causes[TUPLE] else ""
+            tuples = (
+                f"curate the {causes[TUPLE]} tuples without width and height, in another --out; else "
+                if causes[TUPLE]
+                else ""
+            )
             raise DataError(
                 f"{self.data}: {bad} of {total} samples ({bad / total:.2%}) are unreadable, over the budget of "
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
-                f"{tuples}mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}")
+                f"{tuples}mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}",
+            )
         if not fates["kept"]:
-            raise NothingMade(f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}", self._advice(causes, total))
+            raise NothingMade(
+                f"{self.data}: nothing is left of {total} samples; see {out / 'fates.jsonl'}",
+                self._advice(causes, total),
+            )
 
     def _advice(self, causes: Counter, total: int) -> str:
         """What to do when nothing is left."""
         cause, count = causes.most_common(1)[0] if causes else ("", 0)
         if cause == TUPLE:
             return f"{count} of {total} are tuples: curate them without width and height"
-        if cause == "size" and self.size and all(one.width <= self.width and one.height <= self.height for one in self._asked if one.name() == cause):
+        if (
+            cause == "size"
+            and self.size
+            and all(one.width <= self.width and one.height <= self.height for one in self._asked if one.name() == cause)
+        ):
             return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
         rest = [one for one in self.filters if one.name() != cause]
         if len(rest) < len(self.filters):
-            return f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set {shlex.quote(f'filters={_spelt(rest)}')}"
-        return f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
+            return (
+                f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set "
+                f"{shlex.quote(f'filters={_spelt(rest)}')}"
+            )
+        return (
+            f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
+        )
 
-    def _write(self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int) -> set[tuple[int, int]]:
+    def _write(
+        self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int
+    ) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
         from seedream_core.artifact import digest
         from seedream_core.data.fitted import Fit, moved
@@ -244,16 +298,27 @@ class Curate(Spread, Stage):
             return (row for row in _final(ledger, dropped) if row.fate == "kept")
 
         whole = len(list((out / "shards").glob("*.tar")))
-        sizes, places = set(), array("q", (row.position for row in kept()))[whole * self.samples_per_shard:]
-        fitted = self.engine(Fit(self.data, digest(self.data), self.size), places, workers) if self.size else map(reader.read, places)
-        with ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer, track("shards", ledger.kept - len(dropped)) as progress:
+        sizes, places = set(), array("q", (row.position for row in kept()))[whole * self.samples_per_shard :]
+        fitted = (
+            self.engine(Fit(self.data, digest(self.data), self.size), places, workers)
+            if self.size
+            else map(reader.read, places)
+        )
+        with (
+            ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer,
+            track("shards", ledger.kept - len(dropped)) as progress,
+        ):
             for number, row in enumerate(kept()):
-                members = next(fitted) if number >= whole * self.samples_per_shard else reader.read(row.position, "json")
+                members = (
+                    next(fitted) if number >= whole * self.samples_per_shard else reader.read(row.position, "json")
+                )
                 sample = Sample.from_json(members["json"])
                 sizes.add(self.size or (sample.width, sample.height))
                 if number >= whole * self.samples_per_shard:
                     found = record(sample, row)
-                    writer.add(row.key, members | {"json": moved(found, self.size or (found.width, found.height)).to_json()})
+                    writer.add(
+                        row.key, members | {"json": moved(found, self.size or (found.width, found.height)).to_json()}
+                    )
                 progress.advance()
         return sizes
 
@@ -281,9 +346,13 @@ def _spelt(parts: Sequence[Component]) -> str:
 
     listed = []
     for part in parts:
-        options = {one.name: dump(getattr(part, one.name)) for one in fields(part) if getattr(part, one.name) != one.default}
+        options = {
+            one.name: dump(getattr(part, one.name)) for one in fields(part) if getattr(part, one.name) != one.default
+        }
         listed.append({"name": part.name(), **options} if options else part.name())
-    return yaml.safe_dump(listed, default_flow_style=True, width=float("inf"), sort_keys=False, allow_unicode=True).strip()
+    return yaml.safe_dump(
+        listed, default_flow_style=True, width=float("inf"), sort_keys=False, allow_unicode=True
+    ).strip()
 
 
 def _round_up(share: float) -> float:

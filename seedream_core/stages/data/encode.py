@@ -41,10 +41,12 @@ class Encode(Stage):
         data, vae = inputs["data"], inputs["vae"]
         for side, pixels in one_size(data).items():
             if pixels % vae["factor"]:
-                raise ValueError(f"data: its {side} of {pixels} pixels is not a multiple of the autoencoder's "
-                                 f"factor {vae['factor']}")
-        return {name: data[name] for name in ("samples", "width", "height", "held_out") if name in data} | \
-               {name: vae[name] for name in ("channels", "factor")}
+                raise ValueError(
+                    f"data: its {side} of {pixels} pixels is not a multiple of the autoencoder's factor {vae['factor']}"
+                )
+        return {name: data[name] for name in ("samples", "width", "height", "held_out") if name in data} | {
+            name: vae[name] for name in ("channels", "factor")
+        }
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -79,8 +81,11 @@ class Encode(Stage):
                 progress.advance(len(group))
         latents.write_statistics(out, network.latent_mean, network.latent_std)
         seconds = time.monotonic() - started
-        return {"samples": len(reader), "encoded_now": len(reader) - done,
-                "samples_per_second": round((len(reader) - done) / seconds, 1)}
+        return {
+            "samples": len(reader),
+            "encoded_now": len(reader) - done,
+            "samples_per_second": round((len(reader) - done) / seconds, 1),
+        }
 
     def _groups(self, first: int, count: int) -> Iterator[range]:
         """Runs of samples that are encoded together; none spans two shards, so a resumed run makes the same ones."""
@@ -94,8 +99,13 @@ class Encode(Stage):
         from seedream_core.artifact import digest, write_atomic
         from seedream_core.data.shards import ShardReader
 
-        made_from = {"autoencoder": digest(self.vae), "data": digest(self.data), "bf16": bf16, "batch": self.batch,
-                     "samples_per_shard": self.samples_per_shard}
+        made_from = {
+            "autoencoder": digest(self.vae),
+            "data": digest(self.data),
+            "bf16": bf16,
+            "batch": self.batch,
+            "samples_per_shard": self.samples_per_shard,
+        }
         cache, shards = out / CACHE, out / "shards"
         if cache.is_file() and any(shards.glob("*.tar")):
             before = json.loads(cache.read_bytes())
@@ -103,7 +113,7 @@ class Encode(Stage):
             if not changed:
                 whole = len(list(shards.glob("*.tar")))
                 kept = ShardReader(shards)
-                if not kept.damage and kept.keys == reader.keys[:whole * self.samples_per_shard]:
+                if not kept.damage and kept.keys == reader.keys[: whole * self.samples_per_shard]:
                     return whole
                 changed = ["its shards"]
             print(f"encode begins anew: {' and '.join(changed)} changed since it was stopped", file=sys.stderr)
@@ -124,8 +134,10 @@ def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]],
         records.append((reader.keys[index], members["json"]))
         pictures.append(decode(members))
     if len({picture.shape for picture in pictures}) > 1:
-        raise DataError(f"pictures of several sizes between {records[0][0]} and {records[-1][0]}",
-                        "one artifact holds one size: curate sizes apart")
+        raise DataError(
+            f"pictures of several sizes between {records[0][0]} and {records[-1][0]}",
+            "one artifact holds one size: curate sizes apart",
+        )
     return records, np.stack(pictures)
 
 

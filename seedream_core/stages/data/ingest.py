@@ -46,7 +46,11 @@ class Ingest(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     source: Source
-    "where pictures and captions come from, and how they lie there; single pictures: tuples of data/pairs are given to later stages as they are"
+    (
+        "where pictures and captions come from, and how they lie there; single pictures: tuples of data/pairs "
+        "are given "
+        "to later stages as they are"
+    )
     width: Annotated[int, Ge(1)] | None = None
     "pixels; with `height`, every picture is scaled to cover that size and cropped in the middle; none keeps all sizes"
     height: Annotated[int, Ge(1)] | None = None
@@ -56,7 +60,10 @@ class Ingest(Spread, Stage):
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
     retry: Folder | None = None
-    "an earlier --out of the same ingest, finished or stopped: what it kept is taken over byte for byte, only what it quarantined is tried again"
+    (
+        "an earlier --out of the same ingest, finished or stopped: what it kept is taken over byte for byte, only what "
+        "it quarantined is tried again"
+    )
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
@@ -74,8 +81,13 @@ class Ingest(Spread, Stage):
         listing = _unique(self.source.listing())
         total = len(listing.items) + len(listing.lost)
         if not total:
-            others = f"; of what is there, {_several(listing.ignored)} is no picture that is read" if listing.ignored else ""
-            raise DataError(f"{self.source.path}: no samples here{others}", f"is it laid out as the source {self.source.name()!r} expects?")
+            others = (
+                f"; of what is there, {_several(listing.ignored)} is no picture that is read" if listing.ignored else ""
+            )
+            raise DataError(
+                f"{self.source.path}: no samples here{others}",
+                f"is it laid out as the source {self.source.name()!r} expects?",
+            )
         earlier = Earlier(self.retry, self, _essence) if self.retry else None
         again = earlier.check((safe_key(item.name), item.name, item.place) for item in listing.items) if earlier else 0
 
@@ -84,10 +96,13 @@ class Ingest(Spread, Stage):
             return item, earlier.before(safe_key(item.name)) if earlier else None
 
         identity = f"{_identity(listing, self)} {earlier.digest if earlier else ''}"
-        with Journal(out, self.samples_per_shard, identity) as journal, track("ingest", total, done=journal.done) as progress:
+        with (
+            Journal(out, self.samples_per_shard, identity) as journal,
+            track("ingest", total, done=journal.done) as progress,
+        ):
             if earlier and not journal.done:
                 journal.changes.update({change: count for change, count in earlier.changes.items() if change != MENDED})
-            for lost in listing.lost[journal.done:]:
+            for lost in listing.lost[journal.done :]:
                 fate = self._fate(lost)
                 journal.add(fate)
                 self._check(fate, journal.fates, total, out)
@@ -102,24 +117,44 @@ class Ingest(Spread, Stage):
         fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
         changes = Counter(journal.changes)
         retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}
-        for name, count in (*fates.items(), *retried.items(), *((f"  {change}", count) for change, count in changes.most_common())):
+        for name, count in (
+            *fates.items(),
+            *retried.items(),
+            *((f"  {change}", count) for change, count in changes.most_common()),
+        ):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
         if listing.ignored:
             print(f"beside these, left aside: {_several(listing.ignored)}", file=sys.stderr)
-        return {"samples": total, **fates, **retried, "changes": dict(changes.most_common()), "ignored": dict(listing.ignored),
-                "samples_per_second": round(len(rest) / (time.monotonic() - started), 1),
-                "facts": {"samples": fates["kept"]}}
+        return {
+            "samples": total,
+            **fates,
+            **retried,
+            "changes": dict(changes.most_common()),
+            "ignored": dict(listing.ignored),
+            "samples_per_second": round(len(rest) / (time.monotonic() - started), 1),
+            "facts": {"samples": fates["kept"]},
+        }
 
     def _fate(self, lost: Lost) -> Fate:
-        return Fate(key=safe_key(lost.name), name=lost.name, source=lost.place, fate="quarantined", reason=lost.reason, stage=self.path())
+        return Fate(
+            key=safe_key(lost.name),
+            name=lost.name,
+            source=lost.place,
+            fate="quarantined",
+            reason=lost.reason,
+            stage=self.path(),
+        )
 
     def _check(self, last: Fate, fates: Counter, total: int, out: Path) -> None:
         if last.fate == "quarantined" and (bad := fates["quarantined"]) > self.bad_budget * total:
             raise DataError(
-                f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of {self.bad_budget:.2%}; "
+                f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of "
+                f"{self.bad_budget:.2%}; "
                 f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
-                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and begin in a new "
-                f"folder with --set retry={out}, which reads no more than is needed again")
+                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and "
+                "begin in a new "
+                f"folder with --set retry={out}, which reads no more than is needed again",
+            )
 
 
 def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
@@ -148,26 +183,41 @@ def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
         if picture.whole:
             own, lost = _refitted(own, picture)
         if len(picture.data) > MEMBER_BYTES:
-            raise DataError(f"too large: {len(picture.data)} bytes in the normal form ({', '.join(picture.changes)}), over {MEMBER_BYTES}")
-        record = Sample(key=safe_key(item.name), name=item.name, width=picture.width, height=picture.height,
-                        captions=raw.captions, **own).to_json()
+            raise DataError(
+                f"too large: {len(picture.data)} bytes in the normal form ({', '.join(picture.changes)}), over "
+                f"{MEMBER_BYTES}"
+            )
+        record = Sample(
+            key=safe_key(item.name),
+            name=item.name,
+            width=picture.width,
+            height=picture.height,
+            captions=raw.captions,
+            **own,
+        ).to_json()
     except TooSmall as error:
         return Taken(fate(fate="dropped", reason=error.message))
     except DataError as error:
         return Taken(fate(fate="quarantined", reason=error.message))
-    return Taken(fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, (*picture.changes, *lost))
+    return Taken(
+        fate(fate="kept", reason=""), {picture.extension: picture.data, "json": record}, (*picture.changes, *lost)
+    )
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures would be lost."""
+    """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures
+    would be lost.
+    """
     from seedream_core.data.masks import sides
 
-    kept = OWN & row.keys() if RECORD <= row.keys() else ()
+    kept = OWN & row.keys() if row.keys() >= RECORD else ()
     own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
     own["source"] = own.get("source") or told.origin(row)
     if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
-        raise DataError(f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
-                        "give the artifact that it is in to later stages as it is")
+        raise DataError(
+            f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
+            "give the artifact that it is in to later stages as it is"
+        )
     for box in boxes if isinstance(boxes := own.get("boxes"), tuple) else ():
         try:
             sides(box)
@@ -187,15 +237,19 @@ def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any]
     moved = {name: value for name, value in own.items() if name not in stale}
     if isinstance(boxes := own.get("boxes"), tuple):
         moved["boxes"] = cropped(boxes, picture.whole, size)
-    return moved, tuple(f"{name} left out: of the picture before it was {'cropped' if name == 'truth' else 'scaled'}"
-                        for name in sorted(stale) if own.get(name))
+    return moved, tuple(
+        f"{name} left out: of the picture before it was {'cropped' if name == 'truth' else 'scaled'}"
+        for name in sorted(stale)
+        if own.get(name)
+    )
 
 
 def _unique(listing: Listing) -> Listing:
     """Of several items of one name the first counts; the others are lost, and told."""
     import numpy as np
 
-    # What must differ in shards are keys: a name may be another one's key. First their hashes: a dict of all would outweigh the listing.
+    # What must differ in shards are keys: a name may be another one's key. First their hashes: a dict of all would
+    # outweigh the listing.
     hashes = np.fromiter((hash(safe_key(item.name)) for item in listing.items), np.int64, len(listing.items))
     known, counts = np.unique(hashes, return_counts=True)
     several = set(known[counts > 1].tolist())
@@ -221,8 +275,10 @@ def _several(ignored: Counter[str]) -> str:
 def _essence(stage: Ingest) -> dict:
     """The options that decide what becomes of a sample; a source may have been moved."""
     options = changed(stage)
-    return {"source": {name: value for name, value in options["source"].items() if name != "path"},
-            **{name: options[name] for name in ("width", "height") if name in options}}
+    return {
+        "source": {name: value for name, value in options["source"].items() if name != "path"},
+        **{name: options[name] for name in ("width", "height") if name in options},
+    }
 
 
 def _identity(listing: Listing, stage: Ingest) -> str:

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -61,7 +60,10 @@ class Knowledge(Spread, Stage):
     chinese: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of pictures whose words are Chinese: needs a font that has them"
     font: str = field(default="", metadata=OUTSIDE)
-    "a TrueType or OpenType file for all words; none takes Pillow's own for English and looks for Noto Sans CJK for Chinese"
+    (
+        "a TrueType or OpenType file for all words; none takes Pillow's own for English and looks for Noto Sans CJK "
+        "for Chinese"
+    )
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -70,8 +72,10 @@ class Knowledge(Spread, Stage):
         if not SMALLEST <= least <= largest <= 4096:
             raise ValueError(f"sides: {least} to {largest} is no range between {SMALLEST} and 4096 pixels")
         if STEP * (largest // STEP) < least:
-            raise ValueError(f"sides: there is no multiple of {STEP} from {least} to {largest}; {STEP * (largest // STEP)} or "
-                             f"{STEP * math.ceil(least / STEP)} would be one")
+            raise ValueError(
+                f"sides: there is no multiple of {STEP} from {least} to {largest}; {STEP * (largest // STEP)} or "
+                f"{STEP * math.ceil(least / STEP)} would be one"
+            )
         if unknown := sorted(self.levels.keys() - set(rating.LEVELS)):
             raise ValueError(f"levels: {unknown[0]!r} is none of {', '.join(rating.LEVELS)}")
         if min(self.levels.values(), default=0) < 0 or not sum(self.levels.values()):
@@ -98,13 +102,25 @@ class Knowledge(Spread, Stage):
             track("knowledge", self.samples, done=journal.done) as progress,
         ):
             before = journal.done
-            for key, name, members, notes in self.engine(partial(made, self, faces), range(before, self.samples), host.workers):
-                journal.add(Fate(key=key, name=name, source="knowledge", fate="kept", reason="", stage=self.path()), members, notes)
+            for key, name, members, notes in self.engine(
+                partial(made, self, faces), range(before, self.samples), host.workers
+            ):
+                journal.add(
+                    Fate(key=key, name=name, source="knowledge", fate="kept", reason="", stage=self.path()),
+                    members,
+                    notes,
+                )
                 progress.advance()
         made_now = journal.done - before
-        counts = {kind.name(): {level: journal.changes[f"{kind.name()} {level}"] for level in rating.LEVELS} for kind in self.kinds}
-        return {"kinds": counts, **{name.replace(" ", "_"): journal.changes[name] for name in ("extremely hard", "other than planned")},
-                "samples_per_second": round(made_now / (time.monotonic() - started), 1)}
+        counts = {
+            kind.name(): {level: journal.changes[f"{kind.name()} {level}"] for level in rating.LEVELS}
+            for kind in self.kinds
+        }
+        return {
+            "kinds": counts,
+            **{name.replace(" ", "_"): journal.changes[name] for name in ("extremely hard", "other than planned")},
+            "samples_per_second": round(made_now / (time.monotonic() - started), 1),
+        }
 
     def faces(self) -> dict[str, "Face"]:
         from seedream_core.data.knowledge import pen
@@ -125,7 +141,12 @@ class Knowledge(Spread, Stage):
         width = _side(draw, least, largest)
         height = _side(draw, max(least, width / self.aspect), min(largest, width * self.aspect))
         level = draw.weighted(self.levels)
-        bounds = dict(zip(rating.LEVELS, ((rating.LIGHTEST, rating.MEDIUM), (rating.MEDIUM, rating.HARD), (rating.HARD, rating.HEAVIEST))))
+        bounds = dict(
+            zip(
+                rating.LEVELS,
+                ((rating.LIGHTEST, rating.MEDIUM), (rating.MEDIUM, rating.HARD), (rating.HARD, rating.HEAVIEST)),
+            )
+        )
         load = _between(draw, *bounds[level])
         if load >= rating.EXTREME and draw.between(0, 1) >= self.extreme:
             load = _between(draw, rating.HARD, rating.EXTREME)
@@ -153,13 +174,25 @@ def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, s
         source="knowledge",
         tags=("knowledge", kind, level, *(["extremely hard"] if extreme else [])),
         scores={"difficulty": round(rating.score(figure.load), 4)},
-        truth={"kind": kind, "content": figure.content, "texts": figure.texts, "marks": figure.marks, "load": round(figure.load, 4),
-               "difficulty": level, "language": plan.language},
+        truth={
+            "kind": kind,
+            "content": figure.content,
+            "texts": figure.texts,
+            "marks": figure.marks,
+            "load": round(figure.load, 4),
+            "difficulty": level,
+            "language": plan.language,
+        },
     )
     data = io.BytesIO()
     figure.picture.save(data, "PNG")
     notes = {f"{kind} {level}": True, "extremely hard": extreme, "other than planned": level != rating.level(plan.load)}
-    return key, record.name, {"png": data.getvalue(), "json": record.to_json()}, tuple(note for note, there in notes.items() if there)
+    return (
+        key,
+        record.name,
+        {"png": data.getvalue(), "json": record.to_json()},
+        tuple(note for note, there in notes.items() if there),
+    )
 
 
 def _side(draw, low: float, high: float) -> int:

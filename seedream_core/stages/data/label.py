@@ -1,4 +1,6 @@
-"""Labels where they teach most: a head for defects, difficulty or aesthetics by active learning, asked of truth or of a person."""
+"""Labels where they teach most: a head for defects, difficulty or aesthetics by active learning, asked of truth or of a
+person.
+"""
 
 import json
 import sys
@@ -53,14 +55,18 @@ class Label(Spread, Stage):
     pool: Annotated[int, Ge(20)] = 50_000
     "pictures at most to choose from, drawn at random"
     truth: str = ""
-    """dotted path of the label in records that tell it (truth.damage, tags.watermark): nobody is asked, and logs/curve.jsonl
-    also shows what as many random labels teach"""
+    """dotted path of the label in records that tell it (truth.damage, tags.watermark): nobody is asked, and
+    logs/curve.jsonl also shows what as many random labels teach"""
     ask: Path | None = field(default=None, metadata=FREE)
-    "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on (export)"
+    (
+        "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on "
+        "(export)"
+    )
     labels: Path | None = field(default=None, metadata=outside_unless("ask"))
-    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them, and what is in
-    the folder `ask` comes on top; they may then change at any time. Without that folder they are all there is to learn from, and count by
-    their contents, as data does: where others stand in the file, what was made from it is stale"""
+    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them,
+    and what is in the folder `ask` comes on top; they may then change at any time. Without that folder they are all
+    there is to learn from, and count by their contents, as data does: where others stand in the file, what was made
+    from it is stale"""
 
     def __post_init__(self) -> None:
         if bool(self.truth) == bool(self.ask or self.labels):
@@ -91,36 +97,65 @@ class Label(Spread, Stage):
             known = {key: label for key, label in told.items() if key in pool.rows}
             person = answers.Person(pictures, self.task, known, self.ask)
             learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
-        metrics = {"labels": learned.labels, "held_out": len(learned.held), "rounds": len(learned.heads), "stopped": learned.stopped,
-                   **{f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:] if point["score"] is not None}}
+        metrics = {
+            "labels": learned.labels,
+            "held_out": len(learned.held),
+            "rounds": len(learned.heads),
+            "stopped": learned.stopped,
+            **{
+                f"score_{point['chosen']}": point["score"] for point in learned.curve[-2:] if point["score"] is not None
+            },
+        }
         if learned.curve[-1]["score"] is None:
-            alike = f" of one kind ({answers.written(next(iter(learned.held.values())), self.task)})" if learned.held else ""
-            print(f"no score: {len(learned.held)} labels were held out to judge by{alike}, and it takes two kinds; give more labels", file=sys.stderr)
+            alike = (
+                f" of one kind ({answers.written(next(iter(learned.held.values())), self.task)})"
+                if learned.held
+                else ""
+            )
+            print(
+                f"no score: {len(learned.held)} labels were held out to judge by{alike}, and it takes two kinds; "
+                "give more labels",
+                file=sys.stderr,
+            )
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
         answers.write(out / LABELS, told, self.task)
         print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
-        return metrics | {"pool": len(pool.keys), "seconds_features": round(measured - started, 1),
-                          "seconds_learning": round(time.monotonic() - measured, 1)}
+        return metrics | {
+            "pool": len(pool.keys),
+            "seconds_features": round(measured - started, 1),
+            "seconds_learning": round(time.monotonic() - measured, 1),
+        }
 
     def _chosen(self, reader: "ShardReader") -> dict[str, int]:
         """Keys that are chosen from, and where they stand in the reader."""
         from seedream_core.randomness import fraction
 
-        drawn = sorted(range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place))
-        return {reader.keys[place]: place for place in sorted(drawn[:self.pool])}
+        drawn = sorted(
+            range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place)
+        )
+        return {reader.keys[place]: place for place in sorted(drawn[: self.pool])}
 
     def _check_labels(self, chosen: Collection[str]) -> None:
-        """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on with other ones."""
+        """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on
+        with other ones.
+        """
         from seedream_core.data import active, answers
 
         labels = answers.read(self.labels, self.task, chosen, self._named(chosen))
         if len(labels) < (needed := min(self.active.first, len(chosen))):
             raise answers.lacking(0, needed - len(labels), len(labels))
         if len({label for label in labels.values() if label != active.SKIP}) < 2:
-            raise DataError(f"{self.labels}: all {len(labels)} labels are alike; there is nothing to learn", "give some of another kind")
+            raise DataError(
+                f"{self.labels}: all {len(labels)} labels are alike; there is nothing to learn",
+                "give some of another kind",
+            )
 
-    def _pool(self, reader: "ShardReader", chosen: Sequence[int], out: Path, host: Host) -> tuple[str, Pool, dict[str, int]]:
-        """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left out."""
+    def _pool(
+        self, reader: "ShardReader", chosen: Sequence[int], out: Path, host: Host
+    ) -> tuple[str, Pool, dict[str, int]]:
+        """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left
+        out.
+        """
         from seedream_core.artifact import digest
         from seedream_core.data.funnel import Plan
         from seedream_core.data.ledger import Ledger
@@ -129,10 +164,12 @@ class Label(Spread, Stage):
 
         models = {"encoder": self.encoder} if self.encoder else {}
         sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
-        made_from = json.dumps([sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed])
+        made_from = json.dumps(
+            [sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed]
+        )
         with Ledger(out / FEATURES, made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
-            rest = chosen[ledger.done:]
-            tasks = [rest[start:start + CHUNK] for start in range(0, len(rest), CHUNK)]
+            rest = chosen[ledger.done :]
+            tasks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
             for judged in self.engine(sieve, tasks, host.workers):
                 for row, features in judged:
                     ledger.add(row, features)
@@ -144,17 +181,24 @@ class Label(Spread, Stage):
         features = {name: array for name, array in ledger.features().items() if array.ndim == 2}
         name = next((name for name in self.scorer.gives if name in features), "")
         if not name:
-            raise UserError(f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples to learn from",
-                            "take appearance, or embedding with an encoder")
+            raise UserError(
+                f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples to learn from",
+                "take appearance, or embedding with an encoder",
+            )
         places = {row.key: row.position for row in rows if row.fate == "kept"}
         return name, Pool(list(places), features[name], self.task, self.active), places
 
     def _known(self, out: Path, chosen: Collection[str]) -> "dict[str, Answer]":
-        """All that a person has said so far, the answers to what was asked on top; it stays here even where their file goes."""
+        """All that a person has said so far, the answers to what was asked on top; it stays here even where their file
+        goes.
+        """
         from seedream_core.data import answers
 
-        sources = [*([out / LABELS] if (out / LABELS).is_file() else []), *([self.labels] if self.labels else []),
-                   *([self.ask] if self.ask and self.ask.is_dir() else [])]
+        sources = [
+            *([out / LABELS] if (out / LABELS).is_file() else []),
+            *([self.labels] if self.labels else []),
+            *([self.ask] if self.ask and self.ask.is_dir() else []),
+        ]
         known: dict[str, Answer] = {}
         for source in sources:
             known |= answers.read(source, self.task, chosen, self._named(chosen))
@@ -165,7 +209,9 @@ class Label(Spread, Stage):
     def _named(self, chosen: Collection[str]) -> str:
         return f"the pool ({len(chosen)} pictures of {self.data})"
 
-    def _learn(self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any) -> "Learned":
+    def _learn(
+        self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any
+    ) -> "Learned":
         from seedream_core.artifact import digest, write_atomic
         from seedream_core.data import active
         from seedream_core.progress import track
@@ -176,6 +222,7 @@ class Label(Spread, Stage):
         rounds = [Round(**one) for one in before["rounds"]] if before.get("made_from") == made_from else []
         shown = [0]
         with track("label", self.active.most) as progress:
+
             def note(learned: "Learned") -> None:
                 write_atomic(path, json.dumps({"made_from": made_from, "rounds": [asdict(one) for one in rounds]}))
                 write_atomic(out / "logs" / "curve.jsonl", "".join(json.dumps(point) + "\n" for point in learned.curve))
@@ -196,7 +243,11 @@ class Label(Spread, Stage):
             if learned.stopped == active.ALL:
                 raise NothingMade(alike, "give other pictures, or more of them in the pool")
             if self.ask:  # what a person has labelled stays in --out
-                raise DataError(alike, f"raise active.first and active.most, in another --out, with labels={out / LABELS}")
-            raise NothingMade(alike, "raise active.first and active.most" if self.truth else "give some of another kind")
+                raise DataError(
+                    alike, f"raise active.first and active.most, in another --out, with labels={out / LABELS}"
+                )
+            raise NothingMade(
+                alike, "raise active.first and active.most" if self.truth else "give some of another kind"
+            )
         head = replace(pool.fit(labels), origin=origin)
         heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})

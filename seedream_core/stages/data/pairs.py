@@ -59,20 +59,31 @@ class Pairs(Spread, Stage):
         started = time.monotonic()
         reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self.pairs), self.seed, self.samples_per_shard])
-        with Journal(out, self.samples_per_shard, made_from) as journal, track("pairs", len(reader), done=journal.done) as progress:
+        with (
+            Journal(out, self.samples_per_shard, made_from) as journal,
+            track("pairs", len(reader), done=journal.done) as progress,
+        ):
             before = journal.changes.total()
-            for fate, tuples in self.engine(_Maker(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1):
+            for fate, tuples in self.engine(
+                _Maker(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1
+            ):
                 journal.add_all(fate, [(key, members) for _, key, members in tuples], [task for task, *_ in tuples])
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(tuples=journal.changes.total())
             if not journal.changes:
-                raise NothingMade(f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}")
+                raise NothingMade(
+                    f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}"
+                )
         for task, made in journal.changes.most_common():
             print(f"{task:<24}{made:>10}", file=sys.stderr)
         count = journal.changes.total()
-        return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
-                "tasks": dict(journal.changes.most_common()), "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),
-                "facts": {"samples": count}}
+        return {
+            "samples": len(reader),
+            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            "tasks": dict(journal.changes.most_common()),
+            "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),
+            "facts": {"samples": count},
+        }
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,9 @@ class _Maker:
                 fate, why = "dropped", "no tuple can be made of it: " + ", ".join(maker for maker, _ in makers)
         except DataError as error:
             tuples, fate, why = [], "quarantined", error.message
-        return Fate(key=key, name=name, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()), tuples
+        return Fate(
+            key=key, name=name, source=reader.shard(position), fate=fate, reason=why, stage=self.stage.path()
+        ), tuples
 
 
 @lru_cache(maxsize=1)
@@ -115,20 +128,38 @@ def _opened(maker: _Maker) -> tuple:
 
 
 def members_of(key: str, pair: Pair, view: "View") -> dict[str, bytes]:
-    """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the mask `editmask.png`."""
+    """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the
+    mask `editmask.png`.
+    """
     from seedream_core.data.pictures import packed
 
     source = view.sample
-    captions = {language: {**texts, INSTRUCTION: pair.instruction[language]} for language, texts in _both(pair.captions, pair.instruction).items()}
+    captions = {
+        language: {**texts, INSTRUCTION: pair.instruction[language]}
+        for language, texts in _both(pair.captions, pair.instruction).items()
+    }
     for language, texts in pair.before.items():
         if "short" in texts:
             captions.setdefault(language, {})[BEFORE] = texts["short"]
     height, width, _ = pair.targets[0].shape
-    record = Sample(key=key, name=source.key, width=width, height=height, captions=captions, task=pair.task, source=source.source,
-                    tags=source.tags, weight=source.weight, truth=pair.truth,
-                    boxes=source.boxes if pair.targets[0] is view.pixels else ())
-    pictures: dict[str, np.ndarray] = {"png": pair.targets[0], **{f"ref{number}.png": one for number, one in enumerate(pair.references)},
-                                       **{f"target{number}.png": one for number, one in enumerate(pair.targets[1:], 1)}}
+    record = Sample(
+        key=key,
+        name=source.key,
+        width=width,
+        height=height,
+        captions=captions,
+        task=pair.task,
+        source=source.source,
+        tags=source.tags,
+        weight=source.weight,
+        truth=pair.truth,
+        boxes=source.boxes if pair.targets[0] is view.pixels else (),
+    )
+    pictures: dict[str, np.ndarray] = {
+        "png": pair.targets[0],
+        **{f"ref{number}.png": one for number, one in enumerate(pair.references)},
+        **{f"target{number}.png": one for number, one in enumerate(pair.targets[1:], 1)},
+    }
     if pair.mask is not None:
         pictures["editmask.png"] = pair.mask
     return {**{name: packed(picture) for name, picture in pictures.items()}, "json": record.to_json()}

@@ -68,10 +68,19 @@ class Retrieve(Spread, Stage):
         if not reader.damage:
             carry(reader, out)
         elif (self.data / "features").is_dir():  # whose rows are of the samples that were there
-            print(f"retrieve: {self.data / 'features'} is left behind, for shards beside it are damaged: run data/curate on them again",
-                  file=sys.stderr)
-        return {**fates, "concepts": {name: {"taken": len(samples), "lowest_cosine": round(min(one.cosine for one in samples), 4)}
-                                      for name, samples in found.items()}, "facts": {"samples": fates["kept"]}}
+            print(
+                f"retrieve: {self.data / 'features'} is left behind, for shards beside it are damaged: run "
+                "data/curate on them again",
+                file=sys.stderr,
+            )
+        return {
+            **fates,
+            "concepts": {
+                name: {"taken": len(samples), "lowest_cosine": round(min(one.cosine for one in samples), 4)}
+                for name, samples in found.items()
+            },
+            "facts": {"samples": fates["kept"]},
+        }
 
     def _embed(self, reader: "ShardReader", host: Host) -> "tuple[np.ndarray, np.ndarray, dict[int, str]]":
         """Positions and vectors of all samples that can be read, and why the others cannot."""
@@ -92,8 +101,9 @@ class Retrieve(Spread, Stage):
             raise UserError(f"{self.data}: no picture in it can be read", "see `seedream data inspect`")
         return np.array(positions), np.concatenate(parts), lost
 
-    def _search(self, concepts: "tuple[Concept, ...]", reader: "ShardReader", positions: "np.ndarray",
-                vectors: "np.ndarray") -> "dict[str, list[Found]]":
+    def _search(
+        self, concepts: "tuple[Concept, ...]", reader: "ShardReader", positions: "np.ndarray", vectors: "np.ndarray"
+    ) -> "dict[str, list[Found]]":
         import numpy as np
 
         from seedream_core.data.retrieval import Index, concept
@@ -104,13 +114,19 @@ class Retrieve(Spread, Stage):
         found = {}
         for one in concepts:
             if missing := [key for key in one.examples if key not in rows]:
-                raise UserError(f"{self.queries}: {one.concept}: no sample {missing[0]!r} in {self.data}",
-                                "examples are keys of samples; `seedream data inspect` shows some")
+                raise UserError(
+                    f"{self.queries}: {one.concept}: no sample {missing[0]!r} in {self.data}",
+                    "examples are keys of samples; `seedream data inspect` shows some",
+                )
             pictures = np.asarray(vectors[[rows[key] for key in one.examples]], np.float32)
-            found[one.concept] = concept(index, encoder.texts(list(one.texts)), pictures, one.count or self.count, self.same)
+            found[one.concept] = concept(
+                index, encoder.texts(list(one.texts)), pictures, one.count or self.count, self.same
+            )
         return found
 
-    def _write(self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path) -> dict:
+    def _write(
+        self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path
+    ) -> dict:
         """Every sample's fate, and those taken in shards; a killed run goes on at its last whole shard."""
         from seedream_core.artifact import digest
         from seedream_core.data.journal import Journal
@@ -118,7 +134,10 @@ class Retrieve(Spread, Stage):
 
         made_from = json.dumps([digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.same])
         damage = list(reader.damage)
-        with Journal(out, self.samples_per_shard, made_from) as journal, track("retrieve", len(reader), done=journal.done) as progress:
+        with (
+            Journal(out, self.samples_per_shard, made_from) as journal,
+            track("retrieve", len(reader), done=journal.done) as progress,
+        ):
             for place in range(journal.done, len(damage) + len(reader)):
                 if place < len(damage):
                     one = damage[place]
@@ -139,7 +158,10 @@ class Retrieve(Spread, Stage):
                     else:
                         journal.add(one("kept", ""), members)
                 progress.advance(**journal.fates)
-            return {"samples": journal.fates.total(), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}}
+            return {
+                "samples": journal.fates.total(),
+                **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            }
 
     def _fate(self, key: str, name: str, source: str, fate: str, reason: str) -> Fate:
         return Fate(key=key, name=name, source=source, fate=fate, reason=reason, stage=self.path())

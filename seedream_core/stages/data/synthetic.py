@@ -1,4 +1,5 @@
 """Pictures of the embedded world with bilingual captions and their truth, as tar shards."""
+
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,10 @@ class Synthetic(Stage):
     zipf: Annotated[float, Ge(0)] = 0.0
     "colour-shape pairs occur in proportion to rank**-zipf; 0 for all alike, 1.5 for a long tail"
     damage: Annotated[float, Ge(0), Le(1)] = 0.0
-    "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable; a duplicate repeats the last unspoiled one before it, and is uniform where there is none"
+    (
+        "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable; a "
+        "duplicate repeats the last unspoiled one before it, and is uniform where there is none"
+    )
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -43,10 +47,22 @@ class Synthetic(Stage):
     @property
     def world(self) -> World:
         width, height = self.size
-        return World(width=width, height=height, held_out=self.held_out, kinds=self.kinds, relations=self.relations, zipf=self.zipf)
+        return World(
+            width=width,
+            height=height,
+            held_out=self.held_out,
+            kinds=self.kinds,
+            relations=self.relations,
+            zipf=self.zipf,
+        )
 
     def facts(self, inputs: dict) -> dict:
-        return {"samples": self.samples, "width": self.size[0], "height": self.size[1], "held_out": sorted(self.held_out)}
+        return {
+            "samples": self.samples,
+            "width": self.size[0],
+            "height": self.size[1],
+            "held_out": sorted(self.held_out),
+        }
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.shards import ShardWriter
@@ -86,7 +102,9 @@ class Synthetic(Stage):
         damage = draw.weighted(DAMAGES)
         return "uniform" if damage == "duplicate" and original is None else damage
 
-    def members(self, world: World, index: int, scene: Scene, damage: str | None, original: int | None) -> dict[str, bytes]:
+    def members(
+        self, world: World, index: int, scene: Scene, damage: str | None, original: int | None
+    ) -> dict[str, bytes]:
         """The sample's files: picture and record."""
         from seedream_core.data.scenes.captions import captions
         from seedream_core.data.scenes.render import png, render
@@ -103,7 +121,9 @@ class Synthetic(Stage):
             picture = blurred(picture)
         data = png(picture)
         across, down = world.bounds
-        edges = [min(left, top, across - right, down - bottom) for left, top, right, bottom in (o.box for o in scene.objects)]
+        edges = [
+            min(left, top, across - right, down - bottom) for left, top, right, bottom in (o.box for o in scene.objects)
+        ]
         record = Sample(
             key=self.key(index),
             name=f"scene {index} of seed {self.seed}",

@@ -31,11 +31,17 @@ class Taxonomy(Stage):
     data: Shards
     "samples to place"
     taxonomy: Folder | None = None
-    "YAML file of nodes with their words; none takes the one that is shipped (culture.yaml in seedream_core/data/taxonomy)"
+    (
+        "YAML file of nodes with their words; none takes the one that is shipped (culture.yaml in "
+        "seedream_core/data/taxonomy)"
+    )
     target: Annotated[int, Ge(1)] = 100
     "samples that a node should have, unless it says so itself"
     features: str | None = None
-    "what curate measured (`features/NAME.npy`), by which samples that look like a node's examples are found; none uses words alone"
+    (
+        "what curate measured (`features/NAME.npy`), by which samples that look like a node's examples are found; none "
+        "uses words alone"
+    )
     high_quality: dict[str, float] = field(default_factory=dict)
     "score -> least value: samples that reach all of them are the high-quality pool; none leaves it empty"
     weak: Scores | None = None
@@ -43,12 +49,17 @@ class Taxonomy(Stage):
     weak_words: tuple[str, ...] = ()
     "more words to target, in either language"
     mix: dict[str, Annotated[float, Ge(0)]] = field(
-        default_factory=lambda: {"maintenance": 0.5, "high_quality": 0.2, "knowledge": 0.2, "targeted": 0.1})
+        default_factory=lambda: {"maintenance": 0.5, "high_quality": 0.2, "knowledge": 0.2, "targeted": 0.1}
+    )
     "share of draws from each pool; what an empty pool leaves falls to the others"
     alpha: Annotated[float, Gt(0), Le(1)] = 0.75
     "maintenance draws a source of n samples in proportion to n^alpha: the large ones less, their order kept"
     repeats: Annotated[float, Ge(1)] = 10.0
-    "most times that a sample comes in an epoch of as many places as there are samples; more only where too few have a weight to fill it"
+    (
+        "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
+        "few have "
+        "a weight to fill it"
+    )
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -93,16 +104,37 @@ class Taxonomy(Stage):
             return replace(sample, weight=weights[row], tags=(*kept, *tags))
 
         given = [digest(path) if path else None for path in (self.taxonomy, self.weak)]
-        rewrite.rewrite(reader, change, out, stage=self.path(), made_from=[dump(self), given], samples_per_shard=self.samples_per_shard)
+        rewrite.rewrite(
+            reader,
+            change,
+            out,
+            stage=self.path(),
+            made_from=[dump(self), given],
+            samples_per_shard=self.samples_per_shard,
+        )
         coverage = tree.coverage(nodes, self.target)
         shares = pools.table(members, np.array(weights), lambda line: print(line, file=sys.stderr))
         _told(coverage)
         if warning := above(even, self.repeats):
             print(f"{warning}; a larger share of maintenance in `mix` draws others too", file=sys.stderr)
-        report = {"samples": len(reader), "nodes": coverage, "pools": shares, "weak_words": list(weak_words), "found": found}
+        report = {
+            "samples": len(reader),
+            "nodes": coverage,
+            "pools": shares,
+            "weak_words": list(weak_words),
+            "found": found,
+        }
         write_atomic(out / COVERAGE, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-        return {"samples": len(reader), "pools": shares, "found": found,
-                "nodes": {"all": len(coverage), "empty": sum(not row["samples"] for row in coverage), "full": sum(not row["missing"] for row in coverage)}}
+        return {
+            "samples": len(reader),
+            "pools": shares,
+            "found": found,
+            "nodes": {
+                "all": len(coverage),
+                "empty": sum(not row["samples"] for row in coverage),
+                "full": sum(not row["missing"] for row in coverage),
+            },
+        }
 
     def _weak_words(self) -> tuple[str, ...]:
         from seedream_core.data.pools import weak
@@ -114,13 +146,20 @@ class Taxonomy(Stage):
         """Examples and features serve nothing but each other."""
         shown, name = any(node.examples for node in tree.nodes.values()), self.taxonomy or "the shipped taxonomy"
         if shown and not self.features:
-            raise DataError(f"{name}: nodes have examples, but no features are given to compare pictures by",
-                            "set features to what curate measured, or take the examples out")
+            raise DataError(
+                f"{name}: nodes have examples, but no features are given to compare pictures by",
+                "set features to what curate measured, or take the examples out",
+            )
         if self.features and not shown:
-            raise UserError(f"features: {self.features!r} would serve nothing: no node of {name} has examples to compare pictures with",
-                            "leave features out, or give `taxonomy` a file whose nodes have `examples` (keys of samples)")
+            raise UserError(
+                f"features: {self.features!r} would serve nothing: no node of {name} has examples to compare "
+                "pictures with",
+                "leave features out, or give `taxonomy` a file whose nodes have `examples` (keys of samples)",
+            )
 
-    def _place(self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
+    def _place(
+        self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]
+    ) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
         """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
         import numpy as np
 
@@ -129,8 +168,15 @@ class Taxonomy(Stage):
         from seedream_core.data.balance.source import Source
         from seedream_core.data.taxonomy.phrases import Phrases
 
-        targeted, count = Phrases({word: 0 for word in weak_words}), len(records)
-        unseen, nodes, sources, base, good, told = set(self.high_quality), [], [], np.empty(count), np.zeros(count, bool), np.zeros(count, bool)
+        targeted, count = Phrases(dict.fromkeys(weak_words, 0)), len(records)
+        unseen, nodes, sources, base, good, told = (
+            set(self.high_quality),
+            [],
+            [],
+            np.empty(count),
+            np.zeros(count, bool),
+            np.zeros(count, bool),
+        )
         for row, sample in enumerate(records):
             nodes.append(tree.said(sample.captions))
             sources.append(sys.intern(sample.source))
@@ -138,15 +184,22 @@ class Taxonomy(Stage):
             unseen -= sample.scores.keys()
             told[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
         if unseen:
-            raise UserError(f"high_quality: no sample of {self.data} has the score {', '.join(sorted(unseen))}", "curate's scorers write scores; `data inspect` shows a record")
+            raise UserError(
+                f"high_quality: no sample of {self.data} has the score {', '.join(sorted(unseen))}",
+                "curate's scorers write scores; `data inspect` shows a record",
+            )
         found = {"by_words": sum(map(bool, nodes)), "by_looks": self._look(nodes, tree, records.reader.keys)}
         even = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
-        return nodes, {
-            "maintenance": base * even,
-            "high_quality": base * good,
-            "knowledge": base * pools.by_node(nodes, [node.target or self.target for node in tree.nodes.values()]),
-            "targeted": base * told,
-        }, found
+        return (
+            nodes,
+            {
+                "maintenance": base * even,
+                "high_quality": base * good,
+                "knowledge": base * pools.by_node(nodes, [node.target or self.target for node in tree.nodes.values()]),
+                "targeted": base * told,
+            },
+            found,
+        )
 
     def _look(self, nodes: list[list[int]], tree: "Tree", keys: list[str]) -> int:
         """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
@@ -165,7 +218,9 @@ def _told(coverage: list[dict]) -> None:
     """Each branch, and the nodes that lack most."""
     print(f"{'node':<40}{'samples':>9}{'target':>9}{'missing':>9}", file=sys.stderr)
     branches = [row for row in coverage if "/" not in row["node"]]
-    lacking = sorted((row for row in coverage if "/" in row["node"] and row["missing"]), key=lambda row: -row["missing"])
+    lacking = sorted(
+        (row for row in coverage if "/" in row["node"] and row["missing"]), key=lambda row: -row["missing"]
+    )
     for row in (*branches, *lacking[:SHOWN]):
         print(f"{row['node']:<40}{row['samples']:>9}{row['target']:>9}{row['missing']:>9}", file=sys.stderr)
     if len(lacking) > SHOWN:

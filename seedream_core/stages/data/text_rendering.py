@@ -1,4 +1,6 @@
-"""Pictures that teach how text is drawn: read, marks cropped away, poor lines dropped, captioned with their strings (Seedream 2.0)."""
+"""Pictures that teach how text is drawn: read, marks cropped away, poor lines dropped, captioned with their strings
+(Seedream 2.0).
+"""
 
 import json
 import time
@@ -18,7 +20,6 @@ from seedream_core.records import Fate, Sample
 from seedream_core.stage import Shards, Stage
 
 
-
 def _ocr() -> tuple[Scorer, ...]:
     return (Scorer.find("ocr")(),)
 
@@ -32,7 +33,10 @@ class TextRendering(Spread, Stage):
     scorers: tuple[Scorer, ...] = field(default_factory=_ocr)
     "what finds lines of text, and marks; ocr needs the extra: pip install 'seedream[ocr]'"
     marks: tuple[str, ...] = ("watermark", "logo", "subtitle", "sticker", "mosaic")
-    "kinds of boxes that are cropped away; the cropped picture's record has no truth and no scores any more, for those were of the whole"
+    (
+        "kinds of boxes that are cropped away; the cropped picture's record has no truth and no scores any more, for "
+        "those were of the whole"
+    )
     crop_most: Annotated[float, Ge(0), Le(1)] = 0.25
     "largest share of a picture that may be cropped for it"
     sure: Annotated[float, Ge(0), Le(1)] = 0.8
@@ -53,15 +57,24 @@ class TextRendering(Spread, Stage):
         started = time.monotonic()
         reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self, free=False)])
-        with Journal(out, self.samples_per_shard, made_from) as journal, track("text", len(reader), done=journal.done) as progress:
-            for fate, members in self.engine(_Take(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1):
+        with (
+            Journal(out, self.samples_per_shard, made_from) as journal,
+            track("text", len(reader), done=journal.done) as progress,
+        ):
+            for fate, members in self.engine(
+                _Take(self, made_from), range(journal.done, len(reader)), host.workers, at_once=1
+            ):
                 journal.add(fate, members)
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(**journal.fates)
             if not journal.fates["kept"]:
                 raise NothingMade(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
-        return {"samples": len(reader), **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
-                "samples_per_second": round(len(reader) / (time.monotonic() - started), 1), "facts": {"samples": journal.fates["kept"]}}
+        return {
+            "samples": len(reader),
+            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            "samples_per_second": round(len(reader) / (time.monotonic() - started), 1),
+            "facts": {"samples": journal.fates["kept"]},
+        }
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,14 @@ class _Take:
             fate = "kept" if members else "dropped"
         except DataError as error:
             fate, why = "quarantined", error.message
-        return Fate(key=reader.keys[position], name=name, source=reader.shard(position), fate=fate, reason=why, stage=stage.path()), members
+        return Fate(
+            key=reader.keys[position],
+            name=name,
+            source=reader.shard(position),
+            fate=fate,
+            reason=why,
+            stage=stage.path(),
+        ), members
 
 
 @lru_cache(maxsize=1)

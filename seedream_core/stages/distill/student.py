@@ -1,4 +1,6 @@
-"""A student that needs no guidance and few evaluations: guidance distillation, then segmented consistency (Hyper-SD's TSCD)."""
+"""A student that needs no guidance and few evaluations: guidance distillation, then segmented consistency (Hyper-SD's
+TSCD).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -53,8 +55,12 @@ class Student(Stage):
             if model.get(name) != data.get(name):
                 raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
         images = self.train.steps * self.train.global_batch
-        return model | {"guidance_distilled": True, "format": "bf16", "images": images,
-                        "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0)}
+        return model | {
+            "guidance_distilled": True,
+            "format": "bf16",
+            "images": images,
+            "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0),
+        }
 
     def evaluations(self) -> float:
         """Forward passes of one network that a training image costs: the student counts three, a guided teacher two."""
@@ -74,11 +80,20 @@ class Student(Stage):
         guidance = teacher.spec.guidance if self.guidance is None else self.guidance
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
         prompts = sorted(set(batches.batch(0).captions))[:SHOWN]
-        module = DistillModule(teacher, train=self.train, phases=self.phases, guidance=guidance, average=self.average, prompts=prompts)
-        module.flops_per_image = artifact.read(self.model).facts.get("flops_per_image_evaluation", 0) * self.evaluations() / 3
+        module = DistillModule(
+            teacher, train=self.train, phases=self.phases, guidance=guidance, average=self.average, prompts=prompts
+        )
+        module.flops_per_image = (
+            artifact.read(self.model).facts.get("flops_per_image_evaluation", 0) * self.evaluations() / 3
+        )
         fitted = fit(module, batches, self.train, host, out)
-        spec = replace(generator.rebase(teacher.spec, self.model, out), format="bf16", guidance_distilled=True,
-                       guidance=1.0, steps=self.steps)
+        spec = replace(
+            generator.rebase(teacher.spec, self.model, out),
+            format="bf16",
+            guidance_distilled=True,
+            guidance=1.0,
+            steps=self.steps,
+        )
         generator.write(out, module.student, teacher.config, spec)
         knowledge.inherit(self.model, out)
         return fitted.metrics() | {"guidance": guidance}

@@ -89,10 +89,16 @@ class Bench(stage.Stage):
         for name, model in inputs["models"].items():
             kept = model.get("held_out", sorted(self.held_out))
             if kept != sorted(self.held_out):
-                raise ValueError(f"held_out: {', '.join(self.held_out) or 'nothing'}, but the data of {name} held out {', '.join(kept) or 'nothing'}")
+                raise ValueError(
+                    f"held_out: {', '.join(self.held_out) or 'nothing'}, but the data of {name} held out "
+                    f"{', '.join(kept) or 'nothing'}"
+                )
         for rung in self.ladder:
             if inputs["models"][rung.model].get("guidance_distilled") and rung.guidance not in (None, 1):
-                raise ValueError(f"ladder: {rung.name!r} sets guidance {rung.guidance:g}, but {rung.model} was distilled to need none")
+                raise ValueError(
+                    f"ladder: {rung.name!r} sets guidance {rung.guidance:g}, but {rung.model} was distilled to "
+                    "need none"
+                )
         return {"rungs": len(self.ladder), "prompts": self.prompts + self.held_out_prompts}
 
     def run(self, out: Path, host: Host) -> dict:
@@ -121,12 +127,15 @@ class Bench(stage.Stage):
             shown = {name: _keep(out, len(rungs), name, images[name][: self.pictures]) for name in images}
             verdicts += exams.verdicts(exam, graded, rung.name, shown)
             rights[rung.name] = {name: accuracy.rights for name, accuracy in graded.items()}
-            rungs.append(row | {
-                "accuracy": {name: accuracy.rate.to_json() for name, accuracy in graded.items()},
-                "breakdown": exams.breakdown(graded),
-                "distance": distances.to(images["seen"]).to_json(),
-                "megabytes": _megabytes(self.models[rung.model]),
-            })  # fmt: skip
+            rungs.append(
+                row
+                | {
+                    "accuracy": {name: accuracy.rate.to_json() for name, accuracy in graded.items()},
+                    "breakdown": exams.breakdown(graded),
+                    "distance": distances.to(images["seen"]).to_json(),
+                    "megabytes": _megabytes(self.models[rung.model]),
+                }
+            )
         renders = exam.renders("fresh")
         scores = {
             "format": FORMAT,
@@ -135,18 +144,28 @@ class Bench(stage.Stage):
             "models": {name: _origin(folder, out) for name, folder in self.models.items()},
             "rungs": rungs,
             "comparisons": [
-                {"first": first, "second": second, "set": name} | compare(rights[first][name], rights[second][name]).to_json()
+                {"first": first, "second": second, "set": name}
+                | compare(rights[first][name], rights[second][name]).to_json()
                 for first, second in itertools.combinations(rights, 2)
                 for name in exam.prompts
             ],
             "renders": {"accuracy": exam.grade(renders).rate.to_json(), "distance": distances.to(renders).to_json()},
             "autoencoder": _origin(self.vae, out) | _round_trip(autoencoder, renders, exam, distances),
-            "speed": {"repeats": self.repeats, "batch": self.batch, "precision": "bf16" if bf16 else "f32",
-                      "threads": torch.get_num_threads(), "machine": _machine(device)},
-        }  # fmt: skip
+            "speed": {
+                "repeats": self.repeats,
+                "batch": self.batch,
+                "precision": "bf16" if bf16 else "f32",
+                "threads": torch.get_num_threads(),
+                "machine": _machine(device),
+            },
+        }
         artifact.write_atomic(out / "scores.json", json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
-        artifact.write_atomic(out / "verdicts.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in verdicts))
-        return {"accuracy": {row["name"]: {name: rate["share"] for name, rate in row["accuracy"].items()} for row in rungs}}
+        artifact.write_atomic(
+            out / "verdicts.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in verdicts)
+        )
+        return {
+            "accuracy": {row["name"]: {name: rate["share"] for name, rate in row["accuracy"].items()} for row in rungs}
+        }
 
     def _climb(self, rung: Rung, sampler: "Sampler", exam: "Exam") -> tuple[dict, dict[str, "np.ndarray"], dict]:
         """Draws and judges every picture of one row."""
@@ -155,7 +174,13 @@ class Bench(stage.Stage):
         method = rung.solver.name() if rung.solver else "euler"
         steps = rung.steps or sampler.spec.steps
         guidance = sampler.spec.guidance if rung.guidance is None else rung.guidance
-        options = {"steps": steps, "guidance": guidance, "solver": method, "width": exam.world.width, "height": exam.world.height}
+        options = {
+            "steps": steps,
+            "guidance": guidance,
+            "solver": method,
+            "width": exam.world.width,
+            "height": exam.world.height,
+        }
         alone = _alone(sampler, exam, self.repeats, options)
         images, started = {}, time.perf_counter()
         with track(f"bench {rung.name}", sum(map(len, exam.prompts.values()))) as progress:
@@ -198,11 +223,18 @@ def _round_trip(autoencoder: Any, renders: "np.ndarray", exam: "Exam", distances
 
     pixels = torch.from_numpy(renders).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        parts = [to_pixels(autoencoder.decode(autoencoder.encode(part.float() / 127.5 - 1).mean)) for part in pixels.split(32)]
+        parts = [
+            to_pixels(autoencoder.decode(autoencoder.encode(part.float() / 127.5 - 1).mean))
+            for part in pixels.split(32)
+        ]
     images = np.concatenate(parts)
     given, got = (torch.from_numpy(side).double() for side in (renders, images))
     psnr = peak_signal_noise_ratio(got, given, data_range=255.0, dim=(1, 2, 3))
-    return {"psnr": float(psnr), "accuracy": exam.grade(images).rate.to_json(), "distance": distances.to(images).to_json()}
+    return {
+        "psnr": float(psnr),
+        "accuracy": exam.grade(images).rate.to_json(),
+        "distance": distances.to(images).to_json(),
+    }
 
 
 def _keep(out: Path, rung: int, name: str, images: "np.ndarray") -> list[str]:
@@ -221,14 +253,26 @@ def _megabytes(folder: Path) -> dict[str, float]:
     from seedream_core.models import generator
 
     spec = generator.read_spec(folder)
-    parts = {"network": folder, "autoencoder": generator.locate(folder, spec.autoencoder), "text": generator.locate(folder, spec.text)}
-    sizes = {name: sum(file.stat().st_size for file in (part / "network").rglob("*") if file.is_file()) / 1e6 for name, part in parts.items()}
+    parts = {
+        "network": folder,
+        "autoencoder": generator.locate(folder, spec.autoencoder),
+        "text": generator.locate(folder, spec.text),
+    }
+    sizes = {
+        name: sum(file.stat().st_size for file in (part / "network").rglob("*") if file.is_file()) / 1e6
+        for name, part in parts.items()
+    }
     return sizes | {"total": sum(sizes.values())}
 
 
 def _origin(folder: Path, out: Path) -> dict:
     manifest = artifact.read(folder)
-    return {"path": os.path.relpath(folder, out), "digest": manifest.digest, "stage": manifest.stage, "facts": manifest.facts}
+    return {
+        "path": os.path.relpath(folder, out),
+        "digest": manifest.digest,
+        "stage": manifest.stage,
+        "facts": manifest.facts,
+    }
 
 
 def _machine(device: str) -> str:

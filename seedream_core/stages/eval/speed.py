@@ -1,4 +1,6 @@
-"""Benchmarks of ours against what they must beat, both sides in turns: one JSON result each, with the machine it was taken on."""
+"""Benchmarks of ours against what they must beat, both sides in turns: one JSON result each, with the machine it was
+taken on.
+"""
 
 import json
 import os
@@ -40,18 +42,32 @@ class Speed(Stage):
             for case in found:
                 print(f"{one.name()}: {_line(case)}", file=sys.stderr)
             goals = [case for case in found if case.goal is not None]
-            metrics[one.name()] = {"holds": all(case.holds for case in goals), "least_median": min(statistics.median(case.ratios) for case in goals or found)}
+            metrics[one.name()] = {
+                "holds": all(case.holds for case in goals),
+                "least_median": min(statistics.median(case.ratios) for case in goals or found),
+            }
         return metrics
 
 
 def _line(case: Comparison) -> str:
     figures = case.to_json()
     verdict = "" if case.goal is None else f"  goal {case.goal:g}: {'holds' if case.holds else 'DOES NOT HOLD'}"
-    return f"{case.case}: {figures['ratio']:.2f}× ({figures['least']:.2f}–{figures['most']:.2f}), {figures['ours_per_second']:.0f} per second{verdict}"
+    return (
+        f"{case.case}: {figures['ratio']:.2f}× ({figures['least']:.2f}–{figures['most']:.2f}), "
+        f"{figures['ours_per_second']:.0f} per second{verdict}"
+    )
 
 
 def _machine() -> dict[str, str | int]:
     info = Path("/proc/cpuinfo")
-    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.is_file() else []
-    return {"processor": models[0] if models else platform.processor(), "cores": len(os.sched_getaffinity(0)),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"), "python": platform.python_version()}
+    models = (
+        [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.is_file()
+        else []
+    )
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
+        "python": platform.python_version(),
+    }

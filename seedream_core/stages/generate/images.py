@@ -63,8 +63,16 @@ class Images(stage.Stage):
         device = "cuda" if host.accelerator != "cpu" and _gpu() else "cpu"
         # as `seedream generate` draws, so that --from makes each of these again
         sampler = Sampler.load(self.model, bf16=device == "cuda", device=device)
-        wanted = draw.requests(lines, sampler.spec, seed=self.seed, count=self.count, size=self.size, steps=self.steps,
-                               guidance=self.guidance, solver=self.solver.name() if self.solver else "euler")
+        wanted = draw.requests(
+            lines,
+            sampler.spec,
+            seed=self.seed,
+            count=self.count,
+            size=self.size,
+            steps=self.steps,
+            guidance=self.guidance,
+            solver=self.solver.name() if self.solver else "euler",
+        )
         digest, version = artifact.read(self.model, "generator").digest, pictures.version()
         folder = out / "images"
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +81,9 @@ class Images(stage.Stage):
         with track("pictures", len(wanted)) as progress:
             for index, (request, pixels) in enumerate(draw.pictures(sampler, wanted)):
                 name = f"{index:05d}.png"
-                pictures.save(folder / name, pixels, pictures.Origin(request=request, model_digest=digest, version=version))
+                pictures.save(
+                    folder / name, pixels, pictures.Origin(request=request, model_digest=digest, version=version)
+                )
                 sheet.add(pixels)
                 rows.append(pictures.index_line(name, request, **asked[index // self.count]))
                 progress.advance()
@@ -90,8 +100,10 @@ class Images(stage.Stage):
         from seedream_core.data.scenes.prompts import evaluation_prompts
 
         asked = evaluation_prompts(self.evaluation, self.seed, held_out=self.held_out)
-        return ([Line(prompt=prompt.text) for prompt in asked],
-                [{key: value for key, value in prompt.to_json().items() if key != "text"} for prompt in asked])
+        return (
+            [Line(prompt=prompt.text) for prompt in asked],
+            [{key: value for key, value in prompt.to_json().items() if key != "text"} for prompt in asked],
+        )
 
 
 def _gpu() -> bool:

@@ -37,14 +37,19 @@ class Choice(Config):
     def pick(self, scores: list[Mapping[str, float]]) -> list[int]:
         """Positions of the picked samples, in the order of the data."""
         needed = {*self.least, *([self.by] if self.by else [])}
-        reach = [i for i, given in enumerate(scores) if needed <= given.keys()
-                 and all(given[name] >= low for name, low in self.least.items())]
+        reach = [
+            i
+            for i, given in enumerate(scores)
+            if needed <= given.keys() and all(given[name] >= low for name, low in self.least.items())
+        ]
         if self.by:
-            reach = sorted(reach, key=lambda i: (-scores[i][self.by], i))[:round(len(reach) * self.best)]
+            reach = sorted(reach, key=lambda i: (-scores[i][self.by], i))[: round(len(reach) * self.best)]
         if not reach:
             known = sorted({name for given in scores for name in given})
-            raise DataError(f"choose: none of {len(scores)} samples is picked; their scores are {', '.join(known) or 'none'}",
-                            "ask for less")
+            raise DataError(
+                f"choose: none of {len(scores)} samples is picked; their scores are {', '.join(known) or 'none'}",
+                "ask for less",
+            )
         return sorted(reach)
 
 
@@ -75,10 +80,15 @@ class Sft(stage.Stage):
         model, data = inputs["model"], inputs["data"]
         for name in ("channels", "factor"):
             if data[name] != model[name]:
-                raise ValueError(f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own")
+                raise ValueError(
+                    f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own"
+                )
         if not self.relearn and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
             what = "weights packed in w4a8" if model.get("format") == "w4a8" else "a guidance-distilled student"
-            raise ValueError(f"model: {what} would unlearn that here; tune the model it was made from and distil again, or set relearn: true")
+            raise ValueError(
+                f"model: {what} would unlearn that here; tune the model it was made from and distil again, or set "
+                "relearn: true"
+            )
         images = self.train.steps * self.train.global_batch
         plain = {"guidance_distilled": False, "format": "bf16"} if self.relearn else {}
         return {**model, **plain, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
@@ -102,8 +112,16 @@ class Sft(stage.Stage):
         if self.relearn:
             start = _plain(start)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host, only=picked)
-        metrics = train_generator(start, batches, out, host, train=self.train, timesteps=self.timesteps,
-                                  text_mode=self.text_mode, prompts=self.prompts)
+        metrics = train_generator(
+            start,
+            batches,
+            out,
+            host,
+            train=self.train,
+            timesteps=self.timesteps,
+            text_mode=self.text_mode,
+            prompts=self.prompts,
+        )
         knowledge.inherit(self.model, out, distinct(self.data))
         return {**metrics, "picked": len(picked), "picked_of": len(scores)}
 
@@ -115,5 +133,9 @@ def _plain(start: "Loaded") -> "Loaded":
     from seedream_core.models.generator import GeneratorSpec
     from seedream_core.quant.w4a8 import dequantise
 
-    as_a_base = {field.name: field.default for field in fields(GeneratorSpec) if field.name in ("guidance", "steps", "guidance_distilled", "format")}
+    as_a_base = {
+        field.name: field.default
+        for field in fields(GeneratorSpec)
+        if field.name in ("guidance", "steps", "guidance_distilled", "format")
+    }
     return replace(start, network=dequantise(start.network), spec=replace(start.spec, **as_a_base))

@@ -1,4 +1,6 @@
-"""Weights from outside become an artifact: a language model, CLIP or SigLIP in transformers' format, or an autoencoder in ours."""
+"""Weights from outside become an artifact: a language model, CLIP or SigLIP in transformers' format, or an autoencoder
+in ours.
+"""
 
 import hashlib
 import math
@@ -13,10 +15,19 @@ from seedream_core import stage
 from seedream_core.errors import DataError
 from seedream_core.host import Host
 
-NEEDED = {"text_encoder": ("config.json", "tokenizer.json"), "autoencoder": ("config.yaml", "weights.safetensors"),
-          "dual_encoder": ("config.json", "tokenizer.json", "tokenizer_config.json")}
+NEEDED = {
+    "text_encoder": ("config.json", "tokenizer.json"),
+    "autoencoder": ("config.yaml", "weights.safetensors"),
+    "dual_encoder": ("config.json", "tokenizer.json", "tokenizer_config.json"),
+}
 TAKEN = ("config.json", "tokenizer.json", "encoder.json", "config.yaml", "*.safetensors", "*.safetensors.index.json")
-PREPARING = ("tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "processor_config.json", "calibration.json")
+PREPARING = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "calibration.json",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +51,9 @@ class Adopt(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         self._check()
-        return {"text_encoder": self._text_facts, "autoencoder": self._autoencoder_facts, "dual_encoder": dict}[self.kind]()
+        return {"text_encoder": self._text_facts, "autoencoder": self._autoencoder_facts, "dual_encoder": dict}[
+            self.kind
+        ]()
 
     def run(self, out: Path, host: Host) -> dict:
         self._check()
@@ -55,7 +68,9 @@ class Adopt(stage.Stage):
         network.mkdir(parents=True, exist_ok=True)
         for path in self._files():
             shutil.copyfile(path, network / path.name)
-        return {"text_encoder": self._try_text, "autoencoder": self._try_autoencoder, "dual_encoder": self._try_dual}[self.kind](network)
+        return {"text_encoder": self._try_text, "autoencoder": self._try_autoencoder, "dual_encoder": self._try_dual}[
+            self.kind
+        ](network)
 
     def _files(self) -> list[Path]:
         taken = (*TAKEN, *PREPARING) if self.kind == "dual_encoder" else TAKEN
@@ -86,17 +101,23 @@ class Adopt(stage.Stage):
         for path in set(self.source.glob("*.safetensors")) - {self.source / WHITENING}:
             try:
                 with safe_open(path, framework="numpy") as file:
-                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
+                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
             except SafetensorError as error:
                 raise DataError(f"{path}: not a whole safetensors file ({error})", "fetch it again") from None
         config = check_folder(self.source)
         if missing := [key for key in ("hidden_size", "vocab_size") if not isinstance(config.get(key), int)]:
-            raise DataError(f"{self.source / 'config.json'}: no {' and no '.join(missing)}, so this is no language model that "
-                            "transformers would give features of", "adopt one of the Llama or Qwen kind")
+            raise DataError(
+                f"{self.source / 'config.json'}: no {' and no '.join(missing)}, so this is no language model that "
+                "transformers would give features of",
+                "adopt one of the Llama or Qwen kind",
+            )
         note = read_note(self.source)
-        return {"width": config["hidden_size"] * len(note.get("layers", [-1])),
-                "max_tokens": note.get("max_tokens", MAX_TOKENS), "vocabulary": config["vocab_size"],
-                "parameters": parameters}
+        return {
+            "width": config["hidden_size"] * len(note.get("layers", [-1])),
+            "max_tokens": note.get("max_tokens", MAX_TOKENS),
+            "vocabulary": config["vocab_size"],
+            "parameters": parameters,
+        }
 
     def _autoencoder_facts(self) -> dict:
         import torch
@@ -147,5 +168,7 @@ class Adopt(stage.Stage):
         lit[:32] = 255
         for vectors in (encoder.images([gray, lit]), encoder.texts(["a red circle", "一个红色圆形"])):
             if not np.isfinite(vectors).all() or np.array_equal(*vectors):
-                raise DataError(f"{self.source}: its vectors are not finite, or the same for different pictures or words")
+                raise DataError(
+                    f"{self.source}: its vectors are not finite, or the same for different pictures or words"
+                )
         return {"facts": {"dim": encoder.dim}}

@@ -56,8 +56,9 @@ class Autoencoder(stage.Stage):
         batches = Batches(self.data, kind="images", train=self.train, host=host)
         judged = Batches(self.validation, kind="images", train=self.train, host=host) if self.validation else batches
         shown = judged.batch(0).images[:SHOWN]
-        module = AutoencoderModule(self.net.build(), train=self.train, loss=self.loss, shown=shown,
-                                   latent_noise=self.latent_noise)
+        module = AutoencoderModule(
+            self.net.build(), train=self.train, loss=self.loss, shown=shown, latent_noise=self.latent_noise
+        )
         module.flops_per_image = forward_flops(module.network, shown[:1])
         fitted = fit(module, batches, self.train, host, out)
         # Measured on the weights as they are stored, which is what every later stage will use.

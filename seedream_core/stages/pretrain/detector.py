@@ -1,4 +1,6 @@
-"""Training of a defect detector on defects planted on clean pictures (Seedream 3.0 trained one on 15,000 labelled ones)."""
+"""Training of a defect detector on defects planted on clean pictures (Seedream 3.0 trained one on 15,000 labelled
+ones).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +72,9 @@ class Detector(stage.Stage):
         fitted = fit(module, batches, self.train, host, out)
         detector.save(out, module.network.cpu())
         seed = f"validation {self.train.seed}"
-        judged = planted_pictures(self.validation, seed, MEASURED) if self.validation else planted_scenes(seed, MEASURED)
+        judged = (
+            planted_pictures(self.validation, seed, MEASURED) if self.validation else planted_scenes(seed, MEASURED)
+        )
         return {**fitted.metrics(), **judge(detector.load(out), judged), "unseen_pictures": self.validation is not None}
 
     def _network(self) -> Any:

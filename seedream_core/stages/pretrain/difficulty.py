@@ -1,7 +1,8 @@
 """The difficulty rater: learns from generated knowledge pictures how hard one is, by pixels only (Seedream 4.0).
 
-The packaged one is made with these defaults of data/knowledge: all five kinds, `extreme: 0.5`, 2,500 samples of seed 101 and, held
-out, 750 of seed 102, on which its options were chosen too. How well it does is told on another seed, in tests/acceptance.
+The packaged one is made with these defaults of data/knowledge: all five kinds, `extreme: 0.5`, 2,500 samples of seed
+101 and, held out, 750 of seed 102, on which its options were chosen too. How well it does is told on another seed, in
+tests/acceptance.
 """
 
 from dataclasses import dataclass
@@ -47,16 +48,30 @@ class Difficulty(Stage):
         keys, found, loads, _ = self._measured(self.data, host)
         tested, unseen, true, kinds = self._measured(self.held_out, host)
         if twice := sorted(set(keys) & set(tested)):
-            raise DataError(f"held_out: {len(twice)} of its samples are in data too, {twice[0]} first", "make it with another seed")
-        rater = difficulty.train(found, loads, width=self.width, steps=self.steps, lr=self.lr, decay=self.decay, seed=self.seed)
-        write_atomic(out / difficulty.WEIGHTS, save({name: np.ascontiguousarray(value) for name, value in rater.weights.items()}))
+            raise DataError(
+                f"held_out: {len(twice)} of its samples are in data too, {twice[0]} first", "make it with another seed"
+            )
+        rater = difficulty.train(
+            found, loads, width=self.width, steps=self.steps, lr=self.lr, decay=self.decay, seed=self.seed
+        )
+        write_atomic(
+            out / difficulty.WEIGHTS, save({name: np.ascontiguousarray(value) for name, value in rater.weights.items()})
+        )
         guessed = rater.loads(unseen)
-        by_kind = {kind: round(difficulty.accuracy(guessed[kinds == kind], true[kinds == kind]), 4) for kind in sorted(set(kinds))}
-        return {"samples": len(found), "held_out_samples": len(unseen), "accuracy": round(difficulty.accuracy(guessed, true), 4),
-                "accuracy_by_kind": by_kind, "accuracy_on_data": round(difficulty.accuracy(rater.loads(found), loads), 4),
-                "error_of_load": round(float(np.exp(np.median(np.abs(np.log(guessed / true))))) - 1, 4),
-                "extremely_hard": int((true >= rating.EXTREME).sum()),
-                "extremely_hard_found": int(((guessed >= rating.EXTREME) & (true >= rating.EXTREME)).sum())}
+        by_kind = {
+            kind: round(difficulty.accuracy(guessed[kinds == kind], true[kinds == kind]), 4)
+            for kind in sorted(set(kinds))
+        }
+        return {
+            "samples": len(found),
+            "held_out_samples": len(unseen),
+            "accuracy": round(difficulty.accuracy(guessed, true), 4),
+            "accuracy_by_kind": by_kind,
+            "accuracy_on_data": round(difficulty.accuracy(rater.loads(found), loads), 4),
+            "error_of_load": round(float(np.exp(np.median(np.abs(np.log(guessed / true))))) - 1, 4),
+            "extremely_hard": int((true >= rating.EXTREME).sum()),
+            "extremely_hard_found": int(((guessed >= rating.EXTREME) & (true >= rating.EXTREME)).sum()),
+        }
 
     def _measured(self, data: Path, host: Host) -> tuple[list[str], "np.ndarray", "np.ndarray", "np.ndarray"]:
         """Keys, features, loads and kinds of all samples."""
@@ -86,5 +101,7 @@ def measured(reader, index: int) -> tuple["np.ndarray", float, str]:
     members = reader.read(index)
     truth = Sample.from_json(members["json"]).truth
     if not isinstance(truth, dict) or not {"load", "kind"} <= truth.keys():
-        raise DataError(f"sample {reader.keys[index]} does not say how hard it is", "use shards that data/knowledge made")
+        raise DataError(
+            f"sample {reader.keys[index]} does not say how hard it is", "use shards that data/knowledge made"
+        )
     return features(decode(members)), truth["load"], truth["kind"]

@@ -1,4 +1,6 @@
-"""A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near duplicates."""
+"""A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near
+duplicates.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,9 +31,10 @@ class DualEncoder(stage.Stage):
     makes: ClassVar[str] = "dual_encoder"
     version: ClassVar[int] = 2
     data: stage.Shards
-    """pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate on. Of the
-    others, records' weights say in how many of the passes over the data each is taken: at most once in a pass, and at 0 never. Where
-    train.global_batch leaves fewer batches than the highest weight is of the mean one, weights are evened out, and it is told how far"""
+    """pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate
+    on. Of the others, records' weights say in how many of the passes over the data each is taken: at most once in a
+    pass, and at 0 never. Where train.global_batch leaves fewer batches than the highest weight is of the mean one,
+    weights are evened out, and it is told how far"""
     net: TowersConfig = TowersConfig()
     "the shape of both towers"
     vocabulary: Annotated[int, Ge(300)] = 1024
@@ -41,12 +44,15 @@ class DualEncoder(stage.Stage):
     group: Annotated[int, Ge(1)] = 16
     "samples with similar captions that meet in a batch, to be told apart; 1 leaves it to chance"
     train: Train
-    """how long and how hard; the other captions of the whole global batch are what a picture's own is told from, so it trains on one
-    device, whatever the host has; with the host's micro_batch it takes less memory and two fifths more time"""
+    """how long and how hard; the other captions of the whole global batch are what a picture's own is told from, so it
+    trains on one device, whatever the host has; with the host's micro_batch it takes less memory and two fifths more
+    time"""
 
     def __post_init__(self) -> None:
         if self.captions.dropout:
-            raise ValueError("captions.dropout: a picture without a caption teaches a dual encoder nothing; set it to 0")
+            raise ValueError(
+                "captions.dropout: a picture without a caption teaches a dual encoder nothing; set it to 0"
+            )
         if self.train.global_batch < 2:
             raise ValueError("train.global_batch: a caption is told from others of its batch; at least 2 are needed")
 
@@ -81,8 +87,17 @@ class DualEncoder(stage.Stage):
         module = ContrastiveModule(towers, tokenizer, train=self.train, at_once=host.micro_batch)
         host = alone(host)
         module.flops_per_image = forward_flops(towers)
-        batches = PairBatches(self.data, told, tokenizer, train=self.train, captions=self.captions, host=host,
-                              side=self.net.size, group=self.group, only=[places[key] for key in learned])
+        batches = PairBatches(
+            self.data,
+            told,
+            tokenizer,
+            train=self.train,
+            captions=self.captions,
+            host=host,
+            side=self.net.size,
+            group=self.group,
+            only=[places[key] for key in learned],
+        )
         if batches.passes.warning:
             print(batches.passes.warning, file=sys.stderr)
         fitted = fit(module, batches, self.train, host, out)
@@ -90,8 +105,16 @@ class DualEncoder(stage.Stage):
         encoder = Encoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
         figures = calibrate(encoder, self.data, told, unseen, self.train.seed)
         encoder.save(out / "network")
-        return {**fitted.metrics(), **figures, "samples": len(learned), "without_caption": len(told) - len(learned) - len(unseen),
-                "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": sum(p.numel() for p in towers.parameters())}}
+        return {
+            **fitted.metrics(),
+            **figures,
+            "samples": len(learned),
+            "without_caption": len(told) - len(learned) - len(unseen),
+            "facts": {
+                "vocabulary": tokenizer.get_vocab_size(),
+                "parameters": sum(p.numel() for p in towers.parameters()),
+            },
+        }
 
 
 def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
@@ -104,7 +127,9 @@ def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
     kept_back = set(unseen)
     learned = [key for key in keys if key not in kept_back]
     if len(unseen) < LEAST or len({main_caption(told[key]) for key in unseen}) < 2:
-        raise DataError(f"{len(keys)} samples with captions are too few to learn from and to judge on", "make or ingest more")
+        raise DataError(
+            f"{len(keys)} samples with captions are too few to learn from and to judge on", "make or ingest more"
+        )
     return learned, unseen
 
 
@@ -128,7 +153,7 @@ def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unsee
 
     reader = ShardReader(data)
     places = {key: place for place, key in enumerate(reader.keys)}
-    blocks = [unseen[first:first + BLOCK] for first in range(0, len(unseen), BLOCK)]
+    blocks = [unseen[first : first + BLOCK] for first in range(0, len(unseen), BLOCK)]
     pictures = np.concatenate([encoder.images([decode(reader.read(places[key])) for key in block]) for block in blocks])
     captions, main = ([of(told[key]) for key in unseen] for of in (every_caption, main_caption))
     words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
@@ -144,8 +169,12 @@ def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unsee
     encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong[:, 0])])
     chances = [encoder.calibration(logits[1::2]) for logits in (own, others, alike)]
     shape = {name: value for name, value in asdict(encoder.calibration).items() if name != "references"}
-    return {"judged": len(chances[0]), "told_from_strangers": ranked(*chances[:2]), "told_from_lookalikes": ranked(*chances[::2]),
-            "calibration": shape}
+    return {
+        "judged": len(chances[0]),
+        "told_from_strangers": ranked(*chances[:2]),
+        "told_from_lookalikes": ranked(*chances[::2]),
+        "calibration": shape,
+    }
 
 
 def ranked(own: "np.ndarray", others: "np.ndarray") -> float:

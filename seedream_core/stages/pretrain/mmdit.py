@@ -56,20 +56,35 @@ class Mmdit(stage.Stage):
         data, vae, text = inputs["data"], inputs["vae"], inputs["text"]
         for name in ("channels", "factor"):
             if data[name] != vae[name]:
-                raise ValueError(f"data has {name} {data[name]}, but vae has {name} {vae[name]}: other latents than these")
+                raise ValueError(
+                    f"data has {name} {data[name]}, but vae has {name} {vae[name]}: other latents than these"
+                )
         if text["max_tokens"] > self.net.text_positions:
-            raise ValueError(f"net.text_positions: {self.net.text_positions} are too few for the text encoder's "
-                             f"{text['max_tokens']} tokens")
+            raise ValueError(
+                f"net.text_positions: {self.net.text_positions} are too few for the text encoder's "
+                f"{text['max_tokens']} tokens"
+            )
         tokens = self.net.image_tokens(data["width"], data["height"], data["factor"])
         text_tokens = min(text["max_tokens"], PLANNED_TEXT_TOKENS)
         flops = self.net.flops(tokens, text_tokens, channels=data["channels"], text_width=text["width"])
         images = self.train.steps * self.train.global_batch
         held_out = {"held_out": data["held_out"]} if "held_out" in data else {}
-        return {**held_out, "network": "mmdit", "parameters": parameters(self.net, data["channels"], text["width"]),
-                "image_tokens": tokens, "text_tokens": text_tokens, "flops_per_image_evaluation": flops,
-                "channels": data["channels"], "factor": data["factor"], "width": data["width"],
-                "height": data["height"], "format": self.format, "guidance_distilled": False,
-                "images": images, "flops": 3 * flops * images}
+        return {
+            **held_out,
+            "network": "mmdit",
+            "parameters": parameters(self.net, data["channels"], text["width"]),
+            "image_tokens": tokens,
+            "text_tokens": text_tokens,
+            "flops_per_image_evaluation": flops,
+            "channels": data["channels"],
+            "factor": data["factor"],
+            "width": data["width"],
+            "height": data["height"],
+            "format": self.format,
+            "guidance_distilled": False,
+            "images": images,
+            "flops": 3 * flops * images,
+        }
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -89,14 +104,28 @@ class Mmdit(stage.Stage):
         network = Network(self.net, channels=facts["channels"], text_width=text.width)
         tokens = self.net.image_tokens(facts["width"], facts["height"], facts["factor"])
         spec = generator.GeneratorSpec(
-            format=self.format, autoencoder=generator.part(self.vae, out), text=generator.part(self.text, out),
-            guidance=self.guidance, steps=self.sampling_steps, width=facts["width"], height=facts["height"],
-            base_tokens=getattr(self.timesteps, "base_tokens", tokens), shift=getattr(self.timesteps, "shift", 1.0),
+            format=self.format,
+            autoencoder=generator.part(self.vae, out),
+            text=generator.part(self.text, out),
+            guidance=self.guidance,
+            steps=self.sampling_steps,
+            width=facts["width"],
+            height=facts["height"],
+            base_tokens=getattr(self.timesteps, "base_tokens", tokens),
+            shift=getattr(self.timesteps, "shift", 1.0),
         )
         start = generator.Loaded(network, generator.load_autoencoder(self.vae), text, spec, self.net)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
-        metrics = train_generator(start, batches, out, host, train=self.train, timesteps=self.timesteps,
-                                  text_mode=self.text_mode, prompts=self.prompts)
+        metrics = train_generator(
+            start,
+            batches,
+            out,
+            host,
+            train=self.train,
+            timesteps=self.timesteps,
+            text_mode=self.text_mode,
+            prompts=self.prompts,
+        )
         knowledge.write(knowledge.build(distinct(self.data)), out)
         return metrics
 

@@ -1,4 +1,6 @@
-"""A small bilingual language model with its own byte-level BPE, trained on captions: the text encoder of a generator."""
+"""A small bilingual language model with its own byte-level BPE, trained on captions: the text encoder of a
+generator.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,8 +55,12 @@ class Text(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         layer = 4 * self.width**2 + 3 * self.width + 3 * self.width * self.hidden + 2 * self.width
-        return {"width": self.width * len(self.layers), "max_tokens": self.max_tokens, "vocabulary": self.vocabulary,
-                "parameters": self.vocabulary * self.width + self.depth * layer + self.width}
+        return {
+            "width": self.width * len(self.layers),
+            "max_tokens": self.max_tokens,
+            "vocabulary": self.vocabulary,
+            "parameters": self.vocabulary * self.width + self.depth * layer + self.width,
+        }
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -70,15 +76,22 @@ class Text(stage.Stage):
         tokenizer = train_tokenizer(seen, self.vocabulary)
         end = tokenizer.token_to_id(END)
         config = Qwen2Config(
-            vocab_size=tokenizer.get_vocab_size(), hidden_size=self.width, intermediate_size=self.hidden,
-            num_hidden_layers=self.depth, num_attention_heads=self.heads, num_key_value_heads=self.heads,
-            max_position_embeddings=self.max_tokens, tie_word_embeddings=True, bos_token_id=None, eos_token_id=end,
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=self.width,
+            intermediate_size=self.hidden,
+            num_hidden_layers=self.depth,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            max_position_embeddings=self.max_tokens,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=end,
         )
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         model = Qwen2ForCausalLM(config)
         encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens, self.layers)
         learned = seen + documents(translations(self.data, self.texts), set(unseen))
-        lengths = encoder.tokenize(learned[::-(-len(learned) // MEASURED)])[1].sum(1).double()
+        lengths = encoder.tokenize(learned[:: -(-len(learned) // MEASURED)])[1].sum(1).double()
         module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
         module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())
         fitted = fit(module, TextBatches(learned, self.train, host), self.train, host, out)
@@ -89,11 +102,15 @@ class Text(stage.Stage):
         encoder.save(out / "network")
         encoder.model.float()
         parameters = sum(p.numel() for p in encoder.parameters())
-        return {**fitted.metrics(), "perplexity": perplexity(module, unseen[:MEASURED]),
-                "perplexity_unigram": unigram_perplexity(encoder, seen[:MEASURED], unseen[:MEASURED]),
-                "tokens_per_text": round(float(lengths.mean()), 2), "captions": len(seen),
-                "translations": len(learned) - len(seen),
-                "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": parameters}}
+        return {
+            **fitted.metrics(),
+            "perplexity": perplexity(module, unseen[:MEASURED]),
+            "perplexity_unigram": unigram_perplexity(encoder, seen[:MEASURED], unseen[:MEASURED]),
+            "tokens_per_text": round(float(lengths.mean()), 2),
+            "captions": len(seen),
+            "translations": len(learned) - len(seen),
+            "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": parameters},
+        }
 
 
 def documents(pairs: list[tuple[str, str]], kept_back: set[str]) -> list[str]:

@@ -1,4 +1,6 @@
-"""Post-training quantisation to W4A8: widths by measured sensitivity under a size budget (Seedream 4.0's adaptive 4/8 bit)."""
+"""Post-training quantisation to W4A8: widths by measured sensitivity under a size budget (Seedream 4.0's adaptive 4/8
+bit).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -77,8 +79,14 @@ class Calibrate(Stage):
         weights = {name: option.weight for name, option in chosen.items() if option.weight}
         network = w4a8.quantise(copy.deepcopy(original), weights)
         with progress.track("scales", self.tune) as bar:
-            tuning.tune_scales(network, original, lambda step: calibration.ask(questions.inputs(1 + step, calibration.ROWS)),
-                               self.tune, self.tune_rate, after=lambda step: bar.advance())
+            tuning.tune_scales(
+                network,
+                original,
+                lambda step: calibration.ask(questions.inputs(1 + step, calibration.ROWS)),
+                self.tune,
+                self.tune_rate,
+                after=lambda step: bar.advance(),
+            )
         size = save_quantised(out / "network", network, loaded.config)
         (out / "logs").mkdir(exist_ok=True)
         sensitivity.write(out / "logs" / "sensitivity.jsonl", table, chosen)
@@ -89,6 +97,10 @@ class Calibrate(Stage):
         written, _ = generator.load_network(out)
         at = {t: questions.exam((t,)) for t in self.times}
         errors = calibration.velocity_errors(written, original, at)
-        return {"file_ratio": size / (2 * sum(tensor.numel() for tensor in original.state_dict().values())), "network_bytes": size,
-                "velocity_error": max(errors.values()), "velocity_errors": {str(t): error for t, error in errors.items()},
-                "bits": {str(bits): sum(option.bits == bits for option in chosen.values()) for bits in (4, 8, 16)}}
+        return {
+            "file_ratio": size / (2 * sum(tensor.numel() for tensor in original.state_dict().values())),
+            "network_bytes": size,
+            "velocity_error": max(errors.values()),
+            "velocity_errors": {str(t): error for t, error in errors.items()},
+            "bits": {str(bits): sum(option.bits == bits for option in chosen.values()) for bits in (4, 8, 16)},
+        }

@@ -5,15 +5,25 @@ import pytest
 from seedream_core.benchmarks import Benchmark, Comparison
 
 
-@pytest.mark.parametrize("ratios, goal, holds", [
-    ((5, 6, 7, 5, 6, 7, 6), 5.0, True), ((5, 6, 7, 5, 6, 7, 6), 6.5, False), ((0.5, 0.9, 0.8, 9, 9, 9, 9), 5.0, False), ((5, 6, 7, 5, 6, 7, 6), None, None),
-])
+@pytest.mark.parametrize(
+    "ratios, goal, holds",
+    [
+        ((5, 6, 7, 5, 6, 7, 6), 5.0, True),
+        ((5, 6, 7, 5, 6, 7, 6), 6.5, False),
+        ((0.5, 0.9, 0.8, 9, 9, 9, 9), 5.0, False),
+        ((5, 6, 7, 5, 6, 7, 6), None, None),
+    ],
+)
 def test_when_a_goal_holds(ratios, goal, holds):
     one = Comparison("x", 10, (2.0,) * 7, tuple(2.0 * ratio for ratio in ratios), goal)
     assert one.holds is holds
     told = one.to_json()
     assert (told["least"], told["most"], told["ratio"]) == (min(ratios), max(ratios), sorted(ratios)[3])
-    assert told["ours_per_second"] == 5 and told["rounds"] == 7 and told["lower_quartile"] <= told["ratio"] <= told["upper_quartile"]
+    assert (
+        told["ours_per_second"] == 5
+        and told["rounds"] == 7
+        and told["lower_quartile"] <= told["ratio"] <= told["upper_quartile"]
+    )
 
 
 def test_sides_take_turns_after_a_warm_up():

@@ -1,4 +1,6 @@
-"""The funnel's benchmark keeps the same samples on both sides, the planned share of them, and stops where it does not."""
+"""The funnel's benchmark keeps the same samples on both sides, the planned share of them, and stops where it does
+not.
+"""
 
 import pytest
 

@@ -12,13 +12,17 @@ SMALL = {"sizes": ((500, 30), (3000, 30)), "samples": 60, "rounds": 4, "goal_byt
 def test_each_size_has_its_cases_and_small_ones_the_goal(tmp_path):
     found = Benchmark.find("reader")(**SMALL).run(tmp_path)
     assert [(case.case.partition(" bytes")[0], case.goal, case.count) for case in found] == [
-        *[("500 + 30", goal, 60) for goal in (5.0, None, None)], *[("3,000 + 30", None, 60)] * 3]
+        *[("500 + 30", goal, 60) for goal in (5.0, None, None)],
+        *[("3,000 + 30", None, 60)] * 3,
+    ]
     assert all(min(case.ratios) > 0 for case in found) and found[0].holds is not None
 
 
 def test_what_differs_is_not_timed(tmp_path, monkeypatch):
     read = ShardReader.read
-    monkeypatch.setattr(ShardReader, "read", lambda self, index: read(self, index) | ({"txt": b"other"} if index == 7 else {}))
+    monkeypatch.setattr(
+        ShardReader, "read", lambda self, index: read(self, index) | ({"txt": b"other"} if index == 7 else {})
+    )
     with pytest.raises(DataError, match="sample 7 of .*500-30 is not the same"):
         Benchmark.find("reader")(**SMALL).run(tmp_path)
 

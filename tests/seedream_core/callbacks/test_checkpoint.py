@@ -5,8 +5,8 @@ import pickle
 import shutil
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.callbacks import checkpoint
 from seedream_core.callbacks.checkpoint import STATE, CheckpointFolder, damage, newest
@@ -26,7 +26,9 @@ def dying(module, name: str, at: int):
 
 
 # The log syncs twice, each checkpoint four times (state, manifest, two folders); the second checkpoint's begin at 6.
-@pytest.mark.parametrize("name, at", [("fsync", 6), ("fsync", 7), ("fsync", 8), ("fsync", 9), ("rename", 1), ("save", 1)])
+@pytest.mark.parametrize(
+    "name, at", [("fsync", 6), ("fsync", 7), ("fsync", 8), ("fsync", 9), ("rename", 1), ("save", 1)]
+)
 def test_killed_while_writing_leaves_the_one_before_intact(tmp_path, name, at):
     owner = torch if name == "save" else os
 
@@ -39,12 +41,15 @@ def test_killed_while_writing_leaves_the_one_before_intact(tmp_path, name, at):
     assert damage(tmp_path / "checkpoints" / "step_00000003") == ""
 
 
-@pytest.mark.parametrize("harm, said", [
-    (lambda path: flip((path / STATE)), "does not match its sha256"),
-    (lambda path: os.truncate(path / STATE, 100), "is not"),
-    (lambda path: (path / "manifest.json").unlink(), "FileNotFoundError"),
-    (lambda path: (path / "manifest.json").write_text("{"), "JSONDecodeError"),
-])
+@pytest.mark.parametrize(
+    "harm, said",
+    [
+        (lambda path: flip(path / STATE), "does not match its sha256"),
+        (lambda path: os.truncate(path / STATE, 100), "is not"),
+        (lambda path: (path / "manifest.json").unlink(), "FileNotFoundError"),
+        (lambda path: (path / "manifest.json").write_text("{"), "JSONDecodeError"),
+    ],
+)
 def test_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path, harm, said, capsys):
     config = toy.config(steps=20)
     toy.run(tmp_path / "whole", config)
@@ -72,8 +77,12 @@ def test_full_disk_costs_a_checkpoint_but_not_the_run(tmp_path, monkeypatch, cap
 
 def test_what_torch_makes_of_a_full_disk_is_known_for_one(tmp_path, monkeypatch):
     real = open
-    monkeypatch.setattr("builtins.open", lambda name, mode="r", *rest, **options: real(
-        "/dev/full" if str(name).endswith(STATE) and mode == "wb" else name, mode, *rest, **options))
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda name, mode="r", *rest, **options: real(
+            "/dev/full" if str(name).endswith(STATE) and mode == "wb" else name, mode, *rest, **options
+        ),
+    )
     folder = CheckpointFolder()
     folder.save_checkpoint({"global_step": 1, "weights": torch.zeros(1 << 20)}, tmp_path / "step_00000001")
     assert "No space left on device" in str(folder.failed) and not list(tmp_path.iterdir())

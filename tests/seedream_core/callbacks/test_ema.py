@@ -1,8 +1,8 @@
 """The average follows its formula, and comes and goes without a trace."""
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.callbacks.ema import Ema
 

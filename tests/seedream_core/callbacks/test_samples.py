@@ -1,7 +1,7 @@
 """Grids come when they should, at the size they should, and from the averaged weights."""
 
-import toy_training as toy
 import torch
+import toy_training as toy
 from PIL import Image
 
 from seedream_core.callbacks.samples import grid

@@ -3,8 +3,8 @@
 import csv
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.callbacks.throughput import matmul_flops
 from seedream_core.logs import read_rows
@@ -23,7 +23,7 @@ def test_a_row_is_the_mean_of_its_steps(out):
     assert [row["step"] for row in sparse] == [4, 8, 12]
     assert len(dense) == 12
     for row in sparse:
-        part = dense[row["step"] - 4:row["step"]]
+        part = dense[row["step"] - 4 : row["step"]]
         assert row["loss"] == pytest.approx(sum(one["loss"] for one in part) / 4, rel=1e-12)
         assert row["twice"] == pytest.approx(2 * row["loss"], rel=1e-6)
         assert row["lr"] == part[-1]["lr"]

@@ -1,4 +1,6 @@
-"""The loop: it goes on from what was asked, spends what it may, never teaches from the reserve, and stops where nothing rises."""
+"""The loop: it goes on from what was asked, spends what it may, never teaches from the reserve, and stops where nothing
+rises.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,12 @@ TRUTH = {key: float(row[0] + row[1] > 1.0) for key, row in zip(KEYS, FEATURES)}
 
 
 def pool(**options) -> Pool:
-    return Pool(KEYS, FEATURES, "defect", Active(**{"first": 40, "batch": 20, "most": 160, "held_out": 0.25, "patience": 9} | options))
+    return Pool(
+        KEYS,
+        FEATURES,
+        "defect",
+        Active(**{"first": 40, "batch": 20, "most": 160, "held_out": 0.25, "patience": 9} | options),
+    )
 
 
 def truth(now, number):
@@ -22,7 +29,9 @@ def truth(now, number):
 def test_spends_what_it_may():
     rounds = []
     learned = learn(pool(), rounds, truth)
-    assert learned.labels == 160 and len(rounds) == len(learned.heads) == 7 and learned.stopped == "160 labels were spent"
+    assert (
+        learned.labels == 160 and len(rounds) == len(learned.heads) == 7 and learned.stopped == "160 labels were spent"
+    )
     assert len(learned.held) == 40 and not learned.held.keys() & learned.train.keys()
     assert [point["labels"] for point in learned.curve] == [40, 60, 80, 100, 120, 140, 160]
     assert learned.curve[-1]["score"] > 0.95 and learned.curve[-1]["chosen"] == "active"
@@ -97,6 +106,7 @@ def test_labels_given_later_teach_and_are_never_asked_for_nor_validate():
 def test_held_out_labels_of_one_kind_are_no_score():
     given = {key: TRUTH[key] for key in KEYS[:60]}
     for kind in (0.0, 1.0):
+
         def one_kind(now, number):
             return truth(now, number) | dict.fromkeys(now.held, kind)
 

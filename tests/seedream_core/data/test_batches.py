@@ -61,8 +61,9 @@ def pictures(tmp_path):
 
 
 def make(data, kind="latents", steps=6, global_batch=8, seed=0, mix=CaptionMix(), **host) -> Batches:
-    return Batches(data, kind=kind, train=Train(steps=steps, global_batch=global_batch, seed=seed), captions=mix,
-                   host=Host(**host))
+    return Batches(
+        data, kind=kind, train=Train(steps=steps, global_batch=global_batch, seed=seed), captions=mix, host=Host(**host)
+    )
 
 
 def same(a, b) -> bool:
@@ -71,7 +72,7 @@ def same(a, b) -> bool:
 
 def test_every_sample_once_per_epoch_in_a_new_order():
     drawn = [i for step in range(23) for i in rows(5, step, 8, COUNT)]
-    epochs = [drawn[e * COUNT:(e + 1) * COUNT] for e in range(8)]
+    epochs = [drawn[e * COUNT : (e + 1) * COUNT] for e in range(8)]
     assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 8
     assert order(5, 0, COUNT).tolist() == epochs[0] and rows(6, 0, 8, COUNT) != rows(5, 0, 8, COUNT)
@@ -158,8 +159,11 @@ def test_latents_are_sampled_and_normalised(latents):
     batches = make(latents, steps=200)
     assert batches.batch(0).latents.shape == (8, CHANNELS, 1, 2)
     i = 7
-    drawn = [(batch := batches.batch(step)).latents[batch.keys.index(f"s{i}")]
-             for step in range(150) if f"s{i}" in batches.batch(step).keys]
+    drawn = [
+        (batch := batches.batch(step)).latents[batch.keys.index(f"s{i}")]
+        for step in range(150)
+        if f"s{i}" in batches.batch(step).keys
+    ]
     z = torch.stack(drawn)
     mean = z.mean(dim=(0, 2, 3))
     assert torch.allclose(mean, torch.tensor([6.0, 2.5, 2.0, 0.75]), atol=0.1)
@@ -175,7 +179,10 @@ def test_pictures_are_between_minus_one_and_one(pictures):
 
 
 def test_defects_in_the_records_mask_their_latents(tmp_path):
-    spoiled = {3: [{"kind": "logo", "box": [0.5, 0.25, 0.6, 0.5], "score": 0.9}], 5: [{"kind": "mosaic", "box": [0, 0, 1, 1]}]}
+    spoiled = {
+        3: [{"kind": "logo", "box": [0.5, 0.25, 0.6, 0.5], "score": 0.9}],
+        5: [{"kind": "mosaic", "box": [0, 0, 1, 1]}],
+    }
     with ShardWriter(tmp_path / "shards", 10) as writer:
         for i in range(8):
             members = {name: torch.full((CHANNELS, 8, 8), value).half() for name, value in (("mean", i), ("std", 0.0))}
@@ -186,8 +193,13 @@ def test_defects_in_the_records_mask_their_latents(tmp_path):
         batch = make(tmp_path, mix=mix).batch(0)
         assert batch.mask.shape == (8, 1, 8, 8) and batch.mask.dtype == torch.float32
         for key, mask in zip(batch.keys, batch.mask[:, 0]):
-            masked = [] if (i := int(key[1:])) not in spoiled else range(64) if i == 5 else [
-                8 * row + column for row in range(1, 5) for column in range(3, 6)]
+            masked = (
+                []
+                if (i := int(key[1:])) not in spoiled
+                else range(64)
+                if i == 5
+                else [8 * row + column for row in range(1, 5) for column in range(3, 6)]
+            )
             assert (mask.flatten() == 0).nonzero().flatten().tolist() == list(masked)
     batches = make(tmp_path, global_batch=2)
     for step in range(4):
@@ -214,9 +226,11 @@ def test_wrong_data(latents, tmp_path):
     (latents / NORMALISATION).unlink()
     with pytest.raises(UserError, match="not latents"):
         make(latents)
-    for name, members in {"nan": {"mean": torch.full((1, 1, 1), torch.nan).half(), "std": torch.ones(1, 1, 1).half()},
-                          "half": {"mean": torch.ones(1, 1, 1).half()},
-                          "wide": {"mean": torch.ones(1, 1, 1), "std": torch.ones(1, 1, 1)}}.items():
+    for name, members in {
+        "nan": {"mean": torch.full((1, 1, 1), torch.nan).half(), "std": torch.ones(1, 1, 1).half()},
+        "half": {"mean": torch.ones(1, 1, 1).half()},
+        "wide": {"mean": torch.ones(1, 1, 1), "std": torch.ones(1, 1, 1)},
+    }.items():
         folder = tmp_path / name
         with ShardWriter(folder / "shards") as writer:
             writer.add("s0", {"latent.safetensors": save(members), "json": record(0)})
@@ -239,7 +253,9 @@ def test_squares_of_two_sizes_in_an_order_of_their_own(pictures):
         buffer = io.BytesIO()
         Image.new("RGB", (50, 8), (255, 0, 0)).save(buffer, "PNG")
         writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
-    made = Batches(pictures, kind="images", train=Train(steps=2, global_batch=4), captions=CaptionMix(), host=Host(), side=12)
+    made = Batches(
+        pictures, kind="images", train=Train(steps=2, global_batch=4), captions=CaptionMix(), host=Host(), side=12
+    )
     made.order = lambda seed, epoch, count: torch.arange(count).flip(0)
     first = next(iter(made.train_dataloader()))
     assert first.keys[0] == "odd" and first.images.shape == (4, 3, 12, 12)

@@ -32,9 +32,14 @@ def test_every_option():
     assert shares(CaptionMix(dropout=0.0), {"en": {"short": "x"}, "zh": {}}).keys() == {"x"}
 
 
-@pytest.mark.parametrize("mix", [
-    CaptionMix(languages={"eng": 1.0}), CaptionMix(fields={"shrot": 1.0}, others=0.0), CaptionMix(languages={"fr": 1.0}, dropout=1.0),
-])
+@pytest.mark.parametrize(
+    "mix",
+    [
+        CaptionMix(languages={"eng": 1.0}),
+        CaptionMix(fields={"shrot": 1.0}, others=0.0),
+        CaptionMix(languages={"fr": 1.0}, dropout=1.0),
+    ],
+)
 def test_a_mix_that_takes_none_of_the_captions_is_refused(mix):
     with pytest.raises(DataError, match=r"sample k: .* \(en.short, zh.long\)"):
         mix.choose({"en": {"short": "x", "empty": ""}, "zh": {"long": "y"}}, 0, "k", 0)
@@ -42,8 +47,11 @@ def test_a_mix_that_takes_none_of_the_captions_is_refused(mix):
 
 def test_key_step_and_seed_count():
     mix = CaptionMix(dropout=0.0)
-    draws = {(seed, key): tuple(mix.choose(CAPTIONS, seed, key, step) for step in range(20))
-             for seed in (0, 1) for key in ("a", "b")}
+    draws = {
+        (seed, key): tuple(mix.choose(CAPTIONS, seed, key, step) for step in range(20))
+        for seed in (0, 1)
+        for key in ("a", "b")
+    }
     assert len(set(draws.values())) == 4
     assert draws[0, "a"] == tuple(mix.choose(CAPTIONS, 0, "a", step) for step in range(20))
 

@@ -23,9 +23,14 @@ def test_in_order_on_any_processes(tmp_path, encoder):
     one, two = (list(embed(tmp_path, encoder, 150, Engine.find("pool")(), workers)) for workers in (1, 2))
     positions = [position for chunk in one for position in chunk.positions]
     assert positions == list(range(150)) and all(chunk.lost == {} for chunk in one)
-    assert all(np.array_equal(first.vectors, second.vectors) and first.positions == second.positions for first, second in zip(one, two, strict=True))
+    assert all(
+        np.array_equal(first.vectors, second.vectors) and first.positions == second.positions
+        for first, second in zip(one, two, strict=True)
+    )
     reader = ShardReader(tmp_path)
-    assert np.array_equal(one[0].vectors[:2], load(encoder).images([decode(reader.read(place)) for place in (0, 1)]).astype(np.float16))
+    assert np.array_equal(
+        one[0].vectors[:2], load(encoder).images([decode(reader.read(place)) for place in (0, 1)]).astype(np.float16)
+    )
 
 
 def test_what_cannot_be_read(tmp_path, encoder):

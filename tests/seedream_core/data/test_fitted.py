@@ -1,4 +1,6 @@
-"""One size for all: pictures covered and cropped, boxes moved, truth dropped where the crop took some of it; tuples refused."""
+"""One size for all: pictures covered and cropped, boxes moved, truth dropped where the crop took some of it; tuples
+refused.
+"""
 
 import io
 
@@ -33,7 +35,9 @@ def test_a_picture_is_scaled_to_cover_and_keeps_its_bytes_where_it_fits(tmp_path
 
 def test_records_move_along():
     box = {"kind": "logo", "box": [0.0, 0.0, 0.5, 1.0]}
-    sample = Sample(key="a", width=128, height=64, captions={}, boxes=(box,), truth={"kind": "one"}, scores={"sharpness": 0.7})
+    sample = Sample(
+        key="a", width=128, height=64, captions={}, boxes=(box,), truth={"kind": "one"}, scores={"sharpness": 0.7}
+    )
     fitted = moved(sample, (32, 32))
     assert (fitted.width, fitted.height, fitted.truth, fitted.scores) == (32, 32, None, {"sharpness": 0.7})
     assert fitted.boxes == ({"kind": "logo", "box": [0.0, 0.0, 0.5, 1.0]},) and moved(sample, (128, 64)) is sample

@@ -1,4 +1,6 @@
-"""Heads from labels: what can be learnt is, rare classes count as much as common ones, the same seed gives the same head."""
+"""Heads from labels: what can be learnt is, rare classes count as much as common ones, the same seed gives the same
+head.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ def points(count, seed, task):
     features = random.normal(size=(count, 8)).astype("float32") * 3 + 1
     if task == "defect":
         return features, (features[:, 0] + features[:, 1] > 8.2).astype(int)  # 7% of them
-    return features, np.digitize(features[:, 2], [0, 4]) if task == "difficulty" else features[:, 0] * 2 - features[:, 3] + 100
+    return features, np.digitize(features[:, 2], [0, 4]) if task == "difficulty" else features[:, 0] * 2 - features[
+        :, 3
+    ] + 100
 
 
 @pytest.mark.parametrize("task", CLASSES)
@@ -21,7 +25,9 @@ def test_learns(task, kind):
     (features, labels), (others, truth) = points(600, 0, task), points(2000, 1, task)
     mean, spread = measure(features)
     head = fit(features, labels, CLASSES[task], kind, mean, spread, 0)
-    assert quality(head, others, truth) > (0.95 if kind == "linear" else 0.85)  # some 45 positives are few for a network
+    assert quality(head, others, truth) > (
+        0.95 if kind == "linear" else 0.85
+    )  # some 45 positives are few for a network
     assert len(head.layers[0][0]) == (1 if kind == "linear" and task != "aesthetic" else MEMBERS)
     again, other = (fit(features, labels, CLASSES[task], kind, mean, spread, seed) for seed in (0, 1))
     assert np.array_equal(head.score(others), again.score(others))

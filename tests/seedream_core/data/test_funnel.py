@@ -80,7 +80,9 @@ def test_a_score_that_its_scorer_did_not_note_is_told():
             return lambda views: None
 
     with pytest.raises(UserError, match="needs 'mean', which no scorer noted of a; noted are no scores"):
-        Funnel(Plan.of((Idle(),), (Bright(),)), {})([View.of(Sample(key="a", width=4, height=4, captions={}), np.zeros((4, 4, 3), np.uint8))])
+        Funnel(Plan.of((Idle(),), (Bright(),)), {})(
+            [View.of(Sample(key="a", width=4, height=4, captions={}), np.zeros((4, 4, 3), np.uint8))]
+        )
 
 
 def test_pixels_that_are_not_the_records_are_quarantined():

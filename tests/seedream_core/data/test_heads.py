@@ -12,9 +12,17 @@ from seedream_core.errors import DataError
 
 def made(classes=("clean", "defect"), members=2, seed=0) -> Head:
     random, outputs = np.random.default_rng(seed), len(classes) or 1
-    layers = tuple((random.normal(size=(members, a, b)).astype("float32"), random.normal(size=(members, 1, b)).astype("float32"))
-                   for a, b in ((6, 4), (4, outputs)))
-    return Head(classes, np.zeros(6, "float32"), np.ones(6, "float32"), layers, {"scorer": {"name": "appearance"}, "features": "appearance"})
+    layers = tuple(
+        (random.normal(size=(members, a, b)).astype("float32"), random.normal(size=(members, 1, b)).astype("float32"))
+        for a, b in ((6, 4), (4, outputs))
+    )
+    return Head(
+        classes,
+        np.zeros(6, "float32"),
+        np.ones(6, "float32"),
+        layers,
+        {"scorer": {"name": "appearance"}, "features": "appearance"},
+    )
 
 
 def test_average_precision():
@@ -23,7 +31,11 @@ def test_average_precision():
     assert average_precision(scores, np.array([1, 1, 0, 0])) == 1
     assert average_precision(scores, np.zeros(4, int)) == 0
     # equal scores are one step: their order must not matter
-    assert average_precision(np.full(4, 0.5), np.array([1, 0, 0, 0])) == average_precision(np.full(4, 0.5), np.array([0, 0, 0, 1])) == 0.25
+    assert (
+        average_precision(np.full(4, 0.5), np.array([1, 0, 0, 0]))
+        == average_precision(np.full(4, 0.5), np.array([0, 0, 0, 1]))
+        == 0.25
+    )
 
 
 def test_average_precision_is_torchmetrics_too():
@@ -41,7 +53,9 @@ def test_rank_correlation():
     assert rank_correlation(np.array([1, 2, 3.5]), np.array([10, 20, 90])) == pytest.approx(1)
     assert rank_correlation(np.array([1, 2, 3]), np.array([3, 2, 1])) == pytest.approx(-1)
     assert rank_correlation(np.array([1, 2, 3]), np.ones(3)) == 0
-    assert rank_correlation(np.array([1, 1, 2, 3]), np.array([1, 2, 3, 3])) == pytest.approx(4 / 4.5)  # ties share their mean rank
+    assert rank_correlation(np.array([1, 1, 2, 3]), np.array([1, 2, 3, 3])) == pytest.approx(
+        4 / 4.5
+    )  # ties share their mean rank
 
 
 @pytest.mark.parametrize("classes", heads.CLASSES.values())
@@ -50,7 +64,11 @@ def test_answers(classes):
     answers = head.members(features)
     assert answers.shape == (2, 50, len(classes) or 1)
     if classes:
-        assert np.allclose(answers.sum(-1), 1, atol=1e-5) and (head.score(features) >= 0).all() and (head.score(features) <= 1).all()
+        assert (
+            np.allclose(answers.sum(-1), 1, atol=1e-5)
+            and (head.score(features) >= 0).all()
+            and (head.score(features) <= 1).all()
+        )
         mean = answers.mean(0)
         unsure = mean.max(1).argmin()
         assert head.doubt(features, "margin").argmax() == (np.sort(mean)[:, -1] - np.sort(mean)[:, -2]).argmin()
@@ -64,7 +82,9 @@ def test_answers(classes):
 
 def test_wild_features_are_bounded():
     head = made()
-    assert np.array_equal(head.score(np.full((1, 6), 1e30, "float32")), head.score(np.full((1, 6), heads.LIMIT, "float32")))
+    assert np.array_equal(
+        head.score(np.full((1, 6), 1e30, "float32")), head.score(np.full((1, 6), heads.LIMIT, "float32"))
+    )
 
 
 def test_quality_of_three_classes_counts_all_alike():

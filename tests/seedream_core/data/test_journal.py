@@ -12,7 +12,14 @@ COUNT = 25
 def put(journal: Journal, first: int, last: int = COUNT) -> None:
     for number in range(first, last):
         kept = number % 5 != 3
-        fate = Fate(key=f"k{number}", name=f"图 {number}", source="s", fate="kept" if kept else "dropped", reason="" if kept else "third", stage="t")
+        fate = Fate(
+            key=f"k{number}",
+            name=f"图 {number}",
+            source="s",
+            fate="kept" if kept else "dropped",
+            reason="" if kept else "third",
+            stage="t",
+        )
         journal.add(fate, {"txt": b"%d" % number} if kept else None, ["odd"] if number % 2 else [])
 
 
@@ -59,7 +66,9 @@ def test_another_input_begins_anew(tmp_path, whole):
 
 def put_many(journal: Journal, first: int, last: int = COUNT) -> None:
     for number in range(first, last):
-        many = [(f"k{number}-{part}", {"txt": b"%d.%d" % (number, part)}) for part in range((0, 1, 5, 2, 13)[number % 5])]
+        many = [
+            (f"k{number}-{part}", {"txt": b"%d.%d" % (number, part)}) for part in range((0, 1, 5, 2, 13)[number % 5])
+        ]
         fate = Fate(key=f"k{number}", source="s", fate="kept" if many else "dropped", reason="", stage="t")
         journal.add_all(fate, many, [f"of {len(many)}"])
 
@@ -68,10 +77,17 @@ def put_many(journal: Journal, first: int, last: int = COUNT) -> None:
 def test_one_sample_may_give_many_and_shards_end_among_them(tmp_path, monkeypatch, stop):
     with Journal(tmp_path / "a", 6, "a") as whole:
         put_many(whole, 0)
-    assert whole.fates == {"kept": 20, "dropped": 5} and whole.changes == {"of 0": 5, "of 1": 5, "of 2": 5, "of 5": 5, "of 13": 5}
+    assert whole.fates == {"kept": 20, "dropped": 5} and whole.changes == {
+        "of 0": 5,
+        "of 1": 5,
+        "of 2": 5,
+        "of 5": 5,
+        "of 13": 5,
+    }
     assert len(ShardReader(tmp_path / "a")) == 105
     added, original = [], ShardWriter.add
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), Journal(tmp_path / "b", 6, "a") as journal:
+
         def stopping(self, *args):
             added.append(args[0])
             if len(added) > 5 * stop:
@@ -83,4 +99,7 @@ def test_one_sample_may_give_many_and_shards_end_among_them(tmp_path, monkeypatc
     with Journal(tmp_path / "b", 6, "a") as journal:
         assert journal.whole == 5 * stop // 6  # nothing of a whole shard is made again
         put_many(journal, journal.done)
-    assert files(tmp_path / "b") == files(tmp_path / "a") and (journal.fates, journal.changes) == (whole.fates, whole.changes)
+    assert files(tmp_path / "b") == files(tmp_path / "a") and (journal.fates, journal.changes) == (
+        whole.fates,
+        whole.changes,
+    )

@@ -30,19 +30,35 @@ def test_what_fp16_cannot_hold_is_not_written():
             pack(torch.full((1, 1, 1, 1), wrong), torch.ones(1, 1, 1, 1))
 
 
-@pytest.mark.parametrize("member", [
-    None, b"", b"x" * 100, save({"mean": torch.ones(1, 1, 1).half()}),
-    save({"mean": torch.ones(1, 1, 1), "std": torch.ones(1, 1, 1)}),
-    save({"mean": torch.ones(2, 1, 1).half(), "std": torch.ones(1, 1, 1).half()}),
-    save({"mean": torch.full((1, 1, 1), torch.inf).half(), "std": torch.ones(1, 1, 1).half()}),
-])
+@pytest.mark.parametrize(
+    "member",
+    [
+        None,
+        b"",
+        b"x" * 100,
+        save({"mean": torch.ones(1, 1, 1).half()}),
+        save({"mean": torch.ones(1, 1, 1), "std": torch.ones(1, 1, 1)}),
+        save({"mean": torch.ones(2, 1, 1).half(), "std": torch.ones(1, 1, 1).half()}),
+        save({"mean": torch.full((1, 1, 1), torch.inf).half(), "std": torch.ones(1, 1, 1).half()}),
+    ],
+)
 def test_broken_members(member):
     with pytest.raises(DataError, match="key-7"):
         unpack("key-7", member)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"mean": [1.0], "std": [0.0]}', '{"mean": [1.0], "std": [1.0, 2.0]}',
-                                  '{"mean": [NaN], "std": [1.0]}', '{"mean": [], "std": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"mean": [1.0], "std": [0.0]}',
+        '{"mean": [1.0], "std": [1.0, 2.0]}',
+        '{"mean": [NaN], "std": [1.0]}',
+        '{"mean": [], "std": []}',
+    ],
+)
 def test_broken_statistics(tmp_path, text):
     (tmp_path / NORMALISATION).write_text(text)
     with pytest.raises(DataError, match="damaged"):
@@ -50,8 +66,16 @@ def test_broken_statistics(tmp_path, text):
 
 
 def test_latents_of_another_autoencoder_are_refused(tmp_path):
-    artifact.finish(tmp_path, kind="latents", stage="data/encode", fingerprint="x", facts={}, metrics={}, seconds=0,
-                    inputs={"vae": [{"path": "../vae", "digest": "aaa"}]})
+    artifact.finish(
+        tmp_path,
+        kind="latents",
+        stage="data/encode",
+        fingerprint="x",
+        facts={},
+        metrics={},
+        seconds=0,
+        inputs={"vae": [{"path": "../vae", "digest": "aaa"}]},
+    )
     check_made_by(tmp_path, "aaa")
     with pytest.raises(UserError, match="made by another autoencoder"):
         check_made_by(tmp_path, "bbb")

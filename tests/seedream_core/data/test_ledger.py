@@ -10,8 +10,14 @@ from seedream_core.data.ledger import Ledger, Row, choose
 
 
 def row(number: int) -> Row:
-    return Row(key=f"k{number}", source="00000.tar", position=number, fate="dropped" if number % 3 == 0 else "kept",
-               reason="名" if number % 3 == 0 else "", scores={"a": number / 8})
+    return Row(
+        key=f"k{number}",
+        source="00000.tar",
+        position=number,
+        fate="dropped" if number % 3 == 0 else "kept",
+        reason="名" if number % 3 == 0 else "",
+        scores={"a": number / 8},
+    )
 
 
 def features(number: int) -> dict:

@@ -50,8 +50,18 @@ def test_boxes_over_the_edge():
     assert not latent_mask([box(0, 0, 1, 1)], 4, 4).any()
 
 
-@pytest.mark.parametrize("wrong", [{}, {"box": [0, 0, 1]}, {"box": [0, 0, 1, "1"]}, {"box": [0, 0, 1, True]}, "box", {"box": [0, 0, 1, 1e9]},
-                                   {"box": [0, 0, 1, float("nan")]}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"box": [0, 0, 1]},
+        {"box": [0, 0, 1, "1"]},
+        {"box": [0, 0, 1, True]},
+        "box",
+        {"box": [0, 0, 1, 1e9]},
+        {"box": [0, 0, 1, float("nan")]},
+    ],
+)
 def test_what_is_no_box(wrong):
     with pytest.raises(DataError, match="four shares"):
         latent_mask([wrong], 4, 4)
@@ -59,8 +69,15 @@ def test_what_is_no_box(wrong):
 
 def test_saved_says_what_dropping_would_lose():
     found = saved([0, 0, 0, 0, 0.1, 0.19, 0.2, 0.7])
-    assert found == {"samples": 8, "clean": 4, "masked": 2, "dropped": 2, "share": 0.25, "more": 0.5,
-                     "effective": pytest.approx(1.71 / 4, abs=1e-4)}
+    assert found == {
+        "samples": 8,
+        "clean": 4,
+        "masked": 2,
+        "dropped": 2,
+        "share": 0.25,
+        "more": 0.5,
+        "effective": pytest.approx(1.71 / 4, abs=1e-4),
+    }
     assert saved([0, 0.1], most=0.05)["masked"] == 0 and saved([])["share"] == 0
 
 
@@ -68,6 +85,6 @@ def test_what_is_no_defect_is_not_masked():
     from seedream_core.data.defects import Defect
     from seedream_core.data.masks import DEFECTS
 
-    assert DEFECTS == Defect.names()
+    assert Defect.names() == DEFECTS
     text, mark = {"kind": "text", "box": [0, 0, 1, 1], "text": "开"}, {"kind": "logo", "box": [0, 0, 0.1, 0.1]}
     assert latent_mask([text], 4, 4).all() and not latent_mask([text, mark], 4, 4).all()

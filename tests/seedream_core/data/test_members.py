@@ -28,7 +28,10 @@ def test_members_come_back_whole(shard):
     data = path.read_bytes()
     members = ShardFile(path).read("k", *places)
     assert list(members) == ["png", "json"]
-    assert all(members[extension] == data[offset + BLOCK:offset + BLOCK + size] for extension, offset, size, _ in places.members())
+    assert all(
+        members[extension] == data[offset + BLOCK : offset + BLOCK + size]
+        for extension, offset, size, _ in places.members()
+    )
 
 
 @pytest.mark.parametrize("part", ["name", "last byte"])

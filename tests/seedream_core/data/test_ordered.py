@@ -1,4 +1,6 @@
-"""Results come in the order of the tasks from any number of processes; a killed worker is one message, a killed parent leaves none."""
+"""Results come in the order of the tasks from any number of processes; a killed worker is one message, a killed parent
+leaves none.
+"""
 
 import os
 import signal
@@ -31,7 +33,11 @@ def held(number: int) -> list[int]:
 def test_large_results_wait_only_a_few_at_once(monkeypatch):
     submitted = []
     original = ProcessPoolExecutor.submit
-    monkeypatch.setattr(ProcessPoolExecutor, "submit", lambda self, work, *given: (submitted.append(len(given[-1])), original(self, work, *given))[1])
+    monkeypatch.setattr(
+        ProcessPoolExecutor,
+        "submit",
+        lambda self, work, *given: (submitted.append(len(given[-1])), original(self, work, *given))[1],
+    )
     results = ordered(held, range(40), 2, at_once=1)
     assert next(results) == [0] * 10 and submitted == [1] * 7
     assert list(results) == [held(number) for number in range(1, 40)]
@@ -52,7 +58,8 @@ def test_a_killed_process_is_said_and_nothing_hangs():
 
 def test_a_killed_parent_leaves_no_process_behind(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text("""
+    script.write_text(
+        """
 import os, time
 from seedream_core.data.ordered import ordered
 
@@ -63,8 +70,12 @@ def work(number):
 if __name__ == "__main__":
     for _ in ordered(work, range(10_000), 2):
         pass
-""", encoding="utf-8")
-    parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
+""",
+        encoding="utf-8",
+    )
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    )
     try:
         assert until(lambda: len(list(tmp_path.glob("*.worker"))) == 2, 60) and parent.poll() is None
     finally:

@@ -4,7 +4,9 @@ from itertools import product
 
 from seedream_core.data.pairing import every_caption, lookalikes, main_caption, strangers
 
-MAIN = [f"{c} {s} on {b}" for c, s, b in product(("red", "blue", "green"), ("star", "heart", "cross"), ("white", "gray"))] * 2
+MAIN = [
+    f"{c} {s} on {b}" for c, s, b in product(("red", "blue", "green"), ("star", "heart", "cross"), ("white", "gray"))
+] * 2
 NUMBERS = {word: number for number, word in enumerate(sorted({word for text in MAIN for word in text.split()}))}
 WORDS = [[NUMBERS[word] for word in text.split()] for text in MAIN]
 
@@ -12,7 +14,9 @@ WORDS = [[NUMBERS[word] for word in text.split()] for text in MAIN]
 def test_captions_of_a_sample():
     languages = {"zh": {"short": "红星", "long": " "}, "en": {"long": "a red star", "brief": ""}}
     assert every_caption(languages) == ["a red star", "红星"] and main_caption(languages) == "a red star"
-    assert main_caption({"en": {"long": "a", "short": "b"}}) == "b" and main_caption({"en": {}, "zh": {"x": "星"}}) == "星"
+    assert (
+        main_caption({"en": {"long": "a", "short": "b"}}) == "b" and main_caption({"en": {}, "zh": {"x": "星"}}) == "星"
+    )
     assert main_caption({}) == "" and every_caption({"en": {}}) == []
 
 

@@ -29,7 +29,9 @@ def bomb(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -39,7 +41,9 @@ def test_png_modes(mode):
     assert np.array_equal(pixels, np.asarray(picture(mode).convert("RGB")))
 
 
-@pytest.mark.parametrize("extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("jpe", "JPEG"), ("jfif", "JPEG"), ("webp", "WEBP")])
+@pytest.mark.parametrize(
+    "extension, format", [("jpg", "JPEG"), ("jpeg", "JPEG"), ("jpe", "JPEG"), ("jfif", "JPEG"), ("webp", "WEBP")]
+)
 def test_other_formats(extension, format):
     pixels = decode({extension: encoded(picture(), format, quality=95)})
     assert np.abs(pixels.astype(int) - np.asarray(picture())).mean() < 8
@@ -52,17 +56,20 @@ def test_transparency_is_white_and_exif_is_upright():
     assert decode({"jpg": encoded(picture(), "JPEG", exif=exif)}).shape == (20, 10, 3)
 
 
-@pytest.mark.parametrize("members, reason", [
-    ({}, "no picture"),
-    ({"png": b"", "json": b""}, "empty"),
-    ({"png": b"x", "jpg": b"y"}, "several pictures: png, jpg"),
-    ({"png": b"not a picture"}, "undecodable"),
-    ({"png": encoded(picture())[:-30]}, "undecodable"),
-    ({"png": encoded(picture(), "JPEG")}, "calls itself PNG"),
-    ({"png": encoded(picture(), "GIF")}, "undecodable"),
-    ({"png": encoded(Image.new("I;16", (4, 4)))}, "mode I;16"),
-    ({"webp": encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])}, "2 frames"),
-])
+@pytest.mark.parametrize(
+    "members, reason",
+    [
+        ({}, "no picture"),
+        ({"png": b"", "json": b""}, "empty"),
+        ({"png": b"x", "jpg": b"y"}, "several pictures: png, jpg"),
+        ({"png": b"not a picture"}, "undecodable"),
+        ({"png": encoded(picture())[:-30]}, "undecodable"),
+        ({"png": encoded(picture(), "JPEG")}, "calls itself PNG"),
+        ({"png": encoded(picture(), "GIF")}, "undecodable"),
+        ({"png": encoded(Image.new("I;16", (4, 4)))}, "mode I;16"),
+        ({"webp": encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(90)])}, "2 frames"),
+    ],
+)
 def test_refused(members, reason):
     with pytest.raises(DataError, match=reason):
         decode(members)
@@ -123,8 +130,14 @@ STRANGE = {
     "GIF": (encoded(picture("P"), "GIF"), "GIF to PNG"),
     "BMP": (encoded(picture(), "BMP"), "BMP to PNG"),
     "TIFF": (encoded(picture(), "TIFF"), "TIFF to PNG"),
-    "moving GIF": (encoded(picture("P"), "GIF", save_all=True, append_images=[picture("P").rotate(180), picture("P")]), "first of 3 frames"),
-    "moving WebP": (encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(180)], lossless=True), "first of 2 frames"),
+    "moving GIF": (
+        encoded(picture("P"), "GIF", save_all=True, append_images=[picture("P").rotate(180), picture("P")]),
+        "first of 3 frames",
+    ),
+    "moving WebP": (
+        encoded(picture(), "WEBP", save_all=True, append_images=[picture().rotate(180)], lossless=True),
+        "first of 2 frames",
+    ),
 }
 
 
@@ -141,8 +154,13 @@ def test_strange_pictures_come_to_the_normal_form(name):
 
 def test_normal_pictures_keep_their_bytes():
     sure = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for data, extension in ((encoded(picture()), "png"), (encoded(picture("L"), "JPEG"), "jpg"), (encoded(picture(), "WEBP"), "webp"),
-                            (encoded(picture(), icc_profile=sure), "png"), (encoded(picture(), icc_profile=b"none"), "png")):
+    for data, extension in (
+        (encoded(picture()), "png"),
+        (encoded(picture("L"), "JPEG"), "jpg"),
+        (encoded(picture(), "WEBP"), "webp"),
+        (encoded(picture(), icc_profile=sure), "png"),
+        (encoded(picture(), icc_profile=b"none"), "png"),
+    ):
         found = normalise(data)
         assert (found.data, found.extension, found.changes) == (data, extension, ())
 
@@ -163,7 +181,12 @@ def test_a_png_of_16_bits_and_three_colours_comes_to_8():
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     rows = b"".join(b"\0" + bytes([200, 7, 100, 7, 0, 7] * 4) for _ in range(3))
-    deep = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    deep = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
     found = normalise(deep)
     assert found.changes == ("16 bits to 8",) and normalise(found.data).changes == ()
     assert decode({"png": found.data})[0, 0].tolist() == [200, 100, 0]
@@ -177,11 +200,18 @@ def test_a_size_is_reached_by_scaling_down_and_cropping():
         normalise(encoded(picture()), (16, 16))
 
 
-@pytest.mark.parametrize("data, reason", [
-    (b"", "empty"), (b"GIF89a", "undecodable"), (bomb(10000, 10000), "over 64 million"), (encoded(picture(size=(200, 100)), "JPEG")[:-400], "undecodable JPEG: image file is truncated"),
-    (encoded(deep(np.float32), "TIFF"), "no known white"), (encoded(Image.fromarray(np.full((9, 9), 70000, np.int32)), "TIFF"), "no known white"),
-    (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "undecodable"),
-])
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "empty"),
+        (b"GIF89a", "undecodable"),
+        (bomb(10000, 10000), "over 64 million"),
+        (encoded(picture(size=(200, 100)), "JPEG")[:-400], "undecodable JPEG: image file is truncated"),
+        (encoded(deep(np.float32), "TIFF"), "no known white"),
+        (encoded(Image.fromarray(np.full((9, 9), 70000, np.int32)), "TIFF"), "no known white"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "undecodable"),
+    ],
+)
 def test_what_is_no_picture_is_refused(data, reason):
     with pytest.raises(DataError, match=reason):
         normalise(data)
@@ -195,7 +225,9 @@ def test_a_square_shows_the_whole_picture():
     assert square(found, 16) is found and square(pixels[:8, :8], 16).shape == (16, 16, 3)
 
 
-@pytest.mark.parametrize("options", [{"quality": 95}, {"progressive": True}, {"restart_marker_blocks": 1, "subsampling": 0}])
+@pytest.mark.parametrize(
+    "options", [{"quality": 95}, {"progressive": True}, {"restart_marker_blocks": 1, "subsampling": 0}]
+)
 def test_a_photograph_with_further_pictures_keeps_the_bytes_of_its_first(options):
     first, second = picture(size=(40, 24)), picture(size=(40, 24)).rotate(180)
     file = encoded(first, "MPO", save_all=True, append_images=[second, second], **options)
@@ -204,16 +236,23 @@ def test_a_photograph_with_further_pictures_keeps_the_bytes_of_its_first(options
         shown = np.asarray(whole)
     found = normalise(file)
     assert (found.extension, found.changes) == ("jpg", ("first picture alone of a JPEG with MPF",))
-    assert found.data.count(b"\xff\xd8") == found.data.count(b"\xff\xd9") == 1 and b"MPF" not in found.data and len(found.data) < len(file) / 2.5
+    assert (
+        found.data.count(b"\xff\xd8") == found.data.count(b"\xff\xd9") == 1
+        and b"MPF" not in found.data
+        and len(found.data) < len(file) / 2.5
+    )
     assert found.data[-200:-2] in file and np.array_equal(decode({"jpg": found.data}), shown)
     assert normalise(found.data).changes == () and normalise(found.data).data == found.data
     cropped = normalise(file, (16, 16))
-    assert cropped.extension == "png" and cropped.changes == ("first picture alone of a JPEG with MPF", "scaled to 16×16")
+    assert cropped.extension == "png" and cropped.changes == (
+        "first picture alone of a JPEG with MPF",
+        "scaled to 16×16",
+    )
     # Tools that drop the further pictures leave the table of them.
     end = file.index(b"\xff\xd9") + 2
     assert normalise(file[:end]).data == found.data
     with pytest.raises(DataError, match="undecodable JPEG"):
-        normalise(file[:end - 40])
+        normalise(file[: end - 40])
 
 
 def test_single_jpegs_with_anything_behind_them_keep_their_bytes():
@@ -222,8 +261,15 @@ def test_single_jpegs_with_anything_behind_them_keep_their_bytes():
         assert (normalise(data).data, normalise(data).changes) == (data, ())
 
 
-@pytest.mark.parametrize("format, options, extension", [("MPO", {"quality": 30}, "jpg"), ("WEBP", {"quality": 30}, "jpg"), ("WEBP", {"lossless": True}, "png"),
-                                                        ("PNG", {}, "png")])
+@pytest.mark.parametrize(
+    "format, options, extension",
+    [
+        ("MPO", {"quality": 30}, "jpg"),
+        ("WEBP", {"quality": 30}, "jpg"),
+        ("WEBP", {"lossless": True}, "png"),
+        ("PNG", {}, "png"),
+    ],
+)
 def test_what_was_approximate_may_become_a_jpeg_where_a_png_is_too_large(format, options, extension, monkeypatch):
     noise, turned = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8), Image.Exif()
     turned[0x0112] = 6
@@ -241,6 +287,10 @@ def test_a_turned_photograph_that_is_too_large_as_png_stays_a_jpeg(monkeypatch):
     assert normalise(file.getvalue()).extension == "png"
     monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 2000)  # as PNG it has 3698
     made = normalise(file.getvalue())
-    assert made.extension == "jpg" and made.changes[-1].startswith("JPEG of quality 95") and (made.width, made.height) == (40, 30)
+    assert (
+        made.extension == "jpg"
+        and made.changes[-1].startswith("JPEG of quality 95")
+        and (made.width, made.height) == (40, 30)
+    )
     upright = np.asarray(ImageOps.exif_transpose(Image.open(file)), int)
     assert np.abs(np.asarray(Image.open(io.BytesIO(made.data)), int) - upright).mean() < 4

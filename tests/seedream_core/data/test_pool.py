@@ -1,4 +1,6 @@
-"""What is worth a label: rounds are what they should be, the reserve is a fair sample, far-apart is k-centre, flat is flat."""
+"""What is worth a label: rounds are what they should be, the reserve is a fair sample, far-apart is k-centre, flat is
+flat.
+"""
 
 from dataclasses import replace
 
@@ -23,7 +25,7 @@ def test_rounds_are_of_new_keys_and_of_the_asked_size():
     while rounds[-1] is not None:
         asked = [key for now in rounds for key in (*now.train, *now.held)]
         assert len(asked) == len(set(asked)) == 40 + 20 * (len(rounds) - 1)
-        assert {key for now in rounds for key in now.held} == set(one.reserve[:round(0.2 * len(asked))])
+        assert {key for now in rounds for key in now.held} == set(one.reserve[: round(0.2 * len(asked))])
         assert not set(one.reserve) & {key for now in rounds for key in now.train}
         rounds.append(one.next(one.fit({key: truth[key] for now in rounds for key in now.train}), asked))
     assert len(rounds) == 1 + 9 and len(one.reserve) == 40
@@ -64,10 +66,13 @@ def test_doubt_of_three_classes(kind):
     head = one.fit({key: float(place % 3) for place, key in enumerate(KEYS)})
     chosen = one.next(head, ()).train
     doubts = head.doubt(one.features[[one.rows[key] for key in chosen]], kind)
-    others = head.doubt(one.features[[one.rows[key] for key in KEYS if key not in chosen and key not in one.reserve]], kind)
+    others = head.doubt(
+        one.features[[one.rows[key] for key in KEYS if key not in chosen and key not in one.reserve]], kind
+    )
     assert doubts.min() >= others.max()
-    assert {*pool(replace(OPTIONS, doubt="entropy", shortlist=1), "difficulty")[0].next(head, ()).train} != \
-        {*pool(replace(OPTIONS, doubt="margin", shortlist=1), "difficulty")[0].next(head, ()).train}
+    assert {*pool(replace(OPTIONS, doubt="entropy", shortlist=1), "difficulty")[0].next(head, ()).train} != {
+        *pool(replace(OPTIONS, doubt="margin", shortlist=1), "difficulty")[0].next(head, ()).train
+    }
 
 
 def test_seed_set_may_lie_far_apart():
@@ -109,7 +114,9 @@ def test_flat_compares_on_the_same_labels_and_waits_for_enough():
     assert not one.flat([worse, worse, better], held)
     assert one.flat([better, worse, better], held) and one.flat([better, better, worse], held)
     assert not one.flat([better, better], held)
-    few = {key: truth[key] for key in KEYS if not truth[key]} | dict(list((key, 1.0) for key in KEYS if truth[key])[:LEAST_HELD - 1])
+    few = {key: truth[key] for key in KEYS if not truth[key]} | dict(
+        [(key, 1.0) for key in KEYS if truth[key]][: LEAST_HELD - 1]
+    )
     assert not one.flat([better, better, better], few)
 
 
@@ -117,4 +124,6 @@ def test_flat_compares_on_the_same_labels_and_waits_for_enough():
 def test_all_tasks(task):
     one, truth = pool(task=task)
     head = one.fit(truth)
-    assert len(one.next(head, KEYS[:50]).train) == 16 and one.flat([head] * 3, truth) == (task != "difficulty")  # it has no `hard` yet
+    assert len(one.next(head, KEYS[:50]).train) == 16 and one.flat([head] * 3, truth) == (
+        task != "difficulty"
+    )  # it has no `hard` yet

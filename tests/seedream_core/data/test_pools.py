@@ -35,8 +35,12 @@ def test_high_quality_needs_every_score():
 
 
 def test_weak_words_are_those_that_fail_beyond_chance(tmp_path):
-    rows = [{"prompt": f"a {color} {shape}", "right": not (color == "cyan" and shape == "star") and i > 0}
-            for i in range(12) for color in ("red", "cyan", "blue") for shape in ("star", "heart", "circle")]
+    rows = [
+        {"prompt": f"a {color} {shape}", "right": not (color == "cyan" and shape == "star") and i > 0}
+        for i in range(12)
+        for color in ("red", "cyan", "blue")
+        for shape in ("star", "heart", "circle")
+    ]
     rows += [{"prompt": "红色圆形", "right": i < 1} for i in range(20)]
     path = tmp_path / "verdicts.jsonl"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

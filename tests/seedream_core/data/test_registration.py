@@ -27,14 +27,19 @@ def scene(*objects: tuple[str, str, float, float, float], side: int = 128, backg
 CLEAN = scene(("red", "star", 0.4, 0.55, 0.4))
 
 
-@pytest.mark.parametrize(("box", "scale", "across", "down"), [
-    ((4, 4, 124, 124), 120 / 128, 0, 0), ((0, 0, 124, 124), 124 / 128, -4 / 128, -4 / 128),
-    ((4, 2, 126, 124), 122 / 128, 2 / 128, -2 / 128)])
+@pytest.mark.parametrize(
+    ("box", "scale", "across", "down"),
+    [
+        ((4, 4, 124, 124), 120 / 128, 0, 0),
+        ((0, 0, 124, 124), 124 / 128, -4 / 128, -4 / 128),
+        ((4, 2, 126, 124), 122 / 128, 2 / 128, -2 / 128),
+    ],
+)
 def test_crops_are_found(box, scale, across, down):
-    laid, left = compare(CLEAN, CLEAN[box[1]:box[3], box[0]:box[2]])
+    laid, left = compare(CLEAN, CLEAN[box[1] : box[3], box[0] : box[2]])
     assert np.exp(laid.scale[0]) == pytest.approx(scale, abs=0.01) and left < 0.06
     assert laid.across[0] == pytest.approx(across, abs=0.008) and laid.down[0] == pytest.approx(down, abs=0.008)
-    back, left = compare(CLEAN[box[1]:box[3], box[0]:box[2]], CLEAN)
+    back, left = compare(CLEAN[box[1] : box[3], box[0] : box[2]], CLEAN)
     assert np.exp(-back.scale[0]) == pytest.approx(scale, abs=0.01) and left < 0.06
 
 
@@ -55,10 +60,19 @@ def test_brightness_is_found_though_white_is_cut_off(gain, offset, background):
     assert compare(clean, shaded)[1] < 0.15 and compare(shaded, clean)[1] < 0.15
 
 
-@pytest.mark.parametrize("other", [
-    ("blue", "star", 0.4, 0.55, 0.4), ("orange", "star", 0.4, 0.55, 0.4),
-    ("red", "circle", 0.4, 0.55, 0.4), ("red", "heart", 0.4, 0.55, 0.4),
-    ("red", "star", 0.46, 0.55, 0.4), ("red", "star", 0.4, 0.5, 0.4), ("red", "star", 0.4, 0.55, 0.5), ("red", "star", 0.6, 0.45, 0.4)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("blue", "star", 0.4, 0.55, 0.4),
+        ("orange", "star", 0.4, 0.55, 0.4),
+        ("red", "circle", 0.4, 0.55, 0.4),
+        ("red", "heart", 0.4, 0.55, 0.4),
+        ("red", "star", 0.46, 0.55, 0.4),
+        ("red", "star", 0.4, 0.5, 0.4),
+        ("red", "star", 0.4, 0.55, 0.5),
+        ("red", "star", 0.6, 0.45, 0.4),
+    ],
+)
 def test_another_colour_shape_place_or_size_is_left(other):
     assert compare(CLEAN, scene(other))[1] > 0.25
 
@@ -85,4 +99,7 @@ def test_a_pair_does_not_depend_on_the_others():
 def test_uniform_pictures_have_no_contrast():
     flat = np.full((64, 64, 3), 128, np.uint8)
     assert contrast(prepare(signature(flat)[None]))[0] == pytest.approx(0, abs=1e-6)
-    assert compare(flat, flat)[1] == pytest.approx(0, abs=1e-5) and compare(flat, np.full_like(flat, (128, 128, 190)))[1] > 0.5
+    assert (
+        compare(flat, flat)[1] == pytest.approx(0, abs=1e-5)
+        and compare(flat, np.full_like(flat, (128, 128, 190)))[1] > 0.5
+    )

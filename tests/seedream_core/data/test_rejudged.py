@@ -1,4 +1,6 @@
-"""A mended input is curated again by measuring only what was unreadable or a duplicate; the result is that of a whole run."""
+"""A mended input is curated again by measuring only what was unreadable or a duplicate; the result is that of a whole
+run.
+"""
 
 import json
 from dataclasses import replace
@@ -28,7 +30,11 @@ def inputs(tmp_path_factory):
     (folder / "world").mkdir()
     Synthetic(samples=160, damage=0.3, seed=11).run(folder / "world", Host())
     reader = ShardReader(folder / "world")
-    execute.step(Ingest(source=Source.find("webdataset")(path=str(folder / "world" / "shards")), bad_budget=0.3), folder / "mended", Host())
+    execute.step(
+        Ingest(source=Source.find("webdataset")(path=str(folder / "world" / "shards")), bad_budget=0.3),
+        folder / "mended",
+        Host(),
+    )
     mended = ShardReader(folder / "mended")
     with ShardWriter(folder / "broken" / "shards") as writer:
         for place, key in enumerate(mended.keys):
@@ -41,7 +47,11 @@ def inputs(tmp_path_factory):
 def curate(data, out, **options) -> dict:
     out.mkdir(parents=True)
     stage = Curate(data=data, filters=FILTERS, dedup=(Dedup.find("exact")(),), bad_budget=0.2, **options)
-    (out / "step.yaml").write_text(json.dumps({"run": "data/curate", "data": str(data), "filters": [one.name() for one in FILTERS], "dedup": ["exact"]}))
+    (out / "step.yaml").write_text(
+        json.dumps(
+            {"run": "data/curate", "data": str(data), "filters": [one.name() for one in FILTERS], "dedup": ["exact"]}
+        )
+    )
     return stage.run(out, Host(workers=1))
 
 
@@ -51,13 +61,19 @@ def test_only_what_failed_is_judged_again(inputs, tmp_path, monkeypatch):
     assert first["quarantined"] == 5
     judged = []
     original = Sieve.__call__
-    monkeypatch.setattr(Sieve, "__call__", lambda self, positions: (judged.extend(positions), original(self, positions))[1])
+    monkeypatch.setattr(
+        Sieve, "__call__", lambda self, positions: (judged.extend(positions), original(self, positions))[1]
+    )
     curate(mended, tmp_path / "again", retry=tmp_path / "first")
     assert len(judged) == 5 + first["causes"]["exact"]
     judged.clear()
     curate(mended, tmp_path / "whole")
     assert len(judged) == len(ShardReader(mended))
-    for path in (path for path in (tmp_path / "whole").rglob("*") if path.is_file() and path.name != "step.yaml" and artifact.SCRATCH not in path.parts):
+    for path in (
+        path
+        for path in (tmp_path / "whole").rglob("*")
+        if path.is_file() and path.name != "step.yaml" and artifact.SCRATCH not in path.parts
+    ):
         assert (tmp_path / "again" / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes(), path
 
 

@@ -1,4 +1,6 @@
-"""Exact neighbours with or without faiss, concepts without duplicates, weights towards a reference, pairs of neighbours."""
+"""Exact neighbours with or without faiss, concepts without duplicates, weights towards a reference, pairs of
+neighbours.
+"""
 
 import sys
 
@@ -59,9 +61,14 @@ def test_a_concept_is_found_by_texts_and_pictures_without_its_duplicates():
     random = np.random.default_rng(0)
     # pictures lie apart from texts, as in every dual encoder: a shared direction for each kind
     red, blue, picture, text = np.eye(16)[:4] * 3
-    reds, blues = red + 2 * picture + random.normal(0, 0.3, (40, 16)), blue + 2 * picture + random.normal(0, 0.3, (200, 16))
+    reds, blues = (
+        red + 2 * picture + random.normal(0, 0.3, (40, 16)),
+        blue + 2 * picture + random.normal(0, 0.3, (200, 16)),
+    )
     vectors = unit(np.concatenate([blues[:100], reds, reds[:5] + 1e-4, blues[100:]]))
-    found = concept(Index(vectors, faiss=False), unit(red + text)[None], vectors[100:102].astype(np.float32), 30, same=0.999)
+    found = concept(
+        Index(vectors, faiss=False), unit(red + text)[None], vectors[100:102].astype(np.float32), 30, same=0.999
+    )
     rows = [one.row for one in found]
     assert len(rows) == 30 and all(100 <= row < 145 for row in rows)
     assert not {row + 40 for row in rows if row < 105} & set(rows), "a picture is taken twice"
@@ -75,7 +82,9 @@ def test_weights_bring_a_set_to_its_reference():
     one, other = np.eye(8)[:2] * 3
 
     def some(first, second):
-        return unit(np.concatenate([one + random.normal(0, 0.5, (first, 8)), other + random.normal(0, 0.5, (second, 8))]))
+        return unit(
+            np.concatenate([one + random.normal(0, 0.5, (first, 8)), other + random.normal(0, 0.5, (second, 8))])
+        )
 
     corpus, reference = some(900, 100), some(100, 100)
     weights = weights_towards(corpus, reference, temperature=0.1)
@@ -93,6 +102,10 @@ def test_neighbours_are_paired_once_and_never_with_their_copies():
     pairs = neighbour_pairs(Index(vectors, faiss=False), range(45), least=0.9, most=0.9999)
     used = [row for one, other, _ in pairs for row in (one, other)]
     assert len(used) == len(set(used)) and len(pairs) == 20
-    assert all(one % 20 == other % 20 for one, other, _ in pairs) and all(0.9 <= cosine < 0.9999 for *_, cosine in pairs)
+    assert all(one % 20 == other % 20 for one, other, _ in pairs) and all(
+        0.9 <= cosine < 0.9999 for *_, cosine in pairs
+    )
     assert [cosine for *_, cosine in pairs] == sorted((cosine for *_, cosine in pairs), reverse=True)
-    assert neighbour_pairs(Index(vectors, faiss=False), range(45), least=0.9999, most=1.01)[0][:2] in {(row, row + 40) for row in range(5)}
+    assert neighbour_pairs(Index(vectors, faiss=False), range(45), least=0.9999, most=1.01)[0][:2] in {
+        (row, row + 40) for row in range(5)
+    }

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+from PIL import Image
 
 from seedream_core.config import changed
 from seedream_core.data.retry import Earlier
@@ -13,7 +14,6 @@ from seedream_core.execute import step
 from seedream_core.host import Host
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.ingest import Ingest
-from PIL import Image
 
 
 def essence(stage) -> dict:
@@ -21,7 +21,9 @@ def essence(stage) -> dict:
 
 
 def ingest(tmp_path, **options) -> Ingest:
-    return Ingest(source=Source.find("folder")(path=str(tmp_path / "in")), **{"bad_budget": 0.9, "samples_per_shard": 2} | options)
+    return Ingest(
+        source=Source.find("folder")(path=str(tmp_path / "in")), **{"bad_budget": 0.9, "samples_per_shard": 2} | options
+    )
 
 
 @pytest.fixture
@@ -45,8 +47,14 @@ def keys(folder) -> dict[str, str]:
 
 def test_what_became_of_each(tmp_path, done):
     earlier, key = Earlier(done, ingest(tmp_path, width=8, height=8), essence), keys(done)
-    assert {name: earlier.before(key[name]).fate for name in key} == {"p0.png": "kept", "p1.png": "quarantined", "p2.png": "kept", "p3.png": "kept",
-                                                                    "p4.png": "kept", "p5.png": "dropped"}
+    assert {name: earlier.before(key[name]).fate for name in key} == {
+        "p0.png": "kept",
+        "p1.png": "quarantined",
+        "p2.png": "kept",
+        "p3.png": "kept",
+        "p4.png": "kept",
+        "p5.png": "dropped",
+    }
     assert earlier.finished and earlier.before("other") is None and earlier.before(key["p5.png"]).settled
     assert set(earlier.before(key["p4.png"]).members()) == {"png", "json"} and earlier.changes == {"scaled to 8×8": 4}
     listed = [(row["key"], row["name"], row["source"]) for row in rows(done)]

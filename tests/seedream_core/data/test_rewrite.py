@@ -15,7 +15,13 @@ from seedream_core.records import Sample
 def shards(tmp_path):
     with ShardWriter(tmp_path / "data" / "shards", 2) as writer:
         for i in range(5):
-            writer.add(f"k{i}", {"png": b"p%d" % i, "json": Sample(key=f"k{i}", name=f"site/{i}.jpg", width=1, height=1, captions={}).to_json()})
+            writer.add(
+                f"k{i}",
+                {
+                    "png": b"p%d" % i,
+                    "json": Sample(key=f"k{i}", name=f"site/{i}.jpg", width=1, height=1, captions={}).to_json(),
+                },
+            )
     return tmp_path / "data"
 
 
@@ -36,7 +42,8 @@ def test_rewrite(shards, tmp_path):
     assert rewrite.features(tmp_path / "out", "look", 5)[4].tolist() == [8, 9]
     fates = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
     assert [(fate["key"], fate["name"], fate["fate"], fate["stage"]) for fate in fates] == [
-        (f"k{i}", f"site/{i}.jpg", "kept", "data/test") for i in range(5)]
+        (f"k{i}", f"site/{i}.jpg", "kept", "data/test") for i in range(5)
+    ]
 
 
 def test_features_are_carried_for_what_is_kept(shards, tmp_path):
@@ -44,7 +51,9 @@ def test_features_are_carried_for_what_is_kept(shards, tmp_path):
     np.save(shards / "features" / "look.npy", np.arange(10, dtype=np.float16).reshape(5, 2))
     out = tmp_path / "out"
     out.mkdir()
-    (out / "fates.jsonl").write_text("".join(json.dumps({"key": f"k{i}", "fate": "quarantined" if i == 1 else "kept"}) + "\n" for i in range(5)))
+    (out / "fates.jsonl").write_text(
+        "".join(json.dumps({"key": f"k{i}", "fate": "quarantined" if i == 1 else "kept"}) + "\n" for i in range(5))
+    )
     reader = rewrite.whole(shards)
     rewrite.carry(reader, out)
     values = np.load(out / "features" / "look.npy")

@@ -46,7 +46,8 @@ def test_some_members_alone(tmp_path):
 def test_round_trip(tmp_path):
     write(tmp_path / "shards")
     assert sorted(os.listdir(tmp_path / "shards")) == sorted(
-        f"0000{i}.{kind}" for i in range(3) for kind in ("tar", "index.json"))
+        f"0000{i}.{kind}" for i in range(3) for kind in ("tar", "index.json")
+    )
     reader = ShardReader(tmp_path)
     assert len(reader) == 25 and reader.keys[:2] == ["s0000", "s0001"] and reader.damage == []
     assert all(reader.read(i) == members(i) for i in range(25))
@@ -112,9 +113,19 @@ def test_a_killed_writer_leaves_no_final_name(tmp_path):
     assert ShardReader(tmp_path).keys == ["u0"]
 
 
-@pytest.mark.parametrize("key, extension", [
-    ("../x", "png"), ("/x", "png"), ("a.b", "png"), ("键", "png"), ("a", "pkl"), ("a", "pyd"), ("a", "../png"),
-    ("a", "cls.npy")])
+@pytest.mark.parametrize(
+    "key, extension",
+    [
+        ("../x", "png"),
+        ("/x", "png"),
+        ("a.b", "png"),
+        ("键", "png"),
+        ("a", "pkl"),
+        ("a", "pyd"),
+        ("a", "../png"),
+        ("a", "cls.npy"),
+    ],
+)
 def test_the_writer_refuses(tmp_path, key, extension):
     with ShardWriter(tmp_path) as writer, pytest.raises(DataError):
         writer.add(key, {extension: b"x"})
@@ -192,7 +203,9 @@ def test_behind_a_broken_header_the_walk_goes_on_and_no_half_sample_passes(tmp_p
     lost = 2 + member // 3
     assert reader.keys == [f"s{i}" for i in range(6) if i != lost] and all(len(reader.read(i)) == 3 for i in range(5))
     assert "bad header" in reader.damage[0].reason and f"the {3 * BLOCK} bytes" in reader.damage[0].reason
-    assert [damage.key for damage in reader.damage[1:]] == [f"s{lost}"] and "may lack members" in reader.damage[1].reason
+    assert [damage.key for damage in reader.damage[1:]] == [f"s{lost}"] and "may lack members" in reader.damage[
+        1
+    ].reason
 
 
 def test_interleaved_keys_make_no_half_samples(tmp_path):
@@ -208,11 +221,17 @@ def test_a_broken_index_is_named_and_the_shard_scanned(tmp_path):
     write(tmp_path, 10)
     index = tmp_path / "00000.index.json"
     tree = json.loads(index.read_text())
-    for text in ("{", "[" * 10**5, "{}", json.dumps(tree | {"shard": "00001.tar"}), json.dumps(tree | {"bytes": "9"}),
-                 json.dumps(tree | {"samples": {"../x": {"png": [0, 1, 2]}}}),
-                 json.dumps(tree | {"samples": {"x": {"pkl": [0, 1, 2]}}}),
-                 json.dumps(tree | {"samples": {"x": {"png": [-512, 1, 2]}}}),
-                 json.dumps(tree | {"samples": {"x": {"png": [0, 10**15, 2]}}})):
+    for text in (
+        "{",
+        "[" * 10**5,
+        "{}",
+        json.dumps(tree | {"shard": "00001.tar"}),
+        json.dumps(tree | {"bytes": "9"}),
+        json.dumps(tree | {"samples": {"../x": {"png": [0, 1, 2]}}}),
+        json.dumps(tree | {"samples": {"x": {"pkl": [0, 1, 2]}}}),
+        json.dumps(tree | {"samples": {"x": {"png": [-512, 1, 2]}}}),
+        json.dumps(tree | {"samples": {"x": {"png": [0, 10**15, 2]}}}),
+    ):
         index.write_text(text)
         reader = ShardReader(tmp_path)
         assert len(reader) == 10 and "unusable" in reader.damage[0].reason, text
@@ -223,10 +242,24 @@ def test_a_broken_index_is_named_and_the_shard_scanned(tmp_path):
 
 
 def test_hostile_members(tmp_path):
-    foreign(tmp_path, pairs(2) + [
-        ("../out.png", b"x"), ("/etc/x.png", b"x"), ("a/../../b.png", b"x"), ("c\n.png", b"x"), ("d\\e.png", b"x"),
-        ("s0002.png", b"x"), ("s0002.pkl", b"x"), ("s0002.pyd", b"x"), ("s0003.json", b" " * 70000), (".hidden", b""),
-        ("t/s0004.png", b"x"), ("t/s0004.png", b"x")])
+    foreign(
+        tmp_path,
+        [
+            *pairs(2),
+            ("../out.png", b"x"),
+            ("/etc/x.png", b"x"),
+            ("a/../../b.png", b"x"),
+            ("c\n.png", b"x"),
+            ("d\\e.png", b"x"),
+            ("s0002.png", b"x"),
+            ("s0002.pkl", b"x"),
+            ("s0002.pyd", b"x"),
+            ("s0003.json", b" " * 70000),
+            (".hidden", b""),
+            ("t/s0004.png", b"x"),
+            ("t/s0004.png", b"x"),
+        ],
+    )
     reader = ShardReader(tmp_path)
     assert reader.keys == ["s0000", "s0001", "s0002"]
     assert reader.read(2) == {"png": b"x"}
@@ -235,25 +268,49 @@ def test_hostile_members(tmp_path):
     assert {d.key for d in reader.damage if d.key} == {"s0003", "t/s0004"}
 
 
-@pytest.mark.parametrize("key", ["全角\u3000空格", "no\u00a0break", "Screenshot at 9:41\u202fPM", "می\u200cخواهم", "👩\u200d🎨", "\ue000"])
+@pytest.mark.parametrize(
+    "key", ["全角\u3000空格", "no\u00a0break", "Screenshot at 9:41\u202fPM", "می\u200cخواهم", "👩\u200d🎨", "\ue000"]
+)
 def test_spaces_and_joiners_of_any_script_are_part_of_a_name(tmp_path, key):
     foreign(tmp_path, [(f"{key}.png", b"x"), (f"{key}.txt", b"y")])
     reader = ShardReader(tmp_path)
     assert reader.keys == [key] and not reader.damage and reader.read(0) == {"png": b"x", "txt": b"y"}
 
 
-@pytest.mark.parametrize("key", ["bell\a", "c\u0085", "\u202egnp", "\u2066x", "\u200bx", "\ufeffx", "line\u2028x", "../x"])
+@pytest.mark.parametrize(
+    "key", ["bell\a", "c\u0085", "\u202egnp", "\u2066x", "\u200bx", "\ufeffx", "line\u2028x", "../x"]
+)
 def test_an_unsafe_name_is_one_row_for_all_members(tmp_path, key):
-    foreign(tmp_path, [("a.png", b"x"), *((f"{key}.{extension}", b"x") for extension in ("png", "txt", "json")), ("b.png", b"x")])
+    foreign(
+        tmp_path,
+        [("a.png", b"x"), *((f"{key}.{extension}", b"x") for extension in ("png", "txt", "json")), ("b.png", b"x")],
+    )
     reader = ShardReader(tmp_path)
     assert reader.keys == ["a", "b"] and [damage.key for damage in reader.damage] == [None]
-    assert "is unsafe" in reader.damage[0].reason and reader.damage[0].reason.isprintable() and reader.damage[0].offset in (2 * BLOCK, 4 * BLOCK)
+    assert (
+        "is unsafe" in reader.damage[0].reason
+        and reader.damage[0].reason.isprintable()
+        and reader.damage[0].offset in (2 * BLOCK, 4 * BLOCK)
+    )
 
 
 def test_unsafe_names_that_begin_with_a_dot_have_a_row_each(tmp_path):
-    foreign(tmp_path, [("a.png", b"x"), (".\u202ehid1.png", b"x"), (".\u202ehid2.png", b"x"), ("s/.\u202ehid2.png", b"x"), (".hidden.png", b"x")])
+    foreign(
+        tmp_path,
+        [
+            ("a.png", b"x"),
+            (".\u202ehid1.png", b"x"),
+            (".\u202ehid2.png", b"x"),
+            ("s/.\u202ehid2.png", b"x"),
+            (".hidden.png", b"x"),
+        ],
+    )
     reader = ShardReader(tmp_path)
-    assert reader.keys == ["a"] and [f"hid{number}.png" in damage.reason for damage, number in zip(reader.damage, (1, 2, 2), strict=True)] == [True] * 3
+    assert (
+        reader.keys == ["a"]
+        and [f"hid{number}.png" in damage.reason for damage, number in zip(reader.damage, (1, 2, 2), strict=True)]
+        == [True] * 3
+    )
     assert reader.ignored == {"hidden": 1}
 
 
@@ -261,7 +318,9 @@ def test_unsafe_names_that_begin_with_a_dot_have_a_row_each(tmp_path):
 def test_all_names_of_a_jpeg_are_read(tmp_path, extension):
     foreign(tmp_path, [(f"a.{extension}", b"x"), ("a.txt", b"y"), (f"b.5.{extension}", b"z")])
     reader = ShardReader(tmp_path)
-    assert reader.read(0) == {extension.lower(): b"x", "txt": b"y"} and [damage.key for damage in reader.damage] == ["b"]
+    assert reader.read(0) == {extension.lower(): b"x", "txt": b"y"} and [damage.key for damage in reader.damage] == [
+        "b"
+    ]
 
 
 def test_a_name_that_is_no_utf8_is_unsafe(tmp_path):
@@ -272,16 +331,31 @@ def test_a_name_that_is_no_utf8_is_unsafe(tmp_path):
 
 def test_a_picture_that_is_not_ours_leaves_a_row(tmp_path):
     strange = ["9.gif", "1.5x.jpg", "1.6x.jpg", "s/deep.final.v2.JPEG", "h.HEIC", "t.orig.tif"]
-    foreign(tmp_path, pairs(1) + [(name, b"x") for name in strange] + [
-        ("beside.gif", b"x"), ("beside.txt", b"x"), ("model.pkl", b"x"), ("notes.md", b"x"), ("gif.gifs", b"x"), (".hidden.jpg", b"x")])
+    foreign(
+        tmp_path,
+        pairs(1)
+        + [(name, b"x") for name in strange]
+        + [
+            ("beside.gif", b"x"),
+            ("beside.txt", b"x"),
+            ("model.pkl", b"x"),
+            ("notes.md", b"x"),
+            ("gif.gifs", b"x"),
+            (".hidden.jpg", b"x"),
+        ],
+    )
     reader = ShardReader(tmp_path)
     assert reader.keys == ["s0000", "beside"] and sum(reader.ignored.values()) == len(strange) + 5
     assert [damage.key for damage in reader.damage] == ["9", "1", "s/deep", "h", "t"]
-    assert all("no png, jpg, jpeg or webp" in damage.reason for damage in reader.damage) and "1.5x.jpg" in reader.damage[1].reason
+    assert (
+        all("no png, jpg, jpeg or webp" in damage.reason for damage in reader.damage)
+        and "1.5x.jpg" in reader.damage[1].reason
+    )
 
 
 def test_a_member_over_the_cap_is_not_read(tmp_path):
     from seedream_core.data.tar import END, header
+
     with open(tmp_path / "0.tar", "wb") as file:
         file.write(header("a.png", 65 * 2**20))
         file.seek(65 * 2**20, 1)

@@ -18,14 +18,26 @@ from seedream_core.records import Sample
 def folder(tmp_path):
     with ShardWriter(tmp_path / "shards") as writer:
         for number, side in enumerate((8, 16, 16, 16)):
-            sample = Sample(key=f"k{number}", width=side, height=side, captions={"en": {"short": "a"}}, scores={"old": 1.0})
-            writer.add(sample.key, {"png": png(np.full((side, side, 3), 9 * number, np.uint8)), "json": sample.to_json()})
-        writer.add("k4", {"png": png(np.zeros((16, 8, 3), np.uint8)), "json": Sample(key="k4", width=16, height=16, captions={}).to_json()})
+            sample = Sample(
+                key=f"k{number}", width=side, height=side, captions={"en": {"short": "a"}}, scores={"old": 1.0}
+            )
+            writer.add(
+                sample.key, {"png": png(np.full((side, side, 3), 9 * number, np.uint8)), "json": sample.to_json()}
+            )
+        writer.add(
+            "k4",
+            {
+                "png": png(np.zeros((16, 8, 3), np.uint8)),
+                "json": Sample(key="k4", width=16, height=16, captions={}).to_json(),
+            },
+        )
     return tmp_path
 
 
 def sieve(folder, **options) -> Sieve:
-    return Sieve(folder, json.dumps(options), Plan.of([], [Filter.find("size")(width=16, height=16)], {"digest": "exact"}))
+    return Sieve(
+        folder, json.dumps(options), Plan.of([], [Filter.find("size")(width=16, height=16)], {"digest": "exact"})
+    )
 
 
 def test_rows_and_features(folder, monkeypatch):
@@ -46,7 +58,9 @@ def test_large_pictures_are_judged_a_few_at_once_and_alike(folder, monkeypatch):
     monkeypatch.setattr(Funnel, "__call__", lambda self, views: (counts.append(len(views)), judge(self, views))[1])
     parts = sieve(folder)(range(5))
     assert counts == [2, 2] and [row for row, _ in parts] == [row for row, _ in together]
-    assert [{name: value.tobytes() for name, value in found.items()} for _, found in parts] == [{name: value.tobytes() for name, value in found.items()} for _, found in together]
+    assert [{name: value.tobytes() for name, value in found.items()} for _, found in parts] == [
+        {name: value.tobytes() for name, value in found.items()} for _, found in together
+    ]
 
 
 def test_other_contents_are_opened_anew(folder):

@@ -6,7 +6,10 @@ import torch
 
 from seedream_core.data.similar import Similar
 
-TEXTS = [f"{n} {c} {s} on {b}" for n, c, s, b in product(("one", "two"), ("red", "blue", "green"), ("star", "heart", "cross"), ("white", "gray"))]
+TEXTS = [
+    f"{n} {c} {s} on {b}"
+    for n, c, s, b in product(("one", "two"), ("red", "blue", "green"), ("star", "heart", "cross"), ("white", "gray"))
+]
 WORDS = {word: number for number, word in enumerate(sorted({word for text in TEXTS for word in text.split()}))}
 
 
@@ -16,7 +19,7 @@ def similar(texts, group):
 
 def shared(texts, order, group):
     """Words that two captions of a run have in common, on average."""
-    runs = [[set(texts[row].split()) for row in order[first:first + group]] for first in range(0, len(order), group)]
+    runs = [[set(texts[row].split()) for row in order[first : first + group]] for first in range(0, len(order), group)]
     counts = [len(one & other) for run in runs for place, one in enumerate(run) for other in run[:place]]
     return sum(counts) / len(counts)
 
@@ -49,5 +52,5 @@ def test_equal_captions_do_not_meet():
     texts = TEXTS * 3
     order = similar(texts, 6).order(0, 0, len(texts)).tolist()
     for first in range(0, len(order), 6):
-        run = [texts[row] for row in order[first:first + 6]]
+        run = [texts[row] for row in order[first : first + 6]]
         assert len(set(run)) == len(run)

@@ -38,12 +38,14 @@ def test_reads_every_format_of_tarfile(tmp_path, format):
     with tarfile.open(fileobj=buffer, mode="w", format=format) as archive:
         archive.addfile(info("folder", type=tarfile.DIRTYPE))
         for name in names:
-            archive.addfile(info(name, size=len(name), mtime=1.5 if format == tarfile.PAX_FORMAT else 1),
-                            io.BytesIO(b"x" * len(name)))
+            archive.addfile(
+                info(name, size=len(name), mtime=1.5 if format == tarfile.PAX_FORMAT else 1),
+                io.BytesIO(b"x" * len(name)),
+            )
     members, damage = walk(tmp_path, buffer.getvalue())
     assert not damage and [m.name for m in members] == names
     for member in members:
-        assert buffer.getvalue()[member.offset + BLOCK:][:member.size] == b"x" * len(member.name)
+        assert buffer.getvalue()[member.offset + BLOCK :][: member.size] == b"x" * len(member.name)
 
 
 def test_our_headers_are_ustar(tmp_path):
@@ -53,8 +55,7 @@ def test_our_headers_are_ustar(tmp_path):
     assert walk(tmp_path, data)[1] == []
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE,
-                                  tarfile.FIFOTYPE])
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_are_refused_and_the_rest_is_read(tmp_path, kind):
     evil = info("a.png", type=kind, linkname="/etc/passwd").tobuf(tarfile.USTAR_FORMAT)
     members, damage = walk(tmp_path, evil + pack("b.png", b"1") + END)
@@ -90,23 +91,29 @@ def test_pax_bombs_and_lies(tmp_path):
     assert "broken extended header" in walk(tmp_path, lie + digits + bytes(padding(len(digits))) + END)[1][0].reason
     size = b"5010 size=" + b"1" * 4999 + b"\n"
     lie = info("p", type=tarfile.XHDTYPE, size=len(size)).tobuf(tarfile.USTAR_FORMAT)
-    assert "unreadable size" in walk(tmp_path, lie + size + bytes(padding(len(size))) + pack("a.png", b"") + END)[1][0].reason
+    assert (
+        "unreadable size"
+        in walk(tmp_path, lie + size + bytes(padding(len(size))) + pack("a.png", b"") + END)[1][0].reason
+    )
     rename = b"12 path=b/c\n"
     everywhere = info("g", type=tarfile.XGLTYPE, size=len(rename)).tobuf(tarfile.USTAR_FORMAT)
     assert "global header" in walk(tmp_path, everywhere + rename + bytes(padding(12)) + END)[1][0].reason
 
 
-@pytest.mark.parametrize("change, reason", [
-    (lambda d: b"", "empty file"),
-    (lambda d: d[:2 * BLOCK], "no end-of-archive"),
-    (lambda d: d[:BLOCK + 3], "cut inside"),
-    (lambda d: d[:2 * BLOCK + 100], "no end-of-archive"),
-    (lambda d: d[:2 * BLOCK + 5] + b"!" + d[2 * BLOCK + 6:], "bad header"),
-    (lambda d: d[:-BLOCK], "half an end-of-archive"),
-    (lambda d: d[:2 * BLOCK] + bytes(BLOCK) + d[2 * BLOCK:], "empty header in the middle"),
-    (lambda d: d + d, "after the end of the archive"),
-    (lambda d: b"not a tar file" * 100, "bad header"),
-])
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda d: b"", "empty file"),
+        (lambda d: d[: 2 * BLOCK], "no end-of-archive"),
+        (lambda d: d[: BLOCK + 3], "cut inside"),
+        (lambda d: d[: 2 * BLOCK + 100], "no end-of-archive"),
+        (lambda d: d[: 2 * BLOCK + 5] + b"!" + d[2 * BLOCK + 6 :], "bad header"),
+        (lambda d: d[:-BLOCK], "half an end-of-archive"),
+        (lambda d: d[: 2 * BLOCK] + bytes(BLOCK) + d[2 * BLOCK :], "empty header in the middle"),
+        (lambda d: d + d, "after the end of the archive"),
+        (lambda d: b"not a tar file" * 100, "bad header"),
+    ],
+)
 def test_damage(tmp_path, change, reason):
     sound = pack("a.png", b"12345") + pack("b.png", b"67890") + END
     _, damage = walk(tmp_path, change(sound))

@@ -13,4 +13,7 @@ def test_distinct_captions_in_order(tiny_latents):
 def test_captions_by_key(tiny_latents):
     found = by_key(tiny_latents)
     assert len(found) == 24 and list(found)[:2] == ["s000", "s001"]
-    assert found["s000"] == {"en": {"short": "an orange star on a white background"}, "zh": {"short": "白色背景上有一个橙色五角星"}}
+    assert found["s000"] == {
+        "en": {"short": "an orange star on a white background"},
+        "zh": {"short": "白色背景上有一个橙色五角星"},
+    }

@@ -11,7 +11,9 @@ from seedream_core.data.tokens import END, tokenize, train_tokenizer
 @pytest.fixture(scope="module")
 def tokenizer():
     world = World()
-    texts = [text for i in range(600) for fields in captions(world.sample(0, i), i).values() for text in fields.values()]
+    texts = [
+        text for i in range(600) for fields in captions(world.sample(0, i), i).values() for text in fields.values()
+    ]
     return train_tokenizer(texts, 1024)
 
 
@@ -21,11 +23,20 @@ def pieces(tokenizer: Tokenizer, text: str) -> list[str]:
 
 def test_words_of_both_languages_are_single_tokens(tokenizer):
     assert pieces(tokenizer, "an orange star on a white background") == [
-        "an", " orange", " star", " on", " a", " white", " background"]
+        "an",
+        " orange",
+        " star",
+        " on",
+        " a",
+        " white",
+        " background",
+    ]
     assert pieces(tokenizer, "紫色五角星在三个十字的上方") == ["紫色", "五角星", "在", "三个", "十字", "的", "上方"]
 
 
-@pytest.mark.parametrize("text", ["一只猫 🐱", "Ünïcode\t12\n", " two  spaces", "白色white背景", "(…)«»，。", "\u0000\u200d", ""])
+@pytest.mark.parametrize(
+    "text", ["一只猫 🐱", "Ünïcode\t12\n", " two  spaces", "白色white背景", "(…)«»，。", "\u0000\u200d", ""]
+)
 def test_any_text_comes_back(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
@@ -42,6 +53,8 @@ def test_texts_of_one_batch():
     tokenizer = train_tokenizer(["a red circle", "红色圆形"] * 20, 300)
     ids, mask = tokenize(tokenizer, ["a red circle", "", "红"], 4)
     end = tokenizer.token_to_id(END)
-    lengths = [min(4, len(tokenizer.encode(text, add_special_tokens=False).ids) + 1) for text in ("a red circle", "", "红")]
+    lengths = [
+        min(4, len(tokenizer.encode(text, add_special_tokens=False).ids) + 1) for text in ("a red circle", "", "红")
+    ]
     assert ids.shape == mask.shape == (3, max(lengths)) and mask.sum(1).tolist() == lengths
     assert all(ids[row, length - 1] == end for row, length in enumerate(lengths)) and bool((ids[~mask] == end).all())

@@ -13,7 +13,17 @@ def test_chinese_comes_from_every_encoding_of_it(encoding):
     assert text(STAR.encode(encoding)) == STAR
 
 
-@pytest.mark.parametrize("data", ["café crème à la carte".encode("latin-1"), b"\xff\xfe\x00", b"abc\x81", "Ünïcödé".encode("latin-1"), "un chat élégant à Genève".encode("latin-1"), "Müller häuser".encode("latin-1")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "café crème à la carte".encode("latin-1"),
+        b"\xff\xfe\x00",
+        b"abc\x81",
+        "Ünïcödé".encode("latin-1"),
+        "un chat élégant à Genève".encode("latin-1"),
+        "Müller häuser".encode("latin-1"),
+    ],
+)
 def test_other_bytes_are_refused(data):
     with pytest.raises(DataError, match="UTF"):
         text(data)
@@ -33,10 +43,14 @@ def test_rows_say_it_in_several_ways():
     assert captions({"caption_en": "a star", "caption_zh": "星星", "text": None}) == both
     assert captions({"text": "a star", "caption_zh": "星星"}) == both
     assert captions({"url": "x"}) == {}
-    assert merge({"en": {"short": "first"}}, {"en": {"short": "second", "long": "more"}}) == {"en": {"short": "first", "long": "more"}}
+    assert merge({"en": {"short": "first"}}, {"en": {"short": "second", "long": "more"}}) == {
+        "en": {"short": "first", "long": "more"}
+    }
 
 
-@pytest.mark.parametrize("row", [{"caption": 3}, {"captions": ["a"]}, {"captions": {"en": {"short": None}}}, {"caption_zh": {"a": 1}}])
+@pytest.mark.parametrize(
+    "row", [{"caption": 3}, {"captions": ["a"]}, {"captions": {"en": {"short": None}}}, {"caption_zh": {"a": 1}}]
+)
 def test_what_is_no_text_is_refused(row):
     with pytest.raises(DataError, match="no text: cap|is no mapping"):
         captions(row)

@@ -35,7 +35,11 @@ def test_its_shorter_side_is_from_64_to_127_where_there_is_as_much(kind, size):
 
 def test_further_pictures_are_those_beside_its_own():
     names = ("jpg", "json", "txt", "target1.png", "ref0.webp", "ref1.jfif", "meta.json", "latent.safetensors")
-    assert View(view((40, 30), "jpg").sample, dict.fromkeys(names, b"")).further == ["ref0.webp", "ref1.jfif", "target1.png"]
+    assert View(view((40, 30), "jpg").sample, dict.fromkeys(names, b"")).further == [
+        "ref0.webp",
+        "ref1.jfif",
+        "target1.png",
+    ]
     assert view((40, 30), "png").further == []
 
 
@@ -59,7 +63,12 @@ def test_the_header_tells_the_size_upright():
     Image.new("RGB", (40, 20)).save(data, "JPEG", exif=exif)
     members = {"jpg": data.getvalue()}
     assert pictures.header(members) == (20, 40) == pictures.decode(members).shape[1::-1]
-    for bad, reason in (({}, "no picture"), ({"jpg": b""}, "empty"), ({"png": data.getvalue()}, "calls itself PNG"), ({"jpg": b"\xff\xd8no"}, "undecodable")):
+    for bad, reason in (
+        ({}, "no picture"),
+        ({"jpg": b""}, "empty"),
+        ({"png": data.getvalue()}, "calls itself PNG"),
+        ({"jpg": b"\xff\xd8no"}, "undecodable"),
+    ):
         with pytest.raises(DataError, match=reason):
             pictures.header(bad)
 
@@ -75,7 +84,7 @@ def test_the_header_of_a_png_costs_no_decoding_and_still_tells_which_side_is_up(
     data = turned.getvalue()
     if late:  # the chunk may also stand behind the pixels
         start = data.index(b"eXIf") - 4
-        end = start + 12 + int.from_bytes(data[start:start + 4])
+        end = start + 12 + int.from_bytes(data[start : start + 4])
         data = data[:start] + data[end:-12] + data[start:end] + data[-12:]
     assert pictures.header({"png": data}) == (20, 40) == pictures.decode({"png": data}).shape[1::-1]
     monkeypatch.setattr(PngImageFile, "load", lambda self: pytest.fail("decoded whole"))
@@ -84,9 +93,21 @@ def test_the_header_of_a_png_costs_no_decoding_and_still_tells_which_side_is_up(
 
 def test_what_is_a_box():
     right = [{"kind": "text", "box": [0, 0.1, 1, 0.2]}, {"kind": "logo", "box": (0, 0, 0, 0), "score": 1, "more": None}]
-    wrong = [None, "box", [0, 0, 1, 1], {}, {"kind": "logo"}, {"box": [0, 0, 1, 1]}, {"kind": "logo", "box": "x"}, {"kind": "logo", "box": [0, 0, float("nan"), 1]},
-             {"kind": "logo", "box": [0, 0, 10**400, 1]}, {"kind": "logo", "box": [1, 0, 0, 1]}, {"kind": "logo", "box": [0, 0, True, 1]},
-             {"kind": "logo", "box": [0, 0, 1, 1], "score": "x"}, {"kind": "text", "box": [0, 0, 1, 1], "text": 5}]
+    wrong = [
+        None,
+        "box",
+        [0, 0, 1, 1],
+        {},
+        {"kind": "logo"},
+        {"box": [0, 0, 1, 1]},
+        {"kind": "logo", "box": "x"},
+        {"kind": "logo", "box": [0, 0, float("nan"), 1]},
+        {"kind": "logo", "box": [0, 0, 10**400, 1]},
+        {"kind": "logo", "box": [1, 0, 0, 1]},
+        {"kind": "logo", "box": [0, 0, True, 1]},
+        {"kind": "logo", "box": [0, 0, 1, 1], "score": "x"},
+        {"kind": "text", "box": [0, 0, 1, 1], "text": 5},
+    ]
     assert sound([*wrong, *right]) == right
 
 
@@ -101,7 +122,11 @@ def test_what_is_forgotten_is_decoded_again():
     one = view((80, 70), "png")
     pixels, thumbnail = one.pixels, one.thumbnail
     one.forget()
-    assert not {"pixels", "thumbnail"} & vars(one).keys() and np.array_equal(one.pixels, pixels) and np.array_equal(one.thumbnail, thumbnail)
+    assert (
+        not {"pixels", "thumbnail"} & vars(one).keys()
+        and np.array_equal(one.pixels, pixels)
+        and np.array_equal(one.thumbnail, thumbnail)
+    )
     given = View.of(one.sample, pixels)
     given.forget()
     assert given.pixels is pixels

@@ -1,4 +1,6 @@
-"""Weighted places: floor or ceil of the expected number in every epoch, exact over epochs, capped, and a pure function."""
+"""Weighted places: floor or ceil of the expected number in every epoch, exact over epochs, capped, and a pure
+function.
+"""
 
 import numpy as np
 import pytest
@@ -33,8 +35,9 @@ def test_too_few_weighted_ones_come_more_often_and_it_is_told():
     few = np.zeros(300)
     few[:6] = np.arange(1, 7)
     assert set(capped(few, 5.0).tolist()) == {0.0, 50.0}
-    assert above(capped(few, 5.0), 5.0) == ("repeats: only 6 of 300 samples have a weight, too few to fill an epoch at 5 times each: "
-                                            "each comes 50 times")
+    assert above(capped(few, 5.0), 5.0) == (
+        "repeats: only 6 of 300 samples have a weight, too few to fill an epoch at 5 times each: each comes 50 times"
+    )
     assert above(capped(few, 60.0), 60.0) == "" and above(capped(np.ones(9), 1.0), 1.0) == ""
     exact = np.zeros(300)
     exact[:60] = np.random.default_rng(0).uniform(0.5, 2, 60)  # just enough at the cap
@@ -49,7 +52,9 @@ def test_every_epoch_takes_floor_or_ceil():
         slots = weighted.slots(epoch)
         counts = drawn(weighted, epoch)
         assert len(slots) == 500 and (np.diff(slots) >= 0).all()
-        assert (counts >= np.floor(weighted.expected - 1e-9)).all() and (counts <= np.ceil(weighted.expected + 1e-9)).all()
+        assert (counts >= np.floor(weighted.expected - 1e-9)).all() and (
+            counts <= np.ceil(weighted.expected + 1e-9)
+        ).all()
     assert counts.max() <= 16
 
 
@@ -57,7 +62,9 @@ def test_frequencies_match_weights_within_one_percent():
     weights = np.random.default_rng(1).uniform(0.2, 3, 400)
     weighted = Weighted(7, capped(weights))
     total = sum(drawn(weighted, epoch) for epoch in range(200))
-    assert np.abs(total - 200 * weighted.expected).max() < 3  # independent draws would be off by 14 at one draw an epoch
+    assert (
+        np.abs(total - 200 * weighted.expected).max() < 3
+    )  # independent draws would be off by 14 at one draw an epoch
     assert np.abs(total / 200 / weighted.expected - 1).mean() < 0.01
 
 

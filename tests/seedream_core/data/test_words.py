@@ -20,7 +20,9 @@ def test_words_of_the_scenes(texts):
 
 
 def test_frequent_first_and_rare_left_out():
-    texts = [color + shape for color in ("红色", "蓝色") for shape in ("圆形", "圆形", "方块", "方块", "星星")] * 20 + ["猫在"]
+    texts = [color + shape for color in ("红色", "蓝色") for shape in ("圆形", "圆形", "方块", "方块", "星星")] * 20 + [
+        "猫在"
+    ]
     assert words(texts) == ["红色", "蓝色", "圆形", "方块", "星星"]
     assert "猫在" not in words(texts)
 

@@ -37,13 +37,21 @@ def test_segments_begin_and_end_on_the_samplers_grid(count):
 
 def test_a_step_costs_what_it_asks():
     calls = {"teacher": 0, "average": 0}
+
     def counted(name):
         def ask(z, t):
             calls[name] += 1
             return z
+
         return ask
+
     simulated = SegmentedConsistency(segments=(4, 2), substeps=2, simulated=1.0)
-    for distiller in (SegmentedConsistency(), simulated, replace(simulated, segments=(2,)), replace(simulated, segments=(2,), points=2)):
+    for distiller in (
+        SegmentedConsistency(),
+        simulated,
+        replace(simulated, segments=(2,)),
+        replace(simulated, segments=(2,), points=2),
+    ):
         calls.update(teacher=0, average=0)
         batch = step(field, counted("average"))
         distiller.student_loss(replace(batch, teacher=counted("teacher")))
@@ -78,7 +86,7 @@ class Segments:
         end = self.distiller.segment_end(index.clamp_min(1), torch.full_like(index, self.distiller.segments[0]))
         landed = z.clone()
         for row, (n, e) in enumerate(zip(index.tolist(), end.tolist())):
-            for start, stop in zip(grid[e + 1:n + 1].flip(0), grid[e:n].flip(0)):
+            for start, stop in zip(grid[e + 1 : n + 1].flip(0), grid[e:n].flip(0)):
                 for _ in range(self.substeps):
                     landed[row] += (stop - start) / self.substeps * RATE * landed[row]
         span = (t - grid[end]).clamp_min(1e-9)
@@ -88,8 +96,15 @@ class Segments:
 def step(student, average=None, draws=None, batch=64) -> DistillStep:
     torch.manual_seed(0)
     latents, noise = torch.randn(2, batch, 2, 2, 2, dtype=torch.float64)
-    return DistillStep(latents=latents, noise=noise, draws=torch.rand(3, batch) if draws is None else draws,
-                       shift=1.5, student=student, average=average or student, teacher=field)
+    return DistillStep(
+        latents=latents,
+        noise=noise,
+        draws=torch.rand(3, batch) if draws is None else draws,
+        shift=1.5,
+        student=student,
+        average=average or student,
+        teacher=field,
+    )
 
 
 @pytest.mark.parametrize("count, substeps", [(1, 1), (2, 1), (4, 1), (4, 2), (16, 1)])
@@ -127,9 +142,11 @@ def test_a_simulated_start_is_where_the_sampler_stands_with_the_averages_jumps(s
 
 def test_simulated_starts_take_their_share_and_have_no_gradient():
     seen = []
+
     def student(z, t):
         seen.append(z)
         return weight * z
+
     weight = torch.ones((), requires_grad=True)
     draws = torch.rand(3, 400)
     for share in (0.0, 0.4, 1.0):
@@ -153,9 +170,11 @@ def test_several_numbers_of_segments_share_the_batch():
     seen = []
     distiller = SegmentedConsistency(segments=(4, 2))
     keep = distiller.segment_end
+
     def spy(index, counts):
         seen.extend(counts.tolist())
         return keep(index, counts)
+
     object.__setattr__(distiller, "segment_end", spy)
     distiller.student_loss(step(field, batch=400))
     assert set(seen) == {2, 4} and 120 < seen.count(4) < 280
@@ -167,7 +186,9 @@ def test_a_masked_cell_gives_no_gradient_unless_the_start_is_noise_alone(simulat
     mask = torch.ones(400, 1, 2, 2)
     mask[:, :, 0, 1] = 0
     one = replace(step(lambda z, t: answer, lambda z, t: 0.9 * z, batch=400), mask=mask)
-    gradient, = torch.autograd.grad(SegmentedConsistency(segments=(2,), simulated=simulated).student_loss(one), answer)
+    (gradient,) = torch.autograd.grad(
+        SegmentedConsistency(segments=(2,), simulated=simulated).student_loss(one), answer
+    )
     noise = (one.draws[1] >= 0.75) | (one.draws[2] < simulated)
     assert 60 < noise.sum() < 250 and (gradient[noise] != 0).all()
     assert torch.equal(gradient[~noise] != 0, (mask[~noise] == 1).expand_as(gradient[~noise]))

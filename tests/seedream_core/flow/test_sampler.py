@@ -28,14 +28,19 @@ def test_the_batch_changes_no_picture(sampler):
 
 
 def test_seed_and_prompt_each_make_another_picture(sampler):
-    same, seed, prompt = (sampler.images([text], [number])[0].astype(int) for text, number in ((PROMPTS[0], 1), (PROMPTS[0], 2), (PROMPTS[1], 1)))
+    same, seed, prompt = (
+        sampler.images([text], [number])[0].astype(int)
+        for text, number in ((PROMPTS[0], 1), (PROMPTS[0], 2), (PROMPTS[1], 1))
+    )
     assert abs(same - seed).max() > 20 and abs(same - prompt).max() > 5
     assert (same == sampler.images([PROMPTS[0]], [1])[0]).all()
 
 
 def test_the_models_own_settings_are_the_defaults(sampler):
     spec = sampler.spec
-    given = sampler.images(PROMPTS[:1], [1], width=spec.width, height=spec.height, steps=spec.steps, guidance=spec.guidance)
+    given = sampler.images(
+        PROMPTS[:1], [1], width=spec.width, height=spec.height, steps=spec.steps, guidance=spec.guidance
+    )
     assert (given == sampler.images(PROMPTS[:1], [1])).all()
 
 
@@ -49,7 +54,9 @@ def test_guidance_one_asks_the_network_once_per_step(tiny_generator, monkeypatch
     loaded = generator.load(tiny_generator, sampling=True)
     sampler, rows = Sampler(loaded), []
     forward = loaded.network.forward
-    monkeypatch.setattr(loaded.network, "forward", lambda z, *rest, **more: rows.append(len(z)) or forward(z, *rest, **more))
+    monkeypatch.setattr(
+        loaded.network, "forward", lambda z, *rest, **more: rows.append(len(z)) or forward(z, *rest, **more)
+    )
     sampler.latents(PROMPTS[:2], [1, 2], steps=3, guidance=1)
     assert sum(rows) == 6
     rows.clear()
@@ -85,4 +92,10 @@ def test_times_fall_from_noise_to_data():
 
 
 def test_pixels_cover_their_range():
-    assert sampling.to_pixels(torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).expand(1, 3, 1, 5))[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
+    assert sampling.to_pixels(torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).expand(1, 3, 1, 5))[0, 0, :, 0].tolist() == [
+        0,
+        0,
+        128,
+        255,
+        255,
+    ]

@@ -8,12 +8,16 @@ from seedream_core.errors import UserError
 from seedream_core.generate import files
 
 
-@pytest.mark.parametrize("prompt, name", [
-    ("an orange star, on WHITE!", "an-orange-star-on-white"),
-    ("灰色背景上，有三个", "灰色背景上-有三个"),
-    ("../../etc/passwd", "etc-passwd"),
-    ("", "picture"), ("...", "picture"),
-])
+@pytest.mark.parametrize(
+    "prompt, name",
+    [
+        ("an orange star, on WHITE!", "an-orange-star-on-white"),
+        ("灰色背景上，有三个", "灰色背景上-有三个"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("", "picture"),
+        ("...", "picture"),
+    ],
+)
 def test_slug(prompt, name):
     assert files.slug(prompt) == name
 

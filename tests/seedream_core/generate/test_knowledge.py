@@ -26,17 +26,20 @@ def test_every_training_caption_is_known(known, caption):
     assert knowledge.unknown(caption, known) == []
 
 
-@pytest.mark.parametrize("prompt, words", [
-    ("一只猫", ["只猫"]),
-    ("猫在白色背景上，还有一只狗", ["猫", "还", "只狗"]),
-    ("a cat on a WHITE background", ["cat"]),
-    ("two cats and 3 dogs", ["two", "cats", "and", "3", "dogs"]),
-    ("кот and кот", ["кот", "and"]),
-    ("a star猫", ["猫"]),
-    ("cat猫 cat", ["cat", "猫"]),
-    ("", []),
-    ("……!!! ，。", []),
-])
+@pytest.mark.parametrize(
+    "prompt, words",
+    [
+        ("一只猫", ["只猫"]),
+        ("猫在白色背景上，还有一只狗", ["猫", "还", "只狗"]),
+        ("a cat on a WHITE background", ["cat"]),
+        ("two cats and 3 dogs", ["two", "cats", "and", "3", "dogs"]),
+        ("кот and кот", ["кот", "and"]),
+        ("a star猫", ["猫"]),
+        ("cat猫 cat", ["cat", "猫"]),
+        ("", []),
+        ("……!!! ，。", []),
+    ],
+)
 def test_unknown_words_in_order_once(known, prompt, words):
     assert knowledge.unknown(prompt, known) == words
 

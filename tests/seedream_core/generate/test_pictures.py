@@ -11,7 +11,9 @@ from seedream_core.errors import UserError
 from seedream_core.generate import pictures
 from seedream_core.generate.pictures import Origin, Request
 
-REQUEST = Request(prompt="灰色背景上有三个紫色五角星 — “a\nb”", seed=7, width=64, height=32, steps=4, guidance=1 / 3, solver="euler")
+REQUEST = Request(
+    prompt="灰色背景上有三个紫色五角星 — “a\nb”", seed=7, width=64, height=32, steps=4, guidance=1 / 3, solver="euler"
+)
 ORIGIN = Origin(request=REQUEST, model_digest="ab12", version="0.1.0")
 
 
@@ -31,7 +33,11 @@ def test_it_is_itxt_that_any_reader_shows(tmp_path, pixels):
     pictures.save(tmp_path / "a.png", pixels, ORIGIN)
     assert (tmp_path / "a.png").read_bytes().count(b"iTXt") == 8
     with Image.open(tmp_path / "a.png") as image:
-        assert image.text["prompt"] == REQUEST.prompt and image.text["size"] == "64x32" and image.text["model_digest"] == "ab12"
+        assert (
+            image.text["prompt"] == REQUEST.prompt
+            and image.text["size"] == "64x32"
+            and image.text["model_digest"] == "ab12"
+        )
 
 
 def test_without_metadata(tmp_path, pixels):
@@ -49,12 +55,13 @@ def test_damaged_or_absent_files(tmp_path, pixels):
         pictures.origin(tmp_path / "text.png")
     pictures.save(tmp_path / "a.png", pixels, ORIGIN)
     whole = (tmp_path / "a.png").read_bytes()
-    (tmp_path / "cut.png").write_bytes(whole[:len(whole) // 2])
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError):
         pictures.origin(tmp_path / "cut.png")
     (tmp_path / "bad.png").write_bytes(whole)
     with Image.open(tmp_path / "bad.png") as image:
         from PIL import PngImagePlugin
+
         info = PngImagePlugin.PngInfo()
         for key, text in image.text.items():
             info.add_itxt(key, "many" if key == "steps" else text)
@@ -71,7 +78,9 @@ def sheet(pixels, columns=None):
     return made
 
 
-@pytest.mark.parametrize("count, columns, shape", [(1, None, (4, 8)), (4, None, (10, 18)), (5, None, (10, 28)), (6, 2, (16, 18))])
+@pytest.mark.parametrize(
+    "count, columns, shape", [(1, None, (4, 8)), (4, None, (10, 18)), (5, None, (10, 28)), (6, 2, (16, 18))]
+)
 def test_sheet_of_all_pictures(count, columns, shape):
     made = sheet([numpy.full((4, 8, 3), index, numpy.uint8) for index in range(count)], columns)
     assert made.pixels.shape == (*shape, 3)

@@ -25,9 +25,15 @@ def test_a_separator_inside_a_line_is_part_of_the_prompt(tmp_path):
 
 
 def test_jsonl_takes_texts_and_objects(tmp_path):
-    source = file(tmp_path, "a.jsonl", '"a red circle"\n{"prompt": "红", "seed": 3, "size": "64x32", "steps": 2, "guidance": 1.5}\n')
+    source = file(
+        tmp_path,
+        "a.jsonl",
+        '"a red circle"\n{"prompt": "红", "seed": 3, "size": "64x32", "steps": 2, "guidance": 1.5}\n',
+    )
     assert prompts.read(source) == [
-        Line(prompt="a red circle"), Line(prompt="红", seed=3, size=(64, 32), steps=2, guidance=1.5)]
+        Line(prompt="a red circle"),
+        Line(prompt="红", seed=3, size=(64, 32), steps=2, guidance=1.5),
+    ]
 
 
 def test_csv_has_a_header_and_may_leave_cells_empty(tmp_path):
@@ -44,10 +50,26 @@ def test_standard_input(monkeypatch):
 
 
 def test_every_bad_line_is_named_at_once(tmp_path):
-    source = file(tmp_path, "a.jsonl", "\n".join([
-        '{"prompt": "ok"}', '{"prompt": ', '{"prompt": 3}', '{"text": "x"}', '{"seed": 1}', '[1]',
-        '{"prompt": "x", "seed": -1}', '{"prompt": "x", "seed": 1.5}', '{"prompt": "x", "size": "big"}',
-        '{"prompt": "x", "steps": 0}', '{"prompt": "x", "guidance": NaN}', '{"prompt": "x", "guidance": true}']))
+    source = file(
+        tmp_path,
+        "a.jsonl",
+        "\n".join(
+            [
+                '{"prompt": "ok"}',
+                '{"prompt": ',
+                '{"prompt": 3}',
+                '{"text": "x"}',
+                '{"seed": 1}',
+                "[1]",
+                '{"prompt": "x", "seed": -1}',
+                '{"prompt": "x", "seed": 1.5}',
+                '{"prompt": "x", "size": "big"}',
+                '{"prompt": "x", "steps": 0}',
+                '{"prompt": "x", "guidance": NaN}',
+                '{"prompt": "x", "guidance": true}',
+            ]
+        ),
+    )
     with pytest.raises(ConfigError) as caught:
         prompts.read(source)
     assert [problem.line for problem in caught.value.problems] == list(range(2, 13))
@@ -71,8 +93,14 @@ def test_not_utf8_names_the_line(tmp_path):
         prompts.read(file(tmp_path, "a.txt", "ok\n红色\n", "gbk"))
 
 
-@pytest.mark.parametrize("name, text, message", [
-    ("a.txt", "\n \n", "no prompt in it"), ("a.csv", "", "no prompt in it"), ("a.yaml", "x", "are read from .txt, .jsonl, .csv")])
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("a.txt", "\n \n", "no prompt in it"),
+        ("a.csv", "", "no prompt in it"),
+        ("a.yaml", "x", "are read from .txt, .jsonl, .csv"),
+    ],
+)
 def test_nothing_to_read(tmp_path, name, text, message):
     with pytest.raises(UserError, match=message):
         prompts.read(file(tmp_path, name, text))
@@ -83,7 +111,9 @@ def test_missing_file(tmp_path):
         prompts.read(str(tmp_path / "none.txt"))
 
 
-@pytest.mark.parametrize("text, expected", [("64x32", (64, 32)), ("64X32", (64, 32)), ("64×32", (64, 32)), ("64", (64, 64))])
+@pytest.mark.parametrize(
+    "text, expected", [("64x32", (64, 32)), ("64X32", (64, 32)), ("64×32", (64, 32)), ("64", (64, 64))]
+)
 def test_sizes(text, expected):
     assert prompts.size(text) == expected
 
@@ -94,12 +124,15 @@ def test_bad_sizes(text):
         prompts.size(text)
 
 
-@pytest.mark.parametrize("line, message", [
-    ('{"prompt": "red", "guidance": 1' + "0" * 400 + "}", "not a number from 0 up"),
-    ('{"prompt": "red", "seed": 1' + "0" * 5000 + "}", "not JSON that can be read"),
-    ("[" * 100_000, "not JSON"),
-    ('{"prompt": "\\ud800"}', "not valid UTF-8"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ('{"prompt": "red", "guidance": 1' + "0" * 400 + "}", "not a number from 0 up"),
+        ('{"prompt": "red", "seed": 1' + "0" * 5000 + "}", "not JSON that can be read"),
+        ("[" * 100_000, "not JSON"),
+        ('{"prompt": "\\ud800"}', "not valid UTF-8"),
+    ],
+)
 def test_hostile_lines_are_named(tmp_path, line, message):
     (tmp_path / "p.jsonl").write_text(line + "\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=message) as caught:

@@ -44,7 +44,12 @@ except KeyboardInterrupt:
 def start(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, CHILD], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", PARENT, CHILD],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     return parent, int((tmp_path / "pid").read_text())

@@ -61,10 +61,21 @@ def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
     folder = tmp_path / "it's; rm -rf $HOME"
     host = Host(devices=8, nodes=2)
     job = Job("base", TRAINING, folder, ("printf", "%s|", "a b", "$HOME", "'"), host, print)
-    script = Slurm(account="me", time="01:00:00", lines=("srun() { \"$@\"; }",)).script(job)
+    script = Slurm(account="me", time="01:00:00", lines=('srun() { "$@"; }',)).script(job)
     head = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")]
-    assert {"job-name=seedream-base", "account=me", "time=01:00:00", "nodes=2", "ntasks-per-node=8", "gpus-per-node=8", "requeue"} <= set(head)
-    assert shlex.split(next(line for line in head if line.startswith("output=")))[0] == f"output={folder}/logs/slurm-%j.out"
+    assert {
+        "job-name=seedream-base",
+        "account=me",
+        "time=01:00:00",
+        "nodes=2",
+        "ntasks-per-node=8",
+        "gpus-per-node=8",
+        "requeue",
+    } <= set(head)
+    assert (
+        shlex.split(next(line for line in head if line.startswith("output=")))[0]
+        == f"output={folder}/logs/slurm-%j.out"
+    )
     assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "a b|$HOME|'|"
 
 
@@ -83,7 +94,10 @@ def test_print_only_says_lines_that_can_be_pasted(loaded, monkeypatch):
     assert lines[2] == "base=$(sbatch --parsable --dependency=afterok:$crawl:$vae runs/toy/base/logs/base.sbatch)"
     fake_sbatch(monkeypatch, SBATCH.replace(";cluster", ""))
     subprocess.run(["bash", "-euc", "\n".join(lines)], check=True)
-    assert Path("calls").read_text().splitlines()[2] == "--parsable --dependency=afterok:1:2 runs/toy/base/logs/base.sbatch"
+    assert (
+        Path("calls").read_text().splitlines()[2]
+        == "--parsable --dependency=afterok:1:2 runs/toy/base/logs/base.sbatch"
+    )
 
 
 def test_a_cpu_host_asks_for_no_gpus():

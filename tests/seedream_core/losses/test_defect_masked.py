@@ -1,4 +1,6 @@
-"""What a mask covers teaches nothing, whatever stands there; without defects the loss is flow matching's, bit for bit."""
+"""What a mask covers teaches nothing, whatever stands there; without defects the loss is flow matching's, bit for
+bit.
+"""
 
 import pytest
 import torch
@@ -38,7 +40,10 @@ def test_masked_cells_have_no_gradient_and_the_others_the_formulas():
     found = gradient(defect_masked, one)
     assert found.isfinite().all() and (found[(mask == 0).expand_as(found)] == 0).all()
     assert (found[(mask == 1).expand_as(found)] != 0).all()
-    each = [((one.velocity[i] - one.target[i]).square().mean(0)[mask[i, 0] == 1]).sum() / max(1, mask[i].sum()) for i in range(4)]
+    each = [
+        ((one.velocity[i] - one.target[i]).square().mean(0)[mask[i, 0] == 1]).sum() / max(1, mask[i].sum())
+        for i in range(4)
+    ]
     assert each[2] == 0
     torch.testing.assert_close(defect_masked(one), sum(each) / 4)
     weighed = step(mask, weights=torch.tensor([1.0, 0.0, 0.0, 3.0]))

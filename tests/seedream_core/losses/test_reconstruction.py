@@ -12,13 +12,21 @@ OFF = {"l1": 0.0, "l2": 0.0, "edge": 0.0, "kl": 0.0}
 @pytest.fixture
 def made():
     torch.manual_seed(0)
-    return torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8), Posterior(torch.randn(2, 4, 2, 2), torch.rand(2, 4, 2, 2) + 0.1)
+    return (
+        torch.randn(2, 3, 8, 8),
+        torch.randn(2, 3, 8, 8),
+        Posterior(torch.randn(2, 4, 2, 2), torch.rand(2, 4, 2, 2) + 0.1),
+    )
 
 
 def test_pixels(made):
     images, back, _ = made
-    torch.testing.assert_close(Reconstruction(**OFF | {"l1": 2.0})(*made), 2 * torch.nn.functional.l1_loss(back, images))
-    torch.testing.assert_close(Reconstruction(**OFF | {"l2": 3.0})(*made), 3 * torch.nn.functional.mse_loss(back, images))
+    torch.testing.assert_close(
+        Reconstruction(**OFF | {"l1": 2.0})(*made), 2 * torch.nn.functional.l1_loss(back, images)
+    )
+    torch.testing.assert_close(
+        Reconstruction(**OFF | {"l2": 3.0})(*made), 3 * torch.nn.functional.mse_loss(back, images)
+    )
 
 
 def test_edges_do_not_see_a_constant_shift(made):

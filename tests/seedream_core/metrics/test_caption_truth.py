@@ -28,7 +28,9 @@ def test_long_captions_are_richer_than_brief_ones():
 
 
 def test_what_is_claimed():
-    scene = Scene("pair", "white", (Object("red", "star", 0.2, 0.2, 0.3), Object("blue", "cross", 0.8, 0.2, 0.3)), "left")
+    scene = Scene(
+        "pair", "white", (Object("red", "star", 0.2, 0.2, 0.3), Object("blue", "cross", 0.8, 0.2, 0.3)), "left"
+    )
     assert claims("two red stars on the left", "en") == {("thing", "red", "star"), ("count", "2"), ("place", "1", "0")}
     assert claims("两个红色五角星", "zh") == {("thing", "red", "star"), ("count", "2")}
     assert judge("a blue cross right of a red star", "en", scene, WORLD) == Quality(3, 1.0)

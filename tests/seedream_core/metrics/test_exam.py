@@ -23,7 +23,9 @@ def test_each_set_has_its_prompts_and_seeds():
 
 
 def test_rows_for_the_report():
-    graded = {name: EXAM.grade([EXAM.renders("fresh")[0]] * len(prompts), name) for name, prompts in EXAM.prompts.items()}
+    graded = {
+        name: EXAM.grade([EXAM.renders("fresh")[0]] * len(prompts), name) for name, prompts in EXAM.prompts.items()
+    }
     rates = breakdown(graded)
     assert sum(rate["right"] for rate in rates) == sum(sum(accuracy.rights) for accuracy in graded.values()) == 1
     assert {(rate["set"], rate["kind"], rate["language"]) for rate in rates if rate["right"]} == {("seen", "one", "en")}

@@ -1,4 +1,5 @@
 """Strict accuracy: right pictures count, each kind of wrong one says why, and the interval is Wilson's."""
+
 import json
 
 import pytest
@@ -37,10 +38,16 @@ def test_pictures_of_their_prompts_are_right_and_of_the_next_prompt_wrong():
         (Reading("white", (RED, RED), ()), PAIR, "red star, not blue heart"),
         (Reading("white", (RED, BLUE), ("a ghost",)), PAIR, "a ghost"),
         (Reading("white", (RED, BLUE), ()), STARS, "blue heart, not red star"),
-        (Reading("white", (Object("red", "star", 0.7, 0.5, 0.2), Object("blue", "heart", 0.3, 0.5, 0.2)), ()), PAIR,
-         "relation right, not left"),
-        (Reading("white", (Object("red", "star", 0.3, 0.3, 0.2), Object("blue", "heart", 0.7, 0.7, 0.2)), ()), PAIR,
-         "relation unclear, not left"),
+        (
+            Reading("white", (Object("red", "star", 0.7, 0.5, 0.2), Object("blue", "heart", 0.3, 0.5, 0.2)), ()),
+            PAIR,
+            "relation right, not left",
+        ),
+        (
+            Reading("white", (Object("red", "star", 0.3, 0.3, 0.2), Object("blue", "heart", 0.7, 0.7, 0.2)), ()),
+            PAIR,
+            "relation unclear, not left",
+        ),
     ],
 )
 def test_the_reason_is_told(reading, asked, reason):

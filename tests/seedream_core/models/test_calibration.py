@@ -9,7 +9,7 @@ from seedream_core.models.calibration import Calibration, fitted
 
 def test_finds_the_weights_that_made_the_labels():
     random = np.random.default_rng(0)
-    logits = random.normal(0, 2, (40000, 2)) + [3, 1]
+    logits = random.normal(0, 2, (40000, 2)) + np.array([3, 1])
     own = random.random(40000) < Calibration((), 1.5, -0.8, -3.5)(logits)
     found = fitted((), logits[own], logits[~own])
     # sets count alike: the shift is then that of even odds

@@ -15,7 +15,10 @@ def test_small():
     assert sum(p.numel() for p in network.parameters()) < 300_000
 
 
-@pytest.mark.parametrize("size, cells", [((64, 64), (16, 16)), ((100, 200), (8, 16)), ((500, 375), (16, 12)), ((90, 128), (12, 16)), ((3, 900), (1, 16))])
+@pytest.mark.parametrize(
+    "size, cells",
+    [((64, 64), (16, 16)), ((100, 200), (8, 16)), ((500, 375), (16, 12)), ((90, 128), (12, 16)), ((3, 900), (1, 16))],
+)
 def test_maps_at_any_size(size, cells):
     maps = Detector(CONFIG, ("a", "b")).eval().maps(np.zeros((*size, 3), np.uint8))
     assert maps.shape == (3, *cells) and (maps < 0.5).all() and (maps > 0).all()

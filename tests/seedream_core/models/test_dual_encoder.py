@@ -33,7 +33,10 @@ def test_the_same_bits_in_any_company(folder, pictures):
     told = encoder.texts(texts)
     assert np.array_equal(np.concatenate([encoder.texts([text]) for text in texts]), told)
     assert np.array_equal(encoder.texts(texts[::-1]), told[::-1])
-    assert len({row.tobytes() for row in together}) == 37 and encoder.texts([]).shape == (0, 16) == encoder.images([]).shape
+    assert (
+        len({row.tobytes() for row in together}) == 37
+        and encoder.texts([]).shape == (0, 16) == encoder.images([]).shape
+    )
 
 
 def test_agreement_follows_the_logits(folder, pictures):
@@ -54,10 +57,15 @@ def test_long_captions_are_cut(folder):
     assert np.array_equal(encoder.texts([long]), encoder.texts([long + "blue"]))
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("tokenizer.json", "{}", "tokenizer.json: not readable"), ("calibration.json", '{"references": [], "own": 1, "common": 0, "shift": 0}', "references"),
-    ("calibration.json", '{"references": ["a"], "own": 1e999, "common": 0, "shift": 0}', "finite"), ("calibration.json", "[]", "not readable"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer.json", "{}", "tokenizer.json: not readable"),
+        ("calibration.json", '{"references": [], "own": 1, "common": 0, "shift": 0}', "references"),
+        ("calibration.json", '{"references": ["a"], "own": 1e999, "common": 0, "shift": 0}', "finite"),
+        ("calibration.json", "[]", "not readable"),
+    ],
+)
 def test_damaged_folders(folder, tmp_path, name, content, message):
     shutil.copytree(folder, tmp_path / "copy")
     (tmp_path / "copy" / "network" / name).write_text(content)
@@ -69,7 +77,10 @@ def test_another_vocabulary_is_refused(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     path = tmp_path / "copy" / "network" / "tokenizer.json"
     page = json.loads(path.read_text())
-    page["model"]["merges"], page["model"]["vocab"] = [], {token: number for token, number in page["model"]["vocab"].items() if number < 257}
+    page["model"]["merges"], page["model"]["vocab"] = (
+        [],
+        {token: number for token, number in page["model"]["vocab"].items() if number < 257},
+    )
     path.write_text(json.dumps(page))
     with pytest.raises(DataError, match="not the vocabulary"):
         load(tmp_path / "copy")

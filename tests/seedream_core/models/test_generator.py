@@ -24,7 +24,9 @@ def picture(folder):
 
 def finish(folder):
     (folder / artifact.MANIFEST).unlink(missing_ok=True)
-    artifact.finish(folder, kind="generator", stage="tests/tiny", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0)
+    artifact.finish(
+        folder, kind="generator", stage="tests/tiny", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0
+    )
 
 
 def test_it_may_be_moved_together_with_its_parts(copy, tiny_generator, monkeypatch):
@@ -46,7 +48,9 @@ def test_bf16_halves_the_weights(copy, tmp_path):
     from dataclasses import replace
 
     out = tmp_path / "half"
-    generator.write(out, loaded.network, loaded.config, replace(generator.rebase(loaded.spec, copy, out), format="bf16"))
+    generator.write(
+        out, loaded.network, loaded.config, replace(generator.rebase(loaded.spec, copy, out), format="bf16")
+    )
     whole, half = (artifact.load_tensors(folder / "network/weights.safetensors") for folder in (copy, out))
     assert {tensor.dtype for tensor in half.values()} == {torch.bfloat16} and half.keys() == whole.keys()
     network, _ = generator.load_network(out)
@@ -66,9 +70,13 @@ def test_a_bundle_needs_nothing_else(copy, tmp_path):
 def test_another_part_in_the_same_place_is_noticed(copy):
     vae = copy.parent / "vae"
     tensors = artifact.load_tensors(vae / "network/weights.safetensors")
-    artifact.save_tensors(vae / "network/weights.safetensors", {name: tensor + 1 for name, tensor in tensors.items()}, {"format": "1"})
+    artifact.save_tensors(
+        vae / "network/weights.safetensors", {name: tensor + 1 for name, tensor in tensors.items()}, {"format": "1"}
+    )
     (vae / artifact.MANIFEST).unlink()
-    artifact.finish(vae, kind="autoencoder", stage="tests/tiny", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0)
+    artifact.finish(
+        vae, kind="autoencoder", stage="tests/tiny", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0
+    )
     with pytest.raises(DataError, match="has changed since"):
         generator.load(copy)
 

@@ -32,7 +32,9 @@ def test_modulation_starts_at_zero_and_has_the_weights_of_its_kind(kind, paramet
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
     condition = torch.zeros(2, 48) if kind == "shared" else torch.randn(2, 8)
     vectors = module(condition)
-    assert [tuple(vector.shape) for vector in vectors] == [(2, 1, 8)] * 3 and not any(vector.any() for vector in vectors)
+    assert [tuple(vector.shape) for vector in vectors] == [(2, 1, 8)] * 3 and not any(
+        vector.any() for vector in vectors
+    )
 
 
 def test_shared_modulation_adds_its_own_table():

@@ -20,8 +20,12 @@ def network(modulation="low_rank", *, awake=False, **options):
 
 def inputs(batch=2, tokens=5, side=4):
     generator = torch.Generator().manual_seed(1)
-    return (torch.randn(batch, 4, side, side, generator=generator), torch.rand(batch, generator=generator),
-            torch.randn(batch, tokens, 12, generator=generator), torch.ones(batch, tokens, dtype=torch.bool))
+    return (
+        torch.randn(batch, 4, side, side, generator=generator),
+        torch.rand(batch, generator=generator),
+        torch.randn(batch, tokens, 12, generator=generator),
+        torch.ones(batch, tokens, dtype=torch.bool),
+    )
 
 
 @pytest.mark.parametrize("modulation", MODULATIONS)
@@ -29,7 +33,7 @@ def test_output_is_zero_at_the_start_and_every_parameter_learns_later(modulation
     assert not network(modulation)(*inputs()).velocity.any()
     module = network(modulation, awake=True)
     module(*inputs()).velocity.square().mean().backward()
-    assert [name for name, p in module.named_parameters() if p.grad is None or not p.grad[: 5].any()] == []
+    assert [name for name, p in module.named_parameters() if p.grad is None or not p.grad[:5].any()] == []
 
 
 @pytest.mark.parametrize("modulation", MODULATIONS)
@@ -61,15 +65,20 @@ def test_padding_of_the_text_changes_nothing():
     latents, t, text, mask = inputs()
     padded = torch.cat([text, torch.full((2, 3, 12), 9.0)], dim=1)
     padded_mask = torch.cat([mask, torch.zeros(2, 3, dtype=torch.bool)], dim=1)
-    torch.testing.assert_close(module(latents, t, padded, padded_mask).velocity, module(latents, t, text, mask).velocity)
+    torch.testing.assert_close(
+        module(latents, t, padded, padded_mask).velocity, module(latents, t, text, mask).velocity
+    )
 
 
 def test_text_time_and_place_matter():
     module = network(awake=True)
     latents, t, text, mask = inputs()
     base = module(latents, t, text, mask).velocity
-    for changed in (module(latents, t, text.flip(1), mask), module(latents, 1 - t, text, mask),
-                    module(latents.flip(3), t, text, mask)):
+    for changed in (
+        module(latents, t, text.flip(1), mask),
+        module(latents, 1 - t, text, mask),
+        module(latents.flip(3), t, text, mask),
+    ):
         assert (changed.velocity - base).abs().max() > 1e-3
 
 
@@ -89,8 +98,9 @@ def test_bf16_autocast_is_close_to_f32():
 def test_works_at_2048_pixels_on_the_meta_device():
     with torch.device("meta"):
         module = Mmdit(MmditConfig(width=32, depth=1, heads=2), channels=16, text_width=12)
-        velocity = module(torch.empty(1, 16, 128, 128), torch.empty(1), torch.empty(1, 5, 12),
-                          torch.ones(1, 5, dtype=torch.bool)).velocity
+        velocity = module(
+            torch.empty(1, 16, 128, 128), torch.empty(1), torch.empty(1, 5, 12), torch.ones(1, 5, dtype=torch.bool)
+        ).velocity
     assert velocity.shape == (1, 16, 128, 128)
 
 

@@ -7,13 +7,22 @@ from seedream_core.errors import ConfigError
 from seedream_core.models.mmdit_config import MmditConfig
 
 
-@pytest.mark.parametrize("width, height, factor, patch, tokens", [(64, 64, 16, 1, 16), (64, 32, 16, 1, 8), (512, 512, 8, 2, 1024), (2048, 2048, 16, 1, 16384)])
+@pytest.mark.parametrize(
+    "width, height, factor, patch, tokens",
+    [(64, 64, 16, 1, 16), (64, 32, 16, 1, 8), (512, 512, 8, 2, 1024), (2048, 2048, 16, 1, 16384)],
+)
 def test_image_tokens(width, height, factor, patch, tokens):
     assert MmditConfig(patch=patch).image_tokens(width, height, factor) == tokens
 
 
-@pytest.mark.parametrize("width, height, message", [
-    (60, 64, "width 60 is not a multiple of 16; try 48 or 64"), (64, 8, "height 8 is not a multiple of 16; try 16 or 32"), (0, 16, "width 0")])
+@pytest.mark.parametrize(
+    "width, height, message",
+    [
+        (60, 64, "width 60 is not a multiple of 16; try 48 or 64"),
+        (64, 8, "height 8 is not a multiple of 16; try 16 or 32"),
+        (0, 16, "width 0"),
+    ],
+)
 def test_sizes_that_do_not_fit(width, height, message):
     with pytest.raises(ValueError, match=message):
         MmditConfig().image_tokens(width, height, 16)
@@ -21,7 +30,12 @@ def test_sizes_that_do_not_fit(width, height, message):
 
 def test_flops_grow_as_the_parts_do():
     config = MmditConfig(width=64, depth=2, heads=2)
-    count = lambda image, text=8, **options: MmditConfig(**{"width": 64, "depth": 2, "heads": 2} | options).flops(image, text, channels=4, text_width=16)  # noqa: E731
+
+    def count(image, text=8, **options):
+        return MmditConfig(**{"width": 64, "depth": 2, "heads": 2} | options).flops(
+            image, text, channels=4, text_width=16
+        )
+
     # Doubling the image tokens doubles the streams; attention over all tokens grows with their square.
     streams = 2 * 16 * 2 * 64 * (4 * 64 + 2 * config.hidden) + 16 * 4 * 4 * 64
     attention = 4 * 64 * (2 * (40**2 - 24**2) - 8 * (40 - 24))

@@ -18,8 +18,17 @@ def folder(tmp_path_factory):
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
     path = tmp_path_factory.mktemp("classifier")
-    ViTForImageClassification(ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32,
-                                        patch_size=16, num_labels=3)).save_pretrained(path)
+    ViTForImageClassification(
+        ViTConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=32,
+            patch_size=16,
+            num_labels=3,
+        )
+    ).save_pretrained(path)
     ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(path)
     return path
 
@@ -30,12 +39,18 @@ def test_it_looks_at_pictures_of_any_size(folder):
     assert outside.resized(torch.zeros(2, 4, 4), np.zeros((9, 80, 3), np.uint8)).shape == (2, 9, 80)
 
 
-@pytest.mark.parametrize("spoil, message", [
-    (lambda path: (path / "config.json").unlink(), r"no model folder \(no config.json\)"),
-    (lambda path: (path / "config.json").write_text("{"), "cannot be loaded: "),
-    (lambda path: (path / "model.safetensors").unlink(), "cannot be loaded: "),
-    (lambda path: (path / "model.safetensors").write_bytes((path / "model.safetensors").read_bytes()[:1000]), "cannot be loaded: "),
-])
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda path: (path / "config.json").unlink(), r"no model folder \(no config.json\)"),
+        (lambda path: (path / "config.json").write_text("{"), "cannot be loaded: "),
+        (lambda path: (path / "model.safetensors").unlink(), "cannot be loaded: "),
+        (
+            lambda path: (path / "model.safetensors").write_bytes((path / "model.safetensors").read_bytes()[:1000]),
+            "cannot be loaded: ",
+        ),
+    ],
+)
 def test_mistakes_are_one_message(folder, tmp_path, spoil, message):
     shutil.copytree(folder, tmp_path / "model")
     spoil(tmp_path / "model")
@@ -50,7 +65,11 @@ def test_weights_that_are_missing_are_not_made_up(folder, tmp_path):
 
     shutil.copytree(folder, tmp_path / "model")
     weights = tmp_path / "model" / "model.safetensors"
-    save_file({name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")}, weights, {"format": "pt"})
+    save_file(
+        {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")},
+        weights,
+        {"format": "pt"},
+    )
     with pytest.raises(UserError, match="lacks 2 weights of ViTForImageClassification, such as classifier.bias"):
         load(str(tmp_path / "model"), "ImageClassification", "scorer x")
 

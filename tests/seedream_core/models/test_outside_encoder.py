@@ -1,12 +1,14 @@
-"""CLIP and SigLIP folders by path: the same vectors as transformers' own processor and model give, no torchvision, no hub."""
+"""CLIP and SigLIP folders by path: the same vectors as transformers' own processor and model give, no torchvision, no
+hub.
+"""
 
 import json
 import sys
 
 import numpy as np
 import pytest
-import toy_encoder
 import torch
+import toy_encoder
 
 from seedream_core.errors import DataError
 from seedream_core.models.dual_encoder import load
@@ -34,11 +36,15 @@ def test_same_vectors_as_transformers(folder):
     with torch.no_grad():
         values = processor(pictures, return_tensors="pt")["pixel_values"]
         images = model.get_image_features(pixel_values=values).pooler_output
-        told = tokenizer(list(toy_encoder.TEXTS), padding="max_length", max_length=24, truncation=True, return_tensors="pt")
+        told = tokenizer(
+            list(toy_encoder.TEXTS), padding="max_length", max_length=24, truncation=True, return_tensors="pt"
+        )
         mask = {"attention_mask": told["attention_mask"]} if clip else {}
         texts = model.get_text_features(input_ids=told["input_ids"], **mask).pooler_output
     for found, given in ((encoder.images(pictures), images), (encoder.texts(toy_encoder.TEXTS), texts)):
-        torch.testing.assert_close(torch.from_numpy(found), torch.nn.functional.normalize(given, dim=-1), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            torch.from_numpy(found), torch.nn.functional.normalize(given, dim=-1), atol=2e-5, rtol=1e-4
+        )
     assert encoder.scale == pytest.approx(float(model.logit_scale.detach().exp())) and encoder.dim == texts.shape[1]
     assert "torchvision" not in sys.modules
 
@@ -56,7 +62,9 @@ def test_a_calibration_of_its_own(folder, tmp_path):
     import shutil
 
     shutil.copytree(folder, tmp_path / folder.name)
-    (tmp_path / folder.name / "calibration.json").write_text(json.dumps({"references": ["x", "y"], "own": 3, "common": -2, "shift": -1}))
+    (tmp_path / folder.name / "calibration.json").write_text(
+        json.dumps({"references": ["x", "y"], "own": 3, "common": -2, "shift": -1})
+    )
     assert load(tmp_path / folder.name).calibration.own == 3
 
 
@@ -71,13 +79,15 @@ def test_preparing_by_the_options():
 def test_what_is_refused(folder, tmp_path):
     import shutil
 
-    for number, (name, edit, message) in enumerate([
-        ("config.json", lambda page: page | {"model_type": "blip"}, "'blip', not clip or siglip"),
-        ("config.json", lambda page: page | {"auto_map": {"AutoModel": "x.Y"}}, "refused"),
-        ("preprocessor_config.json", lambda page: {"size": {}}, "not readable"),
-        ("preprocessor_config.json", None, "how pictures are to be prepared"),
-        ("model.safetensors", None, "cannot load"),
-    ]):
+    for number, (name, edit, message) in enumerate(
+        [
+            ("config.json", lambda page: page | {"model_type": "blip"}, "'blip', not clip or siglip"),
+            ("config.json", lambda page: page | {"auto_map": {"AutoModel": "x.Y"}}, "refused"),
+            ("preprocessor_config.json", lambda page: {"size": {}}, "not readable"),
+            ("preprocessor_config.json", None, "how pictures are to be prepared"),
+            ("model.safetensors", None, "cannot load"),
+        ]
+    ):
         copy = tmp_path / str(number)
         shutil.copytree(folder, copy)
         if edit:

@@ -6,7 +6,9 @@ import torch
 from seedream_core.models.towers import LARGEST_SCALE, Towers
 from seedream_core.models.towers_config import TowersConfig
 
-TINY = TowersConfig(size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=2, heads=2, max_tokens=12)
+TINY = TowersConfig(
+    size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=2, heads=2, max_tokens=12
+)
 
 
 @pytest.fixture
@@ -49,10 +51,16 @@ def test_all_learns_and_the_scale_has_a_limit(towers):
     assert float(towers.scale.detach()) == pytest.approx(100) == pytest.approx(torch.tensor(LARGEST_SCALE).exp().item())
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"size": 36}, "size 36 is not a multiple of 8"), ({"widths": (8, 20)}, "width 20"), ({"text_width": 30, "heads": 4}, "text_width, 30"),
-    ({"widths": (8, 16), "heads": 3}, "the last of widths, 16"), ({"size": 32, "parts": 3}, "parts 3"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": 36}, "size 36 is not a multiple of 8"),
+        ({"widths": (8, 20)}, "width 20"),
+        ({"text_width": 30, "heads": 4}, "text_width, 30"),
+        ({"widths": (8, 16), "heads": 3}, "the last of widths, 16"),
+        ({"size": 32, "parts": 3}, "parts 3"),
+    ],
+)
 def test_shapes_that_cannot_be(wrong, message):
     with pytest.raises(ValueError, match=message):
         TowersConfig(**wrong)

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.data.batches import Batches
 from seedream_core.losses.reconstruction import Reconstruction
@@ -38,8 +38,9 @@ def test_statistics_are_the_latents_own(tmp_path):
 
 def test_latent_noise_reaches_the_decoder_and_not_the_encoder():
     network = Conv(channels=4, stem=8, widths=(16, 16)).build()
-    module = AutoencoderModule(network, train=toy.config(), loss=Reconstruction(), shown=torch.zeros(0),
-                               latent_noise=0.5)
+    module = AutoencoderModule(
+        network, train=toy.config(), loss=Reconstruction(), shown=torch.zeros(0), latent_noise=0.5
+    )
     batch = Batch(step=3, keys=[str(i) for i in range(400)], captions=[""] * 400)
     latents = (torch.randn(400, 4, 2, 2) * torch.tensor([1.0, 2.0, 5.0, 10.0])[:, None, None]).requires_grad_()
     noisy = module.noisy(latents, batch)

@@ -1,4 +1,6 @@
-"""InfoNCE against a plain computation, twins left out, batches of squares in runs of similar captions, none twice, on any host."""
+"""InfoNCE against a plain computation, twins left out, batches of squares in runs of similar captions, none twice, on
+any host.
+"""
 
 import json
 import math
@@ -6,8 +8,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.data.captions import CaptionMix
 from seedream_core.data.shards import ShardReader, ShardWriter
@@ -19,7 +21,9 @@ from seedream_core.models.towers_config import TowersConfig
 from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
 from seedream_core.stages.data.synthetic import Synthetic
 
-TINY = TowersConfig(size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32)
+TINY = TowersConfig(
+    size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32
+)
 MIX = CaptionMix(fields={}, others=1.0, dropout=0.0)
 
 
@@ -29,13 +33,28 @@ def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crawl")
     Synthetic(samples=200, size=(64, 48), kinds={"one": 1.0}).run(folder, toy.host())
     told = by_key(folder)
-    return folder, told, train_tokenizer([text for fields in told.values() for texts in fields.values() for text in texts.values()], 400)
+    return (
+        folder,
+        told,
+        train_tokenizer(
+            [text for fields in told.values() for texts in fields.values() for text in texts.values()], 400
+        ),
+    )
 
 
 def batches(parts, group=4, **options):
     folder, told, tokenizer = parts
-    return PairBatches(folder, told, tokenizer, train=toy.config(global_batch=16), captions=MIX, host=toy.host(), side=32, group=group,
-                       **{"only": range(200)} | options)
+    return PairBatches(
+        folder,
+        told,
+        tokenizer,
+        train=toy.config(global_batch=16),
+        captions=MIX,
+        host=toy.host(),
+        side=32,
+        group=group,
+        **{"only": range(200)} | options,
+    )
 
 
 def test_symmetric_cross_entropy():
@@ -64,7 +83,9 @@ def test_batches_of_squares_with_their_twins(parts):
     # 176 captions for 200 pictures: in a whole epoch there are twins to be found
     assert any(made.batch(step).twins.any() for step in range(12)) and not batch.twins.diagonal().any()
     moved = batch.to("cpu", non_blocking=True)
-    assert torch.equal(moved.images, batch.images) and torch.equal(moved.twins, batch.twins) and moved.keys == batch.keys
+    assert (
+        torch.equal(moved.images, batch.images) and torch.equal(moved.twins, batch.twins) and moved.keys == batch.keys
+    )
 
 
 def test_runs_of_similar_captions_meet(parts):
@@ -105,8 +126,13 @@ def test_a_batch_in_parts_has_the_loss_and_the_gradient_of_the_whole(parts, at_o
 
 def passes(weights, group=4, global_batch=16) -> Passes:
     places = range(len(weights))
-    return Passes([f"caption {place % 90}" for place in places], [[place % 7, 7 + place % 90] for place in places],
-                  np.asarray(weights, float), group, global_batch)
+    return Passes(
+        [f"caption {place % 90}" for place in places],
+        [[place % 7, 7 + place % 90] for place in places],
+        np.asarray(weights, float),
+        group,
+        global_batch,
+    )
 
 
 def test_a_pass_takes_each_sample_once_and_the_heavier_more_often():
@@ -134,8 +160,11 @@ def test_weights_that_batches_even_out_are_told():
     orders = [large.order(0, epoch, large.size) for epoch in range(100)]
     taken = np.bincount(torch.cat(orders).numpy(), minlength=1000) / 100
     assert taken[:100].mean() == 1 and 0.44 < taken[100:].mean() < 0.47
-    assert large.warning == ("weights: 1000 samples in batches of 512 leave them too little room: the lightest are taken in 0.46 of the passes, "
-                             "where their weight asks for 0.1; with a train.global_batch of at most 190 it counts as it is")
+    assert large.warning == (
+        "weights: 1000 samples in batches of 512 leave them too little room: the lightest are taken in 0.46 of the "
+        "passes, "
+        "where their weight asks for 0.1; with a train.global_batch of at most 190 it counts as it is"
+    )
     assert passes(tenth, global_batch=190).warning == "" != passes(tenth, global_batch=191).warning
     assert "taken in 1 of the passes" in passes(tenth, global_batch=1000).warning
     for even in ([1.0] * 50, [0.0] * 45 + [2.0] * 5):
@@ -149,7 +178,9 @@ def test_one_sample_alone_teaches_nothing():
 
 
 def test_weights_of_records(parts, tmp_path):
-    """Of 200, half have weight 0 and a tenth the fourfold; captions of what is drawn twice across passes are no negatives."""
+    """Of 200, half have weight 0 and a tenth the fourfold; captions of what is drawn twice across passes are no
+    negatives.
+    """
     weighed = tmp_path / "weighed"
     reader = ShardReader(parts[0])
     with ShardWriter(weighed / "shards") as writer:
@@ -160,8 +191,10 @@ def test_weights_of_records(parts, tmp_path):
     made = batches((weighed, *parts[1:]))
     found = [made.batch(step) for step in range(40)]
     counts = Counter(key for batch in found for key in batch.keys)
-    never, light, heavy = ([counts[key] for row, key in enumerate(reader.keys) if of(row)]
-                           for of in (lambda row: row % 2, lambda row: row % 2 == 0 and row % 10, lambda row: row % 10 == 0))
+    never, light, heavy = (
+        [counts[key] for row, key in enumerate(reader.keys) if of(row)]
+        for of in (lambda row: row % 2, lambda row: row % 2 == 0 and row % 10, lambda row: row % 10 == 0)
+    )
     assert len(made) == 40 and not any(never) and set(heavy) <= {15, 16, 17} and set(light) <= {3, 4, 5}
     for batch in found:
         same = torch.tensor([[one == other for other in batch.keys] for one in batch.keys]).fill_diagonal_(False)
@@ -171,7 +204,7 @@ def test_weights_of_records(parts, tmp_path):
 
 def test_a_step_finds_its_own_after_learning(parts):
     torch.manual_seed(0)
-    folder, told, tokenizer = parts
+    _folder, _told, tokenizer = parts
     module = ContrastiveModule(Towers(TINY, tokenizer.get_vocab_size()), tokenizer, train=toy.config())
     batch, optimizer = batches(parts, group=1).batch(0), torch.optim.AdamW(module.parameters(), 3e-3)
     first = float(module.training_step(batch, 0)["loss"].detach())

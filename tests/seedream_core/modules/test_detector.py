@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.data.defects.planting import KINDS, Planted
 from seedream_core.data.scenes.world import Draw
@@ -49,7 +49,10 @@ def test_every_aspect_comes_and_cells_fit():
 def test_pictures_of_all_sides_fit_into_one_batch():
     for aspect in ASPECTS:
         for longer in (64, 192, 256):
-            sizes = {detector.prepare(ground(batch().images[0], Draw(side), side, aspect, 0.25, 0.25), longer)[0].shape for side in SIDES}
+            sizes = {
+                detector.prepare(ground(batch().images[0], Draw(side), side, aspect, 0.25, 0.25), longer)[0].shape
+                for side in SIDES
+            }
             assert len(sizes) == 1
 
 
@@ -64,7 +67,10 @@ def test_cover_is_the_area_of_the_boxes():
 def test_grounds_of_all_three_sources():
     given = torch.full((3, 90, 120), 1.0)
     shares = {"given": (0.0, 0.0), "scenes": (1.0, 0.0), "textures": (0.0, 1.0)}
-    made = {name: [ground(given, Draw("ground", name, index), 64, 4 / 3, *both) for index in range(20)] for name, both in shares.items()}
+    made = {
+        name: [ground(given, Draw("ground", name, index), 64, 4 / 3, *both) for index in range(20)]
+        for name, both in shares.items()
+    }
     assert all(one.shape == (48, 64, 3) and one.dtype == np.uint8 for ones in made.values() for one in ones)
     assert all((one == 255).all() for one in made["given"])
     flat = {name: sum((one == one[0, 0]).all(2).mean() > 0.3 for one in ones) for name, ones in made.items()}

@@ -1,4 +1,6 @@
-"""Phases follow from the step, checkpoints hold what changes, spoiled cells teach nothing, and the average moves once for each update."""
+"""Phases follow from the step, checkpoints hold what changes, spoiled cells teach nothing, and the average moves once
+for each update.
+"""
 
 from dataclasses import replace
 
@@ -15,8 +17,11 @@ from seedream_core.modules.distill import DistillModule
 from seedream_core.modules.fit import fit
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2)
-PHASES = (Guidance(), SegmentedConsistency(segments=(8,), points=16, substeps=1),
-          SegmentedConsistency(segments=(4, 2), share=2, substeps=2))
+PHASES = (
+    Guidance(),
+    SegmentedConsistency(segments=(8,), points=16, substeps=1),
+    SegmentedConsistency(segments=(4, 2), share=2, substeps=2),
+)
 PROMPTS = ["an orange star on a white background"]
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 
@@ -57,10 +62,12 @@ def test_a_cell_that_a_defect_spoils_teaches_nothing(teacher, tiny_latents):
         one = replace(one, draws=one.draws.clamp(max=0.9))  # not from pure noise, which no defect reaches
         answers = []
         student = one.student
+
         def kept(z, t):
             answers.append(student(z, t))
             answers[-1].retain_grad()
             return answers[-1]
+
         phase.student_loss(replace(one, student=kept)).backward()
         gradient = answers[0].grad
         assert (gradient[:, :, 1:3, 2] == 0).all() and (gradient[:, :, 0] != 0).all()
@@ -71,6 +78,12 @@ def test_the_average_moves_once_for_each_update_whatever_the_micro_batches(teach
     module = DistillModule(teacher, train=train, phases=PHASES, guidance=2.0, average=0.75, prompts=PROMPTS)
     before = {name: p.clone() for name, p in module.average.named_parameters()}
     host = Host(precision="f32", accelerator="cpu", threads=1, micro_batch=2)
-    fit(module, Batches(tiny_latents, kind="latents", train=train, captions=CaptionMix(), host=host), train, host, tmp_path)
+    fit(
+        module,
+        Batches(tiny_latents, kind="latents", train=train, captions=CaptionMix(), host=host),
+        train,
+        host,
+        tmp_path,
+    )
     for (name, average), student in zip(module.average.named_parameters(), module.student.parameters(), strict=True):
         torch.testing.assert_close(average, before[name] + 0.25 * (student - before[name]))

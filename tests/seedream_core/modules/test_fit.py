@@ -4,8 +4,8 @@ import os
 import signal
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 from lightning.pytorch.accelerators import CUDAAccelerator
 
 from seedream_core.errors import UserError

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core.data.batches import Batches
 from seedream_core.data.captions import CaptionMix
@@ -19,8 +19,12 @@ TRAIN = toy.config(global_batch=8)
 
 @pytest.fixture
 def module(tiny_generator):
-    return FlowModule(generator.load(tiny_generator), train=TRAIN, timesteps=Timesteps.find("logit_normal")(),
-                      prompts=["a red circle", "红色"])
+    return FlowModule(
+        generator.load(tiny_generator),
+        train=TRAIN,
+        timesteps=Timesteps.find("logit_normal")(),
+        prompts=["a red circle", "红色"],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,9 @@ def test_frozen_features_do_not_depend_on_the_company(module):
 
 def test_what_trains(tiny_generator, module):
     assert all(name.startswith("network.") for name, p in module.named_parameters())
-    tuned = FlowModule(generator.load(tiny_generator), train=TRAIN, timesteps=Timesteps.find("uniform")(), text_mode="tuned")
+    tuned = FlowModule(
+        generator.load(tiny_generator), train=TRAIN, timesteps=Timesteps.find("uniform")(), text_mode="tuned"
+    )
     assert {name.partition(".")[0] for name, p in tuned.named_parameters() if p.requires_grad} == {"network", "text"}
 
 

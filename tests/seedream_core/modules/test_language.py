@@ -3,8 +3,8 @@
 import math
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from seedream_core.data.tokens import train_tokenizer
@@ -19,9 +19,19 @@ TEXTS = ["a red circle", "a blue star on white", "白色背景上有一个红色
 def module():
     torch.manual_seed(0)
     tokenizer = train_tokenizer(TEXTS, 320)
-    model = Qwen2ForCausalLM(Qwen2Config(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=2, num_key_value_heads=2, tie_word_embeddings=True, bos_token_id=None, eos_token_id=0))
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=0,
+        )
+    )
     module = LanguageModule(model, LlmEncoder(model.model, tokenizer, 0), train=toy.config(), tokens_per_text=6.0)
     return module, LlmEncoder(model.model, tokenizer, 0)
 
@@ -32,7 +42,7 @@ def loss(module: LanguageModule, texts: list[str]) -> torch.Tensor:
 
 def test_parts_of_a_batch_add_up_to_it(module):
     whole = loss(module[0], TEXTS)
-    parts = [loss(module[0], TEXTS[first:first + 2]) for first in range(0, len(TEXTS), 2)]
+    parts = [loss(module[0], TEXTS[first : first + 2]) for first in range(0, len(TEXTS), 2)]
     torch.testing.assert_close(torch.stack(parts).mean(), whole)
 
 

@@ -22,14 +22,19 @@ def calibration(loaded, tiny_latents):
 
 def test_a_round_asks_the_same_again_and_another_round_something_else(calibration, loaded, tiny_latents):
     again = Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
-    first, second, other = (source.inputs(number, 8) for source, number in ((calibration, 0), (again, 0), (calibration, 1)))
+    first, second, other = (
+        source.inputs(number, 8) for source, number in ((calibration, 0), (again, 0), (calibration, 1))
+    )
     assert all(torch.equal(a, b) for one, two in zip(first, second) for a, b in zip(one, two))
     assert set(calibration.rows(0, 8)).isdisjoint(calibration.rows(1, 8))
     assert not torch.equal(first[0][0], other[0][0])
 
 
 def test_rounds_beyond_the_data_begin_it_again(calibration):
-    assert sorted(calibration.rows(0, 20) + calibration.exam_rows) == list(range(24)) and len(calibration.rows(5, 40)) == 40
+    assert (
+        sorted(calibration.rows(0, 20) + calibration.exam_rows) == list(range(24))
+        and len(calibration.rows(5, 40)) == 40
+    )
 
 
 def test_the_exam_is_never_practised_and_needs_data_of_its_own(calibration, loaded, tiny_latents):

@@ -15,7 +15,9 @@ def correlated(inputs: int = 128, rank: int = 16) -> torch.Tensor:
 def test_compensation_beats_rounding_to_nearest_on_correlated_inputs():
     moments = correlated()
     weight = torch.randn(64, 128)
-    nearest, compensated = (output_error(weight, round_weight(weight, moments, 4, compensate=way), moments) for way in (False, True))
+    nearest, compensated = (
+        output_error(weight, round_weight(weight, moments, 4, compensate=way), moments) for way in (False, True)
+    )
     assert compensated < 0.6 * nearest
 
 

@@ -22,8 +22,14 @@ def test_tuned_scales_answer_better_on_inputs_not_tuned_on():
     with torch.no_grad():
         before = relative_error(network(held_out), original(held_out))
     steps = []
-    tune_scales(network, original, lambda step: lambda net: net(torch.randn(64, 64, generator=torch.Generator().manual_seed(step))),
-                150, 3e-3, after=steps.append)
+    tune_scales(
+        network,
+        original,
+        lambda step: lambda net: net(torch.randn(64, 64, generator=torch.Generator().manual_seed(step))),
+        150,
+        3e-3,
+        after=steps.append,
+    )
     with torch.no_grad():
         after = relative_error(network(held_out), original(held_out))
     assert after < 0.95 * before

@@ -17,10 +17,22 @@ def test_ticks_are_round():
     assert charts.ticks(3, 3, 4) == [3]
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0, "0"), (0.25, "0.25"), (1234.5, "1234"), (12_000, "12k"), (5_900_000, "5.9M"), (3e14, "300T"), (9.09e-5, "9.09e-5"), (-0.5, "-0.5"),
-    (999.7, "1000"), (999_999, "1M"), (999.6e6, "1G"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.25, "0.25"),
+        (1234.5, "1234"),
+        (12_000, "12k"),
+        (5_900_000, "5.9M"),
+        (3e14, "300T"),
+        (9.09e-5, "9.09e-5"),
+        (-0.5, "-0.5"),
+        (999.7, "1000"),
+        (999_999, "1M"),
+        (999.6e6, "1G"),
+    ],
+)
 def test_numbers_are_short(value, text):
     assert charts.number(value) == text
 
@@ -66,7 +78,14 @@ def test_a_histogram_counts_everything_once():
 
 
 def test_a_flow_is_as_wide_as_its_counts():
-    svg = str(charts.flow([("in <b>", 200, [charts.Loss("blurred", 50, "dropped"), charts.Loss("shard", 2, "quarantined")]), ("✓", 148, [])]))
+    svg = str(
+        charts.flow(
+            [
+                ("in <b>", 200, [charts.Loss("blurred", 50, "dropped"), charts.Loss("shard", 2, "quarantined")]),
+                ("✓", 148, []),
+            ]
+        )
+    )
     assert "in &lt;b&gt;" in svg and "blurred · 50 (25%)" in svg and "shard · 2 (1%)" in svg
     widths = [float(width) for width in re.findall(r'class="kept"[^>]* width="([\d.]+)"', svg)]
     assert widths[1] / widths[0] == pytest.approx(148 / 200, abs=1e-3)

@@ -1,4 +1,6 @@
-"""Groups that are apart come out as clusters, and every cluster shows its own middle; without features there is no map."""
+"""Groups that are apart come out as clusters, and every cluster shows its own middle; without features there is no
+map.
+"""
 
 import numpy as np
 
@@ -27,7 +29,9 @@ def test_of_many_some_and_of_few_none(tmp_path):
     write(tmp_path, np.random.default_rng(1).normal(size=(3 * MAPPED, 4)).astype(np.float32), "signature")
     found = draw(tmp_path, 3 * MAPPED)
     assert len(found.points) == MAPPED and max(max(places) for places in found.nearest) > 2 * MAPPED
-    assert draw(tmp_path, 2 * LEAST - 1) is None and draw(tmp_path, 500) is None and draw(tmp_path / "none", 500) is None
+    assert (
+        draw(tmp_path, 2 * LEAST - 1) is None and draw(tmp_path, 500) is None and draw(tmp_path / "none", 500) is None
+    )
 
 
 def test_samples_that_are_all_alike(tmp_path):

@@ -71,8 +71,15 @@ def test_prompts_are_text(html):
 
 def test_everything_is_said_in_both_languages(html):
     text = Page(html).text
-    for english, chinese in (("The ladder", "阶梯"), ("Side by side", "并排对比"), ("Training", "训练过程"), ("Steps and costs", "步骤与开销"),
-                             ("held-out pairs", "未见组合"), ("red star, not blue heart", "画成红色五角星，应为蓝色心形"), ("quarantined", "隔离")):
+    for english, chinese in (
+        ("The ladder", "阶梯"),
+        ("Side by side", "并排对比"),
+        ("Training", "训练过程"),
+        ("Steps and costs", "步骤与开销"),
+        ("held-out pairs", "未见组合"),
+        ("red star, not blue heart", "画成红色五角星，应为蓝色心形"),
+        ("quarantined", "隔离"),
+    ):
         assert english in text["en"] and chinese in text["zh"]
     assert not re.search(r"[\u4e00-\u9fff]", text["en"].replace("中文", "", 1))
     outside = re.sub(r"Seedream|[a-z]\w*|[A-Z]\w*|[\W\d_]|[\u4e00-\u9fff]+", "", text[""])
@@ -101,7 +108,13 @@ def test_the_viewer_holds_the_first_and_last_grids(html):
 def test_summary_has_the_ladders_rows(run, tmp_path):
     execute.step(Report(scores=run), tmp_path / "report", Host(), say=lambda text: None)
     summary = json.loads((tmp_path / "report/summary.json").read_text())
-    assert [row["name"] for row in summary] == ["base, 50 steps", "sft, 50 steps", "student, 4", "student, 2", "W4A8, 4"]
+    assert [row["name"] for row in summary] == [
+        "base, 50 steps",
+        "sft, 50 steps",
+        "student, 4",
+        "student, 2",
+        "W4A8, 4",
+    ]
     assert all(tuple(row) == SUMMARY for row in summary)
     assert summary[4]["evaluations"] == 4 and summary[4]["megabytes"] == 3.5 and 0 < summary[4]["accuracy_held_out"] < 1
 
@@ -118,7 +131,9 @@ def test_the_page_can_open_with_pictures_of_another_step(run, tmp_path):
     (images / "images/00000.png").write_bytes((run / "pictures/00/seen_00000.png").read_bytes())
     (images / "prompts.jsonl").write_text(json.dumps({"file": "00000.png", "prompt": "一只<b>猫</b>"}) + "\n")
     sources = {"model": [{"path": str(run.parent / "w4a8"), "digest": ""}]}
-    artifact.finish(images, kind="images", stage="generate/images", fingerprint="", inputs=sources, facts={}, metrics={}, seconds=3)
+    artifact.finish(
+        images, kind="images", stage="generate/images", fingerprint="", inputs=sources, facts={}, metrics={}, seconds=3
+    )
     page = Page(build(run, images).html)
     assert "一只<b>猫</b>" in page.text[""] and "As they came" in page.text["en"]
     assert "step-gallery" in page.ids and "step-scores" in page.ids

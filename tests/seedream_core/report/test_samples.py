@@ -50,9 +50,16 @@ def curated(tmp_path_factory):
             members = reader.read(place)
             record = json.loads(members["json"])
             if place == 3:
-                record |= {"boxes": [{"kind": "<logo>", "box": [0.1, 0.2, 0.5, 0.6], "score": 0.9}], "captions": {"zh": {"short": "<b>星</b>"}}}
+                record |= {
+                    "boxes": [{"kind": "<logo>", "box": [0.1, 0.2, 0.5, 0.6], "score": 0.9}],
+                    "captions": {"zh": {"short": "<b>星</b>"}},
+                }
             writer.add(key, members | {"json": json.dumps(record, ensure_ascii=False).encode()})
-    execute.step(Ingest(source=Source.find("webdataset")(path=str(folder / "marked" / "shards")), bad_budget=0.2), folder / "crawl", Host())
+    execute.step(
+        Ingest(source=Source.find("webdataset")(path=str(folder / "marked" / "shards")), bad_budget=0.2),
+        folder / "crawl",
+        Host(),
+    )
     execute.step(Curate(data=folder / "crawl"), folder / "curated", Host())
     return folder / "curated"
 
@@ -85,32 +92,69 @@ def hostile(folder, reasons, records=({},)):
     folder = folder / "<img src=x>%s"
     with ShardWriter(folder / "shards") as writer:
         for number, record in enumerate(records):
-            base = {"key": f"k{number}", "name": "<i>名</i>\udcff", "width": 32, "height": 16, "captions": {"en": {"short": "</title><script>alert(1)</script>" * 99}}}
-            writer.add(f"k{number}", {"png": png(np.zeros((16, 32, 3), np.uint8)), "json": json.dumps(base | record).encode()})
-    rows = [{"key": f"k{number}", "source": "<s>\udcff", "fate": fate, "reason": reason, "stage": "data/x", "name": "<u>"} for number, (fate, reason) in enumerate(reasons)]
+            base = {
+                "key": f"k{number}",
+                "name": "<i>名</i>\udcff",
+                "width": 32,
+                "height": 16,
+                "captions": {"en": {"short": "</title><script>alert(1)</script>" * 99}},
+            }
+            writer.add(
+                f"k{number}", {"png": png(np.zeros((16, 32, 3), np.uint8)), "json": json.dumps(base | record).encode()}
+            )
+    rows = [
+        {"key": f"k{number}", "source": "<s>\udcff", "fate": fate, "reason": reason, "stage": "data/x", "name": "<u>"}
+        for number, (fate, reason) in enumerate(reasons)
+    ]
     (folder / "fates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     artifact.finish(folder, kind="shards", stage="data/x", fingerprint="", inputs={}, facts={}, metrics={}, seconds=0.0)
     return folder
 
 
 def test_a_reason_for_each_sample_does_not_make_a_page_of_each(tmp_path):
-    reasons = [("kept", "")] + [("dropped", f"<b>{number} is odd</b>\udcff") for number in range(3000)] + [("dropped", "small: 3")] * 50
+    reasons = (
+        [("kept", "")]
+        + [("dropped", f"<b>{number} is odd</b>\udcff") for number in range(3000)]
+        + [("dropped", "small: 3")] * 50
+    )
     folder = hostile(tmp_path, reasons)
     html = samples.build(folder)
     fates = samples.Fates.of(folder)
     assert len(fates.counts) <= samples.CAUSES + 2 and fates.counts["dropped", "small"] == 50 and fates.total == 3051
-    assert f"{samples.OTHERS} · {fates.counts['dropped', samples.OTHERS]:,} (" in html and fates.counts["dropped", samples.OTHERS] > 2970 and len(html) < 120_000
+    assert (
+        f"{samples.OTHERS} · {fates.counts['dropped', samples.OTHERS]:,} (" in html
+        and fates.counts["dropped", samples.OTHERS] > 2970
+        and len(html) < 120_000
+    )
     execute.step(Report(data=folder), tmp_path / "report", Host())
 
 
 def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
-    odd = ({"boxes": [7, {"box": "x"}, {"kind": "<logo>", "box": [0, 0, 1e9, 1]}, {"kind": "<logo>", "box": [0, 0, 1, 0.5]}], "scores": {"<em>": 1e308, "fine": 1}},
-           {"captions": {f"<l{number}>": {"short": "a"} for number in range(90)}, "scores": {"<em>": -1e308, "fine": 2} | {f"s{number}": 1 for number in range(90)}})
+    odd = (
+        {
+            "boxes": [
+                7,
+                {"box": "x"},
+                {"kind": "<logo>", "box": [0, 0, 1e9, 1]},
+                {"kind": "<logo>", "box": [0, 0, 1, 0.5]},
+            ],
+            "scores": {"<em>": 1e308, "fine": 1},
+        },
+        {
+            "captions": {f"<l{number}>": {"short": "a"} for number in range(90)},
+            "scores": {"<em>": -1e308, "fine": 2} | {f"s{number}": 1 for number in range(90)},
+        },
+    )
     html = samples.build(hostile(tmp_path, [("kept", "")] * 2, odd))
     assert Tags(html).open == [] and len(html) < 200_000
     for bad in ("<script>alert", "<img src=x", "<i>名", "<logo>", "<em>", "<l1>", "<u>", "<s>"):
         assert bad not in html.replace("<script>" + (render.HERE / "script.js").read_text(encoding="utf-8"), ""), bad
-    assert html.count("<i style=") == 1 and html.count("<h4>") == samples.NAMES and "<h4>fine</h4>" in html and html.count('histogram" viewBox') == samples.NAMES - 1
+    assert (
+        html.count("<i style=") == 1
+        and html.count("<h4>") == samples.NAMES
+        and "<h4>fine</h4>" in html
+        and html.count('histogram" viewBox') == samples.NAMES - 1
+    )
 
 
 @pytest.mark.parametrize("reasons", [[("kept", "")], [("kept", ""), ("quarantined", "")]])

@@ -43,7 +43,7 @@ def test_fewer_points_than_clusters():
 
 
 def test_a_large_set_is_learnt_from_a_part_and_assigned_in_parts(groups, monkeypatch):
-    points, truth = groups
+    points, _truth = groups
     monkeypatch.setattr(module, "LEARN", 600)
     monkeypatch.setattr(module, "CHUNK", 100)
     centres, labels = kmeans(points, 8, 0)

@@ -17,8 +17,11 @@ from seedream_core.data.weights import capped
 def tail() -> tuple[Crowd, Concepts]:
     world = World(zipf=1.5, kinds={"one": 1})
     scenes = [world.sample(21, index) for index in range(1500)]
-    crowd = Crowd(np.stack([look(render(scene, 64, 64)) for scene in scenes]),
-                  [captions(scene, index, world) for index, scene in enumerate(scenes)], [""] * 1500)
+    crowd = Crowd(
+        np.stack([look(render(scene, 64, 64)) for scene in scenes]),
+        [captions(scene, index, world) for index, scene in enumerate(scenes)],
+        [""] * 1500,
+    )
     return crowd, Concepts.of([str(scene.objects[0].thing)] for scene in scenes)
 
 
@@ -36,7 +39,11 @@ def test_a_walk_shares_out_level_by_level():
     # a branch of 1 cluster with 8 samples, and one of 3 clusters with 1, 1 and 6
     paths = np.array([[0, 0]] * 8 + [[1, 1], [1, 2]] + [[1, 3]] * 6)
     chance = _walk(paths, 1.0)
-    assert chance[:8] == pytest.approx(1 / 16) and chance[8:10] == pytest.approx(1 / 6) and chance[10:] == pytest.approx(1 / 36)
+    assert (
+        chance[:8] == pytest.approx(1 / 16)
+        and chance[8:10] == pytest.approx(1 / 6)
+        and chance[10:] == pytest.approx(1 / 36)
+    )
     assert _walk(paths, 0.0) == pytest.approx(1 / 16)  # left as they are
     assert _walk(paths, 0.4).sum() == pytest.approx(1)
 
@@ -59,8 +66,12 @@ def test_a_long_tail_has_more_concepts_than_before(tail):
     crowd, truth = tail
     before = truth.effective(np.ones(1500))
     ratios = {}
-    for name, one in {"both": DualAxis(), "looks": DualAxis(beta=0.0), "words": DualAxis(alpha=0.0),
-                      "jieba": DualAxis(chinese="jieba")}.items():
+    for name, one in {
+        "both": DualAxis(),
+        "looks": DualAxis(beta=0.0),
+        "words": DualAxis(alpha=0.0),
+        "jieba": DualAxis(chinese="jieba"),
+    }.items():
         if name == "jieba":
             pytest.importorskip("jieba")
         ratios[name] = truth.effective(capped(one(crowd).weights, 10.0)) / before

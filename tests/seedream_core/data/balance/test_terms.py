@@ -18,7 +18,15 @@ def captions(*texts, language="en"):
 
 
 def test_english_words_and_neighbours_without_stop_words():
-    assert cut("A Red star, left of the blue cross") == ["red", "star", "red star", "left", "blue", "cross", "blue cross"]
+    assert cut("A Red star, left of the blue cross") == [
+        "red",
+        "star",
+        "red star",
+        "left",
+        "blue",
+        "cross",
+        "blue cross",
+    ]
     assert cut("don't 42 — it is") == ["don't"]
 
 

@@ -1,4 +1,6 @@
-"""The first of near duplicates stays; another colour or place is another picture; blocks, tiles and copies of copies change nothing."""
+"""The first of near duplicates stays; another colour or place is another picture; blocks, tiles and copies of copies
+change nothing.
+"""
 
 import numpy as np
 import pytest
@@ -14,7 +16,10 @@ from seedream_core.records import Sample
 
 
 def features(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
-    views = [View.of(Sample(key="a", width=one.shape[1], height=one.shape[0], captions={}), np.ascontiguousarray(one)) for one in pictures]
+    views = [
+        View.of(Sample(key="a", width=one.shape[1], height=one.shape[0], captions={}), np.ascontiguousarray(one))
+        for one in pictures
+    ]
     Signature().start({})(views)
     return {name: np.stack([view.features[name] for view in views]) for name in Near.needs}
 
@@ -35,14 +40,24 @@ def test_reasons_say_of_what_and_what_was_changed():
     clean = one("red", 0.4)
     darker = (clean * 0.9).astype(np.uint8)
     reasons = drop([clean, resized(clean, 64), clean[4:124, 4:124], darker, clean])
-    assert reasons.keys() == {1, 2, 3, 4} and all(reason.startswith("the same picture as k0 but for ") for reason in reasons.values())
+    assert reasons.keys() == {1, 2, 3, 4} and all(
+        reason.startswith("the same picture as k0 but for ") for reason in reasons.values()
+    )
     assert "size ×0.50 (residual 0.0" in reasons[1] and "a crop of " in reasons[2] and "brightness ×0.90" in reasons[3]
     assert "its encoding (residual 0.000)" in reasons[4]
 
 
 def test_colour_and_place_count():
-    assert drop([one(color, background=background) for color in ("red", "green", "blue", "yellow", "purple", "orange", "black", "cyan")
-                 for background in ("white", "gray", "pink", "beige")]) == {}
+    assert (
+        drop(
+            [
+                one(color, background=background)
+                for color in ("red", "green", "blue", "yellow", "purple", "orange", "black", "cyan")
+                for background in ("white", "gray", "pink", "beige")
+            ]
+        )
+        == {}
+    )
     assert drop([one("red", 0.3 + 0.06 * step, 0.4) for step in range(7)]) == {}
 
 

@@ -9,8 +9,11 @@ from seedream_core.data.scenes.world import Draw
 def test_lines_are_cropped_and_about_as_high_as_asked():
     for index in range(40):
         cover = ink.line(Draw("line", index), 24, words=2)
-        assert 0 <= cover.min() and 0.6 < cover.max() <= 1
-        assert all(side.any() for side in (cover[0] > ink.SEEN, cover[-1] > ink.SEEN, cover[:, 0] > ink.SEEN, cover[:, -1] > ink.SEEN))
+        assert cover.min() >= 0 and 0.6 < cover.max() <= 1
+        assert all(
+            side.any()
+            for side in (cover[0] > ink.SEEN, cover[-1] > ink.SEEN, cover[:, 0] > ink.SEEN, cover[:, -1] > ink.SEEN)
+        )
         assert 12 <= cover.shape[0] <= 32 < cover.shape[1]
 
 

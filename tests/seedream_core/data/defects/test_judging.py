@@ -33,7 +33,11 @@ def test_figures():
     found = [(), logo(0.5, 0.5, 1, 0.75), logo(0, 0, 0.5, 0.25), logo(0, 0, 0.5, 0.25)]
     pictures = [Planted(np.full((64, 64, 3), index, np.uint8), boxes) for index, boxes in enumerate(true)]
     assert judging.judge(Oracle(found), pictures) == {
-        "pictures": 4, "area_error": pytest.approx(0.0625), "decisions_right": 0.5, "clean_flagged": 0.5}
+        "pictures": 4,
+        "area_error": pytest.approx(0.0625),
+        "decisions_right": 0.5,
+        "clean_flagged": 0.5,
+    }
 
 
 def test_decisions():
@@ -54,6 +58,9 @@ def test_pictures_of_an_artifact(tmp_path):
         for index in range(3):
             file = io.BytesIO()
             Image.new("RGB", (40, 30), (index * 80, 0, 0)).save(file, "PNG")
-            writer.add(f"a{index}", {"png": file.getvalue(), "json": Sample(key=f"a{index}", width=40, height=30, captions={}).to_json()})
+            writer.add(
+                f"a{index}",
+                {"png": file.getvalue(), "json": Sample(key=f"a{index}", width=40, height=30, captions={}).to_json()},
+            )
     made = list(judging.planted_pictures(tmp_path, 0, 12))
     assert len(made) == 12 and all(one.pixels.shape == (30, 40, 3) for one in made) and any(one.boxes for one in made)

@@ -37,13 +37,20 @@ def test_every_box_can_be_seen(side):
         for box in planted.boxes:
             left, top, right, bottom = (round(share * side) for share in box["box"])
             change = np.abs(planted.pixels[top:bottom, left:right].astype(int) - clean[top:bottom, left:right]).max(2)
-            assert (change >= 16).mean() >= 0.02, (index, box)  # a later defect may cover an earlier one in its own colour
+            assert (change >= 16).mean() >= 0.02, (
+                index,
+                box,
+            )  # a later defect may cover an earlier one in its own colour
             kinds.add(box["kind"])
     assert kinds == set(KINDS)
 
 
 def test_only_the_kinds_asked_for():
-    kinds = {box["kind"] for index in range(40) for box in plant(scene(index), "kinds", index, kinds=("logo", "subtitle")).boxes}
+    kinds = {
+        box["kind"]
+        for index in range(40)
+        for box in plant(scene(index), "kinds", index, kinds=("logo", "subtitle")).boxes
+    }
     assert kinds == {"logo", "subtitle"}
 
 

@@ -16,6 +16,8 @@ def test_results_in_order(workers):
 
 
 def test_the_engine_is_no_part_of_what_is_made():
-    one, other = (parse(Ingest, {"source": {"name": "folder", "path": "in"}, **engine}) for engine in ({}, {"engine": "ray"}))
+    one, other = (
+        parse(Ingest, {"source": {"name": "folder", "path": "in"}, **engine}) for engine in ({}, {"engine": "ray"})
+    )
     assert one.engine.name() == "pool" and other.engine.name() == "ray" and changed(one) == changed(other)
     assert set(Engine.names()) == {"pool", "ray"}

@@ -1,4 +1,6 @@
-"""Ray gives what the pool gives, here or on a cluster that is there already; without it one message says what to install."""
+"""Ray gives what the pool gives, here or on a cluster that is there already; without it one message says what to
+install.
+"""
 
 import json
 import os
@@ -64,12 +66,37 @@ def test_ingest_on_a_ray_of_its_own_and_on_a_cluster_makes_the_pools_bytes(clust
     own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     there = os.environ | {"RAY_ADDRESS": cluster.get_runtime_context().gcs_address}
     made = {}
-    for name, options, environment in (("pool", [], own), ("own", ["--set", "engine=ray"], own), ("cluster", ["--set", "engine=ray"], there)):
-        command = [sys.executable, "-m", "seedream_cli", "data", "ingest", "--set", "source.name=folder", "--set", f"source.path={tmp_path / 'in'}",
-                   "--set", "bad_budget=0.1", "--set", "samples_per_shard=40", *options, "--out", str(tmp_path / name)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    for name, options, environment in (
+        ("pool", [], own),
+        ("own", ["--set", "engine=ray"], own),
+        ("cluster", ["--set", "engine=ray"], there),
+    ):
+        command = [
+            sys.executable,
+            "-m",
+            "seedream_cli",
+            "data",
+            "ingest",
+            "--set",
+            "source.name=folder",
+            "--set",
+            f"source.path={tmp_path / 'in'}",
+            "--set",
+            "bad_budget=0.1",
+            "--set",
+            "samples_per_shard=40",
+            *options,
+            "--out",
+            str(tmp_path / name),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        )
         assert done.returncode == 0, done.stderr
-        made[name] = {path.name: path.read_bytes() for path in [*(tmp_path / name).glob("shards/*"), tmp_path / name / "fates.jsonl"]}
+        made[name] = {
+            path.name: path.read_bytes()
+            for path in [*(tmp_path / name).glob("shards/*"), tmp_path / name / "fates.jsonl"]
+        }
         assert json.loads((tmp_path / name / "artifact.json").read_text())["metrics"]["kept"] == 129
     assert made["pool"] == made["own"] == made["cluster"] and len(made["pool"]) == 9
 
@@ -101,7 +128,9 @@ def test_every_stage_that_is_spread_makes_the_pools_bytes(cluster, scenes, tmp_p
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory):
-    """A crawl of 100 scenes whose records tell a line of text and whether they are spoiled, an encoder, and what to ask it for."""
+    """A crawl of 100 scenes whose records tell a line of text and whether they are spoiled, an encoder, and what to ask
+    it for.
+    """
     folder = tmp_path_factory.mktemp("scenes")
     line = {"kind": "text", "box": [0.1, 0.1, 0.9, 0.9], "text": "SALE", "score": 0.9}
 
@@ -111,7 +140,9 @@ def scenes(tmp_path_factory):
     execute.step(Synthetic(samples=100, size=(64, 64)), folder / "told", Host(), say=lambda line: None)
     rewrite(ShardReader(folder / "told"), tell, folder / "crawl", stage="test", made_from="", samples_per_shard=50)
     toy_encoder.make_encoder(folder / "encoder")
-    (folder / "queries.jsonl").write_text(json.dumps({"concept": "one", "examples": [ShardReader(folder / "crawl").keys[7]], "count": 9}))
+    (folder / "queries.jsonl").write_text(
+        json.dumps({"concept": "one", "examples": [ShardReader(folder / "crawl").keys[7]], "count": 9})
+    )
     return folder
 
 

@@ -15,8 +15,18 @@ def view(area: float, *kinds: str) -> View:
     return made
 
 
-@pytest.mark.parametrize("area, most, keep", [(0, 0.2, True), (0.1999, 0.2, True), (0.2, 0.2, False), (1, 0.2, False),
-                                              (0, 0, True), (0.001, 0, False), (0.5, 0.6, True)])
+@pytest.mark.parametrize(
+    "area, most, keep",
+    [
+        (0, 0.2, True),
+        (0.1999, 0.2, True),
+        (0.2, 0.2, False),
+        (1, 0.2, False),
+        (0, 0, True),
+        (0.001, 0, False),
+        (0.5, 0.6, True),
+    ],
+)
 def test_limits(area, most, keep):
     assert DefectArea(most=most)(view(area)).keep is keep
 

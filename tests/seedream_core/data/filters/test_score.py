@@ -18,10 +18,16 @@ def view(**scores) -> View:
 
 
 def test_bounds():
-    assert Score(score="defect", most=0.5)(view(defect=0.5)).keep and Score(score="defect", least=0.5)(view(defect=0.5)).keep
+    assert (
+        Score(score="defect", most=0.5)(view(defect=0.5)).keep
+        and Score(score="defect", least=0.5)(view(defect=0.5)).keep
+    )
     over = Score(score="defect", least=0.1, most=0.5)(view(defect=0.6123))
     under = Score(score="defect", least=0.1, most=0.5)(view(defect=0.0512))
-    assert (over.keep, over.reason) == (False, "defect 0.612 is over 0.5") and (under.keep, under.reason) == (False, "defect 0.0512 is under 0.1")
+    assert (over.keep, over.reason) == (False, "defect 0.612 is over 0.5") and (under.keep, under.reason) == (
+        False,
+        "defect 0.0512 is under 0.1",
+    )
     assert not Score(score="aesthetic", least=5)(view(aesthetic=4.9)).keep
 
 
@@ -33,6 +39,9 @@ def test_needs_follow_the_config():
 
 
 def test_what_cannot_be_meant():
-    for options, words in (({}, "give least, most or both"), ({"least": 2, "most": 1}, r"least \(2\) is over most \(1\)")):
+    for options, words in (
+        ({}, "give least, most or both"),
+        ({"least": 2, "most": 1}, r"least \(2\) is over most \(1\)"),
+    ):
         with pytest.raises(ConfigError, match=words):
             parse(Score, {"score": "defect", **options})

@@ -20,7 +20,7 @@ def charts(kind: str, count: int = 3, load: float = 0.25):
 
 
 def painted(figure, color: str, near: int = 12) -> np.ndarray:
-    return (np.abs(np.asarray(figure.picture).astype(int) - COLORS[color][1]).max(axis=2) < near)
+    return np.abs(np.asarray(figure.picture).astype(int) - COLORS[color][1]).max(axis=2) < near
 
 
 def axis(figure, side: str):
@@ -49,9 +49,9 @@ def test_bars_are_as_long_as_the_caption_says(kind):
         value, span = axis(figure, side)
         for one in figure.content["series"]:
             ink = painted(figure, one["color"])
-            for text, (left, top, right, bottom) in figure.texts:
+            for text, (left, top, _right, bottom) in figure.texts:
                 if text == one["name"]:
-                    ink[top - 3:bottom + 3, left - 30:left] = False  # its colour in the legend
+                    ink[top - 3 : bottom + 3, left - 30 : left] = False  # its colour in the legend
             lengths = np.flatnonzero(ink.any(1 if side == "vertical" else 0))
             tip = lengths[0] if side == "vertical" else lengths[-1]
             assert abs(value(tip) - max(one["values"])) < 0.04 * span
@@ -76,11 +76,19 @@ def test_points_lie_where_they_are_told():
 
 
 def test_a_caption_with_points_and_groups_is_read_back():
-    caption = ('A scatter chart titled "Cost against age" on a white background. The horizontal axis is named "Age" and marked "0", "50". '
-               'The vertical axis is marked "-1.5", "0.0". Points of "Plan. A" (red): (1, -1.5), (2.25, 0). Points (blue): (3, 4).')
+    caption = (
+        'A scatter chart titled "Cost against age" on a white background. The horizontal axis is named "Age" and '
+        'marked "0", "50". '
+        'The vertical axis is marked "-1.5", "0.0". Points of "Plan. A" (red): (1, -1.5), (2.25, 0). Points '
+        "(blue): (3, 4)."
+    )
     content = Chart.read(caption)
-    assert content["axes"] == [{"side": "horizontal", "name": "Age", "ticks": ["0", "50"]},
-                               {"side": "vertical", "name": "", "ticks": ["-1.5", "0.0"]}]
-    assert content["series"] == [{"name": "Plan. A", "color": "red", "values": [[1, -1.5], [2.25, 0]]},
-                                 {"name": "", "color": "blue", "values": [[3, 4]]}]
+    assert content["axes"] == [
+        {"side": "horizontal", "name": "Age", "ticks": ["0", "50"]},
+        {"side": "vertical", "name": "", "ticks": ["-1.5", "0.0"]},
+    ]
+    assert content["series"] == [
+        {"name": "Plan. A", "color": "red", "values": [[1, -1.5], [2.25, 0]]},
+        {"name": "", "color": "blue", "values": [[3, 4]]},
+    ]
     assert math.isclose(content["series"][0]["values"][1][0], 2.25)

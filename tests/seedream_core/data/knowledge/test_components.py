@@ -1,4 +1,6 @@
-"""Pieces of ink are found whole, with their sizes, and features do not depend on where or in which colours things are drawn."""
+"""Pieces of ink are found whole, with their sizes, and features do not depend on where or in which colours things are
+drawn.
+"""
 
 import numpy as np
 import pytest
@@ -32,8 +34,10 @@ def test_pieces_are_those_a_flood_finds(share):
 def test_a_spiral_is_one_piece_and_nothing_is_none():
     ink = np.zeros((21, 21), bool)
     for ring in range(0, 10, 2):
-        ink[ring, ring:21 - ring] = ink[ring:21 - ring, 20 - ring] = ink[20 - ring, ring:21 - ring] = ink[ring + 2:21 - ring, ring] = True
-        ink[ring + 2, ring:ring + 2] = True
+        ink[ring, ring : 21 - ring] = ink[ring : 21 - ring, 20 - ring] = ink[20 - ring, ring : 21 - ring] = ink[
+            ring + 2 : 21 - ring, ring
+        ] = True
+        ink[ring + 2, ring : ring + 2] = True
     assert len(pieces(ink)) == 1 and pieces(np.zeros((5, 5), bool)).shape == (0, 3)
 
 
@@ -44,13 +48,13 @@ def test_pieces_less_holes():
     ink[3, 12:15] = True
     assert _euler(ink, 4) == _euler(ink, 8) == 1
     ink[6, 6] = False  # its corner touches the hole's
-    assert _euler(ink, 8) == 0 and _euler(ink, 4) == 1 or _euler(ink, 4) == 0
+    assert (_euler(ink, 8) == 0 and _euler(ink, 4) == 1) or _euler(ink, 4) == 0
 
 
 def test_features_know_no_place_and_no_colour():
     page = np.full((120, 160, 3), 255, np.uint8)
     for number in range(5):
-        page[20:28, 10 + 25 * number:16 + 25 * number] = 0
+        page[20:28, 10 + 25 * number : 16 + 25 * number] = 0
     dark = 255 - page
     moved = np.roll(page, (40, 3), (0, 1))
     assert np.allclose(features(page), features(dark)) and np.allclose(features(page), features(moved))

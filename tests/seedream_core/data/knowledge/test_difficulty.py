@@ -18,7 +18,10 @@ LOADS = (0.1, 0.26, 0.6)
 @pytest.mark.parametrize("name", [name for name in Knowledge.names() if Knowledge.find(name).written])
 def test_the_packaged_one_tells_easy_medium_and_hard(name):
     sizes = ((256, 256), (448, 320))
-    figures = [make(Knowledge.find(name)(), ("rated", index), sizes[index % 2], LOADS[index % 3], latin()) for index in range(18)]
+    figures = [
+        make(Knowledge.find(name)(), ("rated", index), sizes[index % 2], LOADS[index % 3], latin())
+        for index in range(18)
+    ]
     guessed = [rater().load(np.asarray(figure.picture)) for figure in figures]
     assert difficulty.accuracy(guessed, [figure.load for figure in figures]) >= 0.8
     assert (difficulty.PACKAGED / difficulty.WEIGHTS).stat().st_size < difficulty.BYTES
@@ -38,8 +41,12 @@ def test_the_scorer_gives_the_load_brought_to_one(tmp_path):
     view = View.of(Sample(key="a", width=256, height=256, captions={}), pixels)
     Scorer.find("difficulty")().start({})([view])
     assert view.scores == {"difficulty": pytest.approx(rating.score(rater().load(pixels)), abs=1e-4)}
-    (tmp_path / difficulty.WEIGHTS).write_bytes(save({name: np.zeros_like(value) for name, value in rater().weights.items()} | {
-        "deviation": np.ones_like(rater().weights["deviation"])}))
+    (tmp_path / difficulty.WEIGHTS).write_bytes(
+        save(
+            {name: np.zeros_like(value) for name, value in rater().weights.items()}
+            | {"deviation": np.ones_like(rater().weights["deviation"])}
+        )
+    )
     Scorer.find("difficulty")(path=str(tmp_path)).start({})([view])
     assert view.scores["difficulty"] == pytest.approx(rating.score(1.0), abs=1e-4)
 
@@ -65,6 +72,8 @@ def test_training_finds_a_known_rule_and_keeps_to_its_seed():
     loads = np.exp(0.5 * found[:, 0] - 1)
     options = {"width": 16, "steps": 400, "lr": 3e-3, "decay": 0.1}
     first, again, other = (train(found[:600], loads[:600], seed=seed, **options) for seed in (0, 0, 1))
-    assert np.array_equal(first.loads(found), again.loads(found)) and not np.array_equal(first.loads(found), other.loads(found))
+    assert np.array_equal(first.loads(found), again.loads(found)) and not np.array_equal(
+        first.loads(found), other.loads(found)
+    )
     assert difficulty.accuracy(first.loads(found[600:]), loads[600:]) > 0.8
     assert isinstance(first, Rater) and np.isfinite(first.loads(1e6 * found)).all()

@@ -6,7 +6,9 @@ from seedream_core.data.knowledge.equations import KNOWN, equation
 from seedream_core.data.knowledge.formula import glyphs
 from seedream_core.data.scenes.world import Draw
 
-SOURCES = [source for source, _, _ in KNOWN] + [equation(Draw("equations", index), 1 + index % 4) for index in range(60)]
+SOURCES = [source for source, _, _ in KNOWN] + [
+    equation(Draw("equations", index), 1 + index % 4) for index in range(60)
+]
 
 
 def test_marks_are_the_glyphs_and_bars_of_mathtext():

@@ -1,4 +1,6 @@
-"""Formulas: marks are counted right, sources come back from captions, LaTeX is used where it is asked for and installed."""
+"""Formulas: marks are counted right, sources come back from captions, LaTeX is used where it is asked for and
+installed.
+"""
 
 import os
 import shutil
@@ -20,17 +22,26 @@ def test_names_numbers_and_layouts_come_back():
     for index in range(40):
         figure = make(Formula(), ("sheets", index), (448, 320), 0.1 + 0.15 * (index % 3), latin())
         assert Formula.read(figure.captions["zh"]["long"]) == figure.content
-        seen |= {figure.content["layout"], figure.content["numbered"], *(bool(one["name"]) for one in figure.content["formulas"])}
+        seen |= {
+            figure.content["layout"],
+            figure.content["numbered"],
+            *(bool(one["name"]) for one in figure.content["formulas"]),
+        }
         sources = [one["source"] for one in figure.content["formulas"]]
         assert len(set(sources)) == len(sources) and sum(map(glyphs, sources)) <= figure.marks
     assert seen == {*formula.LAYOUTS, True, False}
 
 
 def test_a_caption_is_read_back():
-    caption = "Typeset mathematics on the left on a dark background. " \
-              r"""Formulas: "(1)" "$a, b. c$" (Bayes' theorem), "(2)" "$\left( x \right)^{2}$"."""
-    assert Formula.read(caption) == {"layout": "on the left", "numbered": True, "formulas": [
-        {"source": "a, b. c", "name": "Bayes' theorem"}, {"source": r"\left( x \right)^{2}", "name": ""}]}
+    caption = (
+        "Typeset mathematics on the left on a dark background. "
+        r"""Formulas: "(1)" "$a, b. c$" (Bayes' theorem), "(2)" "$\left( x \right)^{2}$"."""
+    )
+    assert Formula.read(caption) == {
+        "layout": "on the left",
+        "numbered": True,
+        "formulas": [{"source": "a, b. c", "name": "Bayes' theorem"}, {"source": r"\left( x \right)^{2}", "name": ""}],
+    }
 
 
 def test_without_matplotlib_one_message_says_what_to_install(monkeypatch):
@@ -49,8 +60,10 @@ def test_without_latex_one_message_names_it(monkeypatch):
 def test_latex_is_called_on_the_source_alone(tmp_path, monkeypatch):
     """With stand-ins for both programs: one keeps the source, the other draws a bar."""
     bar = "from PIL import Image; p = Image.new('L', (60, 30), 255); p.paste(0, (10, 10, 50, 20)); p.save('one.png')"
-    for name, body in (("latex", f"cp one.tex {tmp_path}/seen.tex; echo \"$@\" > {tmp_path}/how; touch one.dvi"),
-                       ("dvipng", f'{sys.executable} -c "{bar}"')):
+    for name, body in (
+        ("latex", f'cp one.tex {tmp_path}/seen.tex; echo "$@" > {tmp_path}/how; touch one.dvi'),
+        ("dvipng", f'{sys.executable} -c "{bar}"'),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

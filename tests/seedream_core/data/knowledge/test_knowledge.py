@@ -54,9 +54,9 @@ def test_what_is_crowded_or_told_at_too_great_length_is_drawn_with_less():
             raise Crowded
         return marks
 
-    figure, asked = made(gets, 1.0)
+    figure, _asked = made(gets, 1.0)
     assert 150 < figure.marks <= 200
-    figure, asked = made(lambda marks: marks + 700, 0.95)
+    figure, _asked = made(lambda marks: marks + 700, 0.95)
     assert figure.marks <= 900
 
 

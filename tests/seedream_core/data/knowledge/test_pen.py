@@ -54,8 +54,16 @@ def test_shapes_are_marks_in_their_places():
     one.arrow((100, 80), (150, 80))
     assert one.marks == 7
     pixels = np.asarray(one.finish())
-    assert tuple(pixels[25, 20]) == (255, 0, 0) and tuple(pixels[25, 32]) == (255, 255, 255) and tuple(pixels[9, 20]) == (255, 255, 255)
-    assert tuple(pixels[20, 60]) == (0, 255, 0) and tuple(pixels[30, 100]) == (0, 0, 255) and tuple(pixels[20, 100]) == (255, 255, 255)
+    assert (
+        tuple(pixels[25, 20]) == (255, 0, 0)
+        and tuple(pixels[25, 32]) == (255, 255, 255)
+        and tuple(pixels[9, 20]) == (255, 255, 255)
+    )
+    assert (
+        tuple(pixels[20, 60]) == (0, 255, 0)
+        and tuple(pixels[30, 100]) == (0, 0, 255)
+        and tuple(pixels[20, 100]) == (255, 255, 255)
+    )
     assert pixels[80, 30].max() < 140 and pixels[70, 50].max() < 140 and pixels[80, 120].max() < 140
 
 

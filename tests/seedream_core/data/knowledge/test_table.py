@@ -16,9 +16,9 @@ def test_rows_lie_under_each_other_and_columns_side_by_side():
     for figure in tables():
         content = figure.content
         seen.add(content["rules"])
-        boxes = [box for _, box in figure.texts][bool(content["title"]):]
+        boxes = [box for _, box in figure.texts][bool(content["title"]) :]
         columns = len(content["header"])
-        rows = [boxes[start:start + columns] for start in range(0, len(boxes), columns)]
+        rows = [boxes[start : start + columns] for start in range(0, len(boxes), columns)]
         assert len(rows) == len(content["rows"]) + 1
         for row in rows:
             assert all(one[2] < other[0] for one, other in pairwise(row))
@@ -28,6 +28,13 @@ def test_rows_lie_under_each_other_and_columns_side_by_side():
 
 
 def test_a_caption_is_read_back():
-    caption = 'A table of 1 row and 2 columns, titled "A. B", with three rules, on a dark background. ' \
-              'Header: "Name", "Qty". Row 1: "Jo, Al", "1.50".'
-    assert Table.read(caption) == {"title": "A. B", "rules": "three rules", "header": ["Name", "Qty"], "rows": [["Jo, Al", "1.50"]]}
+    caption = (
+        'A table of 1 row and 2 columns, titled "A. B", with three rules, on a dark background. '
+        'Header: "Name", "Qty". Row 1: "Jo, Al", "1.50".'
+    )
+    assert Table.read(caption) == {
+        "title": "A. B",
+        "rules": "three rules",
+        "header": ["Name", "Qty"],
+        "rows": [["Jo, Al", "1.50"]],
+    }

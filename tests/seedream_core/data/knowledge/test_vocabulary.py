@@ -29,7 +29,9 @@ def test_every_word_is_there_in_both_languages():
 
 def test_some_are_different_and_drawn():
     taken = vocabulary.some(Draw(1), range(10), 4)
-    assert len(set(taken)) == 4 and taken == vocabulary.some(Draw(1), range(10), 4) != vocabulary.some(Draw(2), range(10), 4)
+    assert len(set(taken)) == 4 and taken == vocabulary.some(Draw(1), range(10), 4) != vocabulary.some(
+        Draw(2), range(10), 4
+    )
     assert sorted(vocabulary.some(Draw(1), range(3), 9)) == [0, 1, 2]
 
 

@@ -23,10 +23,21 @@ def test_every_element_region_and_state_is_drawn():
 
 
 def test_a_caption_is_read_back():
-    caption = ('A wireframe of a web page titled "Shop", on a white background. Top bar: title "Shop", link "Home, etc". '
-               'Column 2, switches: switch "Sync" on. Column 2, article: heading "Tea", text line, text line. Column 3, banner: image.')
-    assert Wireframe.read(caption) == {"screen": "web page", "sections": [
-        {"region": "top bar", "column": 0, "items": [["title", "Shop", ""], ["link", "Home, etc", ""]]},
-        {"region": "switches", "column": 2, "items": [["switch", "Sync", "on"]]},
-        {"region": "article", "column": 2, "items": [["heading", "Tea", ""], ["text line", "", ""], ["text line", "", ""]]},
-        {"region": "banner", "column": 3, "items": [["image", "", ""]]}]}
+    caption = (
+        'A wireframe of a web page titled "Shop", on a white background. Top bar: title "Shop", link "Home, etc". '
+        'Column 2, switches: switch "Sync" on. Column 2, article: heading "Tea", text line, text line. Column 3, '
+        "banner: image."
+    )
+    assert Wireframe.read(caption) == {
+        "screen": "web page",
+        "sections": [
+            {"region": "top bar", "column": 0, "items": [["title", "Shop", ""], ["link", "Home, etc", ""]]},
+            {"region": "switches", "column": 2, "items": [["switch", "Sync", "on"]]},
+            {
+                "region": "article",
+                "column": 2,
+                "items": [["heading", "Tea", ""], ["text line", "", ""], ["text line", "", ""]],
+            },
+            {"region": "banner", "column": 3, "items": [["image", "", ""]]},
+        ],
+    }

@@ -22,13 +22,28 @@ def test_depth_by_a_model(tmp_path):
     from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 
     torch.manual_seed(0)
-    config = DPTConfig(hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=16,
-                       backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 16, 16, 16], fusion_hidden_size=16, is_hybrid=False)
+    config = DPTConfig(
+        hidden_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=16,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[16, 16, 16, 16],
+        fusion_hidden_size=16,
+        is_hybrid=False,
+    )
     DPTForDepthEstimation(config).save_pretrained(tmp_path)
     DPTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
     (pair,) = Pairs.find("depth")(path=str(tmp_path)).start()(view(), Draw(0))
     depth = pair.references[0]
-    assert depth.shape == (40, 48, 3) and depth.min() == 0 and depth.max() == 255 and (depth[..., 0] == depth[..., 2]).all()
+    assert (
+        depth.shape == (40, 48, 3)
+        and depth.min() == 0
+        and depth.max() == 255
+        and (depth[..., 0] == depth[..., 2]).all()
+    )
 
 
 def test_areas_by_a_model(tmp_path):
@@ -36,16 +51,30 @@ def test_areas_by_a_model(tmp_path):
     from transformers.models.segformer.image_processing_pil_segformer import SegformerImageProcessorPil
 
     torch.manual_seed(0)
-    SegformerForSemanticSegmentation(SegformerConfig(num_encoder_blocks=2, depths=[1, 1], sr_ratios=[2, 1], hidden_sizes=[8, 16], patch_sizes=[7, 3], strides=[4, 2],
-                                                     num_attention_heads=[1, 2], mlp_ratios=[2, 2], decoder_hidden_size=16, num_labels=5)).save_pretrained(tmp_path)
+    SegformerForSemanticSegmentation(
+        SegformerConfig(
+            num_encoder_blocks=2,
+            depths=[1, 1],
+            sr_ratios=[2, 1],
+            hidden_sizes=[8, 16],
+            patch_sizes=[7, 3],
+            strides=[4, 2],
+            num_attention_heads=[1, 2],
+            mlp_ratios=[2, 2],
+            decoder_hidden_size=16,
+            num_labels=5,
+        )
+    ).save_pretrained(tmp_path)
     SegformerImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
     (pair,) = Pairs.find("segmentation")(path=str(tmp_path)).start()(view(), Draw(0))
-    assert pair.references[0].shape == (40, 48, 3) and 1 <= len(np.unique(pair.references[0].reshape(-1, 3), axis=0)) <= 5
+    assert (
+        pair.references[0].shape == (40, 48, 3) and 1 <= len(np.unique(pair.references[0].reshape(-1, 3), axis=0)) <= 5
+    )
 
 
 def test_areas_by_truth():
     world = World()
-    scene = next(scene for scene in map(lambda index: world.sample(2, index), range(50)) if len(scene.objects) == 3)
+    scene = next(scene for scene in (world.sample(2, index) for index in range(50)) if len(scene.objects) == 3)
     labels = areas(scene, (64, 64))
     for number, one in enumerate(scene.objects, 1):
         assert labels[int(one.y * 64), int(one.x * 64)] == number

@@ -13,7 +13,9 @@ WORLD = World()
 
 def view(index: int, **truth) -> View:
     scene = WORLD.sample(6, index)
-    return View.of(Sample(key=f"k{index}", width=64, height=64, captions={}, truth=scene.to_json() | truth), render(scene, 64, 64))
+    return View.of(
+        Sample(key=f"k{index}", width=64, height=64, captions={}, truth=scene.to_json() | truth), render(scene, 64, 64)
+    )
 
 
 def test_there_and_back():
@@ -27,7 +29,9 @@ def test_there_and_back():
 
 
 def test_only_whole_scenes():
-    assert clean(view(0, damage="blurred").sample.truth) is None and clean({"strings": []}) is None and clean(None) is None
+    assert (
+        clean(view(0, damage="blurred").sample.truth) is None and clean({"strings": []}) is None and clean(None) is None
+    )
     assert Edits().start()(view(0, damage="uniform"), Draw(0)) == []
     assert world_of((100, 70)).bounds == (96 / 64, 1.0)
 

@@ -49,7 +49,11 @@ def test_both_ways():
             edit = edit_of(WORLD.sample(10, index), WORLD, Draw("e", index))
             undone = back(edit, WORLD) if edit else None
             if undone:
-                assert undone.before == edit.after and undone.after == edit.before and undone.instruction["en"] != edit.instruction["en"]
+                assert (
+                    undone.before == edit.after
+                    and undone.after == edit.before
+                    and undone.instruction["en"] != edit.instruction["en"]
+                )
                 tasks[kind, undone.task] += 1
     assert {("add", "remove"), ("remove", "add"), ("recolour", "recolour"), ("move", "move")} <= tasks.keys()
 

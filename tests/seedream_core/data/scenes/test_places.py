@@ -1,4 +1,5 @@
 """Places keep boxes inside, apart and in line, down to areas that only just hold them."""
+
 import random
 
 import pytest
@@ -35,7 +36,9 @@ def test_apart_keeps_the_gap(count, box):
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("first, second", [((0.1, 0.1), (0.4, 0.4)), ((0.4, 0.4), (0.4, 0.3)), ((0.2, 0.3), (0.1, 0.1))])
+@pytest.mark.parametrize(
+    "first, second", [((0.1, 0.1), (0.4, 0.4)), ((0.4, 0.4), (0.4, 0.3)), ((0.2, 0.3), (0.1, 0.1))]
+)
 def test_in_line_keeps_order_gap_and_slant(axis, first, second):
     between = random.Random(0).uniform
     for _ in range(100):

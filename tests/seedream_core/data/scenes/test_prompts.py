@@ -1,4 +1,5 @@
 """Evaluation prompts: balanced, repeatable, and on the asked side of the held-out pairs."""
+
 import json
 from collections import Counter
 

@@ -1,4 +1,5 @@
 """The judge, tested both ways: it reads what was drawn, also through blur and noise, and refuses near misses."""
+
 from collections import Counter
 from dataclasses import replace
 
@@ -9,7 +10,18 @@ from PIL import Image, ImageFilter
 from seedream_core.data.scenes.reader import read
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import (
-    BACKGROUNDS, COLORS, EXTENTS, GAP, MARGIN, OPPOSITE, SMALLEST, Draw, Object, Scene, World, gap,
+    BACKGROUNDS,
+    COLORS,
+    EXTENTS,
+    GAP,
+    MARGIN,
+    OPPOSITE,
+    SMALLEST,
+    Draw,
+    Object,
+    Scene,
+    World,
+    gap,
 )
 from seedream_core.metrics.scene_accuracy import fault
 
@@ -43,8 +55,11 @@ def bent(picture: np.ndarray, seed: int, pixels: float) -> np.ndarray:
 def low_rank_patches(width: int, count: int, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and first principal components of 16×16 patches of the world."""
     patches = [
-        render(WORLD.sample(100, i), width, width).reshape(width // 16, 16, width // 16, 16, 3)
-        .transpose(0, 2, 1, 3, 4).reshape(-1, 768) for i in range(count)
+        render(WORLD.sample(100, i), width, width)
+        .reshape(width // 16, 16, width // 16, 16, 3)
+        .transpose(0, 2, 1, 3, 4)
+        .reshape(-1, 768)
+        for i in range(count)
     ]
     flat = np.concatenate(patches).astype(float)
     mean = flat.mean(0)
@@ -127,7 +142,10 @@ def bitten(scene: Scene, share: float, seed: int) -> np.ndarray:
 
 def _swapped(objects: tuple[Object, ...]) -> list[Object]:
     first, second = objects
-    return [replace(first, color=second.color, shape=second.shape), replace(second, color=first.color, shape=first.shape)]
+    return [
+        replace(first, color=second.color, shape=second.shape),
+        replace(second, color=first.color, shape=first.shape),
+    ]
 
 
 def share_right(count: int, seed: int, change=lambda picture, seed: picture, size=(64, 64)) -> float:
@@ -190,8 +208,10 @@ def test_bent_outlines_count_and_spoiled_ones_do_not():
 
 @pytest.mark.parametrize(("share", "least"), [(0.15, 0.85), (0.25, 0.93), (0.35, 0.93)])
 def test_refuses_a_bite(share, least):
-    refused = [fault(read(bitten(scene, share, seed)), scene.asked) is not None
-               for seed, scene in enumerate(WORLD.sample(8, i) for i in range(200))]
+    refused = [
+        fault(read(bitten(scene, share, seed)), scene.asked) is not None
+        for seed, scene in enumerate(WORLD.sample(8, i) for i in range(200))
+    ]
     assert sum(refused) / len(refused) >= least
 
 

@@ -1,4 +1,5 @@
 """Regions against a flood fill, on random masks."""
+
 import numpy as np
 
 from seedream_core.data.scenes.regions import regions
@@ -27,6 +28,6 @@ def test_regions_are_those_of_a_flood_fill():
             found = set()
             for rows, columns, own in regions(mask):
                 assert own.any(0).all() or own.any(1).all()
-                points = np.argwhere(own) + (rows.start, columns.start)
+                points = np.argwhere(own) + np.array([rows.start, columns.start])
                 found.add(frozenset(map(tuple, points.tolist())))
             assert found == flood(mask)

@@ -1,4 +1,5 @@
 """Coverage is exact area: it sums to the shape's own, wherever it stands; and pictures follow their scene's truth."""
+
 from io import BytesIO
 
 import numpy as np

@@ -9,7 +9,10 @@ def test_every_claim_is_true():
     world = World(width=96, height=64)
     for field in telling.FIELDS:
         for language in ("en", "zh"):
-            told = [telling.tell(scene, language, field, world) for scene in (world.sample(21, index) for index in range(300))]
+            told = [
+                telling.tell(scene, language, field, world)
+                for scene in (world.sample(21, index) for index in range(300))
+            ]
             quality = mean(judge(text, language, world.sample(21, index), world) for index, text in enumerate(told))
             assert quality.accuracy == 1.0, field
             assert len(set(told)) >= 3
@@ -18,5 +21,8 @@ def test_every_claim_is_true():
 def test_layout_is_the_richest():
     world = World()
     scenes = [world.sample(5, index) for index in range(200)]
-    rich = {field: mean(judge(telling.tell(scene, "en", field, world), "en", scene, world) for scene in scenes).richness for field in telling.FIELDS}
+    rich = {
+        field: mean(judge(telling.tell(scene, "en", field, world), "en", scene, world) for scene in scenes).richness
+        for field in telling.FIELDS
+    }
     assert rich["layout"] == max(rich.values()) > 2

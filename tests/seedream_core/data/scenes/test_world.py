@@ -1,4 +1,7 @@
-"""Scenes keep the world's promises: apart, inside, related as said, never a held-out pair, the same for the same key."""
+"""Scenes keep the world's promises: apart, inside, related as said, never a held-out pair, the same for the same
+key.
+"""
+
 import hashlib
 import json
 from collections import Counter
@@ -7,7 +10,17 @@ import pytest
 
 from seedream_core.data.scenes.prompts import evaluation_prompts
 from seedream_core.data.scenes.world import (
-    GAP, HELD_OUT, KINDS, MARGIN, RELATIONS, SLANT, SMALLEST, Scene, World, gap, relation,
+    GAP,
+    HELD_OUT,
+    KINDS,
+    MARGIN,
+    RELATIONS,
+    SLANT,
+    SMALLEST,
+    Scene,
+    World,
+    gap,
+    relation,
 )
 
 SIZES = [(64, 64), (128, 128), (96, 64), (64, 160)]
@@ -71,7 +84,9 @@ def test_relations_follow_their_weights_and_prompts_ask_for_all_alike():
     world = World(kinds={"pair": 1}, relations={"left": 3, "above": 1})
     counts = Counter(world.sample(0, index).relation for index in range(1000))
     assert set(counts) == {"left", "above"} and 700 < counts["left"] < 800
-    asked = Counter(prompt.asked.relation for prompt in evaluation_prompts(600, 0, world=world) if prompt.kind == "pair")
+    asked = Counter(
+        prompt.asked.relation for prompt in evaluation_prompts(600, 0, world=world) if prompt.kind == "pair"
+    )
     assert set(asked) == set(RELATIONS) and min(asked.values()) > 30
 
 
@@ -118,7 +133,7 @@ def test_gap_is_along_the_separating_axis():
         ({"height": 0}, "multiple of 16"),
         ({"held_out": ("yellow hart",)}, "yellow hart"),
         ({"kinds": {"two": 1}}, "none of one, several, pair"),
-        ({"kinds": {kind: 0 for kind in KINDS}}, "above zero"),
+        ({"kinds": dict.fromkeys(KINDS, 0)}, "above zero"),
         ({"kinds": {"one": float("nan")}}, "zero or more"),
         ({"relations": {"under": 1}}, "none of left, right, above, below"),
         ({"relations": {"left": 0}}, "at least one relation"),

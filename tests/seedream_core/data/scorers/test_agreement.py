@@ -10,7 +10,10 @@ from seedream_core.errors import UserError
 from seedream_core.models.dual_encoder import load
 from seedream_core.records import Sample
 
-CAPTIONS = {"en": {"short": "two blue stars", "long": "two blue stars, and nothing else"}, "zh": {"short": "两个蓝色五角星", "brief": " "}}
+CAPTIONS = {
+    "en": {"short": "two blue stars", "long": "two blue stars, and nothing else"},
+    "zh": {"short": "两个蓝色五角星", "brief": " "},
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,10 @@ def view(captions):
 def test_all_captions_or_those_of_some_languages(ours):
     encoder, one = load(ours), view(CAPTIONS)
     vectors = encoder.images([one.pixels])
-    for languages, judged in (((), ["two blue stars, and nothing else", "two blue stars", "两个蓝色五角星"]), (("zh",), ["两个蓝色五角星"])):
+    for languages, judged in (
+        ((), ["two blue stars, and nothing else", "two blue stars", "两个蓝色五角星"]),
+        (("zh",), ["两个蓝色五角星"]),
+    ):
         Agreement(languages=languages).start({"encoder": ours})([one])
         assert one.scores["agreement"] == round(float(encoder.agreement(vectors, [judged])[0]), 4)
     assert 0 < one.scores["agreement"] < 1

@@ -24,8 +24,12 @@ def marked(pixels: np.ndarray, left: int, top: int) -> np.ndarray:
 def test_figures_are_finite_bounded_and_the_same_again():
     first, again = describe(scene(0)), describe(scene(0).copy())
     assert first.shape == (348,) and first.dtype == np.float32 and np.array_equal(first, again)
-    for pixels in (scene(1), np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8),
-                   np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)):
+    for pixels in (
+        scene(1),
+        np.zeros((64, 64, 3), np.uint8),
+        np.full((64, 64, 3), 255, np.uint8),
+        np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8),
+    ):
         figures = describe(pixels)
         assert np.isfinite(figures).all() and np.abs(figures).max() <= 4
 
@@ -52,7 +56,11 @@ def test_what_it_is_for_shows(spoil):
         if spoil == "noise":
             return np.clip(pixels + random.normal(0, 20, pixels.shape), 0, 255).astype(np.uint8)
         if spoil == "blur":
-            return np.asarray(Image.fromarray(pixels).resize((24, 24), Image.Resampling.BOX).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+            return np.asarray(
+                Image.fromarray(pixels)
+                .resize((24, 24), Image.Resampling.BOX)
+                .resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            )
         return marked(pixels, 30, 40) if spoil == "mark" else pixels[..., ::-1]
 
     clean = np.stack([describe(scene(index)) for index in range(40)])

@@ -15,8 +15,13 @@ from seedream_core.records import Sample
 
 def views(count=5):
     random = np.random.default_rng(0)
-    return [View.of(Sample(key=f"a{index}", width=40, height=40, captions={"en": {"short": "a red circle"}}),
-                    random.integers(0, 256, (40, 40, 3), np.uint8)) for index in range(count)]
+    return [
+        View.of(
+            Sample(key=f"a{index}", width=40, height=40, captions={"en": {"short": "a red circle"}}),
+            random.integers(0, 256, (40, 40, 3), np.uint8),
+        )
+        for index in range(count)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,9 @@ def test_vectors_of_the_stages_encoder_or_of_a_path(ours, tmp_path):
     made = views()
     Embedding().start({"encoder": ours})(made)
     expected = load(ours).images([view.pixels for view in made]).astype(np.float16)
-    assert all(np.array_equal(view.features["embedding"], row) and row.dtype == np.float16 for view, row in zip(made, expected))
+    assert all(
+        np.array_equal(view.features["embedding"], row) and row.dtype == np.float16 for view, row in zip(made, expected)
+    )
     outside = toy_encoder.make_outside(tmp_path / "clip", "clip")
     Embedding(path=str(outside)).start({"encoder": ours})(made)
     assert made[0].features["embedding"].shape == (8,)
@@ -41,7 +48,9 @@ def test_alike_at_any_chunking(ours):
     score(together)
     for view in alone:
         score([view])
-    assert all(np.array_equal(one.features["embedding"], other.features["embedding"]) for one, other in zip(together, alone))
+    assert all(
+        np.array_equal(one.features["embedding"], other.features["embedding"]) for one, other in zip(together, alone)
+    )
 
 
 def test_two_scorers_of_one_encoder_compute_once(ours, monkeypatch):

@@ -25,7 +25,10 @@ def head(task: str, seed: int) -> Head:
 
 
 def views(count=7) -> list[View]:
-    return [View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(World().sample(0, index), 64, 64)) for index in range(count)]
+    return [
+        View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(World().sample(0, index), 64, 64))
+        for index in range(count)
+    ]
 
 
 def test_scores(tmp_path):
@@ -44,7 +47,7 @@ def test_scores(tmp_path):
 
 def test_features_that_are_there_are_taken_and_stay(tmp_path):
     heads.save(tmp_path, {"defect": head("defect", 0)})
-    one, = views(1)
+    (one,) = views(1)
     one.features["appearance"] = np.zeros(348, np.float32)
     Heads().start({"heads": tmp_path})([one])
     assert one.scores == {"defect": 0.5} and not one.features["appearance"].any()

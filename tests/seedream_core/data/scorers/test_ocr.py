@@ -28,7 +28,9 @@ def test_lines_are_read():
     left, top, right, bottom = first["box"]
     assert left < 0.08 and right > 0.55 and 0.1 < top < 0.2 and 0.25 < bottom < 0.35
     assert blank.boxes == [] and blank.scores == {"text_area": 0.0, "text_confidence": 1.0}
-    assert written.scores["text_area"] == pytest.approx(sum((b[2] - b[0]) * (b[3] - b[1]) for b in (first["box"], second["box"])), abs=1e-3)
+    assert written.scores["text_area"] == pytest.approx(
+        sum((b[2] - b[0]) * (b[3] - b[1]) for b in (first["box"], second["box"])), abs=1e-3
+    )
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
@@ -38,7 +40,15 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
 
 
 def test_a_page_of_small_print_does_not_cost_the_record():
-    lines = [{"kind": "text", "box": [0, place / 900, 1 if place % 9 == 0 else 0.5, (place + 1) / 900], "score": 0.91, "text": "字" * (place % 40)} for place in range(900)]
+    lines = [
+        {
+            "kind": "text",
+            "box": [0, place / 900, 1 if place % 9 == 0 else 0.5, (place + 1) / 900],
+            "score": 0.91,
+            "text": "字" * (place % 40),
+        }
+        for place in range(900)
+    ]
     noted = fitting(lines)
     record = Sample(key="a", width=9, height=9, captions={}, boxes=tuple(noted)).to_json()
     assert len(record) < 30_000 and len(noted) > 120 and noted == [line for line in lines if line in noted]

@@ -1,4 +1,6 @@
-"""A signature is 3,080 bytes of any picture, says how it was squeezed, and changes little with the file's encoding and size."""
+"""A signature is 3,080 bytes of any picture, says how it was squeezed, and changes little with the file's encoding and
+size.
+"""
 
 import numpy as np
 from PIL import Image
@@ -12,9 +14,15 @@ from seedream_core.records import Sample
 
 def test_features_of_any_picture():
     for height, width in ((64, 64), (1, 1), (7, 900), (300, 200)):
-        view = View.of(Sample(key="a", width=width, height=height, captions={}), np.full((height, width, 3), (9, 90, 200), np.uint8))
+        view = View.of(
+            Sample(key="a", width=width, height=height, captions={}),
+            np.full((height, width, 3), (9, 90, 200), np.uint8),
+        )
         Signature().start({})([view])
-        assert view.features["sides"].tolist() == [width, height] and sum(value.nbytes for value in view.features.values()) == 3080
+        assert (
+            view.features["sides"].tolist() == [width, height]
+            and sum(value.nbytes for value in view.features.values()) == 3080
+        )
         assert view.features["signature"].shape == (32, 32, 3) and (view.features["signature"] == (9, 90, 200)).all()
 
 

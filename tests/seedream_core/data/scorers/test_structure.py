@@ -28,11 +28,17 @@ def test_boxes_and_their_area():
     Structure().start({})(views)
     for seen in views:
         assert seen.scores["defect_area"] == pytest.approx(union([box["box"] for box in seen.boxes]), abs=1e-5)
-        assert all(0 <= side <= 1 for box in seen.boxes for side in box["box"]) and all(0 < box["score"] <= 1 for box in seen.boxes)
+        assert all(0 <= side <= 1 for box in seen.boxes for side in box["box"]) and all(
+            0 < box["score"] <= 1 for box in seen.boxes
+        )
     errors = [abs(seen.scores["defect_area"] - one.area) for seen, one in zip(views, planted)]
     assert np.mean(errors) < 0.04
     assert np.mean([not seen.boxes for seen, one in zip(views, planted) if not one.boxes]) >= 0.9
-    named = [one.boxes[0]["kind"] in {box["kind"] for box in seen.boxes} for seen, one in zip(views, planted) if len(one.boxes) == 1]
+    named = [
+        one.boxes[0]["kind"] in {box["kind"] for box in seen.boxes}
+        for seen, one in zip(views, planted)
+        if len(one.boxes) == 1
+    ]
     assert np.mean(named) >= 0.8
 
 

@@ -12,7 +12,9 @@ from seedream_core.records import Sample
 
 
 def scored(pixels: np.ndarray) -> View:
-    view = View.of(Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), np.ascontiguousarray(pixels))
+    view = View.of(
+        Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), np.ascontiguousarray(pixels)
+    )
     Texture().start({})([view])
     return view
 
@@ -33,10 +35,10 @@ def test_noise(side):
 @pytest.mark.parametrize("side", [64, 128, 256, 512])
 @pytest.mark.parametrize("period", [(4, 4), (7, 5), (9, 12), (16, 16)])
 def test_tiles(side, period):
-    small = RANDOM.integers(0, 256, (3, 3, 3), np.uint8).repeat(6, 0).repeat(6, 1)[:period[0], :period[1]]
+    small = RANDOM.integers(0, 256, (3, 3, 3), np.uint8).repeat(6, 0).repeat(6, 1)[: period[0], : period[1]]
     tiled = np.tile(small, (side // period[0] + 1, side // period[1] + 1, 1))[:side, :side]
     assert meaningless(tiled)
-    tiled[:, side // 2:] = scene(3, side)[:, side // 2:]
+    tiled[:, side // 2 :] = scene(3, side)[:, side // 2 :]
     assert not meaningless(tiled)
 
 

@@ -18,13 +18,17 @@ def scored(pixels: np.ndarray, **options) -> View:
 
 
 def spotted(share: float, noise: int = 0) -> np.ndarray:
-    pixels = np.full((100, 100, 3), 120, np.uint8) + np.random.default_rng(0).integers(0, noise + 1, (100, 100, 3), np.uint8)
-    pixels[:round(share * 100)] = (250, 120, 120)
+    pixels = np.full((100, 100, 3), 120, np.uint8) + np.random.default_rng(0).integers(
+        0, noise + 1, (100, 100, 3), np.uint8
+    )
+    pixels[: round(share * 100)] = (250, 120, 120)
     return pixels
 
 
-@pytest.mark.parametrize("share, noise, keep", [(0.0, 0, False), (0.01, 0, True), (0.0, 10, False), (0.02, 0, True),
-                                                (0.5, 0, True), (0.0, 100, True)])
+@pytest.mark.parametrize(
+    "share, noise, keep",
+    [(0.0, 0, False), (0.01, 0, True), (0.0, 10, False), (0.02, 0, True), (0.5, 0, True), (0.0, 100, True)],
+)
 def test_share_of_one_colour(share, noise, keep):
     assert Filter()(scored(spotted(share, noise))).keep == keep
 

@@ -1,4 +1,6 @@
-"""A small random classifier, saved and loaded as a real one: its unsafe classes are added up, and its errors are told."""
+"""A small random classifier, saved and loaded as a real one: its unsafe classes are added up, and its errors are
+told.
+"""
 
 import multiprocessing
 import shutil
@@ -23,14 +25,28 @@ def folder(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("classifier")
     labels = {0: "Neutral", 1: "NSFW", 2: "Gore"}
-    ViTForImageClassification(ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=16,
-                                        initializer_range=0.5, id2label=labels, label2id={name: place for place, name in labels.items()})).save_pretrained(path)
+    ViTForImageClassification(
+        ViTConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=32,
+            patch_size=16,
+            initializer_range=0.5,
+            id2label=labels,
+            label2id={name: place for place, name in labels.items()},
+        )
+    ).save_pretrained(path)
     ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(path)
     return path
 
 
 def views() -> list[View]:
-    return [View.of(Sample(key=f"k{shade}", width=40, height=30, captions={}), np.full((30, 40, 3), shade, np.uint8)) for shade in (0, 90, 255)]
+    return [
+        View.of(Sample(key=f"k{shade}", width=40, height=30, captions={}), np.full((30, 40, 3), shade, np.uint8))
+        for shade in (0, 90, 255)
+    ]
 
 
 def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
@@ -39,7 +55,9 @@ def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
     Unsafe(path=str(folder), labels=("gore",)).start({})(alone)
     Unsafe(path=str(folder), batch=1).start({})(one)
     for first, second, third in zip(both, alone, one):
-        assert 0 < second.scores["unsafe"] < first.scores["unsafe"] < 1 and first.scores["unsafe"] == pytest.approx(third.scores["unsafe"], abs=2e-4)
+        assert 0 < second.scores["unsafe"] < first.scores["unsafe"] < 1 and first.scores["unsafe"] == pytest.approx(
+            third.scores["unsafe"], abs=2e-4
+        )
     assert len({view.scores["unsafe"] for view in both}) > 1
     assert [Judge(most=0.0)(view).keep for view in both] == [False] * 3 and Judge(most=1.0)(both[0]).keep
 
@@ -64,7 +82,11 @@ def test_broken_weights_are_one_message_and_missing_ones_are_not_made_up(folder,
     with pytest.raises(UserError, match="scorer unsafe: .*cut cannot be loaded: "):
         Unsafe(path=str(tmp_path / "cut")).start({})
     weights = tmp_path / "headless" / "model.safetensors"
-    save_file({name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")}, weights, {"format": "pt"})
+    save_file(
+        {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")},
+        weights,
+        {"format": "pt"},
+    )
     with pytest.raises(UserError, match="lacks 2 weights of ViTForImageClassification, such as classifier.bias"):
         Unsafe(path=str(tmp_path / "headless")).start({})
 

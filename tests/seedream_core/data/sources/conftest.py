@@ -50,6 +50,8 @@ def table(png):
         (folder / "in" / "x.png").write_bytes(png(1))
         (folder / "in" / "y.png").write_bytes(png(2))
         (folder / "outside.png").write_bytes(png(3))
-        (folder / "in" / "t.jsonl").write_text("".join(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        (folder / "in" / "t.jsonl").write_text(
+            "".join(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        )
 
     return table

@@ -21,15 +21,25 @@ def test_a_folder_gives_pictures_with_what_stands_beside_them(tmp_path, png, sou
     listing = folder.listing()
     assert [item.name for item in listing.items] == ["a.JPG", "b.png", "照片/星.png"]
     assert listing.ignored == {".mp4": 1, "hidden": 1}
-    assert reasons(folder) == {"lonely.txt": "no picture beside it", "film.txt": "no picture beside it: .mp4 is not read", "link.png": "a symbolic link is not followed"}
+    assert reasons(folder) == {
+        "lonely.txt": "no picture beside it",
+        "film.txt": "no picture beside it: .mp4 is not read",
+        "link.png": "a symbolic link is not followed",
+    }
     star = folder.read(listing.items[2])
     assert star.picture == png() and star.captions == {"en": {"short": "a star"}, "zh": {"short": STAR}}
     assert folder.read(listing.items[1]).captions == {}
 
 
-@pytest.mark.parametrize("name, data, reason", [
-    ("a.txt", b"caf\xe9", "neither UTF-8"), ("a.json", b"[1]", "no mapping"), ("a.json", b"{", "not json"), ("a.txt", b"a" * 70000, "over 65536"),
-])
+@pytest.mark.parametrize(
+    "name, data, reason",
+    [
+        ("a.txt", b"caf\xe9", "neither UTF-8"),
+        ("a.json", b"[1]", "no mapping"),
+        ("a.json", b"{", "not json"),
+        ("a.txt", b"a" * 70000, "over 65536"),
+    ],
+)
 def test_a_sidecar_that_cannot_be_read_is_told(tmp_path, name, data, reason, png, source, reasons):
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / name).write_bytes(data)
@@ -44,7 +54,10 @@ def test_what_a_walk_cannot_follow_is_told(tmp_path, png, source, reasons):
     (tmp_path / "in" / "b.txt").symlink_to("/etc/hostname")
     (tmp_path / "in" / "more").symlink_to(tmp_path)
     folder = source("folder", tmp_path / "in")
-    assert reasons(folder) == {"more": "a linked folder is not followed", "b.png": "a symbolic link is not followed: b.txt"}
+    assert reasons(folder) == {
+        "more": "a linked folder is not followed",
+        "b.png": "a symbolic link is not followed: b.txt",
+    }
     assert folder.read(folder.listing().items[0]).captions == {"en": {"short": "a star"}}
 
 

@@ -27,4 +27,8 @@ def test_items_are_made_when_they_are_asked_for():
     items = Items(lambda row: made.append(row) or Item(f"n{row}", "p"), range(1000))
     part = items[10:20][3:]
     assert len(items) == 1000 and len(part) == 7 and made == []
-    assert part[0].name == "n13" and [item.name for item in part] == [f"n{row}" for row in range(13, 20)] and made[:2] == [13, 13]
+    assert (
+        part[0].name == "n13"
+        and [item.name for item in part] == [f"n{row}" for row in range(13, 20)]
+        and made[:2] == [13, 13]
+    )

@@ -6,9 +6,16 @@ from seedream_core.data.sources.jsonl import Jsonl
 from seedream_core.errors import DataError, UserError
 
 
-@pytest.mark.parametrize("row, name", [
-    ({"key": "k", "image": "x.png"}, "k"), ({"id": 0, "image": "x.png"}, "0"), ({"id": "", "file_name": "x.png"}, "x.png"), ({"caption": "c"}, "t.jsonl:4"), ("torn", "t.jsonl:4"),
-])
+@pytest.mark.parametrize(
+    "row, name",
+    [
+        ({"key": "k", "image": "x.png"}, "k"),
+        ({"id": 0, "image": "x.png"}, "0"),
+        ({"id": "", "file_name": "x.png"}, "x.png"),
+        ({"caption": "c"}, "t.jsonl:4"),
+        ("torn", "t.jsonl:4"),
+    ],
+)
 def test_a_row_is_named_by_its_key_its_picture_or_its_place(row, name):
     assert Jsonl(path="a/t.jsonl").item(4, row).name == name
 
@@ -53,6 +60,10 @@ def test_a_root_that_is_not_there_and_what_lies_elsewhere_are_told(tmp_path, tab
     with pytest.raises(UserError, match="source.root: nowhere is not there"):
         Jsonl(path=path, root="nowhere").listing()
     one = Jsonl(path=path)
-    for item, reason in zip(one.listing().items, ("an address, which is not fetched: https://a.example/b.jpg", "not there: en/gone.png"), strict=True):
+    for item, reason in zip(
+        one.listing().items,
+        ("an address, which is not fetched: https://a.example/b.jpg", "not there: en/gone.png"),
+        strict=True,
+    ):
         with pytest.raises(DataError, match=reason):
             one.read(item)

@@ -14,7 +14,14 @@ STAR = "白色背景上有一个橙色五角星"
 def test_shards_of_webdataset_and_of_img2dataset(tmp_path, png, source):
     with webdataset.ShardWriter(str(tmp_path / "%05d.tar"), maxcount=3, verbose=0) as writer:
         for number in range(5):
-            writer.write({"__key__": f"{number:09d}", "jpg": png(number), "txt": STAR, "json": {"url": "http://a/b", "caption": "other", "width": 8}})
+            writer.write(
+                {
+                    "__key__": f"{number:09d}",
+                    "jpg": png(number),
+                    "txt": STAR,
+                    "json": {"url": "http://a/b", "caption": "other", "width": 8},
+                }
+            )
     shards = source("webdataset", tmp_path)
     items = shards.listing().items
     assert [item.place for item in items] == [f"{number // 3:05d}.tar:{number:09d}" for number in range(5)]
@@ -32,7 +39,9 @@ def test_shards_of_ours_bring_their_records(tmp_path, png, source, reasons):
     raw = shards.read(shards.listing().items[0])
     assert raw.record["truth"] == {"a": 1} and raw.captions == record.captions
     found = reasons(shards)
-    assert found.pop("bare") == "no picture: only txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
+    assert (
+        found.pop("bare") == "no picture: only txt" and len(found) == 1 and next(iter(found)).startswith("00001.tar@")
+    )
 
 
 def test_a_shard_that_leads_nowhere_is_told(tmp_path, source, reasons):

@@ -1,4 +1,6 @@
-"""The taxonomy: words in both languages, the longest first; looks by examples; what each node lacks; the shipped tree."""
+"""The taxonomy: words in both languages, the longest first; looks by examples; what each node lacks; the shipped
+tree.
+"""
 
 import numpy as np
 import pytest
@@ -37,7 +39,14 @@ def said(tree, en="", zh="") -> list[str]:
 
 
 def test_paths_and_lines(tree):
-    assert tree.names == ("festivals", "festivals/dragon_boat", "festivals/new_year", "animals", "animals/dragon", "animals/dog")
+    assert tree.names == (
+        "festivals",
+        "festivals/dragon_boat",
+        "festivals/new_year",
+        "animals",
+        "animals/dragon",
+        "animals/dog",
+    )
     assert tree.line(1) == [1, 0] and tree.line(3) == [3]
 
 
@@ -82,17 +91,25 @@ def test_examples_are_checked(tmp_path):
         write(tmp_path, "nodes: {a: {examples: [k0]}}").shown(features, keys)
 
 
-@pytest.mark.parametrize("text, error, message", [
-    ("nodes: {a: {en: [cat]}, b: {en: [cat]}}", DataError, "'cat' is a word of a and of b"),
-    ("nodes: {a: {en: [circle]}, b: {en: [Circles]}}", DataError, r"'Circles' is a word of a and of b \(as 'circle'.*'circles'\); keep"),
-    ("nodes: {a: {en: [Circles]}, b: {en: [square, circle]}}", DataError, "'circle' is a word of a and of b"),
-    ("nodes: {a: {en: [2024]}}", ConfigError, "2024|string"), ("nodes: {a: {en: ['2024']}}", DataError, "'2024' has no word"),
-    ("nodes: {a: {but: ['--']}}", DataError, "'--' has no word"),
-    ("nodes: {a: {words: [cat]}}", ConfigError, "words"),
-    ("nodes: {a/b: {}}", DataError, "no name of a node"),
-    ("nodes: {a: {en: ['!?']}}", DataError, "no word that can be found"),
-    ("nodes: {}", DataError, "at least one"),
-])
+@pytest.mark.parametrize(
+    "text, error, message",
+    [
+        ("nodes: {a: {en: [cat]}, b: {en: [cat]}}", DataError, "'cat' is a word of a and of b"),
+        (
+            "nodes: {a: {en: [circle]}, b: {en: [Circles]}}",
+            DataError,
+            r"'Circles' is a word of a and of b \(as 'circle'.*'circles'\); keep",
+        ),
+        ("nodes: {a: {en: [Circles]}, b: {en: [square, circle]}}", DataError, "'circle' is a word of a and of b"),
+        ("nodes: {a: {en: [2024]}}", ConfigError, "2024|string"),
+        ("nodes: {a: {en: ['2024']}}", DataError, "'2024' has no word"),
+        ("nodes: {a: {but: ['--']}}", DataError, "'--' has no word"),
+        ("nodes: {a: {words: [cat]}}", ConfigError, "words"),
+        ("nodes: {a/b: {}}", DataError, "no name of a node"),
+        ("nodes: {a: {en: ['!?']}}", DataError, "no word that can be found"),
+        ("nodes: {}", DataError, "at least one"),
+    ],
+)
 def test_wrong_files(tmp_path, text, error, message):
     with pytest.raises(error, match=message):
         write(tmp_path, text)
@@ -106,11 +123,15 @@ def test_one_node_may_name_its_word_twice(tmp_path):
 def test_the_shipped_tree_is_bilingual_and_finds_its_own_words():
     tree = Taxonomy.read()
     leaves = [name for name in tree.names if "/" in name]
-    assert {"characters", "flora", "fauna", "food", "scenes", "architecture", "folk"} <= set(tree.names) and len(leaves) >= 100
+    assert {"characters", "flora", "fauna", "food", "scenes", "architecture", "folk"} <= set(tree.names) and len(
+        leaves
+    ) >= 100
     for number, (name, node) in enumerate(tree.nodes.items()):
         assert node.en and node.zh, name
         for word in node.en:
-            assert number in tree.said({"en": {"short": f"three {word}s" if word[-1].isalpha() and "'" not in word else word}}), word
+            assert number in tree.said(
+                {"en": {"short": f"three {word}s" if word[-1].isalpha() and "'" not in word else word}}
+            ), word
         for word in node.zh:
             assert number in tree.said({"zh": {"short": f"画里有{word}。"}}), word
     assert said(tree, "a red panda", "放风筝的孙悟空") == ["characters/monkey_king", "folk/kite"]

@@ -7,7 +7,9 @@ from seedream_core.models.autoencoder.conv import Conv
 SMALL = {"stem": 4, "widths": (16, 16, 24), "channels": 6}
 
 
-@pytest.mark.parametrize(("factor", "options"), ((16, {}), (8, {"stem": 2, "factor": 8}), (32, {"stem": 8, "factor": 32})))
+@pytest.mark.parametrize(
+    ("factor", "options"), ((16, {}), (8, {"stem": 2, "factor": 8}), (32, {"stem": 8, "factor": 32}))
+)
 def test_shapes_for_several_factors_and_uneven_sizes(factor, options):
     module = Conv(**SMALL | options).build()
     images = torch.rand(2, 3, 64, 96) * 2 - 1

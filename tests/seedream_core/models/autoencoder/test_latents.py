@@ -6,7 +6,9 @@ from seedream_core.models.autoencoder.latents import LatentModule, Posterior
 
 def test_divergence_is_torchs():
     mean, std = torch.randn(3, 2, 4, 4), torch.rand(3, 2, 4, 4) + 0.1
-    expected = torch.distributions.kl_divergence(torch.distributions.Normal(mean, std), torch.distributions.Normal(0, 1))
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, std), torch.distributions.Normal(0, 1)
+    )
     torch.testing.assert_close(Posterior(mean, std).divergence(), expected.sum((1, 2, 3)), rtol=1e-4, atol=1e-4)
 
 

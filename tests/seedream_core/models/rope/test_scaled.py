@@ -12,7 +12,9 @@ def test_positions_are_centred_at_every_size():
 
 
 def test_gamma_shrinks_high_resolutions():
-    span = lambda gamma, side: float(Scaled(base=4, gamma=gamma).positions(side, side)[-1, 0])
+    def span(gamma, side):
+        return float(Scaled(base=4, gamma=gamma).positions(side, side)[-1, 0])
+
     assert span(0.0, 8) == 3.5 and span(0.0, 4) == 1.5
     assert span(1.0, 8) == 1.75  # cell size halved: the same field of view
     assert 1.75 < span(0.5, 8) < 3.5

@@ -15,8 +15,15 @@ def encoder():
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={"<end>": 0} | {byte: i + 1 for i, byte in enumerate(alphabet)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    config = Qwen2Config(vocab_size=257, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
-                         num_attention_heads=2, num_key_value_heads=1, eos_token_id=0)
+    config = Qwen2Config(
+        vocab_size=257,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        eos_token_id=0,
+    )
     return LlmEncoder(Qwen2Model(config).eval(), tokenizer, end_token=0)
 
 
@@ -81,7 +88,7 @@ def test_a_folder_that_brings_code_is_refused(encoder, tmp_path):
 
 def test_frozen_features_are_computed_once_and_bounded(encoder, monkeypatch):
     frozen = FrozenFeatures(encoder)
-    features, mask = frozen(["ab", "", "ab"])
+    features, _mask = frozen(["ab", "", "ab"])
     torch.testing.assert_close(features[:1, :3], encoder(*encoder.tokenize(["ab"])), atol=0.02, rtol=0.02)
     torch.testing.assert_close(features[0], features[2])
     monkeypatch.setattr(frozen, "_compute", lambda captions: pytest.fail("computed again"))

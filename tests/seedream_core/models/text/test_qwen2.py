@@ -10,8 +10,16 @@ from transformers import Qwen2Config, Qwen2Model
 
 from seedream_core.models.text import qwen2
 
-SIZES = {"vocab_size": 50, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "num_key_value_heads": 2, "eos_token_id": 0, "bos_token_id": 0}
+SIZES = {
+    "vocab_size": 50,
+    "hidden_size": 24,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "eos_token_id": 0,
+    "bos_token_id": 0,
+}
 
 
 def folder(tmp_path, dtype=torch.float32, **changes):
@@ -23,12 +31,22 @@ def folder(tmp_path, dtype=torch.float32, **changes):
     return model.float()
 
 
-@pytest.mark.parametrize("changes", [{}, {"num_key_value_heads": 4}, {"rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}}, {"rms_norm_eps": 1e-3}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_key_value_heads": 4},
+        {"rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}},
+        {"rms_norm_eps": 1e-3},
+    ],
+)
 @torch.no_grad()
 def test_the_same_features_as_transformers(tmp_path, changes):
     theirs, ours = folder(tmp_path, **changes), qwen2.read(tmp_path)
     ids = torch.randint(50, (3, 17))
-    torch.testing.assert_close(ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
+    )
 
 
 @torch.no_grad()
@@ -36,19 +54,32 @@ def test_weights_kept_in_bf16_compute_in_f32(tmp_path):
     theirs, ours = folder(tmp_path, torch.bfloat16), qwen2.read(tmp_path)
     ids = torch.randint(50, (1, 5))
     assert ours(ids).hidden_states[-1].dtype == torch.float32
-    torch.testing.assert_close(ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
+    )
 
 
 @torch.no_grad()
 def test_causal(tmp_path):
     folder(tmp_path)
     model, ids = qwen2.read(tmp_path), torch.randint(50, (1, 8))
-    torch.testing.assert_close(model(ids).hidden_states[-1][:, :5], model(ids[:, :5]).hidden_states[-1], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        model(ids).hidden_states[-1][:, :5], model(ids[:, :5]).hidden_states[-1], rtol=1e-5, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("changes", [
-    {"model_type": "llama"}, {"hidden_act": "gelu"}, {"use_sliding_window": True}, {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
-    {"rope_scaling": {"factor": 2}}, {"quantization_config": {}, "head_dim": 8}, {"intermediate_size": 48}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_type": "llama"},
+        {"hidden_act": "gelu"},
+        {"use_sliding_window": True},
+        {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
+        {"rope_scaling": {"factor": 2}},
+        {"quantization_config": {}, "head_dim": 8},
+        {"intermediate_size": 48},
+    ],
+)
 def test_anything_else_is_left_to_transformers(tmp_path, changes):
     folder(tmp_path)
     config = tmp_path / "config.json"
@@ -57,7 +88,9 @@ def test_anything_else_is_left_to_transformers(tmp_path, changes):
 
 
 def test_a_picture_needs_no_transformers(tiny_generator):
-    code = ("import sys; from pathlib import Path; from seedream_core.flow.sampler import Sampler\n"
-            f"Sampler.load(Path({str(tiny_generator)!r})).images(['red'], [0], steps=1)\n"
-            "assert not {'transformers', 'lightning', 'torchmetrics'} & set(sys.modules)")
+    code = (
+        "import sys; from pathlib import Path; from seedream_core.flow.sampler import Sampler\n"
+        f"Sampler.load(Path({str(tiny_generator)!r})).images(['red'], [0], steps=1)\n"
+        "assert not {'transformers', 'lightning', 'torchmetrics'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,6 @@
-"""The balance stage: the same samples with other weights, more concepts on a long tail, killed and resumed to the same bytes."""
+"""The balance stage: the same samples with other weights, more concepts on a long tail, killed and resumed to the same
+bytes.
+"""
 
 import json
 
@@ -86,13 +88,19 @@ def test_killed_and_resumed_to_the_same_bytes(crawl, balanced, tmp_path, monkeyp
     assert len(list((out / "shards").glob("*.tar"))) == 2
     monkeypatch.setattr(ShardWriter, "add", add)
     stage(crawl).run(out, Host(workers=2))
-    for name in ("fates.jsonl", "balance.json", *(f"shards/{i:05d}.{end}" for i in range(3) for end in ("tar", "index.json"))):
+    for name in (
+        "fates.jsonl",
+        "balance.json",
+        *(f"shards/{i:05d}.{end}" for i in range(3) for end in ("tar", "index.json")),
+    ):
         assert (out / name).read_bytes() == (balanced / name).read_bytes(), name
 
 
 def test_weights_that_were_there_are_multiplied(crawl, balanced, tmp_path):
     stage(balanced, by=(Source(),)).run(tmp_path, Host())
-    assert [sample.weight for sample in samples(tmp_path)] == pytest.approx([sample.weight for sample in samples(balanced)], rel=1e-4)
+    assert [sample.weight for sample in samples(tmp_path)] == pytest.approx(
+        [sample.weight for sample in samples(balanced)], rel=1e-4
+    )
 
 
 def test_a_cap_on_repeats(crawl, tmp_path):
@@ -103,7 +111,13 @@ def test_a_cap_on_repeats(crawl, tmp_path):
 def test_more_repeats_than_asked_are_told(crawl, tmp_path, capsys):
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         for place, (key, row) in enumerate(zip(ShardReader(crawl).keys[:60], rows(crawl))):
-            writer.add(key, {"png": row["png"], "json": json.dumps(json.loads(row["json"]) | {"weight": float(place < 3)}).encode()})
+            writer.add(
+                key,
+                {
+                    "png": row["png"],
+                    "json": json.dumps(json.loads(row["json"]) | {"weight": float(place < 3)}).encode(),
+                },
+            )
     for name, repeats, told in (("few", 5.0, True), ("enough", 20.0, False)):
         Balance(data=tmp_path / "in", by=(Source(),), repeats=repeats).run(tmp_path / name, Host(workers=1))
         assert {sample.weight for sample in samples(tmp_path / name)} == {0.0, 20.0}

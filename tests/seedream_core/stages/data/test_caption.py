@@ -26,10 +26,16 @@ def world(tmp_path_factory):
     with ShardWriter(folder / "in" / "shards", 200) as writer:
         for place, key in enumerate(reader.keys):
             members = reader.read(place)
-            record = json.loads(members["json"]) | {"captions": {"en": {"short": "something red", "own": "mine"}}, "scores": {"aesthetic": place / 150}}
+            record = json.loads(members["json"]) | {
+                "captions": {"en": {"short": "something red", "own": "mine"}},
+                "scores": {"aesthetic": place / 150},
+            }
             if place % 2:
-                record["boxes"] = [{"kind": "text", "box": [0, 0.5, 1, 0.6], "score": 0.9, "text": "大吉"}, {"kind": "text", "box": [0, 0, 1, 0.1], "score": 0.95, "text": "SALE"},
-                                   {"kind": "text", "box": [0, 0.8, 1, 0.9], "score": 0.1, "text": "noise"}]
+                record["boxes"] = [
+                    {"kind": "text", "box": [0, 0.5, 1, 0.6], "score": 0.9, "text": "大吉"},
+                    {"kind": "text", "box": [0, 0, 1, 0.1], "score": 0.95, "text": "SALE"},
+                    {"kind": "text", "box": [0, 0.8, 1, 0.9], "score": 0.1, "text": "noise"},
+                ]
             writer.add(key, members | {"json": json.dumps(record).encode()})
     return folder / "in"
 
@@ -51,15 +57,28 @@ def test_every_field_in_both_languages_and_the_old_one_stays_as_alt(world, tmp_p
     for place, sample in enumerate(found):
         english, chinese = sample.captions["en"], sample.captions["zh"]
         assert english["alt"] == "something red" and english["own"] == "mine" and english["short"] != "something red"
-        assert {"short", "long", "artistic", "surreal", "aesthetics", "style", "layout"} <= english.keys() & chinese.keys()
+        assert {
+            "short",
+            "long",
+            "artistic",
+            "surreal",
+            "aesthetics",
+            "style",
+            "layout",
+        } <= english.keys() & chinese.keys()
         assert ("textual" in english) == bool(place % 2)
         if place % 2:
-            assert english["textual"] == 'with the text "SALE", "大吉"' and chinese["textual"] == "图中写着“SALE”、“大吉”"
+            assert (
+                english["textual"] == 'with the text "SALE", "大吉"' and chinese["textual"] == "图中写着“SALE”、“大吉”"
+            )
 
 
 def test_better_strata_get_richer_captions(world, tmp_path):
-    strata = (Stratum(least={"aesthetic": 0.8}, fields=("short", "long", "artistic")), Stratum(least={"aesthetic": 0.4}, fields=("short", "long")),
-              Stratum(fields=("short",)))
+    strata = (
+        Stratum(least={"aesthetic": 0.8}, fields=("short", "long", "artistic")),
+        Stratum(least={"aesthetic": 0.4}, fields=("short", "long")),
+        Stratum(fields=("short",)),
+    )
     Caption(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
     for sample in records(tmp_path):
         score = sample.scores["aesthetic"]
@@ -72,13 +91,19 @@ def test_no_caption_is_ever_lost():
     old = {"en": {"short": "own short", "long": "own long"}, "zh": {"long": "自己的"}, "fr": {"short": "le sien"}}
     new = {"en": {"short": "S", "long": "L"}, "zh": {"long": "长"}}
     once = stage._merged(old, new)
-    assert once == {"en": {"short": "S", "long": "L", "alt": "own short", "alt_long": "own long"}, "zh": {"long": "长", "alt_long": "自己的"},
-                    "fr": {"short": "le sien"}}
+    assert once == {
+        "en": {"short": "S", "long": "L", "alt": "own short", "alt_long": "own long"},
+        "zh": {"long": "长", "alt_long": "自己的"},
+        "fr": {"short": "le sien"},
+    }
     assert stage._merged(once, new) == once
     twice = stage._merged(once, {"en": {"short": "T", "long": "L"}})
     assert twice["en"] == once["en"] | {"short": "T", "alt_2": "S"}
     assert stage._merged(twice, {"en": {"short": "S"}})["en"] == twice["en"] | {"short": "S", "alt_3": "T"}
-    assert stage._merged(twice, {"en": {"short": "own short"}})["en"] == twice["en"] | {"short": "own short", "alt_3": "T"}
+    assert stage._merged(twice, {"en": {"short": "own short"}})["en"] == twice["en"] | {
+        "short": "own short",
+        "alt_3": "T",
+    }
 
 
 def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys):
@@ -91,10 +116,15 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
         assert sample.captions["en"].keys() == ({"long"} if good else {"short", "own"})
     assert (metrics["captioned"], metrics["in_no_stratum"]) == (30, 120)
     told = capsys.readouterr().err
-    assert "120 of 150 samples are in no stratum" in told and "aesthetik, which no record has; the records' scores: aesthetic (150)" in told
+    assert (
+        "120 of 150 samples are in no stratum" in told
+        and "aesthetik, which no record has; the records' scores: aesthetic (150)" in told
+    )
     # a captioner that is silent about a sample takes none of its captions either
     (tmp_path / "text").mkdir()
-    metrics = Caption(data=world, captioners=(Captioner.find("strings")(),), replace=True).run(tmp_path / "text", Host())
+    metrics = Caption(data=world, captioners=(Captioner.find("strings")(),), replace=True).run(
+        tmp_path / "text", Host()
+    )
     for place, sample in enumerate(records(tmp_path / "text")):
         assert sample.captions["en"].keys() == ({"textual"} if place % 2 else {"short", "own"})
     assert (metrics["captioned"], metrics["in_no_stratum"]) == (75, 0) and "stratum" not in capsys.readouterr().err
@@ -102,9 +132,13 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
 
 @pytest.mark.parametrize("replace", [True, False])
 def test_nothing_written_at_all_is_told(world, tmp_path, replace):
-    stage = Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aestetic": 0.5}, fields=("long",)),), replace=replace)
+    stage = Caption(
+        data=world, captioners=(truth(),), strata=(Stratum(least={"aestetic": 0.5}, fields=("long",)),), replace=replace
+    )
     for _ in "twice":  # the second goes on where the first ended
-        with pytest.raises(UserError, match=r"150 of 150 samples are in no stratum\. .* aestetic; the records have aesthetic \(150\)"):
+        with pytest.raises(
+            UserError, match=r"150 of 150 samples are in no stratum\. .* aestetic; the records have aesthetic \(150\)"
+        ):
             stage.run(tmp_path, Host())
     reader = ShardReader(world)
     with ShardWriter(tmp_path / "in" / "shards") as writer:
@@ -114,7 +148,10 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
     with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
         silent.run(tmp_path, Host())
     some = dataclasses.replace(silent, strata=(Stratum(least={"aesthetic": 0.5}, fields=("textual",)),))
-    with pytest.raises(UserError, match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask"):
+    with pytest.raises(
+        UserError,
+        match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask",
+    ):
         some.run(tmp_path, Host())
 
 
@@ -124,21 +161,38 @@ def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypat
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         for place, key in enumerate(reader.keys[:12]):
             members = reader.read(place)
-            scores = {"x" * 300: 1.0} | {f"score{place}of{number}": 0.5 for number in range(200)} | {"aesthetic": place / 12}
+            scores = (
+                {"x" * 300: 1.0} | {f"score{place}of{number}": 0.5 for number in range(200)} | {"aesthetic": place / 12}
+            )
             writer.add(key, members | {"json": json.dumps(json.loads(members["json"]) | {"scores": scores}).encode()})
-    stage = Caption(data=tmp_path / "in", captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)),
-                                                                        Stratum(fields=("short",))))
+    stage = Caption(
+        data=tmp_path / "in",
+        captioners=(truth(),),
+        strata=(Stratum(least={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)), Stratum(fields=("short",))),
+    )
     stage.run(tmp_path / "out", Host())
     counted = json.loads((tmp_path / "out" / ".journal.json").read_bytes())["changes"]
-    assert counted["score aesthetic"] == 12 == counted["captioned"] and len(counted) == caption.OTHERS + 2 and not any("xx" in name for name in counted)
-    assert "beauty, which no record has; the records' scores: aesthetic (12), score0of0 (1)" in (told := capsys.readouterr().err) and told.count("score0of") == 20
+    assert (
+        counted["score aesthetic"] == 12 == counted["captioned"]
+        and len(counted) == caption.OTHERS + 2
+        and not any("xx" in name for name in counted)
+    )
+    assert (
+        "beauty, which no record has; the records' scores: aesthetic (12), score0of0 (1)"
+        in (told := capsys.readouterr().err)
+        and told.count("score0of") == 20
+    )
     assert ", …\n" in told
 
 
 def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatch):
     asked, original = [], truth().start(Host())
-    monkeypatch.setattr(Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1])
-    Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(tmp_path, Host())
+    monkeypatch.setattr(
+        Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1]
+    )
+    Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(
+        tmp_path, Host()
+    )
     assert len(asked) == 30
 
 
@@ -152,7 +206,9 @@ def test_features_go_with_the_samples_that_stay(world, tmp_path):
     np.save(tmp_path / "in" / "features" / "appearance.npy", np.arange(40, dtype=np.float16).reshape(20, 2))
     (tmp_path / "out").mkdir()
     Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
-    assert rewrite.features(tmp_path / "out", "appearance", 19)[:, 0].tolist() == [2.0 * place for place in range(20) if place != 4]
+    assert rewrite.features(tmp_path / "out", "appearance", 19)[:, 0].tolist() == [
+        2.0 * place for place in range(20) if place != 4
+    ]
 
 
 def test_a_killed_one_goes_on_to_the_same_bytes(world, tmp_path, monkeypatch):
@@ -163,6 +219,7 @@ def test_a_killed_one_goes_on_to_the_same_bytes(world, tmp_path, monkeypatch):
     stage.run(tmp_path / "a", Host())
     calls, original = [], Caption._captioned
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
         def stopping(self, *args):
             calls.append(1)
             if len(calls) > 5:
@@ -225,6 +282,7 @@ def test_no_more_pixels_are_held_than_memory_should(world, tmp_path, monkeypatch
             held.extend(views)
             most.append(sum("pixels" in vars(one) for one in held))
             return original(views)
+
         return caption
 
     monkeypatch.setattr(Captioner.find("truth"), "start", start)
@@ -238,4 +296,11 @@ def test_wrong_options_are_told():
     with pytest.raises(ConfigError, match="list of at least 1"):
         parse(Caption, {"data": "x/y", "captioners": []})
     with pytest.raises(ConfigError, match="strata: shrt: no captioner here writes that; they write short"):
-        parse(Caption, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["short"]}], "strata": [{"fields": ["shrt", "short"]}]})
+        parse(
+            Caption,
+            {
+                "data": "x/y",
+                "captioners": [{"name": "truth", "fields": ["short"]}],
+                "strata": [{"fields": ["shrt", "short"]}],
+            },
+        )

@@ -22,8 +22,13 @@ from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
 
 FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
-CAUSES = {"duplicate": "exact", "uniform": "uniform", "blurred": "blurred", "captionless": "caption",
-          "undecodable": "unreadable picture"}
+CAUSES = {
+    "duplicate": "exact",
+    "uniform": "uniform",
+    "blurred": "blurred",
+    "captionless": "caption",
+    "undecodable": "unreadable picture",
+}
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +114,19 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
             return json.dumps(json.loads(good["json"]) | {"key": key, **changes}).encode()
 
         for key, members in {
-            "bad-picture": {"png": good["png"][:-40]}, "bad-fake": {"png": b"GIF89a" + good["png"]},
-            "bad-none": {}, "bad-json": {"png": good["png"], "json": b'{"key":'},
+            "bad-picture": {"png": good["png"][:-40]},
+            "bad-fake": {"png": b"GIF89a" + good["png"]},
+            "bad-none": {},
+            "bad-json": {"png": good["png"], "json": b'{"key":'},
             "bad-utf8": {"png": good["png"], "json": good["json"].replace(b"short", b"sh\xffrt")},
-            "bad-nojson": {"png": good["png"], "json": None}, "bad-other": good,
+            "bad-nojson": {"png": good["png"], "json": None},
+            "bad-other": good,
             "bad-size": {"png": good["png"], "json": json.dumps(other).encode()},
             "bad-weight": {"png": good["png"], "json": raw("bad-weight", weight=10**400)},
-            "bad-truth": {"png": good["png"], "json": raw("bad-truth", truth=0).replace(b'"truth": 0', b'"truth": 1e999')},
+            "bad-truth": {
+                "png": good["png"],
+                "json": raw("bad-truth", truth=0).replace(b'"truth": 0', b'"truth": 1e999'),
+            },
             "bad-tag": {"png": good["png"], "json": raw("bad-tag", tags=["\ud800"])},
         }.items():
             mine = json.loads(good["json"]) | {"key": key}
@@ -134,12 +145,33 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
     assert "fates.jsonl" in message and "bad_budget: 0.109" in message
     assert record.key == clean[0]
     reasons = {fate["key"]: fate["reason"] for fate in fates(tmp_path / "out") if fate["fate"] == "quarantined"}
-    assert reasons.keys() == {clean[0], "bad-picture", "bad-fake", "bad-none", "bad-json", "bad-utf8", "bad-nojson",
-                              "bad-other", "bad-size", "bad-weight", "bad-truth", "bad-tag"}
-    for key, words in {clean[0]: "CRC32", "bad-picture": "undecodable", "bad-json": "not json", "bad-utf8": "UTF-8",
-                       "bad-nojson": "no json", "bad-other": "belongs to", "bad-size": "record says 32×64",
-                       "bad-none": "no picture", "bad-weight": "weight", "bad-truth": "cannot be written",
-                       "bad-tag": "cannot be written"}.items():
+    assert reasons.keys() == {
+        clean[0],
+        "bad-picture",
+        "bad-fake",
+        "bad-none",
+        "bad-json",
+        "bad-utf8",
+        "bad-nojson",
+        "bad-other",
+        "bad-size",
+        "bad-weight",
+        "bad-truth",
+        "bad-tag",
+    }
+    for key, words in {
+        clean[0]: "CRC32",
+        "bad-picture": "undecodable",
+        "bad-json": "not json",
+        "bad-utf8": "UTF-8",
+        "bad-nojson": "no json",
+        "bad-other": "belongs to",
+        "bad-size": "record says 32×64",
+        "bad-none": "no picture",
+        "bad-weight": "weight",
+        "bad-truth": "cannot be written",
+        "bad-tag": "cannot be written",
+    }.items():
         assert words in reasons[key], reasons[key]
     metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=0.109).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
@@ -154,7 +186,7 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
     metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=1.0).run(out, Host())
     lines = fates(out)
     lost = [line for line in lines if line["reason"].startswith("shard: byte")]
-    assert {line["key"] for line in lines} >= {s for s in ShardReader(crawl).keys[:40]}
+    assert {line["key"] for line in lines} >= set(ShardReader(crawl).keys[:40])
     assert len(lost) > 2 and all(line["fate"] == "quarantined" and line["source"] == "00000.tar" for line in lost)
     assert metrics["quarantined"] >= len(lost) and metrics["kept"] > 0
 
@@ -169,13 +201,18 @@ def test_tuples_of_one_picture_are_no_duplicates(tmp_path):
     for name in ("world", "pairs", "in", "out"):
         (tmp_path / name).mkdir()
     Synthetic(samples=30, seed=6).run(tmp_path / "world", Host())
-    Pairs(data=tmp_path / "world", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "low_resolution"))).run(tmp_path / "pairs", Host(workers=1))
+    Pairs(
+        data=tmp_path / "world", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "low_resolution"))
+    ).run(tmp_path / "pairs", Host(workers=1))
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         for folder, prefix in (("pairs", ""), ("world", ""), ("pairs", "twice"), ("world", "twice")):
             reader = ShardReader(tmp_path / folder)
-            for place, key in enumerate(reader.keys[:60:20] if prefix else reader.keys):
+            for _place, key in enumerate(reader.keys[:60:20] if prefix else reader.keys):
                 members = reader.read(reader.keys.index(key))
-                writer.add(prefix + key, members | {"json": replace(Sample.from_json(members["json"]), key=prefix + key).to_json()})
+                writer.add(
+                    prefix + key,
+                    members | {"json": replace(Sample.from_json(members["json"]), key=prefix + key).to_json()},
+                )
     whole = len(ShardReader(tmp_path / "world")) + len(ShardReader(tmp_path / "pairs"))
     metrics = Curate(data=tmp_path / "in", filters=(Filter.find("size")(),)).run(tmp_path / "out", Host(workers=1))
     dropped = [fate for fate in fates(tmp_path / "out") if fate["fate"] == "dropped"]
@@ -202,12 +239,14 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
     stage.run(tmp_path / "a", Host(workers=1))
     calls = Counter()
     with monkeypatch.context() as patch:
+
         def after(limit, original, what):
             def call(*args, **options):
                 calls[what] += 1
                 if calls[what] > limit:
                     raise KeyboardInterrupt
                 return original(*args, **options)
+
             return call
 
         target = (ledger.Ledger, "add", 222) if when == "judging" else (shards.ShardWriter, "add", 130)
@@ -240,7 +279,9 @@ def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl,
         patch.setattr(Curate, when, stop)
         stage.run(tmp_path / "b", Host(workers=1))
     stage.run(tmp_path / "b", Host(workers=1))
-    assert sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*")) == sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*"))
+    assert sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*")) == sorted(
+        path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*")
+    )
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
 
@@ -269,22 +310,34 @@ def test_nothing_left_tells_which_filter_to_leave_out(tmp_path):
             writer.add(key, members | {"json": replace(Sample.from_json(members["json"]), captions={}).to_json()})
     with pytest.raises(DataError) as caught:
         Curate(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
-    assert "20 of 20 fell to 'caption'" in caught.value.fix and "--set 'filters=[size, uniform," in caught.value.fix and "caption," not in caught.value.fix
-    Curate(data=tmp_path / "bare", filters=tuple(Filter.find(name)() for name in curate.FILTERS if name != "caption")).run(tmp_path, Host(workers=1))
+    assert (
+        "20 of 20 fell to 'caption'" in caught.value.fix
+        and "--set 'filters=[size, uniform," in caught.value.fix
+        and "caption," not in caught.value.fix
+    )
+    Curate(
+        data=tmp_path / "bare", filters=tuple(Filter.find(name)() for name in curate.FILTERS if name != "caption")
+    ).run(tmp_path, Host(workers=1))
 
 
 def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
     def advice(causes: dict, **options) -> str:
         return Curate(data=tmp_path, **options)._advice(Counter(causes), 9)
 
-    kept = Filter.find("words")(file="it's no list.txt"), Filter.find("score")(score="sharpness", most=0.5), Filter.find("noisy")()
+    kept = (
+        Filter.find("words")(file="it's no list.txt"),
+        Filter.find("score")(score="sharpness", most=0.5),
+        Filter.find("noisy")(),
+    )
     told = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
     assert told.startswith("6 of 9 fell to 'size': mend that, loosen it, or leave it out with --set ")
     option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
     (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
     assert parse(Curate, load_yaml(tmp_path / "given.yaml").tree).filters == kept
     assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, most: 0.5}, noisy]"
-    assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith("leave it out with --set 'filters=[]'")
+    assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith(
+        "leave it out with --set 'filters=[]'"
+    )
     assert advice({"unreadable picture": 9}) == "9 of 9 are quarantined (unreadable picture): mend those"
     assert advice({}) == "give shards that hold samples"
 
@@ -304,7 +357,9 @@ def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
             original(self, *arguments)
 
         patch.setattr(ShardWriter, "add", stopping)
-        Curate(data=tmp_path / "small", filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
+        Curate(data=tmp_path / "small", filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(
+            tmp_path / "b", Host(workers=1)
+        )
     Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
@@ -317,7 +372,9 @@ def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
     Synthetic(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
-        Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1).run(tmp_path / str(workers), Host(workers=workers))
+        Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1).run(
+            tmp_path / str(workers), Host(workers=workers)
+        )
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
     assert any(path.name == "digest.npy" for path in files)
     for path in files:
@@ -333,11 +390,20 @@ def test_scorers_look_with_heads_that_were_learnt(tmp_path):
     Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=0.1).run(tmp_path / "out", Host())
     Label(data=tmp_path / "out", task="defect", truth="truth.damage").run(tmp_path / "heads", Host())
     (tmp_path / "judged").mkdir()
-    judged = Curate(data=tmp_path / "out", heads=tmp_path / "heads", filters=(Filter.find("score")(score="defect", most=0.5),), dedup=())
+    judged = Curate(
+        data=tmp_path / "out",
+        heads=tmp_path / "heads",
+        filters=(Filter.find("score")(score="defect", most=0.5),),
+        dedup=(),
+    )
     metrics = judged.run(tmp_path / "judged", Host())
     damage = {sample.key: sample.truth["damage"] for sample in records(tmp_path / "out")}
     left = Counter(bool(damage[sample.key]) for sample in records(tmp_path / "judged"))
-    assert metrics["causes"].keys() == {"score"} and left[True] < 0.3 * sum(map(bool, damage.values())) and left[False] > 0.9 * sum(not one for one in damage.values())
+    assert (
+        metrics["causes"].keys() == {"score"}
+        and left[True] < 0.3 * sum(map(bool, damage.values()))
+        and left[False] > 0.9 * sum(not one for one in damage.values())
+    )
     with pytest.raises(UserError, match="heads"):
         (tmp_path / "none").mkdir()
         replace(judged, heads=None).run(tmp_path / "none", Host())
@@ -345,10 +411,17 @@ def test_scorers_look_with_heads_that_were_learnt(tmp_path):
 
 def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
     options = {"data": crawl, "filters": FILTERS, "bad_budget": 0.1, "samples_per_shard": 100}
-    for name, size, workers in (("whole", {}, 1), ("small", {"width": 32, "height": 32}, 1), ("two", {"width": 32, "height": 32}, 2)):
+    for name, size, workers in (
+        ("whole", {}, 1),
+        ("small", {"width": 32, "height": 32}, 1),
+        ("two", {"width": 32, "height": 32}, 2),
+    ):
         (tmp_path / name).mkdir()
         metrics = Curate(**options, **size).run(tmp_path / name, Host(workers=workers))
-    assert fates(tmp_path / "small") == fates(tmp_path / "whole") and (metrics["facts"]["width"], metrics["facts"]["height"]) == (32, 32)
+    assert fates(tmp_path / "small") == fates(tmp_path / "whole") and (
+        metrics["facts"]["width"],
+        metrics["facts"]["height"],
+    ) == (32, 32)
     for path in (tmp_path / "small" / "shards").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / "shards" / path.name).read_bytes()
     for small, whole in zip(records(tmp_path / "small"), records(tmp_path / "whole"), strict=True):
@@ -356,9 +429,16 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
     with pytest.raises(ValueError, match="give both"):
         Curate(data=crawl, width=32)
     large = Filter.find("size")
-    for filters, advice in (((large(),), "ask for a smaller"), ((large(width=64),), "ask for a smaller"), ((large(width=65),), "mend that, loosen it"), ((large(height=65),), "mend that, loosen it")):
+    for filters, advice in (
+        ((large(),), "ask for a smaller"),
+        ((large(width=64),), "ask for a smaller"),
+        ((large(width=65),), "mend that, loosen it"),
+        ((large(height=65),), "mend that, loosen it"),
+    ):
         with pytest.raises(DataError, match=f"fell to 'size': {advice}"):
-            Curate(data=crawl, width=128 if "smaller" in advice else 64, height=64, filters=filters, bad_budget=0.1).run(tmp_path, Host())
+            Curate(
+                data=crawl, width=128 if "smaller" in advice else 64, height=64, filters=filters, bad_budget=0.1
+            ).run(tmp_path, Host())
 
 
 def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, crawl):
@@ -376,9 +456,16 @@ def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, cr
     assert stage.run(tmp_path, Host(workers=1))["quarantined"] >= 2
     told = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
     assert told[reader.keys[3]].startswith("record: ") and "not four shares" in told[reader.keys[3]]
-    assert stage.facts({"data": {"samples": 12, "width": 64, "height": 64}}) == {"samples": 12, "width": 16, "height": 16}
+    assert stage.facts({"data": {"samples": 12, "width": 64, "height": 64}}) == {
+        "samples": 12,
+        "width": 16,
+        "height": 16,
+    }
     assert told[reader.keys[4]].startswith("tuple: ref0.jfif would not be scaled")
-    with pytest.raises(DataError, match="curate the 1 tuples without width and height, in another --out; else mend the shards, or accept"):
+    with pytest.raises(
+        DataError,
+        match="curate the 1 tuples without width and height, in another --out; else mend the shards, or accept",
+    ):
         replace(stage, bad_budget=0.01).run(tmp_path, Host(workers=1))
     with pytest.raises(ValueError, match="retry: nothing can be taken over"):
         replace(stage, retry=tmp_path)
@@ -389,7 +476,13 @@ def test_a_record_too_large_for_what_was_found_is_quarantined(tmp_path, crawl):
     with ShardWriter(tmp_path / "in") as writer:
         for place, key in enumerate(reader.keys[:3]):
             sample = Sample.from_json(reader.read(place)["json"])
-            sample = replace(sample, name="n" * (65_536 - 15 - len(sample.to_json()) + len(sample.name))) if place == 1 else sample
+            sample = (
+                replace(sample, name="n" * (65_536 - 15 - len(sample.to_json()) + len(sample.name)))
+                if place == 1
+                else sample
+            )
             writer.add(key, reader.read(place) | {"json": sample.to_json()})
-    Curate(data=tmp_path / "in", filters=(Filter.find("noisy")(),), dedup=(), bad_budget=1).run(tmp_path, Host(workers=1))
+    Curate(data=tmp_path / "in", filters=(Filter.find("noisy")(),), dedup=(), bad_budget=1).run(
+        tmp_path, Host(workers=1)
+    )
     assert [fate["reason"][:17] for fate in fates(tmp_path) if fate["fate"] == "quarantined"] == ["record: too large"]

@@ -1,9 +1,10 @@
-"""Seven damaged shards (goals, section 3) through ingest and curate: each is told with shard, offset and reason, nothing else is lost."""
+"""Seven damaged shards (goals, section 3) through ingest and curate: each is told with shard, offset and reason,
+nothing else is lost.
+"""
 
 import io
 import json
 import random
-import tarfile
 
 import pytest
 from PIL import Image
@@ -28,7 +29,9 @@ def key(number: int) -> str:
 
 def members(number: int, format: str = "png") -> dict[str, bytes]:
     picture, rng = io.BytesIO(), random.Random(number)
-    Image.frombytes("RGB", (16, 12), rng.randbytes(16 * 12 * 3)).save(picture, {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[format])
+    Image.frombytes("RGB", (16, 12), rng.randbytes(16 * 12 * 3)).save(
+        picture, {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[format]
+    )
     record = Sample(key=key(number), width=16, height=12, captions={"en": {"short": f"noise {number}"}})
     return {format: picture.getvalue(), "json": record.to_json()}
 
@@ -43,18 +46,20 @@ def whole(tmp_path_factory):
 
 
 def cut(data: bytes, places: dict, at: str) -> bytes:
-    return data[:{"sample": places["png"][0], "member": places["json"][0], "payload": places["png"][0] + BLOCK + 40}[at]]
+    return data[
+        : {"sample": places["png"][0], "member": places["json"][0], "payload": places["png"][0] + BLOCK + 40}[at]
+    ]
 
 
 def flip(data: bytes, offset: int) -> bytes:
-    return data[:offset] + bytes([data[offset] ^ 0x10]) + data[offset + 1:]
+    return data[:offset] + bytes([data[offset] ^ 0x10]) + data[offset + 1 :]
 
 
 def interleave(data: bytes, places: dict) -> bytes:
     """The last member of the sample and the first of the next one change places."""
     start, size, _ = places["json"]
     middle = start + BLOCK + size + -size % BLOCK
-    following = int(data[middle + 124:middle + 135], 8)
+    following = int(data[middle + 124 : middle + 135], 8)
     end = middle + BLOCK + following + -following % BLOCK
     return data[:start] + data[middle:end] + data[start:middle] + data[end:]
 
@@ -70,8 +75,15 @@ SEVEN = {
 }
 REST = range(25, 40)
 """What a cut at the sample costs."""
-COST = {"cut between samples": REST, "cut between members": REST, "cut inside a payload": REST, "a header byte flipped": [25],
-        "a data byte flipped": [25], "empty": range(20, 40), "interleaved keys": [25, 26]}
+COST = {
+    "cut between samples": REST,
+    "cut between members": REST,
+    "cut inside a payload": REST,
+    "a header byte flipped": [25],
+    "a data byte flipped": [25],
+    "empty": range(20, 40),
+    "interleaved keys": [25, 26],
+}
 """Samples that must be missing, with our index or without it: no more than the damage itself has cost."""
 
 
@@ -122,4 +134,8 @@ def test_ingest_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
 @pytest.mark.parametrize("kind", SEVEN)
 def test_curate_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
     folder = damaged(whole, tmp_path / "in", kind, indexed)
-    check(made(Curate(data=folder, filters=(Filter.find("uniform")(),), dedup=(), bad_budget=1.0), tmp_path / "out"), kind, indexed)
+    check(
+        made(Curate(data=folder, filters=(Filter.find("uniform")(),), dedup=(), bad_budget=1.0), tmp_path / "out"),
+        kind,
+        indexed,
+    )

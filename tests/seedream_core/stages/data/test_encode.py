@@ -1,7 +1,5 @@
 """Latents are the autoencoder's, once: interrupted runs go on and end in the same bytes, changed inputs begin anew."""
 
-
-
 import pytest
 import torch
 
@@ -122,7 +120,13 @@ def test_other_inputs_or_damage_begin_anew_and_say_why(tmp_path, inputs, capsys)
 def test_facts():
     stage = Encode(data="d", vae="v")
     data, vae = {"samples": 9, "width": 64, "height": 32}, {"factor": 16, "channels": 8, "parameters": 5}
-    assert stage.facts({"data": data, "vae": vae}) == {"samples": 9, "width": 64, "height": 32, "channels": 8, "factor": 16}
+    assert stage.facts({"data": data, "vae": vae}) == {
+        "samples": 9,
+        "width": 64,
+        "height": 32,
+        "channels": 8,
+        "factor": 16,
+    }
     with pytest.raises(ValueError, match="height of 40 pixels"):
         stage.facts({"data": data | {"height": 40}, "vae": vae})
 
@@ -138,4 +142,3 @@ def test_damaged_and_mixed_data(tmp_path, inputs):
     shard.write_bytes(shard.read_bytes()[:-3000])
     with pytest.raises(DataError, match="data/curate"):
         Encode(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
-

@@ -1,4 +1,6 @@
-"""Thirty bad inputs end in thirty rows with the right reason, nothing around them is lost, and a kill changes nothing."""
+"""Thirty bad inputs end in thirty rows with the right reason, nothing around them is lost, and a kill changes
+nothing.
+"""
 
 import io
 import json
@@ -46,17 +48,38 @@ def bad(folder) -> dict[str, str]:
     """Thirty files of all kinds, and a word of the reason that each must get."""
     whole, jpeg, flipped = encoded(1), encoded(1, "JPEG"), bytearray(encoded(1))
     flipped[45] ^= 1
-    wrong = {"empty.png": (b"", "empty"), "text.jpg": (b"hello", "undecodable"), "html.png": (b"<html>404</html>", "undecodable"),
-             "svg.png": (b"<svg/>", "undecodable"), "cut.png": (whole[:-20], "undecodable PNG"), "cut.jpg": (jpeg[:-20], "undecodable"),
-             "head.jpg": (jpeg[:20], "undecodable"), "flipped.png": (bytes(flipped), "undecodable PNG"), "huge.png": (huge(), "over 64 million"),
-             "zeros.webp": (bytes(500), "undecodable"), "riff.webp": (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "undecodable"), "cut.gif": (b"GIF89a", "undecodable"),
-             "cut.bmp": (encoded(1, "BMP")[:30], "undecodable"), "cut.tif": (encoded(1, "TIFF")[:40], "undecodable"), "pickle.png": (b"\x80\x04K\x01.", "undecodable")}
+    wrong = {
+        "empty.png": (b"", "empty"),
+        "text.jpg": (b"hello", "undecodable"),
+        "html.png": (b"<html>404</html>", "undecodable"),
+        "svg.png": (b"<svg/>", "undecodable"),
+        "cut.png": (whole[:-20], "undecodable PNG"),
+        "cut.jpg": (jpeg[:-20], "undecodable"),
+        "head.jpg": (jpeg[:20], "undecodable"),
+        "flipped.png": (bytes(flipped), "undecodable PNG"),
+        "huge.png": (huge(), "over 64 million"),
+        "zeros.webp": (bytes(500), "undecodable"),
+        "riff.webp": (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "undecodable"),
+        "cut.gif": (b"GIF89a", "undecodable"),
+        "cut.bmp": (encoded(1, "BMP")[:30], "undecodable"),
+        "cut.tif": (encoded(1, "TIFF")[:40], "undecodable"),
+        "pickle.png": (b"\x80\x04K\x01.", "undecodable"),
+    }
     for name, (data, _) in wrong.items():
         (folder / name).write_bytes(data)
-    told = {"latin.txt": (b"caf\xe9", "neither UTF-8"), "zero.txt": (b"\xff\xfe\x00", "UTF-16"), "bytes.txt": (b"\xc3\x28\xa0\xa1x\x81", "UTF-8"),
-            "long.txt": (b"a" * 70000, "over 65536"), "list.json": (b"[]", "no mapping"), "torn.json": (b'{"caption": "', "not json"), "nan.json": (b'{"a": NaN}', "not json"),
-            "deep.json": (b'{"a":' * 30 + b"1" + b"}" * 30, "nested deeper"), "number.json": (b'{"caption": 5}', "no text"), "many.json": (b'{"captions": "all"}', "no mapping"),
-            "latin.json": (b'{"caption": "caf\xe9"}', "not UTF-8")}
+    told = {
+        "latin.txt": (b"caf\xe9", "neither UTF-8"),
+        "zero.txt": (b"\xff\xfe\x00", "UTF-16"),
+        "bytes.txt": (b"\xc3\x28\xa0\xa1x\x81", "UTF-8"),
+        "long.txt": (b"a" * 70000, "over 65536"),
+        "list.json": (b"[]", "no mapping"),
+        "torn.json": (b'{"caption": "', "not json"),
+        "nan.json": (b'{"a": NaN}', "not json"),
+        "deep.json": (b'{"a":' * 30 + b"1" + b"}" * 30, "nested deeper"),
+        "number.json": (b'{"caption": 5}', "no text"),
+        "many.json": (b'{"captions": "all"}', "no mapping"),
+        "latin.json": (b'{"caption": "caf\xe9"}', "not UTF-8"),
+    }
     for name, (data, _) in told.items():
         (folder / name).write_bytes(data)
         (folder / name).with_suffix(".png").write_bytes(whole)
@@ -69,8 +92,13 @@ def bad(folder) -> dict[str, str]:
     (folder / "folder.jpg" / "in.png").write_bytes(b"\x89PNG")
     expected = {name: word for name, (_, word) in wrong.items()}
     expected |= {name.rpartition(".")[0] + ".png": word for name, (_, word) in told.items() if name != "latin.txt"}
-    return expected | {"alone.txt": "no picture beside it", "alone.json": "no picture beside it", "link.png": "symbolic link", "pipe.png": "no regular file",
-                       "folder.jpg/in.png": "undecodable"}
+    return expected | {
+        "alone.txt": "no picture beside it",
+        "alone.json": "no picture beside it",
+        "link.png": "symbolic link",
+        "pipe.png": "no regular file",
+        "folder.jpg/in.png": "undecodable",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +112,9 @@ def found(tmp_path_factory):
 
 
 def stage(folder, **options) -> Ingest:
-    return Ingest(**{"source": Source.find("folder")(path=str(folder)), "bad_budget": 1.0, "samples_per_shard": 60} | options)
+    return Ingest(
+        **{"source": Source.find("folder")(path=str(folder)), "bad_budget": 1.0, "samples_per_shard": 60} | options
+    )
 
 
 def files(out) -> dict[str, bytes]:
@@ -109,12 +139,20 @@ def test_thirty_bad_inputs_have_thirty_rows_and_nothing_else_is_lost(found, made
     quarantined = {name: row["reason"] for name, row in rows.items() if row["fate"] == "quarantined"}
     assert len(expected) == 30 and set(quarantined) == set(expected)
     assert [name for name, word in expected.items() if word not in quarantined[name]] == []
-    assert metrics["kept"] == GOOD == len(rows) - 30 and metrics["quarantined"] == 30 and metrics["samples"] == GOOD + 30
-    assert all(row["stage"] == "data/ingest" and row["source"] and row["key"] == safe_key(name) for name, row in rows.items())
+    assert (
+        metrics["kept"] == GOOD == len(rows) - 30 and metrics["quarantined"] == 30 and metrics["samples"] == GOOD + 30
+    )
+    assert all(
+        row["stage"] == "data/ingest" and row["source"] and row["key"] == safe_key(name) for name, row in rows.items()
+    )
     reader = ShardReader(out)
     assert not reader.damage and len(reader) == GOOD
-    samples = {sample.name: sample for sample in (Sample.from_json(reader.read(index)["json"]) for index in range(len(reader)))}
-    assert all(samples[f"good{number:03d}.png"].captions == {"en": {"short": f"shade {number}"}} for number in range(GOOD))
+    samples = {
+        sample.name: sample for sample in (Sample.from_json(reader.read(index)["json"]) for index in range(len(reader)))
+    }
+    assert all(
+        samples[f"good{number:03d}.png"].captions == {"en": {"short": f"shade {number}"}} for number in range(GOOD)
+    )
     index = reader.keys.index(safe_key("good007.png"))
     assert reader.read(index)["png"] == encoded(7)
 
@@ -148,16 +186,25 @@ def test_killed_twice_it_goes_on_to_the_same_bytes(found, made, tmp_path):
     (out := tmp_path / "out").mkdir()
     for step in (70, 190):
         command = [sys.executable, "-c", KILLED, str(tmp_path / "step.yaml"), str(out), str(step)]
-        assert subprocess.run(command, cwd=os.getcwd(), env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}).returncode == -9
+        assert (
+            subprocess.run(
+                command, cwd=os.getcwd(), env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+            ).returncode
+            == -9
+        )
     whole = {path.name: path.stat().st_mtime_ns for path in out.glob("shards/*.tar")}
     assert len(whole) == 2
     metrics = stage(found[0]).run(out, Host(workers=1))
-    assert files(out) == files(made[0]) and {key: metrics[key] for key in ("kept", "changes")} == {key: made[1][key] for key in ("kept", "changes")}
+    assert files(out) == files(made[0]) and {key: metrics[key] for key in ("kept", "changes")} == {
+        key: made[1][key] for key in ("kept", "changes")
+    }
     assert all((out / "shards" / name).stat().st_mtime_ns == time for name, time in whole.items())
 
 
 def test_over_the_budget_it_stops_and_says_what_to_do(found, tmp_path):
-    with pytest.raises(DataError, match=r"3 of 230 samples are unusable so far, over the budget of 1.00%(.|\n)*bad_budget"):
+    with pytest.raises(
+        DataError, match=r"3 of 230 samples are unusable so far, over the budget of 1.00%(.|\n)*bad_budget"
+    ):
         stage(found[0], bad_budget=0.01).run(tmp_path, Host(workers=1))
     assert len(fates(tmp_path)) >= 3
 
@@ -170,10 +217,17 @@ def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_pat
         (tmp_path / "in" / f"words{number}.json").write_text("[]")
     (tmp_path / "in" / "right.png").write_bytes(encoded(3, size=(40, 40)))
     stage(tmp_path / "in", width=16, height=16).run(tmp_path, Host())
-    assert story.fates(tmp_path) == {("kept", ""): 1, ("dropped", "too small"): 3, ("quarantined", "the json holds no mapping"): 3}
+    assert story.fates(tmp_path) == {
+        ("kept", ""): 1,
+        ("dropped", "too small"): 3,
+        ("quarantined", "the json holds no mapping"): 3,
+    }
     with ShardWriter(tmp_path / "tars") as writer:
         for number in range(6):
-            writer.add(f"s{number}", {"png": encoded(number)} if number % 2 else {"png": encoded(number), "jpg": b"", "txt": b""})
+            writer.add(
+                f"s{number}",
+                {"png": encoded(number)} if number % 2 else {"png": encoded(number), "jpg": b"", "txt": b""},
+            )
     data = bytearray((tmp_path / "tars" / "00000.tar").read_bytes())
     for number in (1, 3, 5):
         place = ShardReader(tmp_path / "tars").places(number)
@@ -184,7 +238,9 @@ def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_pat
     with pytest.raises(DataError, match="none of 6 samples is usable"):
         one.run(tmp_path / "out", Host())
     assert story.fates(tmp_path / "out") == {("quarantined", "shard"): 3, ("quarantined", "several pictures"): 3}
-    assert {row["reason"] for row in fates(tmp_path / "out").values() if "several" in row["reason"]} == {"several pictures: png, jpg"}
+    assert {row["reason"] for row in fates(tmp_path / "out").values() if "several" in row["reason"]} == {
+        "several pictures: png, jpg"
+    }
 
 
 def test_a_size_drops_what_is_smaller(tmp_path):
@@ -194,19 +250,33 @@ def test_a_size_drops_what_is_smaller(tmp_path):
     one = stage(tmp_path / "in", width=16, height=16)
     one.run(tmp_path, Host())
     rows = fates(tmp_path)
-    assert rows["small.png"]["fate"] == "dropped" and rows["small.png"]["reason"] == "too small: 40×15 pixels, under 16×16"
-    assert rows["wide.png"]["fate"] == rows["right.png"]["fate"] == "kept" and one.facts({}) == {"width": 16, "height": 16}
+    assert (
+        rows["small.png"]["fate"] == "dropped" and rows["small.png"]["reason"] == "too small: 40×15 pixels, under 16×16"
+    )
+    assert rows["wide.png"]["fate"] == rows["right.png"]["fate"] == "kept" and one.facts({}) == {
+        "width": 16,
+        "height": 16,
+    }
     with pytest.raises(ValueError, match="both"):
         stage(tmp_path, width=16)
 
 
-@pytest.mark.parametrize("size, moved, truth", [((32, 32), [0.75, 0.25, 1.0, 0.5], None), ((64, 32), [0.625, 0.25, 0.75, 0.5], {"seen": 1})])
+@pytest.mark.parametrize(
+    "size, moved, truth", [((32, 32), [0.75, 0.25, 1.0, 0.5], None), ((64, 32), [0.625, 0.25, 0.75, 0.5], {"seen": 1})]
+)
 def test_boxes_move_with_the_picture_they_are_of(tmp_path, size, moved, truth):
     pixels = np.zeros((64, 128, 3), np.uint8)
     pixels[16:32, 80:96] = 255
     writer = ShardWriter(tmp_path / "in")
-    record = Sample(key="a", width=128, height=64, captions={}, scores={"clarity": 0.5}, truth={"seen": 1},
-                    boxes=({"kind": "logo", "box": [0.625, 0.25, 0.75, 0.5]}, {"kind": "logo", "box": [0, 0, 0.2, 1]}))
+    record = Sample(
+        key="a",
+        width=128,
+        height=64,
+        captions={},
+        scores={"clarity": 0.5},
+        truth={"seen": 1},
+        boxes=({"kind": "logo", "box": [0.625, 0.25, 0.75, 0.5]}, {"kind": "logo", "box": [0, 0, 0.2, 1]}),
+    )
     writer.add("a", {"png": png(pixels), "json": record.to_json()})
     writer.close()
     source = Source.find("webdataset")(path=str(tmp_path / "in"))
@@ -228,11 +298,19 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
     for name in ("a/1.png", "a/2.png", "b/c/3.png", "4.png", "c/5.png", "c/6.png", "c/7.png", "c/8.png"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(encoded(ord(name[0])))
-    for name, row in (("a/2", {"source": "mine"}), ("c/5", {"url": "https://four.example/5.png"}), ("c/6", {"source": "", "url": "https://five.example/"}),
-                      ("c/7", {"source": ""}), ("c/8", {"source": "", "width": 1, "height": 1, "captions": {}, "key": "8"})):
+    for name, row in (
+        ("a/2", {"source": "mine"}),
+        ("c/5", {"url": "https://four.example/5.png"}),
+        ("c/6", {"source": "", "url": "https://five.example/"}),
+        ("c/7", {"source": ""}),
+        ("c/8", {"source": "", "width": 1, "height": 1, "captions": {}, "key": "8"}),
+    ):
         (tmp_path / f"in/{name}.json").write_text(json.dumps(row))
-    rows = [{"image": "a/1.png", "url": "https://one.example/x.png"}, {"image": "4.png", "source": "two", "url": "https://three.example/"},
-            {"image": "b/c/3.png", "url": "http://[broken"}]
+    rows = [
+        {"image": "a/1.png", "url": "https://one.example/x.png"},
+        {"image": "4.png", "source": "two", "url": "https://three.example/"},
+        {"image": "b/c/3.png", "url": "http://[broken"},
+    ]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def sources(source) -> list[str]:
@@ -241,8 +319,21 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
         reader = ShardReader(out)
         return sorted(Sample.from_json(reader.read(row)["json"]).source for row in range(len(reader)))
 
-    assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == ["", "a", "b", "c", "c", "five.example", "four.example", "mine"]
-    assert sources(Source.find("jsonl")(path=str(tmp_path / "in.jsonl"), root=str(tmp_path / "in"))) == ["", "one.example", "two"]
+    assert sources(Source.find("folder")(path=str(tmp_path / "in"))) == [
+        "",
+        "a",
+        "b",
+        "c",
+        "c",
+        "five.example",
+        "four.example",
+        "mine",
+    ]
+    assert sources(Source.find("jsonl")(path=str(tmp_path / "in.jsonl"), root=str(tmp_path / "in"))) == [
+        "",
+        "one.example",
+        "two",
+    ]
 
 
 def test_what_is_left_aside_is_told(tmp_path, capsys):
@@ -277,7 +368,9 @@ def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
     one.run(out, Host())
     lines = [json.loads(line) for line in (out / "fates.jsonl").read_text().splitlines()]
     assert [(row["fate"], row["reason"], row["source"]) for row in lines] == [
-        ("quarantined", "name twice: x.png is already at t.jsonl:1", "t.jsonl:2"), ("kept", "", "t.jsonl:1")]
+        ("quarantined", "name twice: x.png is already at t.jsonl:1", "t.jsonl:2"),
+        ("kept", "", "t.jsonl:1"),
+    ]
 
 
 def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
@@ -288,7 +381,9 @@ def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
         stage(source).run(out, Host())
     (source / "a.png").write_bytes(encoded(1))
     assert stage(source).run(out, Host())["kept"] == 1
-    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"image": "in/a.png", "key": key}) + "\n" for key in ("a b", safe_key("a b"))))
+    (tmp_path / "t.jsonl").write_text(
+        "".join(json.dumps({"image": "in/a.png", "key": key}) + "\n" for key in ("a b", safe_key("a b")))
+    )
     one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
     assert one.run(out, Host())["quarantined"] == 1
 
@@ -298,10 +393,15 @@ def test_an_edited_table_begins_anew(tmp_path):
     (out := tmp_path / "out").mkdir()
     one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), samples_per_shard=1)
     for word in ("old", "new"):
-        (tmp_path / "t.jsonl").write_text("".join(json.dumps({"image": "x.png", "key": key, "caption": word}) + "\n" for key in "ab"))
+        (tmp_path / "t.jsonl").write_text(
+            "".join(json.dumps({"image": "x.png", "key": key, "caption": word}) + "\n" for key in "ab")
+        )
         one.run(out, Host())
     reader = ShardReader(out)
-    assert [Sample.from_json(reader.read(index)["json"]).captions["en"]["short"] for index in range(2)] == ["new", "new"]
+    assert [Sample.from_json(reader.read(index)["json"]).captions["en"]["short"] for index in range(2)] == [
+        "new",
+        "new",
+    ]
 
 
 def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
@@ -310,7 +410,10 @@ def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
     (out := tmp_path / "out").mkdir()
     monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 100)
     stage(tmp_path).run(out, Host())
-    assert fates(out)["a.bmp"]["reason"].endswith("bytes in the normal form (BMP to PNG), over 100") and fates(out)["b.png"]["fate"] == "kept"
+    assert (
+        fates(out)["a.bmp"]["reason"].endswith("bytes in the normal form (BMP to PNG), over 100")
+        and fates(out)["b.png"]["fate"] == "kept"
+    )
 
 
 def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, monkeypatch):
@@ -327,28 +430,40 @@ def test_the_command_needs_no_file_and_curate_goes_on_from_it(found, tmp_path, m
     assert code == 0, said
     code, said = command("data", "curate", "--set", "data=crawl", "--set", "filters=[caption]", "--out", "kept")
     assert code == 0 and len(fates(tmp_path / "crawl")) == GOOD + 30, said
-    code, said = command("data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no")
+    code, said = command(
+        "data", "ingest", "--set", "source.name=foldr", "--set", f"source.path={found[0]}", "--out", "no"
+    )
     assert code == 2 and "folder" in said and not (tmp_path / "no").exists()
 
 
 def test_parquet_on_two_processes_makes_the_same_bytes_as_on_one(tmp_path):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pictures = [b"" if number == 60 else b"bad" if number == 70 else encoded(number) for number in range(100)]
-    pq.write_table(pa.table({"key": [f"k{number}" for number in range(100)], "jpg": pictures, "caption": ["红色"] * 100}), tmp_path / "t.parquet", row_group_size=40)
+    pq.write_table(
+        pa.table({"key": [f"k{number}" for number in range(100)], "jpg": pictures, "caption": ["红色"] * 100}),
+        tmp_path / "t.parquet",
+        row_group_size=40,
+    )
     one = Ingest(source=Source.find("parquet")(path=str(tmp_path / "t.parquet")), bad_budget=0.1, samples_per_shard=30)
     for workers in (1, 2):
         (out := tmp_path / str(workers)).mkdir()
         assert one.run(out, Host(workers=workers))["kept"] == 98
     assert files(tmp_path / "1") == files(tmp_path / "2")
     rows = fates(tmp_path / "1")
-    assert "no picture is named" in rows["k60"]["reason"] and "undecodable" in rows["k70"]["reason"] and rows["k60"]["source"] == "t.parquet:61"
+    assert (
+        "no picture is named" in rows["k60"]["reason"]
+        and "undecodable" in rows["k70"]["reason"]
+        and rows["k60"]["source"] == "t.parquet:61"
+    )
 
 
 def test_retry_takes_over_what_was_kept_and_tries_the_rest_again(found, tmp_path, monkeypatch):
     from seedream_core.execute import step
 
     folder = tmp_path / "in"
-    shutil.copytree(found[0], folder, symlinks=True, ignore=lambda _, names: [name for name in names if name == "pipe.png"])
+    shutil.copytree(
+        found[0], folder, symlinks=True, ignore=lambda _, names: [name for name in names if name == "pipe.png"]
+    )
     first = stage(folder, width=8, height=8)
     step(first, tmp_path / "first", Host(workers=1))
     for name in ("cut.png", "text.jpg", "huge.png"):
@@ -359,15 +474,24 @@ def test_retry_takes_over_what_was_kept_and_tries_the_rest_again(found, tmp_path
     fresh = stage(folder, width=8, height=8)
     fresh_metrics = step(fresh, tmp_path / "fresh", Host(workers=1)).metrics
     read = []
-    monkeypatch.setattr(type(first.source), "read", lambda self, item, read_=type(first.source).read: (read.append(item.name), read_(self, item))[1])
+    monkeypatch.setattr(
+        type(first.source),
+        "read",
+        lambda self, item, read_=type(first.source).read: (read.append(item.name), read_(self, item))[1],
+    )
     again = stage(folder, width=8, height=8, retry=tmp_path / "first")
     metrics = step(again, tmp_path / "again", Host(workers=1)).metrics
     assert files(tmp_path / "again") == files(tmp_path / "fresh")
-    assert sorted(read) == sorted([name for name in found[1] if name not in ("alone.txt", "alone.json", "link.png", "cut.tif", "pipe.png")] + ["alone.png"])
+    assert sorted(read) == sorted(
+        [name for name in found[1] if name not in ("alone.txt", "alone.json", "link.png", "cut.tif", "pipe.png")]
+        + ["alone.png"]
+    )
     assert (metrics["retried"], metrics["mended"]) == (25, 3) and metrics["changes"] == fresh_metrics["changes"]
     # A chain: of what is still bad, one more is mended; the samples in shards of the first run are taken over again.
     (folder / "cut.gif").write_bytes(encoded(97))
-    metrics = step(stage(folder, width=8, height=8, retry=tmp_path / "again"), tmp_path / "third", Host(workers=2)).metrics
+    metrics = step(
+        stage(folder, width=8, height=8, retry=tmp_path / "again"), tmp_path / "third", Host(workers=2)
+    ).metrics
     step(stage(folder, width=8, height=8), tmp_path / "whole", Host(workers=1))
     assert files(tmp_path / "third") == files(tmp_path / "whole") and (metrics["retried"], metrics["mended"]) == (22, 1)
     assert metrics["changes"]["scaled to 8×8"] == metrics["kept"] == GOOD + 5
@@ -383,7 +507,9 @@ def test_retry_of_a_run_that_stopped_over_its_budget(found, tmp_path):
         step(stage(folder, bad_budget=0.0), tmp_path / "first", Host(workers=1))
     assert len(list((tmp_path / "first" / "shards").glob("*.tar"))) == 2
     (folder / "good150.png").write_bytes(encoded(150))
-    metrics = step(stage(folder, bad_budget=0.0, retry=tmp_path / "first"), tmp_path / "second", Host(workers=1)).metrics
+    metrics = step(
+        stage(folder, bad_budget=0.0, retry=tmp_path / "first"), tmp_path / "second", Host(workers=1)
+    ).metrics
     step(stage(folder), tmp_path / "fresh", Host(workers=1))
     assert files(tmp_path / "second") == files(tmp_path / "fresh") and (metrics["retried"], metrics["mended"]) == (1, 1)
     (folder / "new.png").write_bytes(encoded(1))

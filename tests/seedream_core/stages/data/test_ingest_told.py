@@ -1,4 +1,6 @@
-"""What ingest does not bring in, it tells: tuples, members beside the picture, and why, under one kind for all that is alike."""
+"""What ingest does not bring in, it tells: tuples, members beside the picture, and why, under one kind for all that is
+alike.
+"""
 
 import io
 import json
@@ -36,7 +38,11 @@ def reasons(out) -> dict[str, str]:
 
 def test_tuples_are_told_and_not_stripped(tmp_path):
     execute.step(Synthetic(samples=12, seed=5), tmp_path / "world", Host())
-    execute.step(Pairs(data=tmp_path / "world", pairs=(Family.find("canny")(), Family.find("inpainting")())), tmp_path / "pairs", Host())
+    execute.step(
+        Pairs(data=tmp_path / "world", pairs=(Family.find("canny")(), Family.find("inpainting")())),
+        tmp_path / "pairs",
+        Host(),
+    )
     count = len(ShardReader(tmp_path / "pairs"))
     with pytest.raises(DataError, match="the last, .*tuple: ingest brings single pictures in"):
         execute.step(ingest("webdataset", tmp_path / "pairs" / "shards", bad_budget=0.001), tmp_path / "none", Host())
@@ -89,9 +95,15 @@ def test_an_out_inside_the_source_is_refused_before_anything_is_written(tmp_path
     (tmp_path / "photos" / "a").mkdir(parents=True)
     (tmp_path / "photos" / "a" / "1.png").write_bytes(png(PIXELS))
     (tmp_path / "link").symlink_to("photos")
-    with pytest.raises(UserError, match=r"lies in photos \(source.path\): the step would change what it reads(.|\n)*give an --out outside of photos"):
+    with pytest.raises(
+        UserError,
+        match=r"lies in photos \(source.path\): the step would change what it reads(.|\n)*give an --out outside "
+        r"of photos",
+    ):
         execute.step(ingest("folder", "photos"), Path(out), Host())
-    (tmp_path / "r.yaml").write_text("out: photos\nsteps:\n  crawl: {run: data/ingest, source: {name: folder, path: photos}}\n")
+    (tmp_path / "r.yaml").write_text(
+        "out: photos\nsteps:\n  crawl: {run: data/ingest, source: {name: folder, path: photos}}\n"
+    )
     with pytest.raises(UserError, match="photos/crawl lies in photos"):
         execute.recipe(recipe.load("r.yaml"), say=print)
     assert [path.name for path in (tmp_path / "photos").rglob("*")] == ["a", "1.png"]
@@ -116,7 +128,11 @@ ROWS = {
     "record: cannot be written as json": [{"truth": "\ud800"}, {"source": "\ud801"}],
     "record: too large": [{"truth": "a" * 65_400}, {"truth": "a" * 65_410}],
     "record: wrong": [{"weight": -1}, {"task": 5}, {"boxes": "none"}],
-    "record: boxes": [{"boxes": [[1, 2]]}, {"boxes": [{"kind": "logo", "box": [0, 0, 1, "1"]}]}, {"boxes": [{"box": [0, 0, 1, 1]}, {}]}],
+    "record: boxes": [
+        {"boxes": [[1, 2]]},
+        {"boxes": [{"kind": "logo", "box": [0, 0, 1, "1"]}]},
+        {"boxes": [{"box": [0, 0, 1, 1]}, {}]},
+    ],
     "no text": [{"captions": {"en": {"short": 5}}}, {"captions": {"zh": {"long": 6}}}],
     "not UTF-8": [b'{"caption": "\xff"}', b'{"caption": "ab\xff"}'],
     "too large": [b'"' + b"a" * 66_000 + b'"', b'"' + b"a" * 67_000 + b'"'],
@@ -135,7 +151,9 @@ def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind, size):
         broken = isinstance(row, bytes) and row.startswith(b"\x89PNG")
         ours = {"key": f"k{number}", "width": 16, "height": 16, "captions": {}}
         (tmp_path / "in" / f"{number}.png").write_bytes(row if broken else png(PIXELS))
-        (tmp_path / "in" / f"{number}.json").write_bytes(b"{}" if broken else row if isinstance(row, bytes) else json.dumps(ours | row).encode())
+        (tmp_path / "in" / f"{number}.json").write_bytes(
+            b"{}" if broken else row if isinstance(row, bytes) else json.dumps(ours | row).encode()
+        )
     (tmp_path / "in" / "good.png").write_bytes(png(PIXELS))
     execute.step(ingest("folder", tmp_path / "in", **size), tmp_path / "out", Host())
     assert story.fates(tmp_path / "out")["quarantined", kind.partition(":")[0]] == len(ROWS[kind])
@@ -145,12 +163,18 @@ def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind, size):
 def test_names_that_are_there_twice_and_what_grows_too_large_are_of_one_kind(tmp_path, monkeypatch):
     for name in ("x", "y"):
         (tmp_path / f"{name}.png").write_bytes(png(PIXELS))
-        Image.fromarray(np.random.default_rng(ord(name)).integers(0, 256, (16, 16 + ord(name), 3), np.uint8)).save(tmp_path / f"{name}.bmp")
+        Image.fromarray(np.random.default_rng(ord(name)).integers(0, 256, (16, 16 + ord(name), 3), np.uint8)).save(
+            tmp_path / f"{name}.bmp"
+        )
     rows = [{"image": name} for name in ("x.png", "y.png", "x.png", "y.png", "x.bmp", "y.bmp")]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 1500)
     execute.step(ingest("jsonl", tmp_path / "t.jsonl"), tmp_path / "out", Host())
-    assert story.fates(tmp_path / "out") == {("kept", ""): 2, ("quarantined", "name twice"): 2, ("quarantined", "too large"): 2}
+    assert story.fates(tmp_path / "out") == {
+        ("kept", ""): 2,
+        ("quarantined", "name twice"): 2,
+        ("quarantined", "too large"): 2,
+    }
 
 
 def jpeg() -> bytes:

@@ -1,4 +1,6 @@
-"""The knowledge stage: rated pictures with records that say all, the same on any number of processes, resumed at whole shards."""
+"""The knowledge stage: rated pictures with records that say all, the same on any number of processes, resumed at whole
+shards.
+"""
 
 import json
 from collections import Counter
@@ -39,24 +41,48 @@ def test_records_say_what_is_drawn_and_how_hard_it_is(tmp_path):
         assert all(256 <= side <= 384 and side % 16 == 0 for side in size)
         kind = Kind.find(truth["kind"])
         assert all(kind.read(texts["long"]) == truth["content"] for texts in sample.captions.values())
-        assert truth["difficulty"] == rating.level(truth["load"]) and sample.tags[:3] == ("knowledge", truth["kind"], truth["difficulty"])
+        assert truth["difficulty"] == rating.level(truth["load"]) and sample.tags[:3] == (
+            "knowledge",
+            truth["kind"],
+            truth["difficulty"],
+        )
         assert sample.scores["difficulty"] == pytest.approx(rating.score(truth["load"]), abs=1e-3)
         assert truth["load"] == pytest.approx(rating.load(truth["marks"], *size), abs=1e-3)
         assert ("extremely hard" in sample.tags) == (truth["load"] >= rating.EXTREME)
     counts = {kind: sum(levels.values()) for kind, levels in made.metrics["kinds"].items()}
-    assert counts == Counter(sample.truth["kind"] for _, sample in rows) and set(counts) == {"chart", "diagram", "table", "wireframe"}
+    assert counts == Counter(sample.truth["kind"] for _, sample in rows) and set(counts) == {
+        "chart",
+        "diagram",
+        "table",
+        "wireframe",
+    }
     fates = [json.loads(line) for line in (tmp_path / "fates.jsonl").read_text().splitlines()]
-    assert [(fate["key"], fate["name"]) for fate in fates] == [(sample.key, sample.name) for _, sample in rows] and {fate["fate"] for fate in fates} == {"kept"}
+    assert [(fate["key"], fate["name"]) for fate in fates] == [(sample.key, sample.name) for _, sample in rows] and {
+        fate["fate"] for fate in fates
+    } == {"kept"}
 
 
 def test_kinds_and_levels_are_drawn_by_weight(tmp_path):
-    rows = made(tmp_path, samples=60, kinds=["table", {"name": "wireframe", "weight": 3}], levels={"easy": 1, "hard": 3})
+    rows = made(
+        tmp_path, samples=60, kinds=["table", {"name": "wireframe", "weight": 3}], levels={"easy": 1, "hard": 3}
+    )
     kinds, levels = (Counter(sample.truth[name] for _, sample in rows) for name in ("kind", "difficulty"))
-    assert kinds["wireframe"] > 1.8 * kinds["table"] > 0 and levels["hard"] > 1.8 * levels["easy"] > 0 and levels["medium"] <= 3
+    assert (
+        kinds["wireframe"] > 1.8 * kinds["table"] > 0
+        and levels["hard"] > 1.8 * levels["easy"] > 0
+        and levels["medium"] <= 3
+    )
 
 
-@pytest.mark.parametrize("sides, aspect, drawn", [((200, 300), 2.0, range(208, 289, 16)), ((199, 208), 2.0, [208]),
-                                                  ((256, 512), 1.3, range(256, 513, 16)), ((192, 768), 2.0, range(192, 769, 16))])
+@pytest.mark.parametrize(
+    "sides, aspect, drawn",
+    [
+        ((200, 300), 2.0, range(208, 289, 16)),
+        ((199, 208), 2.0, [208]),
+        ((256, 512), 1.3, range(256, 513, 16)),
+        ((192, 768), 2.0, range(192, 769, 16)),
+    ],
+)
 def test_sides_stay_in_their_range(sides, aspect, drawn):
     stage = Knowledge(samples=1, sides=sides, aspect=aspect)
     plans = [stage.plan(index).size for index in range(400)]
@@ -95,7 +121,7 @@ def test_a_stopped_run_goes_on_at_its_whole_shards(tmp_path, monkeypatch):
         patch.setattr(knowledge, "made", stop)
         made(tmp_path / "stopped", **options)
     calls.clear()
-    monkeypatch.setattr(knowledge, "made", lambda *all: (calls.append(all[2]) or make(*all)))
+    monkeypatch.setattr(knowledge, "made", lambda *all: calls.append(all[2]) or make(*all))
     made(tmp_path / "stopped", **options)
     assert calls == list(range(10, 23)) and files(tmp_path / "whole") == files(tmp_path / "stopped")
 
@@ -118,17 +144,28 @@ def test_chinese_without_a_font_is_refused_and_never_an_empty_box(tmp_path, monk
 def test_another_font_makes_other_pictures(tmp_path):
     matplotlib = pytest.importorskip("matplotlib")
     font = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSerif.ttf"
-    first, second = (made(tmp_path / name, samples=4, kinds=["table"], font=path) for name, path in (("a", ""), ("b", font)))
+    first, second = (
+        made(tmp_path / name, samples=4, kinds=["table"], font=path) for name, path in (("a", ""), ("b", font))
+    )
     assert all(one != other for (one, _), (other, _) in zip(first, second))
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"sides": [100, 300]}, "no range"), ({"sides": [512, 256]}, "no range"),
-    ({"sides": [200, 200]}, "no multiple of 16 from 200 to 200; 192 or 208"), ({"sides": [209, 223]}, "208 or 224"), ({"levels": {"extreme": 1}}, "none of easy"),
-    ({"levels": {"easy": 0}}, "one of them"),
-    ({"kinds": []}, "at least one"), ({"kinds": ["table", "table"]}, "named twice"), ({"kinds": ["tabel"]}, "table"),
-    ({"extreme": 2}, "extreme"), ({"aspect": 0.5}, "aspect"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"sides": [100, 300]}, "no range"),
+        ({"sides": [512, 256]}, "no range"),
+        ({"sides": [200, 200]}, "no multiple of 16 from 200 to 200; 192 or 208"),
+        ({"sides": [209, 223]}, "208 or 224"),
+        ({"levels": {"extreme": 1}}, "none of easy"),
+        ({"levels": {"easy": 0}}, "one of them"),
+        ({"kinds": []}, "at least one"),
+        ({"kinds": ["table", "table"]}, "named twice"),
+        ({"kinds": ["tabel"]}, "table"),
+        ({"extreme": 2}, "extreme"),
+        ({"aspect": 0.5}, "aspect"),
+    ],
+)
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         parse(Knowledge, {"samples": 5, **options})

@@ -1,4 +1,6 @@
-"""Labels end to end: truth and a patient person come to the same heads, a kill costs nothing, what is wrong is said with its line."""
+"""Labels end to end: truth and a patient person come to the same heads, a kill costs nothing, what is wrong is said
+with its line.
+"""
 
 import json
 from dataclasses import dataclass, replace
@@ -41,11 +43,31 @@ def data(tmp_path_factory) -> Path:
             if framed:
                 pixels[3:5, 3:-3] = pixels[-5:-3, 3:-3] = 120
             clutter = float(pixels.std()) / 100
-            sample = Sample(key=f"s{index:03d}", name=f"scene {index}", width=64, height=64, captions={}, tags=("framed",) if framed else (),
-                            truth={"frame": framed, "clutter": clutter, "level": ("easy", "medium", "hard")[min(2, int(clutter * 4))]})
+            sample = Sample(
+                key=f"s{index:03d}",
+                name=f"scene {index}",
+                width=64,
+                height=64,
+                captions={},
+                tags=("framed",) if framed else (),
+                truth={
+                    "frame": framed,
+                    "clutter": clutter,
+                    "level": ("easy", "medium", "hard")[min(2, int(clutter * 4))],
+                },
+            )
             data = png(pixels)
             writer.add(sample.key, {"png": data[:90] if index == BROKEN else data, "json": sample.to_json()})
-    artifact.finish(folder, kind="shards", stage="tests/toy", fingerprint="toy", inputs={}, facts={"samples": COUNT}, metrics={}, seconds=0)
+    artifact.finish(
+        folder,
+        kind="shards",
+        stage="tests/toy",
+        fingerprint="toy",
+        inputs={},
+        facts={"samples": COUNT},
+        metrics={},
+        seconds=0,
+    )
     return folder
 
 
@@ -86,10 +108,17 @@ def test_truth(data, told, capsys):
     manifest = artifact.read(told, "heads")
     assert manifest.facts == {"tasks": ["defect"]} and artifact.verify(told) == []
     assert sorted(manifest.files) == ["heads.json", "heads.safetensors", "labels.jsonl"]
-    assert manifest.metrics["labels"] == 90 and manifest.metrics["pool"] == COUNT - 1 and manifest.metrics["stopped"] == "90 labels were spent"
+    assert (
+        manifest.metrics["labels"] == 90
+        and manifest.metrics["pool"] == COUNT - 1
+        and manifest.metrics["stopped"] == "90 labels were spent"
+    )
     active, random = curve(told, "active"), curve(told, "random")
     assert [point["labels"] for point in active] == [point["labels"] for point in random] == [30, 50, 70, 90]
-    assert manifest.metrics["score_active"] == active[-1]["score"] > 0.9 and manifest.metrics["score_random"] == random[-1]["score"]
+    assert (
+        manifest.metrics["score_active"] == active[-1]["score"] > 0.9
+        and manifest.metrics["score_random"] == random[-1]["score"]
+    )
     origin = heads.load(told)["defect"].origin
     assert origin["scorer"] == {"name": "appearance"} and origin["labels"] == 90 and origin["held_out"] == 22
 
@@ -113,10 +142,16 @@ def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
         with pytest.raises(UserError) as stopped:
             label(data, out, ask=ask)
         file = ask / f"round-{number:03d}.jsonl"
-        assert f"{(30, 20, 20, 20)[number]} pictures wait for a label in {file}; {sum(given)} are labelled" in stopped.value.message
+        assert (
+            f"{(30, 20, 20, 20)[number]} pictures wait for a label in {file}; {sum(given)} are labelled"
+            in stopped.value.message
+        )
         assert "clean or defect or skip" in stopped.value.fix and not (out / "artifact.json").exists()
         rows = [json.loads(line) for line in file.read_text().splitlines()]
-        assert all(np.array_equal(np.asarray(decode({"png": (ask / row["picture"]).read_bytes()})), seen(data, row["key"])) for row in rows[:3])
+        assert all(
+            np.array_equal(np.asarray(decode({"png": (ask / row["picture"]).read_bytes()})), seen(data, row["key"]))
+            for row in rows[:3]
+        )
         with pytest.raises(UserError, match="pictures wait"):
             label(data, out, ask=ask)  # nothing was filled in: the same question, nothing else
         given.append(fill(ask))
@@ -155,8 +190,10 @@ def test_labels_and_answers_are_both_read(data, tmp_path):
             fill(ask)
     assert waiting == 2 * [10, 20, 20, 20]  # of `first` only what was missing, then whole rounds
     assert artifact.read(tmp_path / "one" / "out").metrics["labels"] == 90
-    assert all((tmp_path / runs[0] / "out" / file).read_bytes() == (tmp_path / runs[1] / "out" / file).read_bytes()
-               for file in ("heads.safetensors", "labels.jsonl", "logs/curve.jsonl"))
+    assert all(
+        (tmp_path / runs[0] / "out" / file).read_bytes() == (tmp_path / runs[1] / "out" / file).read_bytes()
+        for file in ("heads.safetensors", "labels.jsonl", "logs/curve.jsonl")
+    )
     with (tmp_path / "one" / "ask" / "more.jsonl").open("w") as more:
         more.write(json.dumps({"key": keys[0], "label": "skip"}) + "\n")
     stage = Label(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
@@ -170,21 +207,31 @@ def test_labels_alone_are_a_seed_set(data, tmp_path):
     given, keys = by_hand(tmp_path, 60)
     manifest = label(data, tmp_path / "out", labels=given)
     assert manifest.metrics["labels"] == 60 and manifest.metrics["held_out"] == 15 and manifest.metrics["rounds"] == 1
-    assert manifest.metrics["stopped"] == "nobody is there to be asked for more" and manifest.metrics["score_active"] > 0.5
-    assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(keys)
+    assert (
+        manifest.metrics["stopped"] == "nobody is there to be asked for more" and manifest.metrics["score_active"] > 0.5
+    )
+    assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(
+        keys
+    )
 
 
 def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_path):
     out, says = tmp_path / "out", []
-    given, keys = by_hand(tmp_path, 60)
+    given, _keys = by_hand(tmp_path, 60)
     whole = given.read_text()
-    wrong = (('"label": false', '"label": "dirt"', 60, '"dirt" is no label'), ("s001", "other", 60, "'other' is not in the pool"),
-             ("", "", 20, "needs 10 labels"), ("true", "false", 60, "all 60 labels are alike"))
+    wrong = (
+        ('"label": false', '"label": "dirt"', 60, '"dirt" is no label'),
+        ("s001", "other", 60, "'other' is not in the pool"),
+        ("", "", 20, "needs 10 labels"),
+        ("true", "false", 60, "all 60 labels are alike"),
+    )
     for old, new, count, message in wrong:  # until it begins, the file may be mended
         given.write_text("".join(whole.replace(old, new).splitlines(keepends=True)[:count]))
         with pytest.raises((UserError, DataError), match=message):
             label(data, out, labels=given)
-    given.write_text(whole + json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")  # what cannot be read teaches nothing
+    given.write_text(
+        whole + json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n"
+    )  # what cannot be read teaches nothing
     assert label(data, out, labels=given).metrics["labels"] == 60
     execute.step(Label(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
     assert says == [f"{out} is done; nothing to do"]
@@ -194,7 +241,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
 
 
 def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
-    out, (given, keys) = tmp_path / "out", by_hand(tmp_path, 29)
+    out, (given, _keys) = tmp_path / "out", by_hand(tmp_path, 29)
     with given.open("a") as more:
         more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
     with pytest.raises(NothingMade, match="needs 1 labels that are not there yet"):
@@ -211,7 +258,9 @@ def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
 
 def test_labels_that_are_alike_teach_nothing(data, tmp_path):
     given, _ = by_hand(tmp_path, 60)
-    given.write_text("".join(line + "\n" for line in given.read_text().splitlines() if json.loads(line)["label"] is False))
+    given.write_text(
+        "".join(line + "\n" for line in given.read_text().splitlines() if json.loads(line)["label"] is False)
+    )
     with given.open("a") as more:  # the only one of another kind is of what cannot be read
         more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
     with pytest.raises(NothingMade) as alike:
@@ -223,9 +272,18 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
             label(data, out, ask=ask)
         for file in ask.glob("*.jsonl"):
             file.write_text(file.read_text().replace('"label": null', '"label": false'))
-    assert "all 90 labels are alike" in wrong.value.message and wrong.value.fix == f"raise active.first and active.most, in another --out, with labels={out}/labels.jsonl"
+    assert (
+        "all 90 labels are alike" in wrong.value.message
+        and wrong.value.fix == f"raise active.first and active.most, in another --out, with labels={out}/labels.jsonl"
+    )
     with pytest.raises(UserError, match="20 pictures wait for a label"):
-        label(data, tmp_path / "more", ask=tmp_path / "ask2", labels=out / "labels.jsonl", active=replace(ACTIVE, first=110, most=130))
+        label(
+            data,
+            tmp_path / "more",
+            ask=tmp_path / "ask2",
+            labels=out / "labels.jsonl",
+            active=replace(ACTIVE, first=110, most=130),
+        )
 
 
 def test_beside_questions_labels_may_change_at_any_time(data, tmp_path):
@@ -250,10 +308,19 @@ def test_no_score_where_what_is_held_out_is_all_alike(data, tmp_path, capsys):
     file, keys = by_hand(tmp_path, 60)
     order = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE).order
     held = [key for key in order if key in keys][:15]
-    file.write_text("".join(json.dumps({"key": key, "label": key in held or int(key[1:]) % 4 == 0}) + "\n" for key in keys))
+    file.write_text(
+        "".join(json.dumps({"key": key, "label": key in held or int(key[1:]) % 4 == 0}) + "\n" for key in keys)
+    )
     metrics = label(data, tmp_path / "out", labels=file).metrics
-    assert metrics["held_out"] == 15 and "score_active" not in metrics and curve(tmp_path / "out", "active")[0]["score"] is None
-    assert "no score: 15 labels were held out to judge by of one kind (defect), and it takes two kinds" in capsys.readouterr().err
+    assert (
+        metrics["held_out"] == 15
+        and "score_active" not in metrics
+        and curve(tmp_path / "out", "active")[0]["score"] is None
+    )
+    assert (
+        "no score: 15 labels were held out to judge by of one kind (defect), and it takes two kinds"
+        in capsys.readouterr().err
+    )
 
 
 def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
@@ -319,7 +386,9 @@ def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
 
 def test_heads_of_several_tasks_come_together(data, told, tmp_path):
     out = tmp_path / "both"
-    manifest = label(data, out, task="aesthetic", truth="truth.clutter", heads=told, active=replace(ACTIVE, head="mlp", most=50))
+    manifest = label(
+        data, out, task="aesthetic", truth="truth.clutter", heads=told, active=replace(ACTIVE, head="mlp", most=50)
+    )
     assert manifest.facts == {"tasks": ["aesthetic", "defect"]} and manifest.metrics["score_active"] > 0.7
     both = heads.load(out)
     features = np.random.default_rng(0).normal(size=(4, 348)).astype("float32")
@@ -331,7 +400,14 @@ def test_heads_of_several_tasks_come_together(data, told, tmp_path):
 
 
 def test_difficulty(data, tmp_path):
-    manifest = label(data, tmp_path / "out", task="difficulty", truth="truth.level", pool=120, active=replace(ACTIVE, doubt="margin", diverse=0.5))
+    manifest = label(
+        data,
+        tmp_path / "out",
+        task="difficulty",
+        truth="truth.level",
+        pool=120,
+        active=replace(ACTIVE, doubt="margin", diverse=0.5),
+    )
     assert manifest.metrics["score_active"] > 0.5 and manifest.metrics["pool"] in (119, 120)
     assert heads.load(tmp_path / "out")["difficulty"].classes == ("easy", "medium", "hard")
 

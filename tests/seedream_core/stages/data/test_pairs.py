@@ -14,11 +14,11 @@ from seedream_core.config import parse
 from seedream_core.data import budget, ordered, shards
 from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.scenes.reader import read
+from seedream_core.data.scenes.world import Scene
 from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError
 from seedream_core.host import Host
 from seedream_core.metrics.scene_accuracy import fault
-from seedream_core.data.scenes.world import Scene
 from seedream_core.records import Sample
 from seedream_core.stages.data import pairs
 from seedream_core.stages.data.pairs import Pairs
@@ -60,7 +60,9 @@ def test_a_picture_stays_masked_where_it_is_the_target(world, tmp_path):
 def test_tuples_have_one_size_where_their_pictures_have():
     stage = Pairs(data=Path("data"), pairs=(Family.find("canny")(),))
     assert stage.facts({"data": {"samples": 9, "width": 64, "height": 32}}) == {"width": 64, "height": 32}
-    assert stage.facts({"data": {"samples": 9, "width": 65, "height": 32}}) == stage.facts({"data": {"samples": 9}}) == {}
+    assert (
+        stage.facts({"data": {"samples": 9, "width": 65, "height": 32}}) == stage.facts({"data": {"samples": 9}}) == {}
+    )
 
 
 def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
@@ -73,11 +75,27 @@ def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
     reader, right = ShardReader(tmp_path / "a"), Counter()
     assert metrics["kept"] == 120 and metrics["facts"]["samples"] == len(reader) == sum(metrics["tasks"].values())
-    assert {"recolour", "replace", "background", "move", "add", "remove", "compose", "story", "canny", "inpainting", "identity"} <= metrics["tasks"].keys()
+    assert {
+        "recolour",
+        "replace",
+        "background",
+        "move",
+        "add",
+        "remove",
+        "compose",
+        "story",
+        "canny",
+        "inpainting",
+        "identity",
+    } <= metrics["tasks"].keys()
     for place in range(len(reader)):
         members = reader.read(place)
         sample = Sample.from_json(members["json"])
-        assert "ref0.png" in members and {"instruction"} <= sample.captions["en"].keys() and "instruction" in sample.captions["zh"]
+        assert (
+            "ref0.png" in members
+            and {"instruction"} <= sample.captions["en"].keys()
+            and "instruction" in sample.captions["zh"]
+        )
         assert picture(members["png"]).shape == (sample.height, sample.width, 3) and sample.key == reader.keys[place]
         if sample.task == "compose":
             assert "ref1.png" in members
@@ -107,20 +125,34 @@ def test_what_no_tuple_can_be_made_of(world, tmp_path):
     with pytest.raises(DataError, match="1 of 20 samples are unreadable"):
         Pairs(data=tmp_path / "in", pairs=edits).run(tmp_path / "out", Host())
     metrics = Pairs(data=tmp_path / "in", pairs=edits, bad_budget=0.1).run(tmp_path / "out", Host())
-    assert (metrics["kept"], metrics["dropped"], metrics["quarantined"], metrics["tasks"]) == (9, 10, 1, {"background": 9})
+    assert (metrics["kept"], metrics["dropped"], metrics["quarantined"], metrics["tasks"]) == (
+        9,
+        10,
+        1,
+        {"background": 9},
+    )
     rows = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
-    assert len(rows) == 20 and rows[1]["reason"] == "no tuple can be made of it: edits" and "undecodable" in rows[2]["reason"]
+    assert (
+        len(rows) == 20
+        and rows[1]["reason"] == "no tuple can be made of it: edits"
+        and "undecodable" in rows[2]["reason"]
+    )
 
 
 @pytest.mark.parametrize("stop", [1, 37, 90, 119])
 def test_a_killed_one_goes_on_at_its_last_whole_shard(world, tmp_path, monkeypatch, stop):
-    stage = Pairs(data=world, pairs=tuple(Family.find(name)() for name in ("edits", "story", "inpainting")), samples_per_shard=25)
+    stage = Pairs(
+        data=world, pairs=tuple(Family.find(name)() for name in ("edits", "story", "inpainting")), samples_per_shard=25
+    )
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     metrics = stage.run(tmp_path / "a", Host(workers=1))
     calls, original = [], pairs._Maker.__call__
-    monkeypatch.setattr(pairs._Maker, "__call__", lambda self, position: (calls.append(position), original(self, position))[1])
+    monkeypatch.setattr(
+        pairs._Maker, "__call__", lambda self, position: (calls.append(position), original(self, position))[1]
+    )
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
         def stopping(*args):
             if len(calls) > stop:
                 raise KeyboardInterrupt
@@ -132,7 +164,9 @@ def test_a_killed_one_goes_on_at_its_last_whole_shard(world, tmp_path, monkeypat
     calls.clear()
     again = stage.run(tmp_path / "b", Host(workers=1))
     assert calls[0] == 0 if not whole else calls[0] > stop - 25 and len(calls) == 120 - calls[0]
-    assert {name: again[name] for name in ("kept", "tasks", "facts")} == {name: metrics[name] for name in ("kept", "tasks", "facts")}
+    assert {name: again[name] for name in ("kept", "tasks", "facts")} == {
+        name: metrics[name] for name in ("kept", "tasks", "facts")
+    }
     assert sum(1 for _ in open(tmp_path / "b" / "fates.jsonl")) == 120
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file() and path.name != ".journal.json"):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
@@ -143,6 +177,7 @@ def test_a_sample_that_breaks_half_way_gives_no_tuples(world, tmp_path, monkeypa
         def make(view, draw):
             yield from Family.find("canny")().start()(view, draw)
             raise DataError("no more")
+
         return make
 
     monkeypatch.setattr(Family.find("inpainting"), "start", half)

@@ -1,4 +1,7 @@
-"""The synthetic stage: shards that say the truth, the same for the same config, resumed at whole shards, spoiled on request."""
+"""The synthetic stage: shards that say the truth, the same for the same config, resumed at whole shards, spoiled on
+request.
+"""
+
 import json
 from collections import Counter
 from io import BytesIO
@@ -72,8 +75,11 @@ def test_a_stopped_run_goes_on_at_its_whole_shards(tmp_path, monkeypatch):
         patch.setattr(Synthetic, "members", stop)
         made(tmp_path / "stopped", samples=23, samples_per_shard=5, damage=0.3)
     calls.clear()
-    monkeypatch.setattr(Synthetic, "members", lambda self, world, index, *rest: (
-        calls.append(index) or members(self, world, index, *rest)))
+    monkeypatch.setattr(
+        Synthetic,
+        "members",
+        lambda self, world, index, *rest: calls.append(index) or members(self, world, index, *rest),
+    )
     made(tmp_path / "stopped", samples=23, samples_per_shard=5, damage=0.3)
     assert calls == list(range(10, 23))
     assert files(tmp_path / "whole") == files(tmp_path / "stopped")
@@ -106,10 +112,16 @@ def test_damage_is_what_truth_says(tmp_path):
 
 
 @pytest.mark.parametrize("damage, duplicates", [(0.9, 94), (1.0, 0)])
-def test_where_nearly_all_is_spoiled_each_sample_is_drawn_once_and_only_whole_ones_are_repeated(tmp_path, monkeypatch, damage, duplicates):
+def test_where_nearly_all_is_spoiled_each_sample_is_drawn_once_and_only_whole_ones_are_repeated(
+    tmp_path, monkeypatch, damage, duplicates
+):
     drawn, members = [], Synthetic.members
     monkeypatch.setattr(synthetic, "Draw", lambda *key: (drawn.append(key[-1]), Draw(*key))[1])
-    monkeypatch.setattr(Synthetic, "members", lambda self, *given: members(self, *given) if len(drawn) <= 300 else pytest.fail("drawn again"))
+    monkeypatch.setattr(
+        Synthetic,
+        "members",
+        lambda self, *given: members(self, *given) if len(drawn) <= 300 else pytest.fail("drawn again"),
+    )
     rows = made(tmp_path, samples=300, damage=damage)
     assert drawn == list(range(300)) and made.metrics["damaged"].get("duplicate", 0) == duplicates
     counts, last = Counter(sample.truth["damage"] for _, sample in rows), None

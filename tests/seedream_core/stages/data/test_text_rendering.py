@@ -21,12 +21,21 @@ def write(folder, count: int, boxes=lambda index: ()) -> None:
             ImageDraw.Draw(image).text((20, 20), f"SALE {index}", fill="black", font=ImageFont.load_default(28))
             data = io.BytesIO()
             image.save(data, "PNG")
-            record = Sample(key=f"k{index}", width=240, height=80, captions={"en": {"short": "a sign"}}, boxes=boxes(index))
-            writer.add(record.key, {"png": data.getvalue()[:80] if index == 7 else data.getvalue(), "json": record.to_json()})
+            record = Sample(
+                key=f"k{index}", width=240, height=80, captions={"en": {"short": "a sign"}}, boxes=boxes(index)
+            )
+            writer.add(
+                record.key, {"png": data.getvalue()[:80] if index == 7 else data.getvalue(), "json": record.to_json()}
+            )
 
 
 def told(index: int) -> tuple:
-    line = {"kind": "text", "box": [0.1, 0.2, 0.9, 0.6], "text": f"SALE {index}", "score": 0.5 if index % 3 == 0 else 0.9}
+    line = {
+        "kind": "text",
+        "box": [0.1, 0.2, 0.9, 0.6],
+        "text": f"SALE {index}",
+        "score": 0.5 if index % 3 == 0 else 0.9,
+    }
     return (line, {"kind": "watermark", "box": [0, 0.9, 1, 1]})
 
 
@@ -39,7 +48,9 @@ def test_fates_processes_and_kills(tmp_path, monkeypatch):
         metrics = stage.run(tmp_path / name, Host(workers=workers))
     assert (metrics["kept"], metrics["dropped"], metrics["quarantined"]) == (39, 20, 1)
     rows = [json.loads(row) for row in (tmp_path / "a" / "fates.jsonl").read_text().splitlines()]
-    assert [row["fate"] for row in rows] == ["quarantined" if index == 7 else "dropped" if index % 3 == 0 else "kept" for index in range(60)]
+    assert [row["fate"] for row in rows] == [
+        "quarantined" if index == 7 else "dropped" if index % 3 == 0 else "kept" for index in range(60)
+    ]
     reader = ShardReader(tmp_path / "a")
     assert {Sample.from_json(reader.read(place)["json"]).height for place in range(len(reader))} == {72}
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):

@@ -20,8 +20,11 @@ from seedream_core.models import generator
 from seedream_core.stages.distill.student import Student
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2, ema=0.8, checkpoint_every=3, log_every=1, sample_every=8)
-PHASES = (Guidance(), SegmentedConsistency(segments=(8,), points=16, substeps=1),
-          SegmentedConsistency(segments=(4, 2), share=2, substeps=2, simulated=0.5))
+PHASES = (
+    Guidance(),
+    SegmentedConsistency(segments=(8,), points=16, substeps=1),
+    SegmentedConsistency(segments=(4, 2), share=2, substeps=2, simulated=0.5),
+)
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 
 KILLED = """
@@ -37,7 +40,8 @@ def step(self, batch, index):
         os.kill(os.getpid(), signal.SIGKILL)
     return keep(self, batch, index)
 DistillModule.training_step = step
-parse(Student, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(precision="f32", accelerator="cpu", threads=1))
+parse(Student, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(precision="f32", accelerator="cpu",
+threads=1))
 """
 
 
@@ -76,7 +80,9 @@ def test_sample_grids_show_teacher_and_student(made):
 
 
 def test_a_killed_training_ends_as_one_that_was_not(made, stage, tmp_path):
-    """The moving average that the loss is held against must come back too: from the checkpoint of step 3 on, it counts."""
+    """The moving average that the loss is held against must come back too: from the checkpoint of step 3 on, it
+    counts.
+    """
     import yaml
 
     (tmp_path / "step.yaml").write_text(yaml.safe_dump(dump(stage)))
@@ -88,7 +94,13 @@ def test_a_killed_training_ends_as_one_that_was_not(made, stage, tmp_path):
 
 
 def test_facts_count_images_and_work(stage):
-    model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 10, "parameters": 5, "guidance_distilled": False}
+    model = {
+        "channels": 4,
+        "factor": 16,
+        "flops_per_image_evaluation": 10,
+        "parameters": 5,
+        "guidance_distilled": False,
+    }
     facts = stage.facts({"model": model, "data": {"channels": 4, "factor": 16}})
     assert facts["guidance_distilled"] and facts["parameters"] == 5 and facts["images"] == 48
     # a guided teacher counts two: once, once with the average, twice (for two substeps) with it and three jumps to it

@@ -22,8 +22,17 @@ LADDER = [
 
 
 def bench(model: Path, **options) -> Bench:
-    tree = {"models": {"tiny": str(model)}, "vae": str(model.parent / "vae"), "ladder": LADDER, "prompts": 12,
-            "held_out_prompts": 6, "pictures": 4, "repeats": 2, "batch": 5, "precision": "f32"}
+    tree = {
+        "models": {"tiny": str(model)},
+        "vae": str(model.parent / "vae"),
+        "ladder": LADDER,
+        "prompts": 12,
+        "held_out_prompts": 6,
+        "pictures": 4,
+        "repeats": 2,
+        "batch": 5,
+        "precision": "f32",
+    }
     return parse(Bench, tree | options)
 
 
@@ -46,8 +55,13 @@ def test_scores_hold_every_figure_of_every_rung(finished, tiny_generator):
         assert row["seconds_per_image"] > 0 and row["images_per_second"] > 0 and row["distance"]["frechet"] > 0
         weights = sum(file.stat().st_size for file in (tiny_generator / "network").iterdir())
         assert row["megabytes"]["network"] == pytest.approx(weights / 1e6)
-        assert row["megabytes"]["total"] == pytest.approx(sum(row["megabytes"][part] for part in ("network", "autoencoder", "text")))
-    assert [(c["first"], c["second"], c["set"]) for c in scores["comparisons"]] == [("few", "guided", "seen"), ("few", "guided", "held_out")]
+        assert row["megabytes"]["total"] == pytest.approx(
+            sum(row["megabytes"][part] for part in ("network", "autoencoder", "text"))
+        )
+    assert [(c["first"], c["second"], c["set"]) for c in scores["comparisons"]] == [
+        ("few", "guided", "seen"),
+        ("few", "guided", "held_out"),
+    ]
     assert scores["models"]["tiny"]["digest"] == artifact.read(tiny_generator).digest
     assert scores["speed"]["precision"] == "f32"
 
@@ -78,17 +92,22 @@ def test_a_report_follows(finished, tmp_path):
     assert (tmp_path / "report/report.html").stat().st_size > 20_000
 
 
-@pytest.mark.parametrize(("ladder", "words"), [
-    ([{"name": "a", "model": "tinny"}], "did you mean 'tiny'"),
-    ([{"name": "a", "model": "tiny"}, {"name": "a", "model": "tiny", "steps": 2}], "two rows are named 'a'"),
-    ([], "ladder"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ladder", "words"),
+    [
+        ([{"name": "a", "model": "tinny"}], "did you mean 'tiny'"),
+        ([{"name": "a", "model": "tiny"}, {"name": "a", "model": "tiny", "steps": 2}], "two rows are named 'a'"),
+        ([], "ladder"),
+    ],
+)
 def test_a_wrong_ladder_is_refused_by_the_config(ladder, words):
     with pytest.raises(ConfigError, match=words):
         bench(Path("runs/x/base"), ladder=ladder)
 
 
-@pytest.mark.parametrize(("held_out", "words"), [([], "set it to 0"), (["yellow hart"], "'yellow hart' is no colour and shape")])
+@pytest.mark.parametrize(
+    ("held_out", "words"), [([], "set it to 0"), (["yellow hart"], "'yellow hart' is no colour and shape")]
+)
 def test_wrong_pairs_are_refused_by_the_config(held_out, words):
     with pytest.raises(ConfigError, match=words):
         bench(Path("runs/x/base"), held_out=held_out)

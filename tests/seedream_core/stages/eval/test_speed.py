@@ -16,7 +16,11 @@ def test_results_are_left_and_corpora_are_not(tmp_path, capsys, monkeypatch):
     manifest = step(one, tmp_path / "out", Host())
     told = json.loads((tmp_path / "out" / "reader.json").read_text())
     assert told["machine"]["OMP_NUM_THREADS"] == "3" and len(told["cases"]) == 3 and told["cases"][0]["ratio"] > 0
-    assert manifest.metrics["reader"]["holds"] is True and list(manifest.files) == ["reader.json"] and manifest.kind == "timings"
+    assert (
+        manifest.metrics["reader"]["holds"] is True
+        and list(manifest.files) == ["reader.json"]
+        and manifest.kind == "timings"
+    )
     assert not list((tmp_path / "out").glob(".speed*"))
     said = capsys.readouterr().err
     assert "OMP_NUM_THREADS: 3" in said and "500 + 30 bytes:" in said and "goal 0.01: holds" in said

@@ -24,24 +24,40 @@ def test_evaluation_prompts_with_what_they_ask(tmp_path, tiny_generator):
     assert metrics["pictures"] == 6 and metrics["seconds_per_image"] > 0
     made = rows(tmp_path)
     assert [row["file"] for row in made] == [f"{index:05d}.png" for index in range(6)]
-    assert [row["kind"] for row in made[:3]] == ["one", "several", "pair"] and {row["language"] for row in made} == {"en", "zh"}
+    assert [row["kind"] for row in made[:3]] == ["one", "several", "pair"] and {row["language"] for row in made} == {
+        "en",
+        "zh",
+    }
     assert all(row["asked"]["things"] for row in made)
     last = pictures.origin(tmp_path / "images/00005.png").request
-    assert (last.prompt, last.seed, last.width, last.steps, last.guidance, last.solver) == (made[5]["prompt"], 8, 32, 1, 1.0, "heun")
+    assert (last.prompt, last.seed, last.width, last.steps, last.guidance, last.solver) == (
+        made[5]["prompt"],
+        8,
+        32,
+        1,
+        1.0,
+        "heun",
+    )
     assert pictures.load(tmp_path / "grid.png").shape == (2 * 32 + 2, 3 * 32 + 4, 3)
 
 
 def test_a_prompt_file_with_copies_in_one_row(tmp_path, tiny_generator):
     (tmp_path / "p.txt").write_text("red\n蓝\n", encoding="utf-8")
     stage = Images(model=tiny_generator, prompts=tmp_path / "p.txt", count=3)
-    assert stage.facts({"model": {"width": 64, "height": 64}, "prompts": {}}) == {"samples": 6, "width": 64, "height": 64}
+    assert stage.facts({"model": {"width": 64, "height": 64}, "prompts": {}}) == {
+        "samples": 6,
+        "width": 64,
+        "height": 64,
+    }
     stage.run(tmp_path / "out", Host(precision="f32", accelerator="cpu", micro_batch=4))
     assert [row["prompt"] for row in rows(tmp_path / "out")] == ["red"] * 3 + ["蓝"] * 3
     assert pictures.load(tmp_path / "out/grid.png").shape == (130, 196, 3)
 
 
 def test_held_out_pairs(tiny_generator):
-    seen, unseen = (Images(model=tiny_generator, evaluation=12, held_out=held_out)._lines()[0] for held_out in (False, True))
+    seen, unseen = (
+        Images(model=tiny_generator, evaluation=12, held_out=held_out)._lines()[0] for held_out in (False, True)
+    )
     assert len(seen) == len(unseen) == 12 and seen != unseen
 
 
@@ -51,7 +67,10 @@ def test_a_bad_prompt_file_is_found_when_the_recipe_is_planned(tmp_path, tiny_ge
         Images(model=tiny_generator, prompts=tmp_path / "p.jsonl").facts({"model": {}})
 
 
-@pytest.mark.parametrize("options, message", [({"guidance": 3.0}, "distilled to need none"), ({"size": (65, 64)}, "width 65 is not a multiple")])
+@pytest.mark.parametrize(
+    "options, message",
+    [({"guidance": 3.0}, "distilled to need none"), ({"size": (65, 64)}, "width 65 is not a multiple")],
+)
 def test_what_the_model_cannot_draw_is_found_when_the_recipe_is_planned(tiny_generator, options, message):
     facts = {"width": 64, "height": 64, "factor": 16, "guidance_distilled": True}
     with pytest.raises(ValueError, match=message):

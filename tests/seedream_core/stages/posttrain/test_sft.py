@@ -13,15 +13,23 @@ from seedream_core.generate import knowledge
 from seedream_core.models import generator
 from seedream_core.stages.posttrain.sft import Choice, Sft
 
-SCORES = [{"clarity": 0.5, "margin": 1.0}, {"clarity": 0.2, "margin": 3.0}, {"clarity": 0.9, "margin": 2.0}, {"margin": 9.0}]
+SCORES = [
+    {"clarity": 0.5, "margin": 1.0},
+    {"clarity": 0.2, "margin": 3.0},
+    {"clarity": 0.9, "margin": 2.0},
+    {"margin": 9.0},
+]
 
 
-@pytest.mark.parametrize("choice, picked", [
-    (Choice(), [0, 1, 2, 3]),
-    (Choice(least={"clarity": 0.3}), [0, 2]),
-    (Choice(by="margin", best=0.5), [1, 3]),
-    (Choice(least={"clarity": 0.1}, by="margin", best=0.67), [1, 2]),
-])
+@pytest.mark.parametrize(
+    "choice, picked",
+    [
+        (Choice(), [0, 1, 2, 3]),
+        (Choice(least={"clarity": 0.3}), [0, 2]),
+        (Choice(by="margin", best=0.5), [1, 3]),
+        (Choice(least={"clarity": 0.1}, by="margin", best=0.67), [1, 2]),
+    ],
+)
 def test_picks_by_scores(choice, picked):
     assert choice.pick(SCORES) == picked
 
@@ -35,8 +43,12 @@ def test_nothing_picked_names_the_scores():
 
 @pytest.fixture
 def sft(tiny_generator, tiny_latents):
-    return Sft(model=tiny_generator, data=tiny_latents, prompts=("an orange star",),
-               train=toy.config(steps=4, global_batch=4, log_every=2, lr=1e-3, ema=0.0))
+    return Sft(
+        model=tiny_generator,
+        data=tiny_latents,
+        prompts=("an orange star",),
+        train=toy.config(steps=4, global_batch=4, log_every=2, lr=1e-3, ema=0.0),
+    )
 
 
 def test_goes_on_from_the_models_weights(sft, tmp_path):
@@ -60,8 +72,9 @@ def test_only_the_picked_samples_are_seen(sft, tmp_path, monkeypatch):
 
     seen = set()
     real = flow.FlowModule.training_step
-    monkeypatch.setattr(flow.FlowModule, "training_step",
-                        lambda self, batch, index: seen.update(batch.keys) or real(self, batch, index))
+    monkeypatch.setattr(
+        flow.FlowModule, "training_step", lambda self, batch, index: seen.update(batch.keys) or real(self, batch, index)
+    )
     monkeypatch.setattr(Choice, "pick", lambda self, scores: [3, 5, 8])
     sft.run(tmp_path / "sft", toy.host())
     assert seen == {"s003", "s005", "s008"}
@@ -72,8 +85,16 @@ def test_quantised_models_are_refused(sft, tmp_path):
     packed = tmp_path / "packed"
     packed.mkdir()
     generator.write_spec(packed, replace(generator.rebase(spec, sft.model, packed), format="w4a8"))
-    artifact.finish(packed, kind="generator", stage="quantize/calibrate", fingerprint="x", inputs={}, metrics={}, seconds=0,
-                    facts={"format": "w4a8", "channels": 4, "factor": 16})
+    artifact.finish(
+        packed,
+        kind="generator",
+        stage="quantize/calibrate",
+        fingerprint="x",
+        inputs={},
+        metrics={},
+        seconds=0,
+        facts={"format": "w4a8", "channels": 4, "factor": 16},
+    )
     with pytest.raises(UserError, match="w4a8|4-bit|packed"):
         execute.step(replace(sft, model=packed), tmp_path / "out", toy.host(), say=lambda line: None)
 
@@ -91,10 +112,24 @@ def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_la
 
     packed = tmp_path / "packed"
     packed.mkdir()
-    Calibrate(model=tiny_generator, data=tiny_latents, budget=0.9, samples=4, tune=0, times=(1.0,), compensate=False, bundle=True).run(packed, toy.host())
+    Calibrate(
+        model=tiny_generator,
+        data=tiny_latents,
+        budget=0.9,
+        samples=4,
+        tune=0,
+        times=(1.0,),
+        compensate=False,
+        bundle=True,
+    ).run(packed, toy.host())
     spec = generator.read_spec(packed)
     generator.write_spec(packed, replace(spec, guidance_distilled=True, steps=4, guidance=1.0))
-    options = {"model": packed, "data": tiny_latents, "prompts": ("a star",), "train": toy.config(steps=2, global_batch=4, lr=1e-9, ema=0.0)}
+    options = {
+        "model": packed,
+        "data": tiny_latents,
+        "prompts": ("a star",),
+        "train": toy.config(steps=2, global_batch=4, lr=1e-9, ema=0.0),
+    }
     model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 1, "format": "w4a8", "guidance_distilled": True}
     facts = {"model": model, "data": artifact.read(tiny_latents).facts}
     with pytest.raises(ValueError, match="weights packed in w4a8 would unlearn.*relearn: true"):
@@ -103,10 +138,16 @@ def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_la
     assert sft.facts(facts)["format"] == "bf16" and not sft.facts(facts)["guidance_distilled"]
     sft.run(tmp_path / "out", toy.host())
     before, after = generator.load(packed), generator.load(tmp_path / "out")
-    assert (after.spec.format, after.spec.guidance_distilled, after.spec.guidance) == ("bf16", False, 3.0) and after.spec.steps > 4
+    assert (after.spec.format, after.spec.guidance_distilled, after.spec.guidance) == (
+        "bf16",
+        False,
+        3.0,
+    ) and after.spec.steps > 4
     names = {name for name, layer in before.network.named_modules() if hasattr(layer, "integers")}
     assert names
     for name in names:
-        assert torch.allclose(before.network.get_submodule(name).weight, after.network.get_submodule(name).weight, atol=1e-2, rtol=1e-2)
+        assert torch.allclose(
+            before.network.get_submodule(name).weight, after.network.get_submodule(name).weight, atol=1e-2, rtol=1e-2
+        )
     assert set(knowledge.load(tiny_generator)["words"]) <= set(knowledge.load(tmp_path / "out")["words"])
     Sampler.load(tmp_path / "out").images(["an orange star"], [0], steps=2)

@@ -36,10 +36,18 @@ def test_language_model(llm, tmp_path):
     assert manifest.kind == "text_encoder"
     assert manifest.files["network/model.safetensors"]["sha256"] == sha256
     assert {name.rpartition("/")[2] for name in manifest.files} == {
-        "config.json", "tokenizer.json", "encoder.json", "model.safetensors"}
+        "config.json",
+        "tokenizer.json",
+        "encoder.json",
+        "model.safetensors",
+    }
     encoder = LlmEncoder.load(tmp_path / "text" / "network")
-    assert manifest.facts == {"width": 16, "max_tokens": 64, "vocabulary": 320,
-                              "parameters": sum(p.numel() for p in encoder.parameters())}
+    assert manifest.facts == {
+        "width": 16,
+        "max_tokens": 64,
+        "vocabulary": 320,
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+    }
 
 
 def test_autoencoder(tiny_generator, tmp_path):
@@ -64,19 +72,23 @@ def change(name, **values):
     def harm(folder):
         tree = json.loads((folder / name).read_text())
         (folder / name).write_text(json.dumps(tree | values))
+
     return harm
 
 
-@pytest.mark.parametrize("harm, said", [
-    (change("config.json", auto_map={"AutoModel": "evil.Model"}), "auto_map"),
-    (change("config.json", _attn_implementation_internal="evil/kernel"), "_attn_implementation_internal"),
-    (lambda folder: (folder / "modeling_evil.py").write_text("raise SystemExit"), "modeling_evil.py is code"),
-    (lambda folder: (folder / "model.safetensors").unlink(), "pickled weights are never read"),
-    (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
-    (lambda folder: (folder / "config.json").write_text('{"n_embd": 16}'), "no hidden_size and no vocab_size"),
-    (lambda folder: (folder / "config.json").write_text("{"), "config.json: not readable"),
-    (lambda folder: (folder / "model.safetensors").write_bytes(b"cut off"), "model.safetensors: not a whole"),
-])
+@pytest.mark.parametrize(
+    "harm, said",
+    [
+        (change("config.json", auto_map={"AutoModel": "evil.Model"}), "auto_map"),
+        (change("config.json", _attn_implementation_internal="evil/kernel"), "_attn_implementation_internal"),
+        (lambda folder: (folder / "modeling_evil.py").write_text("raise SystemExit"), "modeling_evil.py is code"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "pickled weights are never read"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
+        (lambda folder: (folder / "config.json").write_text('{"n_embd": 16}'), "no hidden_size and no vocab_size"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json: not readable"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"cut off"), "model.safetensors: not a whole"),
+    ],
+)
 def test_refusals(llm, tmp_path, harm, said):
     harm(llm)
     with pytest.raises(UserError, match=said):

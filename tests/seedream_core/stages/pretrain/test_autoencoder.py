@@ -4,8 +4,8 @@ import signal
 from dataclasses import replace
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core import execute
 from seedream_core.data.batches import Batches
@@ -28,21 +28,32 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture
 def vae(pictures):
-    return Autoencoder(data=pictures / "seen", validation=pictures / "unseen", net=NET,
-                       train=toy.config(steps=12, global_batch=4, log_every=3, checkpoint_every=4, sample_every=50))
+    return Autoencoder(
+        data=pictures / "seen",
+        validation=pictures / "unseen",
+        net=NET,
+        train=toy.config(steps=12, global_batch=4, log_every=3, checkpoint_every=4, sample_every=50),
+    )
 
 
 def test_learns_and_measures_what_it_stores(vae, tmp_path):
     out = tmp_path / "vae"
     vae = replace(vae, train=toy.config(steps=40, global_batch=8, lr=5e-3, log_every=10))
     manifest = execute.step(vae, out, toy.host(), say=lambda line: None)
-    assert manifest.facts == {"factor": 16, "channels": 4, "width": 32, "height": 32,
-                              "parameters": sum(p.numel() for p in NET.build().parameters())}
+    assert manifest.facts == {
+        "factor": 16,
+        "channels": 4,
+        "width": 32,
+        "height": 32,
+        "parameters": sum(p.numel() for p in NET.build().parameters()),
+    }
     rows = toy.read_rows(out / "logs" / "metrics.jsonl")
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
     assert manifest.metrics["psnr_unseen"] and 5 < manifest.metrics["psnr"] < 40
     network = generator.load_autoencoder(out)
-    posterior = network.encode(Batches(vae.data, kind="images", train=replace(vae.train, global_batch=24)).batch(0).images)
+    posterior = network.encode(
+        Batches(vae.data, kind="images", train=replace(vae.train, global_batch=24)).batch(0).images
+    )
     normal = network.normalise(posterior.mean + posterior.std * torch.randn_like(posterior.mean))
     assert normal.mean((0, 2, 3)).abs().max() < 0.15
     assert (normal.std((0, 2, 3)) - 1).abs().max() < 0.15

@@ -7,9 +7,9 @@ import pytest
 import toy_training as toy
 
 from seedream_core import execute
-from seedream_core.data.scorers.structure import Structure
 from seedream_core.data.scenes.render import render
 from seedream_core.data.scenes.world import World
+from seedream_core.data.scorers.structure import Structure
 from seedream_core.data.view import View
 from seedream_core.models import detector
 from seedream_core.modules.detector import DetectorModule
@@ -35,9 +35,14 @@ def stage(pictures, monkeypatch):
 
 
 def test_makes_a_detector(stage, tmp_path):
-    manifest = execute.step(replace(stage, clean=0.5, scenes=0.2, textures=0.1), tmp_path / "detector", toy.host(), say=lambda line: None)
+    manifest = execute.step(
+        replace(stage, clean=0.5, scenes=0.2, textures=0.1), tmp_path / "detector", toy.host(), say=lambda line: None
+    )
     network = detector.load(tmp_path / "detector")
-    assert manifest.kind == "detector" and manifest.facts == {"side": 64, "parameters": sum(p.numel() for p in network.parameters())}
+    assert manifest.kind == "detector" and manifest.facts == {
+        "side": 64,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
     assert manifest.metrics["pictures"] == 9 and manifest.metrics["unseen_pictures"]
     assert 0 <= manifest.metrics["decisions_right"] <= 1 and manifest.metrics["area_error"] >= 0
     view = View.of(Sample(key="a", width=64, height=64, captions={}), render(World().sample(0, 0), 64, 64))

@@ -1,4 +1,6 @@
-"""The rater's stage: it learns from pictures alone, says how well on others, the same every time, and refuses what is no lesson."""
+"""The rater's stage: it learns from pictures alone, says how well on others, the same every time, and refuses what is
+no lesson.
+"""
 
 import json
 
@@ -19,7 +21,9 @@ from seedream_core.stages.pretrain.difficulty import Difficulty
 def shards(tmp_path_factory):
     def made(seed: int, samples: int):
         out = tmp_path_factory.mktemp(f"seed{seed}")
-        parse(Knowledge, {"samples": samples, "seed": seed, "sides": [256, 320], "kinds": ["table", "wireframe"]}).run(out, Host())
+        parse(Knowledge, {"samples": samples, "seed": seed, "sides": [256, 320], "kinds": ["table", "wireframe"]}).run(
+            out, Host()
+        )
         return out
 
     return made(1, 120), made(2, 60)
@@ -32,7 +36,10 @@ def test_it_learns_and_tells_what_it_learned(tmp_path, shards):
         out.mkdir()
         metrics = parse(Difficulty, options).run(out, Host())
     assert metrics["samples"] == 120 and metrics["held_out_samples"] == 60 and metrics["accuracy"] > 0.7
-    assert set(metrics["accuracy_by_kind"]) == {"table", "wireframe"} and 0 <= metrics["extremely_hard_found"] <= metrics["extremely_hard"]
+    assert (
+        set(metrics["accuracy_by_kind"]) == {"table", "wireframe"}
+        and 0 <= metrics["extremely_hard_found"] <= metrics["extremely_hard"]
+    )
     assert (first / difficulty.WEIGHTS).read_bytes() == (second / difficulty.WEIGHTS).read_bytes()
     from seedream_core.data.pictures import decode
     from seedream_core.data.shards import ShardReader

@@ -16,7 +16,9 @@ from seedream_core.records import Sample
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.dual_encoder import DualEncoder, ranked, references, split
 
-TINY = TowersConfig(size=32, dim=32, widths=(16, 32), image_depth=1, parts=2, text_width=32, text_depth=1, heads=2, max_tokens=32)
+TINY = TowersConfig(
+    size=32, dim=32, widths=(16, 32), image_depth=1, parts=2, text_width=32, text_depth=1, heads=2, max_tokens=32
+)
 
 TRAIN = toy.config(steps=120, global_batch=64, lr=4e-3, warmup=10, optimizer="muon", log_every=40)
 
@@ -48,7 +50,11 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
 def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
     stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
     # three devices cannot share 16 samples: it is told at once where they would
-    hosts = {"whole": toy.host(), "parts": toy.host(micro_batch=1), "many": toy.host(micro_batch=5, devices=3, strategy="ddp")}
+    hosts = {
+        "whole": toy.host(),
+        "parts": toy.host(micro_batch=1),
+        "many": toy.host(micro_batch=5, devices=3, strategy="ddp"),
+    }
     losses = {}
     for name, host in hosts.items():
         try:
@@ -69,14 +75,21 @@ def test_it_says_at_the_start_that_batches_even_weights_out(crawl, tmp_path, cap
             sample = Sample.from_json(members["json"])
             writer.add(key, members | {"json": replace(sample, weight=4.0 if row % 4 else 1.0).to_json()})
     for global_batch in (512, 16):
-        stage = DualEncoder(data=tmp_path / "weighed", net=TINY, vocabulary=512, train=toy.config(steps=1, global_batch=global_batch))
+        stage = DualEncoder(
+            data=tmp_path / "weighed", net=TINY, vocabulary=512, train=toy.config(steps=1, global_batch=global_batch)
+        )
         with contextlib.suppress(DataError):  # a step teaches nothing
             stage.run(tmp_path / str(global_batch), toy.host())
-        assert ("in batches of 512 leave them too little room: the lightest are taken in" in capsys.readouterr().err) == (global_batch == 512)
+        assert (
+            "in batches of 512 leave them too little room: the lightest are taken in" in capsys.readouterr().err
+        ) == (global_batch == 512)
 
 
 def test_who_is_kept_back_and_what_is_refused():
-    told = {f"s{index}": {"en": {"short": f"caption {index}"}} for index in range(1000)} | {"mute": {}, "empty": {"zh": {"short": " "}}}
+    told = {f"s{index}": {"en": {"short": f"caption {index}"}} for index in range(1000)} | {
+        "mute": {},
+        "empty": {"zh": {"short": " "}},
+    }
     learned, unseen = split(told)
     assert sorted(learned + unseen) == sorted(told.keys() - {"mute", "empty"}) and 30 < len(unseen) < 75
     assert split(told) == (learned, unseen)

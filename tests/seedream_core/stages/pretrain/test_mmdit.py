@@ -4,8 +4,8 @@ import signal
 from dataclasses import replace
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core import artifact, execute, stage
 from seedream_core.config import dump, parse
@@ -21,13 +21,19 @@ NET = MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=
 
 @pytest.fixture
 def base(tiny_latents, tiny_generator):
-    return Mmdit(data=tiny_latents, vae=tiny_generator.parent / "vae", text=tiny_generator.parent / "text", net=NET,
-                 prompts=("an orange star on a white background", "白色背景上有一个橙色五角星"),
-                 train=toy.config(steps=14, global_batch=4, log_every=3, checkpoint_every=4, sample_every=50))
+    return Mmdit(
+        data=tiny_latents,
+        vae=tiny_generator.parent / "vae",
+        text=tiny_generator.parent / "text",
+        net=NET,
+        prompts=("an orange star on a white background", "白色背景上有一个橙色五角星"),
+        train=toy.config(steps=14, global_batch=4, log_every=3, checkpoint_every=4, sample_every=50),
+    )
 
 
 def killed(step: stage.Stage, out, at: int) -> int:
     """Run the stage in a child that is killed in the middle of step `at`; gives the exit code."""
+
     def work():
         real = FlowModule.training_step
 
@@ -69,7 +75,9 @@ def test_killed_twice_ends_bit_for_bit_as_uninterrupted(base, tmp_path, mode, op
         assert killed(base, tmp_path / "killed", at) == -signal.SIGKILL
     assert toy.fork(lambda: base.run(tmp_path / "killed", toy.host())) == 0
     toy.assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
-    weights = [artifact.load_tensors(tmp_path / name / "network" / "weights.safetensors") for name in ("whole", "killed")]
+    weights = [
+        artifact.load_tensors(tmp_path / name / "network" / "weights.safetensors") for name in ("whole", "killed")
+    ]
     assert toy.differences(*weights) == []
 
 

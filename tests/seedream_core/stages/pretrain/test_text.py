@@ -1,8 +1,8 @@
 """pretrain/text: a language model that knows more than word frequencies, loadable as a text encoder."""
 
 import pytest
-import toy_training as toy
 import torch
+import toy_training as toy
 
 from seedream_core import execute
 from seedream_core.errors import DataError
@@ -13,8 +13,14 @@ from seedream_core.stages.pretrain.text import Text, documents, split
 
 def test_learns_captions_and_becomes_a_text_encoder(tmp_path):
     execute.step(Synthetic(samples=150, size=(16, 16)), tmp_path / "crawl", toy.host(), say=lambda line: None)
-    text = Text(data=tmp_path / "crawl", width=32, depth=1, heads=2, vocabulary=512,
-                train=toy.config(steps=60, global_batch=16, log_every=20, warmup=5))
+    text = Text(
+        data=tmp_path / "crawl",
+        width=32,
+        depth=1,
+        heads=2,
+        vocabulary=512,
+        train=toy.config(steps=60, global_batch=16, log_every=20, warmup=5),
+    )
     manifest = execute.step(text, tmp_path / "text", toy.host(), say=lambda line: None)
     planned = text.facts({})
     assert manifest.facts["vocabulary"] <= 512

@@ -19,7 +19,16 @@ PROMPTS = ["an orange star on a white background", "白色背景上有一个橙�
 
 
 def finish(out, facts):
-    artifact.finish(out, kind="generator", stage="quantize/calibrate", fingerprint="x", inputs={}, facts=facts, metrics={}, seconds=0)
+    artifact.finish(
+        out,
+        kind="generator",
+        stage="quantize/calibrate",
+        fingerprint="x",
+        inputs={},
+        facts=facts,
+        metrics={},
+        seconds=0,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +72,30 @@ def test_it_stays_quantised_when_saved_and_bundled(made, tmp_path):
     _, out, _ = made
     network, config = generator.load_network(out)
     save_quantised(tmp_path / "network", network, config)
-    assert (tmp_path / "network" / "weights.safetensors").read_bytes() == (out / "network" / "weights.safetensors").read_bytes()
+    assert (tmp_path / "network" / "weights.safetensors").read_bytes() == (
+        out / "network" / "weights.safetensors"
+    ).read_bytes()
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     generator.bundle(out, bundle)
     finish(bundle, {})
     assert generator.read_spec(bundle).format == "w4a8"
-    assert (Sampler.load(bundle).images(PROMPTS[:1], [1], steps=1) == Sampler.load(out).images(PROMPTS[:1], [1], steps=1)).all()
+    assert (
+        Sampler.load(bundle).images(PROMPTS[:1], [1], steps=1) == Sampler.load(out).images(PROMPTS[:1], [1], steps=1)
+    ).all()
 
 
 def test_the_stage_bundles_when_asked(tiny_generator, tiny_latents, tmp_path):
-    stage = Calibrate(model=tiny_generator, data=tiny_latents, budget=0.9, samples=4, tune=0, times=(1.0,), compensate=False, bundle=True)
+    stage = Calibrate(
+        model=tiny_generator,
+        data=tiny_latents,
+        budget=0.9,
+        samples=4,
+        tune=0,
+        times=(1.0,),
+        compensate=False,
+        bundle=True,
+    )
     stage.run(tmp_path, Host(precision="f32", threads=torch.get_num_threads()))
     assert generator.read_spec(tmp_path).text.path == "text"
     assert (tmp_path / "text" / "artifact.json").is_file() and (tmp_path / "autoencoder" / "network").is_dir()

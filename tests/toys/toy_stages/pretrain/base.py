@@ -20,7 +20,9 @@ class Base(Stage):
     vae: Autoencoder | None = None
     paint: Paint
     train: Train
-    end: Literal["well", "error", "nothing", "interrupt", "kill"] = field(default="well", metadata={"fingerprint": False})
+    end: Literal["well", "error", "nothing", "interrupt", "kill"] = field(
+        default="well", metadata={"fingerprint": False}
+    )
 
     def facts(self, inputs):
         assert [set(item) for item in inputs["data"]] == [{"samples"}] * len(self.data)
