@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
-from seedream_core import artifact
 from seedream_core.errors import ConfigError, Problem, UserError
 from seedream_core.generate import draw, files, knowledge, pictures, prompts
 from seedream_core.generate.model import find
 from seedream_core.progress import track
+from seedream_core.workflow import artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def run(asked: Asked) -> None:
 
     import torch
 
-    from seedream_core.flow.sampler import Sampler
+    from seedream_core.pipeline.sampler import Sampler
 
     gpu = torch.cuda.is_available()
     sampler = Sampler.load(model, bf16=gpu, device="cuda" if gpu else "cpu")

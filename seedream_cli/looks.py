@@ -54,8 +54,8 @@ def why(folder: Path, key: str) -> None:
 def inspect(folder: Path, key: str | None = None) -> None:
     """One sample as a picture and its fields; how many samples there are, and why others are not."""
     from seedream_cli.show import print_table, table
-    from seedream_core import artifact
     from seedream_core.report.story import fates, read, unfinished
+    from seedream_core.workflow import artifact
 
     counts, begun = fates(folder), unfinished(folder)
     manifest = None if begun and counts else artifact.read(folder)
@@ -89,7 +89,7 @@ def _sample(members: dict[str, bytes]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from seedream_core.data.pictures import FORMATS, decode
+    from seedream_core.data.images.pictures import FORMATS, decode
     from seedream_core.records import Sample
 
     sample = Sample.from_json(members["json"])
@@ -124,7 +124,7 @@ def _sample(members: dict[str, bytes]) -> None:
 
 def _tuple(members: dict[str, bytes]) -> dict[str, str]:
     """References, further targets and the mask of a tuple, each with its size."""
-    from seedream_core.data.pictures import FORMATS, decode
+    from seedream_core.data.images.pictures import FORMATS, decode
     from seedream_core.errors import DataError
 
     told = {}
@@ -143,7 +143,7 @@ def _tuple(members: dict[str, bytes]) -> dict[str, str]:
 
 def _boxes(boxes: "Sequence[Any]") -> str:
     """One line for each of the first boxes: kind, confidence, string, and corners in shares of the sides."""
-    from seedream_core.data.view import sound
+    from seedream_core.data.curation.view import sound
 
     lines = []
     for box in (found := sound(boxes))[:BOXES]:

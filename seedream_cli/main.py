@@ -132,8 +132,8 @@ def run(
     """Make what a recipe says, step by step; what is done is skipped, what was interrupted goes on."""
     from seedream_cli import recipes, show
     from seedream_core.errors import UserError
-    from seedream_core.execute import read_host
-    from seedream_core.recipe import load
+    from seedream_core.workflow.execute import read_host
+    from seedream_core.workflow.recipe import load
 
     loaded = load(recipe, changes, out)
     read_host(host)

@@ -7,7 +7,7 @@ import typer
 
 
 def _stage_names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    from seedream_core import stage
+    from seedream_core.workflow import stage
 
     return [(name, line) for name, line in stage.listing(ctx.info_name or "").items() if name.startswith(incomplete)]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import typer
 
-from seedream_core import execute
 from seedream_core.errors import UserError
-from seedream_core.launch.slurm import Slurm
-from seedream_core.recipe import Recipe
+from seedream_core.workflow import execute
+from seedream_core.workflow.launch.slurm import Slurm
+from seedream_core.workflow.recipe import Recipe
 
 
 def run(

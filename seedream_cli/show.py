@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seedream_core import artifact
 from seedream_core.progress import duration, figure
-from seedream_core.recipe import PlannedStep, Recipe, plan
+from seedream_core.workflow import artifact
+from seedream_core.workflow.recipe import PlannedStep, Recipe, plan
 
 STYLES = {"done": "green", "partial": "yellow", "new": "cyan", "stale": "bold red"}
 # Written to a file or a pipe, a table of the usual 80 columns would cut its cells.

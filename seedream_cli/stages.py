@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
-from seedream_core import stage
-from seedream_core.config import Component, Config, Field, describe, nearest
 from seedream_core.errors import ConfigError, Problem, UserError
+from seedream_core.workflow import stage
+from seedream_core.workflow.config import Component, Config, Field, describe, nearest
 
 LOOKS = {
     "data": {
@@ -106,7 +106,7 @@ def _field(field: Field) -> str:
 
 def run(group: str, name: str, config: Path | None, out: Path | None, host: Path | None, changes: list[str]) -> None:
     """Run one stage from its config file: the same thing that `seedream run` does for each step."""
-    from seedream_core import execute, recipe
+    from seedream_core.workflow import execute, recipe
 
     needs = any(field.default is None for field in describe(_find(group, name)))
     missing = [

@@ -28,8 +28,8 @@ def tiny_latents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy
     from safetensors.numpy import save
 
-    from seedream_core import artifact
-    from seedream_core.data.shards import ShardWriter
+    from seedream_core.data.storage.shards import ShardWriter
+    from seedream_core.workflow import artifact
 
     folder, random = tmp_path_factory.mktemp("latents"), numpy.random.default_rng(0)
     with ShardWriter(folder / "shards") as writer:
@@ -67,11 +67,12 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
     from transformers import Qwen2Config, Qwen2Model
 
     from seedream_core.generate import knowledge
-    from seedream_core.models import generator, network
+    from seedream_core.models import network
     from seedream_core.models.autoencoder.conv import Conv
     from seedream_core.models.mmdit import Mmdit
     from seedream_core.models.mmdit_config import MmditConfig
     from seedream_core.models.text.llm import LlmEncoder
+    from seedream_core.pipeline import generator
 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -132,7 +133,7 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
 
 
 def _finish(folder: Path, kind: str, facts: dict) -> None:
-    from seedream_core import artifact
+    from seedream_core.workflow import artifact
 
     artifact.finish(
         folder, kind=kind, stage="tests/tiny", fingerprint="tiny", inputs={}, facts=facts, metrics={}, seconds=0

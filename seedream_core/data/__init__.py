@@ -1,1 +1,3 @@
-"""Data: tar shards, batches, filters and the embedded scenes."""
+"""The data system. Samples pass through its rooms in this order: sources, storage, images, curation, captioning,
+labelling, balancing, retrieval, pairs, loading.
+"""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from seedream_core.config import Component
+from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,7 +9,7 @@ from seedream_core.generate.prompts import Line
 if TYPE_CHECKING:
     import numpy
 
-    from seedream_core.flow.sampler import Sampler
+    from seedream_core.pipeline.sampler import Sampler
 
 
 def requests(

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from seedream_core import artifact, packaged
 from seedream_core.errors import UserError
+from seedream_core.workflow import artifact, packaged
 
 VARIABLE = "SEEDREAM_MODEL"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from seedream_core.config import Config
+from seedream_core.workflow.config import Config
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seedream_core.config import Config
 from seedream_core.models import network
+from seedream_core.workflow.config import Config
 
 STRIDE = 8
 GROUPS = 8

@@ -15,14 +15,14 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from seedream_core.artifact import write_atomic
-from seedream_core.data.pictures import square
-from seedream_core.data.tokens import END, tokenize
+from seedream_core.data.images.pictures import square
 from seedream_core.errors import DataError
 from seedream_core.models import network
 from seedream_core.models.calibration import Calibration, read_calibration
+from seedream_core.models.text.tokens import END, tokenize
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
+from seedream_core.workflow.artifact import write_atomic
 
 BLOCK = 16
 EIGHT = 8

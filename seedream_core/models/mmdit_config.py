@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 
-from seedream_core.config import Config
 from seedream_core.models.rope import Rope
+from seedream_core.workflow.config import Config
 
 TIME_FEATURES = 256
 POSITION_FEATURES = 32

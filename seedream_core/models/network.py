@@ -8,9 +8,9 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from seedream_core import artifact
-from seedream_core.config import Config, dump, load_yaml, parse
 from seedream_core.errors import DataError
+from seedream_core.workflow import artifact
+from seedream_core.workflow.config import Config, dump, load_yaml, parse
 
 FORMAT = 1
 ConfigT = TypeVar("ConfigT", bound=Config)

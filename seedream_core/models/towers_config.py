@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Ge, MinLen
 
-from seedream_core.config import Config
+from seedream_core.workflow.config import Config
 
 GROUP = 8
 """Into so many groups the convolutions' norms split their features."""

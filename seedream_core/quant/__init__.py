@@ -4,10 +4,10 @@ from pathlib import Path
 
 from torch import nn
 
-from seedream_core import artifact
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.models.network import save as save_network
 from seedream_core.quant.w4a8 import restore, stored
+from seedream_core.workflow import artifact
 
 
 def load_quantised(network: nn.Module, folder: Path) -> nn.Module:

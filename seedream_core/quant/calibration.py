@@ -1,7 +1,7 @@
 """The inputs that a network is quantised on: noisy latents with their captions, at the times that a sampler visits.
 
 Noise and times come from (seed, key, round), so that a second run measures the same. Reads the shards itself: this
-stage starts without Lightning, which `data/batches.py` imports.
+stage starts without Lightning, which `data/loading/batches.py` imports.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from seedream_core import randomness
-from seedream_core.data.captions import CaptionMix
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate
 from seedream_core.flow.shift import alpha, shift
-from seedream_core.models.generator import Loaded
 from seedream_core.models.text.llm import FrozenFeatures
+from seedream_core.pipeline.generator import Loaded
 from seedream_core.quant.sensitivity import Answer, relative_error
 
 # a network's linear layers see padding too; texts of one length together leave little of it in the moments

@@ -17,10 +17,10 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from seedream_core.artifact import write_atomic
 from seedream_core.errors import UserError
 from seedream_core.quant.rounding import round_weight
 from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, become, groups, linears, quantise, stored
+from seedream_core.workflow.artifact import write_atomic
 
 Answer = Callable[[nn.Module], Tensor]  # a network's velocities for the calibration inputs
 

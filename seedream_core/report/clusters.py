@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seedream_core.data.balance.clusters import kmeans
+from seedream_core.data.balancing.clusters import kmeans
 
 MAPPED = 2000
 """Samples at most, evenly spaced."""

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedream_core import artifact
 from seedream_core.errors import UserError
 from seedream_core.logs import read_rows
+from seedream_core.workflow import artifact
 
 
 @dataclass(frozen=True)

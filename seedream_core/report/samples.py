@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data.pictures import decode
-from seedream_core.data.shards import ShardReader
-from seedream_core.data.view import sound
+from seedream_core.data.curation.view import sound
+from seedream_core.data.images.pictures import decode
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.report import charts, clusters

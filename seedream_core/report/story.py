@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedream_core import states
-from seedream_core.artifact import MANIFEST
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.report.lineage import trace
+from seedream_core.workflow import states
+from seedream_core.workflow.artifact import MANIFEST
 
 if TYPE_CHECKING:
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.storage.shards import ShardReader
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
 
 def _reader(folder: Path) -> "ShardReader | None":
     """Its shards; none where it has made none, or none yet."""
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.storage.shards import ShardReader
 
     return ShardReader(folder) if any((folder / "shards").glob("*.tar")) else None
 

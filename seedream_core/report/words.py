@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from seedream_core.data.scenes.captions import CHINESE, RELATIONS
+from seedream_core.synthetic.scenes.captions import CHINESE, RELATIONS
 
 WORDS = CHINESE | RELATIONS["zh"] | {"unclear": "不明确"}
 FAULTS = (

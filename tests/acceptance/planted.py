@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seedream_core.data.scenes.render import png, render
-from seedream_core.data.scenes.world import COLORS, EXTENTS, Draw, Scene, World
-from seedream_core.data.scorers.signature import Signature
-from seedream_core.data.view import View
+from seedream_core.data.curation.scorers.signature import Signature
+from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.render import png, render
+from seedream_core.synthetic.scenes.world import COLORS, EXTENTS, Draw, Scene, World
 
 CHANGES = ("jpeg", "webp", "resized", "cropped", "gain", "offset")
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from seedream_core.data.active import learn
-from seedream_core.data.heads import quality
-from seedream_core.data.pool import Active, Pool
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Draw, Scene, World
-from seedream_core.data.scorers.appearance import describe
+from seedream_core.data.curation.scorers.appearance import describe
+from seedream_core.data.labelling.active import learn
+from seedream_core.data.labelling.heads import quality
+from seedream_core.data.labelling.pool import Active, Pool
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Draw, Scene, World
 
 SIDE, POOL, TEST, SHARE = 64, 5000, 3000, 0.05
 GOAL, MOST = 0.98, 0.6

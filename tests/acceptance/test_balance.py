@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 import seedream_core
-from seedream_core import execute
-from seedream_core.data.balance.dual_axis import DualAxis
-from seedream_core.data.captions import CaptionMix
-from seedream_core.data.concepts import Concepts
-from seedream_core.data.scenes.captions import LANGUAGES, canonical
-from seedream_core.data.scenes.prompts import Prompt
-from seedream_core.data.scenes.world import BACKGROUNDS, Asked, Draw, World, _zipf
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.balancing.concepts import Concepts
+from seedream_core.data.balancing.dual_axis import DualAxis
+from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.storage.shards import ShardReader
+from seedream_core.evaluation.judges.scene_accuracy import SceneAccuracy, scene_accuracy
 from seedream_core.flow.timesteps.logit_normal import LogitNormal
-from seedream_core.host import Host, Train
-from seedream_core.metrics.scene_accuracy import SceneAccuracy, scene_accuracy
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.records import Sample
 from seedream_core.stages.data.balance import Balance
 from seedream_core.stages.data.encode import Encode
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.synthetic.scenes.captions import LANGUAGES, canonical
+from seedream_core.synthetic.scenes.prompts import Prompt
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, Asked, Draw, World, _zipf
+from seedream_core.workflow import execute
+from seedream_core.workflow.host import Host, Train
 
 PACKAGED = Path(seedream_core.__file__).parent / "pretrained"
 HOST = Host(threads=1)
@@ -77,7 +77,7 @@ def trained(data: Path, out: Path, seed: int) -> Path:
 
 
 def judged(model: Path, seed: int) -> dict[str, SceneAccuracy]:
-    from seedream_core.flow.sampler import Sampler
+    from seedream_core.pipeline.sampler import Sampler
 
     ranked = list(_zipf(World().seen, seed, EXPONENT))
     sampler = Sampler.load(model, bf16=False, device="cpu")

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedream_core.data.filters.blurred import Blurred
-from seedream_core.data.filters.noisy import Noisy
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers.clarity import Clarity
-from seedream_core.data.view import View
+from seedream_core.data.curation.filters.blurred import Blurred
+from seedream_core.data.curation.filters.noisy import Noisy
+from seedream_core.data.curation.scorers.clarity import Clarity
+from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
 
 sys.path.insert(0, str(Path(__file__).parent))
 

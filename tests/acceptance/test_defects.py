@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core.data.defects.judging import CLEAN, SIDES, decision, find, planted_scenes
-from seedream_core.data.defects.planting import plant
-from seedream_core.data.masks import saved, union
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.scorers.structure import packaged
+from seedream_core.data.curation.judging import CLEAN, SIDES, decision, find, planted_scenes
+from seedream_core.data.curation.scorers.structure import packaged
+from seedream_core.data.images.masks import saved, union
 from seedream_core.models import detector
+from seedream_core.synthetic.defects.planting import plant
+from seedream_core.synthetic.scenes.world import Draw
 
 UNSEEN = (
     "skimage/data/astronaut.png",

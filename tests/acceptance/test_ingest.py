@@ -17,8 +17,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.data.tar import BLOCK
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.tar import BLOCK
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
 SHARDS, EACH = 9, 40

@@ -10,10 +10,11 @@ from functools import partial
 
 import pytest
 
-from seedream_core.data.knowledge import Knowledge as Kind
-from seedream_core.data.knowledge import difficulty, rating
-from seedream_core.data.ordered import ordered
+from seedream_core.data.curation import difficulty
+from seedream_core.data.storage.ordered import ordered
 from seedream_core.stages.data import knowledge
+from seedream_core.synthetic.documents import Knowledge as Kind
+from seedream_core.synthetic.documents import rating
 
 pytestmark = pytest.mark.slow
 SEED, EACH = 7001, 500

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from seedream_core.data.shards import ShardWriter
+from seedream_core.data.storage.shards import ShardWriter
 
 FEW, MANY = 10_000, 100_000
 BYTES = {"webdataset": 450, "bare": 450, "folder": 450, "jsonl": 250, "parquet": 450}
@@ -171,7 +171,7 @@ def test_curate(tmp_path):
 
 READ = """
 import sys
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.storage.shards import ShardReader
 reader = ShardReader(sys.argv[1])
 assert sum(len(reader.read(index)) for index in range(len(reader))) == 2 * len(reader)
 """

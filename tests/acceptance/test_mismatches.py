@@ -7,14 +7,14 @@ import json
 import pytest
 import toy_mismatches
 
-from seedream_core import execute
-from seedream_core.data.filters.mismatched import Mismatched
-from seedream_core.data.funnel import Funnel, Plan
-from seedream_core.data.shards import ShardReader
-from seedream_core.data.view import View
-from seedream_core.host import Host, Train
+from seedream_core.data.curation.filters.mismatched import Mismatched
+from seedream_core.data.curation.funnel import Funnel, Plan
+from seedream_core.data.curation.view import View
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.records import Sample
 from seedream_core.stages.pretrain.dual_encoder import DualEncoder
+from seedream_core.workflow import execute
+from seedream_core.workflow.host import Host, Train
 
 SEED, SAMPLES, SHARE = 918_273, 10_000, 0.1
 TRAIN = Train(steps=500, global_batch=128, lr=2e-3, warmup=50, optimizer="muon", ema=0.99)

@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import planted
 
-from seedream_core.data.dedup.near import Near
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Draw
+from seedream_core.data.curation.dedup.near import Near
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Draw
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.balance import Balance, Crowd
-from seedream_core.data.balance.look import look
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
+from seedream_core.data.balancing import Balance, Crowd
+from seedream_core.data.balancing.look import look
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.config import dump, parse
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.captioners import FIELDS, Captioner
-from seedream_core.data.scenes.captions import STYLES
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.view import View
-from seedream_core.host import Host
+from seedream_core.data.captioning.captioners import FIELDS, Captioner
+from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.captions import STYLES
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.host import Host
 
 MODELS = {"vlm": {"path": "nowhere"}}
 

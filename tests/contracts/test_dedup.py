@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.dedup import Dedup
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers import Scorer
-from seedream_core.data.view import View
+from seedream_core.data.curation.dedup import Dedup
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.config import dump, parse
 
 
 @pytest.mark.parametrize("name", Dedup.names())

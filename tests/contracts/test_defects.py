@@ -5,10 +5,10 @@ shadows).
 import numpy as np
 import pytest
 
-from seedream_core.data.defects import Defect
-from seedream_core.data.defects.planting import KINDS
-from seedream_core.data.defects.textures import texture
-from seedream_core.data.scenes.world import Draw
+from seedream_core.synthetic.defects import Defect
+from seedream_core.synthetic.defects.planting import KINDS
+from seedream_core.synthetic.defects.textures import texture
+from seedream_core.synthetic.scenes.world import Draw
 
 SHADOW = {"sticker": 0.06}  # of the shorter side, around the box
 

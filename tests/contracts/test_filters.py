@@ -2,14 +2,14 @@
 
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.filters import Filter
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers import Scorer
-from seedream_core.data.view import View
+from seedream_core.data.curation.filters import Filter
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.curation.view import View
 from seedream_core.records import Sample, Verdict
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.config import dump, parse
 
 GIVEN = {"score": {"score": "defect", "most": 0.5}, "words": {"words": ("weapon",)}}
 """Options of filters that have required ones."""

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.knowledge import LONGEST, Figure, Knowledge, make, rating
-from seedream_core.data.knowledge.pen import CHINESE_FONTS, chinese, latin
-from seedream_core.data.knowledge.phrases import quoted
 from seedream_core.errors import UserError
 from seedream_core.records import JSON_BYTES
+from seedream_core.synthetic.documents import LONGEST, Figure, Knowledge, make, rating
+from seedream_core.synthetic.documents.pen import CHINESE_FONTS, chinese, latin
+from seedream_core.synthetic.documents.phrases import quoted
+from seedream_core.workflow.config import dump, parse
 
 SIZES = ((256, 256), (512, 352), (320, 608))
 LOADS = (0.08, 0.25, 0.55, 0.9)

@@ -5,14 +5,14 @@ outside the mask.
 import numpy as np
 import pytest
 
-from seedream_core.config import dump, parse
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Pairs
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Draw, World
-from seedream_core.data.view import View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.workflow.config import dump, parse
 
 SIZES = ((64, 64), (96, 64))
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers import Scorer
-from seedream_core.data.view import COSTS, View
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.curation.view import COSTS, View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.config import dump, parse
 
 MODELS = ("agreement", "embedding", "heads", "ocr", "unsafe")
 """Scorers that look with what is not packaged."""

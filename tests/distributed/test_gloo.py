@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core.host import Host
 from seedream_core.logs import read_rows
 from seedream_core.models.mmdit_config import MmditConfig
-from seedream_core.modules.flow import FlowModule
+from seedream_core.objectives.flow import FlowModule
 from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.workflow.host import Host
 
 TWO = {"devices": 2, "accelerator": "cpu", "precision": "f32", "threads": 1, "strategy": "ddp"}
 

@@ -43,9 +43,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "toys"))
 
 import toy_training as toy
 
-from seedream_core import execute, recipe
-from seedream_core.launch.inline import Inline
 from seedream_core.logs import read_rows
+from seedream_core.workflow import execute, recipe
+from seedream_core.workflow.launch.inline import Inline
 
 STEPS = 20
 TOLERANCES = {

@@ -8,8 +8,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tree import breaches, imports, modules
 
 CORE = [name for name in modules() if name.startswith("seedream_core")]
-FAMILIES = ("models", "flow", "data", "losses", "distillers", "quant", "metrics", "generate", "report", "benchmarks")
-BASE = ("errors", "document", "config", "artifact", "records", "host", "launch", "progress", "randomness")
+FAMILIES = (
+    "models",
+    "flow",
+    "pipeline",
+    "data",
+    "synthetic",
+    "losses",
+    "distillers",
+    "quant",
+    "evaluation",
+    "generate",
+    "report",
+)
+LEAVES = ("errors", "extras", "logs", "progress", "randomness", "records")
 
 
 def under(*parts: str):
@@ -41,8 +53,8 @@ def test_the_core_never_imports_the_command_line():
     assert breaches(CORE, package("seedream_cli"), ("start", "later", "types")) == []
 
 
-def test_only_modules_callbacks_and_batches_import_lightning():
-    allowed = under("modules", "callbacks", "data.batches")
+def test_only_training_objectives_and_batches_import_lightning():
+    allowed = under("training", "objectives", "data.loading.batches")
     assert breaches([name for name in modules() if not allowed(name)], package("lightning", "pytorch_lightning")) == []
 
 
@@ -53,16 +65,18 @@ def test_what_an_extra_brings_is_imported_where_it_is_used():
     assert breaches(modules(), extras, ("start",)) == []
 
 
-def test_techniques_never_import_objectives_callbacks_or_stages():
-    above = under("modules", "callbacks", "stages", "execute", "recipe")
+def test_techniques_never_import_objectives_training_or_stages():
+    above = under("training", "objectives", "stages", "workflow.execute", "workflow.recipe")
     assert breaches(filter(under(*FAMILIES), CORE), above) == []
 
 
-def test_the_base_imports_nothing_above_it():
-    # `launch.inline` runs a step in this process: the one launcher that must know how.
-    names = [name for name in CORE if under(*BASE)(name) and name != "seedream_core.launch.inline"]
-    above = under(*FAMILIES, "modules", "callbacks", "stages", "stage", "recipe", "execute", "states")
-    assert breaches(names, above) == []
+def test_the_workflow_imports_leaves_only():
+    assert breaches(filter(under("workflow"), CORE), under(*FAMILIES, "training", "objectives", "stages")) == []
+
+
+def test_leaves_import_leaves_only():
+    above = under(*FAMILIES, "workflow", "training", "objectives", "stages")
+    assert breaches(filter(under(*LEAVES), CORE), above) == []
 
 
 def test_only_public_names_of_typer_and_never_click():

@@ -23,16 +23,20 @@ def imported_by(code: str) -> list[str]:
 
 
 def test_the_spine_loads_without_torch():
-    names = "config, errors, artifact, stage, host, records, recipe, execute, progress, states"
+    leaves, names = "errors, records, progress", "config, artifact, stage, host, recipe, execute, states"
     assert (
-        imported_by(f"from seedream_core import {names}\nfrom seedream_core.launch import inline, process, slurm") == []
+        imported_by(
+            f"from seedream_core import {leaves}\nfrom seedream_core.workflow import {names}\n"
+            "from seedream_core.workflow.launch import inline, process, slurm"
+        )
+        == []
     )
 
 
 def test_every_stage_is_found_without_torch():
     assert (
         imported_by(
-            "from seedream_core import stage\n"
+            "from seedream_core.workflow import stage\n"
             "for group in stage.groups():\n"
             "    for name in stage.listing(group):\n"
             "        stage.inputs(stage.find(f'{group}/{name}'))"
@@ -44,12 +48,12 @@ def test_every_stage_is_found_without_torch():
 def test_scenes_need_no_torch():
     assert (
         imported_by(
-            "from seedream_core.data.scenes import world, render, captions, prompts, reader\n"
-            "from seedream_core.data import shards"
+            "from seedream_core.synthetic.scenes import world, render, captions, prompts, reader\n"
+            "from seedream_core.data.storage import shards"
         )
         == []
     )
 
 
 def test_sampling_needs_no_lightning():
-    assert imported_by("import seedream_core.flow.sampler, seedream_cli.generation") == ["torch"]
+    assert imported_by("import seedream_core.pipeline.sampler, seedream_cli.generation") == ["torch"]

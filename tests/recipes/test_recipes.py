@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seedream_core import execute, recipe
+from seedream_core.workflow import execute, recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 

@@ -9,8 +9,8 @@ from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import artifact
 from seedream_core.generate import pictures
+from seedream_core.workflow import artifact
 
 PROMPT = "灰色背景上有三个紫色十字"
 

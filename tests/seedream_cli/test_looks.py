@@ -169,9 +169,9 @@ def test_a_tuple_is_shown_whole_and_leads_back_to_its_picture(artifacts):
 
 
 def test_boxes_are_told_by_kind_and_place(artifacts, tmp_path):
-    from seedream_core import artifact
-    from seedream_core.data.shards import ShardReader, ShardWriter
+    from seedream_core.data.storage.shards import ShardReader, ShardWriter
     from seedream_core.records import Sample
+    from seedream_core.workflow import artifact
 
     boxes = (
         {"kind": "text", "box": [0, 0.5, 1, 0.625], "score": 0.9, "text": "大吉"},

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import stage
+from seedream_core.workflow import stage
 
 GROUPS = ("data", "pretrain", "posttrain", "distill", "quantize", "generate", "eval")
 

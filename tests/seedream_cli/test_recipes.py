@@ -4,15 +4,15 @@ import pytest
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import artifact
-from seedream_core.launch.inline import Inline
+from seedream_core.workflow import artifact
+from seedream_core.workflow.launch.inline import Inline
 
 
 @pytest.fixture
 def recipe(tmp_path, monkeypatch, tiny_generator):
     monkeypatch.chdir(tmp_path)
     # Children would each import torch again; the launchers have tests of their own.
-    monkeypatch.setattr("seedream_core.execute._process", Inline)
+    monkeypatch.setattr("seedream_core.workflow.execute._process", Inline)
     file = tmp_path / "small.yaml"
     file.write_text(
         "\n".join(

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import stage
+from seedream_core.workflow import stage
 
 
 def invoke(*arguments):

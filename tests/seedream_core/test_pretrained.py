@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from seedream_core import artifact
-from seedream_core.data.scenes.prompts import evaluation_prompts
-from seedream_core.data.scenes.reader import read
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.flow.sampler import Sampler, to_pixels
+from seedream_core.evaluation.judges.scene_accuracy import matches, scene_accuracy
 from seedream_core.generate.model import find
-from seedream_core.metrics.scene_accuracy import matches, scene_accuracy
-from seedream_core.models.generator import load_autoencoder
+from seedream_core.pipeline.generator import load_autoencoder
+from seedream_core.pipeline.sampler import Sampler, to_pixels
+from seedream_core.synthetic.scenes.prompts import evaluation_prompts
+from seedream_core.synthetic.scenes.reader import read
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow import artifact
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from seedream_core import execute, recipe
 from seedream_core.errors import UserError
+from seedream_core.workflow import execute, recipe
 
 if __name__ == "__main__":
     group, stem, _, config, _, out = sys.argv[1:7]

@@ -4,12 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from seedream_core import artifact
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.render import png, render
-from seedream_core.data.scenes.world import BACKGROUNDS, COLORS, EXTENTS, RELATIONS, Asked, Draw, Thing, World
-from seedream_core.data.shards import ShardWriter
+from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.render import png, render
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, EXTENTS, RELATIONS, Asked, Draw, Thing, World
+from seedream_core.workflow import artifact
 
 PLANTED = "planted.json"
 

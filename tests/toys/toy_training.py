@@ -15,13 +15,13 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from seedream_core import randomness
-from seedream_core.callbacks.checkpoint import newest
 from seedream_core.errors import UserError
-from seedream_core.host import Host, Train
 from seedream_core.logs import read_rows
-from seedream_core.modules.fit import Objective, fit
 from seedream_core.records import Batch
-from seedream_core.stage import Stage
+from seedream_core.training.callbacks.checkpoint import newest
+from seedream_core.training.fit import Objective, fit
+from seedream_core.workflow.host import Host, Train
+from seedream_core.workflow.stage import Stage
 
 
 class Toy(Objective):

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from seedream_core.config import Component
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.told import Captions
-from seedream_core.data.view import View
+from seedream_core.data.curation.view import View
+from seedream_core.data.sources.told import Captions
+from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
     import numpy as np

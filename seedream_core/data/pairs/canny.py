@@ -7,9 +7,9 @@ import numpy as np
 from annotated_types import Ge, Le
 from PIL import Image, ImageFilter
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.world import Draw
 
 INSTRUCTION = {"en": "draw a picture that follows these edges", "zh": "按照这些边缘线作画"}
 

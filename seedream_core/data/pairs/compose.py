@@ -4,12 +4,12 @@ multi-image).
 
 from dataclasses import dataclass, replace
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
-from seedream_core.data.scenes.captions import CHINESE, RELATIONS, captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import BACKGROUNDS, Draw, Object, Scene, World
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.captions import CHINESE, RELATIONS, captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, Draw, Object, Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)

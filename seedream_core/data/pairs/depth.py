@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seedream_core.config import OUTSIDE
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.workflow.config import OUTSIDE
 
 INSTRUCTION = {"en": "draw a picture with this depth", "zh": "按照这张深度图作画"}
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.scenes.captions import captions
-from seedream_core.data.scenes.edits import KINDS, Edit, back
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.truth import scene_of
-from seedream_core.data.scenes.world import Draw, Scene, World
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.captions import captions
+from seedream_core.synthetic.scenes.edits import KINDS, Edit, back
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.truth import scene_of
+from seedream_core.synthetic.scenes.world import Draw, Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.data.pairs.inpainting import GREY
 from seedream_core.data.pairs.segmentation import areas
-from seedream_core.data.scenes.captions import canonical
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.captions import canonical
+from seedream_core.synthetic.scenes.world import Draw
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt, Lt
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.world import Draw
 
 INSTRUCTION = {"en": "fill the grey area", "zh": "补全灰色区域"}
 GREY = 128

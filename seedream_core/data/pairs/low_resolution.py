@@ -7,9 +7,9 @@ import numpy as np
 from annotated_types import Ge
 from PIL import Image
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.data.scenes.world import Draw
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.world import Draw
 
 INSTRUCTION = {"en": "make this picture sharp", "zh": "让这张图片变清晰"}
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seedream_core.config import OUTSIDE
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Scene
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Scene
+from seedream_core.workflow.config import OUTSIDE
 
 INSTRUCTION = {"en": "draw a picture with these areas", "zh": "按照这些区域作画"}
 GOLDEN = 0.618034

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
-from seedream_core.data.scenes.captions import CHINESE, captions
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import MARGIN, Draw, Scene
-from seedream_core.data.view import View
+from seedream_core.synthetic.scenes.captions import CHINESE, captions
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import MARGIN, Draw, Scene
 
 WAYS = {
     ("x", 1): ("from left to right", "从左到右"),

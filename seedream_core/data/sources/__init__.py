@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedream_core.config import OUTSIDE, Component
-from seedream_core.data import told
+from seedream_core.data.sources import told
 from seedream_core.errors import UserError
+from seedream_core.workflow.config import OUTSIDE, Component
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from seedream_core.data import told
-from seedream_core.data.sources import Item, Items, Listing
+from seedream_core.data.sources import Item, Items, Listing, told
 from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 

@@ -9,9 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedream_core.data import told
-from seedream_core.data.shards import MEMBER_BYTES
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, told
+from seedream_core.data.storage.shards import MEMBER_BYTES
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
 

@@ -14,11 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedream_core.data import told
-from seedream_core.data.shards import MEMBER_BYTES
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, told
 from seedream_core.data.sources.folder import shown, walk
 from seedream_core.data.sources.table import COLUMNS, KEYS, PictureTable
+from seedream_core.data.storage.shards import MEMBER_BYTES
 from seedream_core.errors import DataError, UserError
 from seedream_core.extras import extra
 from seedream_core.records import Sample

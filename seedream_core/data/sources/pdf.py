@@ -19,9 +19,8 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from PIL import Image
 
-from seedream_core.data import told
-from seedream_core.data.pictures import PIXELS
-from seedream_core.data.sources import Item, Listing, Lost, Raw, Source
+from seedream_core.data.images.pictures import PIXELS
+from seedream_core.data.sources import Item, Listing, Lost, Raw, Source, told
 from seedream_core.data.sources.folder import shown, walk
 from seedream_core.errors import DataError, UserError
 

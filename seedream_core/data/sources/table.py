@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data import told
-from seedream_core.data.shards import MEMBER_BYTES
-from seedream_core.data.sources import Item, Raw, Source
+from seedream_core.data.sources import Item, Raw, Source, told
 from seedream_core.data.sources.folder import read_file
+from seedream_core.data.storage.shards import MEMBER_BYTES
 from seedream_core.errors import DataError, UserError
 
 COLUMNS = ("image", "path", "file_name", "filename", "file")

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from seedream_core.data import told
-from seedream_core.data.members import DamagedSample, ShardFile
-from seedream_core.data.pictures import FORMATS
-from seedream_core.data.shards import OPEN_SHARDS, ShardReader
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source
+from seedream_core.data.images.pictures import FORMATS
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, told
+from seedream_core.data.storage.members import DamagedSample, ShardFile
+from seedream_core.data.storage.shards import OPEN_SHARDS, ShardReader
 from seedream_core.errors import DataError
 from seedream_core.records import load_json
 

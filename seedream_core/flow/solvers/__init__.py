@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seedream_core.config import Component
+from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
     from torch import Tensor

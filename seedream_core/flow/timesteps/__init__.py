@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seedream_core.config import Component
+from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,11 +13,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from seedream_core.artifact import load_tensors, save_tensors, write_atomic
 from seedream_core.errors import DataError
 from seedream_core.models.network import fill
 from seedream_core.models.text import qwen2
 from seedream_core.models.text.whitening import Whitening
+from seedream_core.workflow.artifact import load_tensors, save_tensors, write_atomic
 
 MAX_TOKENS = 128
 NOTE, WHITENING = "encoder.json", "whitening.safetensors"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seedream_core.artifact import load_tensors
+from seedream_core.workflow.artifact import load_tensors
 
 WEIGHTS = "model.safetensors"
 

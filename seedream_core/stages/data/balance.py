@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core.data.balance import Balance as Technique
-from seedream_core.data.engines import Spread
+from seedream_core.data.balancing import Balance as Technique
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError
-from seedream_core.host import Host
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Shards, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.balance import Crowd
-    from seedream_core.data.concepts import Concepts
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.balancing import Crowd
+    from seedream_core.data.balancing.concepts import Concepts
+    from seedream_core.data.storage.shards import ShardReader
 
 REPORT = "balance.json"
 
@@ -60,10 +60,10 @@ class Balance(Spread, Stage):
     def run(self, out: Path, host: Host) -> dict:
         import numpy as np
 
-        from seedream_core.artifact import write_atomic
-        from seedream_core.config import dump
-        from seedream_core.data import rewrite
-        from seedream_core.data.weights import above, capped
+        from seedream_core.data.loading.weights import above, capped
+        from seedream_core.data.storage import rewrite
+        from seedream_core.workflow.artifact import write_atomic
+        from seedream_core.workflow.config import dump
 
         reader = rewrite.whole(self.data)
         crowd, before, tags = self._crowd(reader, host)
@@ -98,11 +98,11 @@ class Balance(Spread, Stage):
         """What techniques may see, the weights so far, and tags, which only the report counts."""
         import numpy as np
 
-        from seedream_core.artifact import digest
-        from seedream_core.data import rewrite
-        from seedream_core.data.balance import Crowd
-        from seedream_core.data.concepts import Concepts
+        from seedream_core.data.balancing import Crowd
+        from seedream_core.data.balancing.concepts import Concepts
+        from seedream_core.data.storage import rewrite
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         features = rewrite.features(self.data, self.features, len(reader)) if self.features else None
         sources, weights = [], np.empty(len(reader))
@@ -133,9 +133,9 @@ class Balance(Spread, Stage):
 
 def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
     """What one picture looks like, in half precision, its source and its weight so far."""
-    from seedream_core.data.balance.look import look
-    from seedream_core.data.rewrite import opened, record
-    from seedream_core.data.view import View
+    from seedream_core.data.balancing.look import look
+    from seedream_core.data.curation.view import View
+    from seedream_core.data.storage.rewrite import opened, record
 
     reader = opened(data, digest)
     sample = record(reader, row)

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, Len
 
-from seedream_core.config import Config, dump
-from seedream_core.data.captioners import Captioner
+from seedream_core.data.captioning.captioners import Captioner
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.config import Config, dump
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import Shards, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.journal import Journal
-    from seedream_core.data.shards import ShardReader
-    from seedream_core.data.told import Captions
-    from seedream_core.data.view import View
+    from seedream_core.data.curation.view import View
+    from seedream_core.data.sources.told import Captions
+    from seedream_core.data.storage.journal import Journal
+    from seedream_core.data.storage.shards import ShardReader
 
 CHUNK = 64
 RAW = "alt"
@@ -88,10 +88,10 @@ class Caption(Stage):
         return dict(inputs["data"])
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.artifact import digest
-        from seedream_core.data import budget, rewrite
-        from seedream_core.data.journal import Journal
+        from seedream_core.data.storage import budget, rewrite
+        from seedream_core.data.storage.journal import Journal
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         started = time.monotonic()
         reader, written, words = rewrite.whole(self.data), Counter(), Counter()
@@ -178,7 +178,7 @@ class Caption(Stage):
         captioners: list[Any],
     ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
         """Fate, members, new captions (`language.field` -> text) and what is counted of each sample."""
-        from seedream_core.data.view import View, portions
+        from seedream_core.data.curation.view import View, portions
 
         views: dict[int, View] = {}
         problems: dict[int, str] = {}

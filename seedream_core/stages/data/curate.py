@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.artifact import SCRATCH
-from seedream_core.config import Component, changed, dump
-from seedream_core.data.dedup import Dedup
-from seedream_core.data.engines import Spread
-from seedream_core.data.filters import Filter
-from seedream_core.data.funnel import FILTERS, Plan
-from seedream_core.data.scorers import Scorer
+from seedream_core.data.curation.dedup import Dedup
+from seedream_core.data.curation.filters import Filter
+from seedream_core.data.curation.funnel import FILTERS, Plan
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import DualEncoder, Folder, Heads, Shards, Stage
+from seedream_core.workflow.artifact import SCRATCH
+from seedream_core.workflow.config import Component, changed, dump
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import DualEncoder, Folder, Heads, Shards, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seedream_core.data.ledger import Ledger, Row
-    from seedream_core.data.rejudged import Judged, Rejudged
-    from seedream_core.data.shards import ShardReader
-    from seedream_core.data.sift import Sieve
+    from seedream_core.data.curation.rejudged import Judged, Rejudged
+    from seedream_core.data.curation.sift import Sieve
+    from seedream_core.data.storage.ledger import Ledger, Row
+    from seedream_core.data.storage.shards import ShardReader
 
 SHOWN_SHARDS = 5
 TUPLE = "unreadable tuple"
@@ -119,7 +119,7 @@ class Curate(Spread, Stage):
         return dict(inputs["data"]) | ({"width": self.width, "height": self.height} if self.size else {})
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.shards import ShardReader
+        from seedream_core.data.storage.shards import ShardReader
 
         started = time.monotonic()
         reader = ShardReader(self.data)
@@ -143,11 +143,11 @@ class Curate(Spread, Stage):
 
     def _judge(self, reader: "ShardReader", out: Path, host: Host) -> "Ledger":
         """The first pass: each sample alone, its row and features on disk."""
-        from seedream_core.artifact import digest
-        from seedream_core.data.ledger import Ledger
-        from seedream_core.data.rejudged import Rejudged
-        from seedream_core.data.sift import Sieve
+        from seedream_core.data.curation.rejudged import Rejudged
+        from seedream_core.data.curation.sift import Sieve
+        from seedream_core.data.storage.ledger import Ledger
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
         lost = sieve.lost(reader)
@@ -203,7 +203,7 @@ class Curate(Spread, Stage):
         """
         import numpy as np
 
-        from seedream_core.data.ledger import choose
+        from seedream_core.data.storage.ledger import choose
 
         kept = [(row.key, row.plain) for row in ledger.rows() if row.fate == "kept"]
         plain = np.array([plain for _, plain in kept], bool)
@@ -288,11 +288,11 @@ class Curate(Spread, Stage):
         self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int
     ) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
-        from seedream_core.artifact import digest
-        from seedream_core.data.fitted import Fit, moved
-        from seedream_core.data.shards import ShardWriter
-        from seedream_core.data.sift import record
+        from seedream_core.data.curation.sift import record
+        from seedream_core.data.images.fitted import Fit, moved
+        from seedream_core.data.storage.shards import ShardWriter
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         def kept() -> "Iterator[Row]":
             return (row for row in _final(ledger, dropped) if row.fate == "kept")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge
 
 from seedream_core.errors import DataError
-from seedream_core.host import Host
-from seedream_core.stage import Autoencoder, Shards, Stage, one_size
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Autoencoder, Shards, Stage, one_size
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.storage.shards import ShardReader
     from seedream_core.models.autoencoder.latents import LatentModule, Posterior
 
 CACHE = ".cache.json"
@@ -51,9 +51,10 @@ class Encode(Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data import latents, rewrite
-        from seedream_core.data.shards import ShardWriter
-        from seedream_core.models.generator import load_autoencoder
+        from seedream_core.data.loading import latents
+        from seedream_core.data.storage import rewrite
+        from seedream_core.data.storage.shards import ShardWriter
+        from seedream_core.pipeline.generator import load_autoencoder
         from seedream_core.progress import track
 
         host.limit_threads()
@@ -96,8 +97,8 @@ class Encode(Stage):
 
     def _resume(self, out: Path, reader: "ShardReader", bf16: bool) -> int:
         """How many shards of an interrupted run stand and hold; what it was made from is told by digests."""
-        from seedream_core.artifact import digest, write_atomic
-        from seedream_core.data.shards import ShardReader
+        from seedream_core.data.storage.shards import ShardReader
+        from seedream_core.workflow.artifact import digest, write_atomic
 
         made_from = {
             "autoencoder": digest(self.vae),
@@ -126,7 +127,7 @@ def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]],
     """Keys, records and pictures B×H×W×3."""
     import numpy as np
 
-    from seedream_core.data.pictures import decode
+    from seedream_core.data.images.pictures import decode
 
     records, pictures = [], []
     for index in group:

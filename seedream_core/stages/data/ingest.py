@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.config import changed
-from seedream_core.data import told
-from seedream_core.data.engines import Spread
-from seedream_core.data.sources import Item, Items, Listing, Lost, Source
+from seedream_core.data.sources import Item, Items, Listing, Lost, Source, told
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
-from seedream_core.stage import Folder, Stage
+from seedream_core.workflow.config import changed
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import Folder, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.pictures import Normal
-    from seedream_core.data.retry import Before
+    from seedream_core.data.images.pictures import Normal
+    from seedream_core.data.storage.retry import Before
 
 RECORD = {"key", "width", "height", "captions"}
 OWN = {"source", "tags", "scores", "boxes", "weight", "truth", "task"}
@@ -73,8 +72,8 @@ class Ingest(Spread, Stage):
         return {"width": self.width, "height": self.height} if self.width else {}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.journal import Journal
-        from seedream_core.data.retry import Earlier
+        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.retry import Earlier
         from seedream_core.progress import track
 
         started = time.monotonic()
@@ -172,8 +171,8 @@ def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
 
 
 def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
-    from seedream_core.data.pictures import TooSmall, normalise
-    from seedream_core.data.shards import MEMBER_BYTES
+    from seedream_core.data.images.pictures import TooSmall, normalise
+    from seedream_core.data.storage.shards import MEMBER_BYTES
 
     try:
         raw = stage.source.read(item)
@@ -208,7 +207,7 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures
     would be lost.
     """
-    from seedream_core.data.masks import sides
+    from seedream_core.data.images.masks import sides
 
     kept = OWN & row.keys() if row.keys() >= RECORD else ()
     own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
@@ -228,8 +227,8 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
     """What a record says of its picture, after that was scaled and cropped; and what it can say no longer."""
-    from seedream_core.data.fitted import crops
-    from seedream_core.data.masks import cropped
+    from seedream_core.data.images.fitted import crops
+    from seedream_core.data.images.masks import cropped
 
     size, stale = (picture.width, picture.height), {"scores"}
     if crops(picture.whole, size):

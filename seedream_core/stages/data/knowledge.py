@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.config import OUTSIDE
-from seedream_core.data.engines import Spread
-from seedream_core.data.knowledge import Knowledge as Kind
-from seedream_core.data.knowledge import rating
-from seedream_core.host import Host
-from seedream_core.stage import Stage
+from seedream_core.data.storage.engines import Spread
+from seedream_core.synthetic.documents import Knowledge as Kind
+from seedream_core.synthetic.documents import rating
+from seedream_core.workflow.config import OUTSIDE
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.knowledge.pen import Face
+    from seedream_core.synthetic.documents.pen import Face
 
 STEP = 16
 SMALLEST = 192
@@ -89,10 +89,10 @@ class Knowledge(Spread, Stage):
         return {"samples": self.samples}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.config import dump
-        from seedream_core.data.journal import Journal
+        from seedream_core.data.storage.journal import Journal
         from seedream_core.progress import track
         from seedream_core.records import Fate
+        from seedream_core.workflow.config import dump
 
         started, faces = time.monotonic(), self.faces()
         for kind in self.kinds:
@@ -123,7 +123,7 @@ class Knowledge(Spread, Stage):
         }
 
     def faces(self) -> dict[str, "Face"]:
-        from seedream_core.data.knowledge import pen
+        from seedream_core.synthetic.documents import pen
 
         written = any(kind.written for kind in self.kinds)
         return {"en": pen.latin(self.font)} | ({"zh": pen.chinese(self.font)} if self.chinese and written else {})
@@ -132,7 +132,7 @@ class Knowledge(Spread, Stage):
         return f"k{self.seed}-{index:07d}"
 
     def plan(self, index: int) -> Plan:
-        from seedream_core.data.scenes.world import Draw
+        from seedream_core.synthetic.scenes.world import Draw
 
         draw = Draw("knowledge plan", self.seed, index)
         named = {kind.name(): kind for kind in self.kinds}
@@ -158,8 +158,8 @@ def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, s
     """Key, name and files of one sample, and what is counted of it."""
     import io
 
-    from seedream_core.data.knowledge import make
     from seedream_core.records import Sample
+    from seedream_core.synthetic.documents import make
 
     plan, key = stage.plan(index), stage.key(index)
     kind = plan.kind.name()

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from seedream_core.artifact import SCRATCH
-from seedream_core.config import dump, outside_unless
-from seedream_core.data.engines import Spread
-from seedream_core.data.pool import Active, Pool, Round
-from seedream_core.data.scorers import Scorer
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.labelling.pool import Active, Pool, Round
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade, UserError
-from seedream_core.host import FREE, Host
-from seedream_core.stage import DualEncoder, Heads, Shards, Stage
+from seedream_core.workflow.artifact import SCRATCH
+from seedream_core.workflow.config import dump, outside_unless
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import DualEncoder, Heads, Shards, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.active import Label as Answer
-    from seedream_core.data.active import Learned
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.labelling.active import Label as Answer
+    from seedream_core.data.labelling.active import Learned
+    from seedream_core.data.storage.shards import ShardReader
 
 LABELS = "labels.jsonl"
 FEATURES = f"{SCRATCH}/features"
@@ -76,8 +76,8 @@ class Label(Spread, Stage):
         return {"tasks": sorted({self.task, *(inputs.get("heads") or {}).get("tasks", ())})}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data import answers
-        from seedream_core.data.shards import ShardReader
+        from seedream_core.data.labelling import answers
+        from seedream_core.data.storage.shards import ShardReader
 
         host.limit_threads()
         started = time.monotonic()
@@ -139,7 +139,7 @@ class Label(Spread, Stage):
         """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on
         with other ones.
         """
-        from seedream_core.data import active, answers
+        from seedream_core.data.labelling import active, answers
 
         labels = answers.read(self.labels, self.task, chosen, self._named(chosen))
         if len(labels) < (needed := min(self.active.first, len(chosen))):
@@ -156,11 +156,11 @@ class Label(Spread, Stage):
         """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left
         out.
         """
-        from seedream_core.artifact import digest
-        from seedream_core.data.funnel import Plan
-        from seedream_core.data.ledger import Ledger
-        from seedream_core.data.sift import CHUNK, Sieve
+        from seedream_core.data.curation.funnel import Plan
+        from seedream_core.data.curation.sift import CHUNK, Sieve
+        from seedream_core.data.storage.ledger import Ledger
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         models = {"encoder": self.encoder} if self.encoder else {}
         sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
@@ -192,7 +192,7 @@ class Label(Spread, Stage):
         """All that a person has said so far, the answers to what was asked on top; it stays here even where their file
         goes.
         """
-        from seedream_core.data import answers
+        from seedream_core.data.labelling import answers
 
         sources = [
             *([out / LABELS] if (out / LABELS).is_file() else []),
@@ -212,9 +212,9 @@ class Label(Spread, Stage):
     def _learn(
         self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any
     ) -> "Learned":
-        from seedream_core.artifact import digest, write_atomic
-        from seedream_core.data import active
+        from seedream_core.data.labelling import active
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest, write_atomic
 
         made_from = json.dumps([digest(self.data), dump(self.scorer), self.task, dump(self.active), self.pool])
         path = out / ROUNDS
@@ -235,7 +235,7 @@ class Label(Spread, Stage):
 
     def _save(self, out: Path, pool: Pool, learned: "Learned", origin: Mapping[str, Any]) -> None:
         """The head of all labels, those that validated among them."""
-        from seedream_core.data import active, heads
+        from seedream_core.data.labelling import active, heads
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:

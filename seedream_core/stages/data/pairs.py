@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, Len
 
-from seedream_core.config import dump
-from seedream_core.data.engines import Spread
 from seedream_core.data.pairs import Pair
 from seedream_core.data.pairs import Pairs as Family
-from seedream_core.data.told import INSTRUCTION
+from seedream_core.data.sources.told import INSTRUCTION
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample, safe_key
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.config import dump
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import Shards, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.view import View
+    from seedream_core.data.curation.view import View
 
 BEFORE = "before"
 """Caption field: what the first of the references shows."""
@@ -51,10 +51,10 @@ class Pairs(Spread, Stage):
         return size if all(side and side % 16 == 0 for side in size.values()) else {}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.artifact import digest
-        from seedream_core.data import budget, rewrite
-        from seedream_core.data.journal import Journal
+        from seedream_core.data.storage import budget, rewrite
+        from seedream_core.data.storage.journal import Journal
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         started = time.monotonic()
         reader = rewrite.whole(self.data)
@@ -95,8 +95,8 @@ class _Maker:
 
     def __call__(self, position: int) -> tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]:
         """The sample's fate, and its tuples: task, key and members of each."""
-        from seedream_core.data.scenes.world import Draw
-        from seedream_core.data.view import View
+        from seedream_core.data.curation.view import View
+        from seedream_core.synthetic.scenes.world import Draw
 
         reader, makers = _opened(self)
         key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
@@ -122,7 +122,7 @@ class _Maker:
 
 @lru_cache(maxsize=1)
 def _opened(maker: _Maker) -> tuple:
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.storage.shards import ShardReader
 
     return ShardReader(maker.stage.data), [(one.name(), one.start()) for one in maker.stage.pairs]
 
@@ -131,7 +131,7 @@ def members_of(key: str, pair: Pair, view: "View") -> dict[str, bytes]:
     """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the
     mask `editmask.png`.
     """
-    from seedream_core.data.pictures import packed
+    from seedream_core.data.images.pictures import packed
 
     source = view.sample
     captions = {

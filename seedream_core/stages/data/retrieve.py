@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from seedream_core.data.engines import Spread
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import DualEncoder, Folder, Shards, Stage
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import DualEncoder, Folder, Shards, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.queries import Concept
-    from seedream_core.data.retrieval import Found
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.retrieval.queries import Concept
+    from seedream_core.data.retrieval.retrieval import Found
+    from seedream_core.data.storage.shards import ShardReader
 
 TAG = "concept:"
 FAR = "not among the nearest of any concept"
@@ -51,10 +51,10 @@ class Retrieve(Spread, Stage):
         return {name: value for name, value in inputs["data"].items() if name != "samples"}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.budget import check
-        from seedream_core.data.queries import read_concepts
-        from seedream_core.data.rewrite import carry
-        from seedream_core.data.shards import ShardReader
+        from seedream_core.data.retrieval.queries import read_concepts
+        from seedream_core.data.storage.budget import check
+        from seedream_core.data.storage.rewrite import carry
+        from seedream_core.data.storage.shards import ShardReader
 
         concepts, reader = read_concepts(self.queries), ShardReader(self.data)
         positions, vectors, lost = self._embed(reader, host)
@@ -86,7 +86,7 @@ class Retrieve(Spread, Stage):
         """Positions and vectors of all samples that can be read, and why the others cannot."""
         import numpy as np
 
-        from seedream_core.data.embedded import embed
+        from seedream_core.data.retrieval.embedded import embed
         from seedream_core.progress import track
 
         positions: list[int] = []
@@ -106,7 +106,7 @@ class Retrieve(Spread, Stage):
     ) -> "dict[str, list[Found]]":
         import numpy as np
 
-        from seedream_core.data.retrieval import Index, concept
+        from seedream_core.data.retrieval.retrieval import Index, concept
         from seedream_core.models.dual_encoder import load
 
         encoder, index = load(self.encoder), Index(vectors)
@@ -128,9 +128,9 @@ class Retrieve(Spread, Stage):
         self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path
     ) -> dict:
         """Every sample's fate, and those taken in shards; a killed run goes on at its last whole shard."""
-        from seedream_core.artifact import digest
-        from seedream_core.data.journal import Journal
+        from seedream_core.data.storage.journal import Journal
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         made_from = json.dumps([digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.same])
         damage = list(reader.damage)
@@ -169,7 +169,7 @@ class Retrieve(Spread, Stage):
 
 def name_of(reader: "ShardReader", position: int) -> str:
     """What the source called a sample; "" where its record cannot be read."""
-    from seedream_core.data.rewrite import record
+    from seedream_core.data.storage.rewrite import record
 
     try:
         return record(reader, position).name

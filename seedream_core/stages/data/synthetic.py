@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Draw, Scene, World
-from seedream_core.host import Host
-from seedream_core.stage import Stage
+from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Draw, Scene, World
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Stage
 
 # Undecodable ones are rare: they count against the budget of damaged input that stops a run.
 DAMAGES = {"duplicate": 0.32, "uniform": 0.25, "blurred": 0.25, "captionless": 0.15, "undecodable": 0.03}
@@ -65,7 +65,7 @@ class Synthetic(Stage):
         }
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.shards import ShardWriter
+        from seedream_core.data.storage.shards import ShardWriter
         from seedream_core.progress import track
         from seedream_core.records import Fate
 
@@ -106,9 +106,9 @@ class Synthetic(Stage):
         self, world: World, index: int, scene: Scene, damage: str | None, original: int | None
     ) -> dict[str, bytes]:
         """The sample's files: picture and record."""
-        from seedream_core.data.scenes.captions import captions
-        from seedream_core.data.scenes.render import png, render
         from seedream_core.records import Sample
+        from seedream_core.synthetic.scenes.captions import captions
+        from seedream_core.synthetic.scenes.render import png, render
 
         first = index
         if damage == "duplicate":

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
-from seedream_core.stage import Folder, Scores, Shards, Stage
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Folder, Scores, Shards, Stage
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.rewrite import Records
-    from seedream_core.data.taxonomy import Taxonomy as Tree
+    from seedream_core.data.balancing.taxonomy import Taxonomy as Tree
+    from seedream_core.data.storage.rewrite import Records
 
 PREFIX = "node:"
 COVERAGE = "coverage.json"
@@ -33,7 +33,7 @@ class Taxonomy(Stage):
     taxonomy: Folder | None = None
     (
         "YAML file of nodes with their words; none takes the one that is shipped (culture.yaml in "
-        "seedream_core/data/taxonomy)"
+        "seedream_core/data/balancing/taxonomy)"
     )
     target: Annotated[int, Ge(1)] = 100
     "samples that a node should have, unless it says so itself"
@@ -64,9 +64,9 @@ class Taxonomy(Stage):
     "samples in one tar file"
 
     def __post_init__(self) -> None:
-        from seedream_core.config import nearest
-        from seedream_core.data.pools import POOLS
-        from seedream_core.data.taxonomy.phrases import forms
+        from seedream_core.data.balancing.pools import POOLS
+        from seedream_core.data.balancing.taxonomy.phrases import forms
+        from seedream_core.workflow.config import nearest
 
         for word in self.weak_words:
             try:
@@ -85,11 +85,12 @@ class Taxonomy(Stage):
     def run(self, out: Path, host: Host) -> dict:
         import numpy as np
 
-        from seedream_core.artifact import digest, write_atomic
-        from seedream_core.config import dump
-        from seedream_core.data import pools, rewrite
-        from seedream_core.data.taxonomy import Taxonomy as Tree
-        from seedream_core.data.weights import above, capped
+        from seedream_core.data.balancing import pools
+        from seedream_core.data.balancing.taxonomy import Taxonomy as Tree
+        from seedream_core.data.loading.weights import above, capped
+        from seedream_core.data.storage import rewrite
+        from seedream_core.workflow.artifact import digest, write_atomic
+        from seedream_core.workflow.config import dump
 
         reader, tree, weak_words = rewrite.whole(self.data), Tree.read(self.taxonomy), self._weak_words()
         self._check_examples(tree)
@@ -137,7 +138,7 @@ class Taxonomy(Stage):
         }
 
     def _weak_words(self) -> tuple[str, ...]:
-        from seedream_core.data.pools import weak
+        from seedream_core.data.balancing.pools import weak
 
         mined = weak(self.weak / "verdicts.jsonl") if self.weak else ()
         return tuple(dict.fromkeys((*self.weak_words, *mined)))
@@ -163,10 +164,9 @@ class Taxonomy(Stage):
         """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
         import numpy as np
 
-        from seedream_core.data import pools
-        from seedream_core.data.balance import Crowd
-        from seedream_core.data.balance.source import Source
-        from seedream_core.data.taxonomy.phrases import Phrases
+        from seedream_core.data.balancing import Crowd, pools
+        from seedream_core.data.balancing.source import Source
+        from seedream_core.data.balancing.taxonomy.phrases import Phrases
 
         targeted, count = Phrases(dict.fromkeys(weak_words, 0)), len(records)
         unseen, nodes, sources, base, good, told = (
@@ -203,7 +203,7 @@ class Taxonomy(Stage):
 
     def _look(self, nodes: list[list[int]], tree: "Tree", keys: list[str]) -> int:
         """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
-        from seedream_core.data import rewrite
+        from seedream_core.data.storage import rewrite
 
         if not self.features:
             return 0

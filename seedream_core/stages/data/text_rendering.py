@@ -11,13 +11,13 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.config import dump
-from seedream_core.data.engines import Spread
-from seedream_core.data.scorers import Scorer
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import FREE, Host
 from seedream_core.records import Fate, Sample
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.config import dump
+from seedream_core.workflow.host import FREE, Host
+from seedream_core.workflow.stage import Shards, Stage
 
 
 def _ocr() -> tuple[Scorer, ...]:
@@ -49,10 +49,10 @@ class TextRendering(Spread, Stage):
     "samples in one tar file"
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.artifact import digest
-        from seedream_core.data import budget, rewrite
-        from seedream_core.data.journal import Journal
+        from seedream_core.data.storage import budget, rewrite
+        from seedream_core.data.storage.journal import Journal
         from seedream_core.progress import track
+        from seedream_core.workflow.artifact import digest
 
         started = time.monotonic()
         reader = rewrite.whole(self.data)
@@ -85,8 +85,8 @@ class _Take:
     made_from: str
 
     def __call__(self, position: int) -> tuple[Fate, dict[str, bytes] | None]:
-        from seedream_core.data.lettering import Rules, letter
-        from seedream_core.data.view import View
+        from seedream_core.data.captioning.lettering import Rules, letter
+        from seedream_core.data.curation.view import View
 
         reader, scorers = _opened(self)
         stage, members, name = self.stage, None, ""
@@ -116,6 +116,6 @@ class _Take:
 
 @lru_cache(maxsize=1)
 def _opened(take: _Take) -> tuple:
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.storage.shards import ShardReader
 
     return ShardReader(take.stage.data), [scorer.start({}) for scorer in take.stage.scorers]

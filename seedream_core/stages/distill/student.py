@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Lt
 
-from seedream_core import artifact
-from seedream_core.data.captions import CaptionMix
+from seedream_core.data.loading.captions import CaptionMix
 from seedream_core.distillers import Distiller
-from seedream_core.host import Host, Train
-from seedream_core.stage import Latents, Stage, Trainable
+from seedream_core.workflow import artifact
+from seedream_core.workflow.host import Host, Train
+from seedream_core.workflow.stage import Latents, Stage, Trainable
 
 SHOWN = 8
 
@@ -68,12 +68,12 @@ class Student(Stage):
         return 3 + sum(phase.share * (guided * phase.asks[0] + phase.asks[1]) for phase in self.phases) / whole
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data import latents
-        from seedream_core.data.batches import Batches
+        from seedream_core.data.loading import latents
+        from seedream_core.data.loading.batches import Batches
         from seedream_core.generate import knowledge
-        from seedream_core.models import generator
-        from seedream_core.modules.distill import DistillModule
-        from seedream_core.modules.fit import fit
+        from seedream_core.objectives.distill import DistillModule
+        from seedream_core.pipeline import generator
+        from seedream_core.training.fit import fit
 
         teacher = generator.load(self.model)
         latents.check_made_by(self.data, teacher.spec.autoencoder.digest)

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
 
-from seedream_core import artifact, stage
-from seedream_core.config import Config, nearest
-from seedream_core.data.scenes.world import HELD_OUT, World
 from seedream_core.flow.solvers import Solver
-from seedream_core.host import Host
+from seedream_core.synthetic.scenes.world import HELD_OUT, World
+from seedream_core.workflow import artifact, stage
+from seedream_core.workflow.config import Config, nearest
+from seedream_core.workflow.host import Host
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.flow.sampler import Sampler
-    from seedream_core.metrics.exam import Exam
+    from seedream_core.evaluation.suites.exam import Exam
+    from seedream_core.pipeline.sampler import Sampler
 
 FORMAT = 1
 
@@ -104,11 +104,11 @@ class Bench(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.flow.sampler import Sampler
-        from seedream_core.metrics import exam as exams
-        from seedream_core.metrics.distances import Distances, LatentFeatures
-        from seedream_core.metrics.paired import compare
-        from seedream_core.models import generator
+        from seedream_core.evaluation.metrics.distances import Distances, LatentFeatures
+        from seedream_core.evaluation.metrics.paired import compare
+        from seedream_core.evaluation.suites import exam as exams
+        from seedream_core.pipeline import generator
+        from seedream_core.pipeline.sampler import Sampler
 
         host.limit_threads()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -219,7 +219,7 @@ def _round_trip(autoencoder: Any, renders: "np.ndarray", exam: "Exam", distances
     import torch
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
-    from seedream_core.flow.sampler import to_pixels
+    from seedream_core.pipeline.sampler import to_pixels
 
     pixels = torch.from_numpy(renders).permute(0, 3, 1, 2)
     with torch.inference_mode():
@@ -239,7 +239,7 @@ def _round_trip(autoencoder: Any, renders: "np.ndarray", exam: "Exam", distances
 
 def _keep(out: Path, rung: int, name: str, images: "np.ndarray") -> list[str]:
     """Writes pictures as PNG; their names from `out`."""
-    from seedream_core.data.scenes.render import png
+    from seedream_core.synthetic.scenes.render import png
 
     files = [f"pictures/{rung:02d}/{name}_{index:05d}.png" for index in range(len(images))]
     for file, image in zip(files, images):
@@ -250,7 +250,7 @@ def _keep(out: Path, rung: int, name: str, images: "np.ndarray") -> list[str]:
 
 def _megabytes(folder: Path) -> dict[str, float]:
     """Sizes of the files that a picture needs."""
-    from seedream_core.models import generator
+    from seedream_core.pipeline import generator
 
     spec = generator.read_spec(folder)
     parts = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seedream_core import artifact, stage
-from seedream_core.host import Host
+from seedream_core.workflow import artifact, stage
+from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)

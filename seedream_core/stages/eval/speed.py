@@ -14,10 +14,10 @@ from typing import Annotated, ClassVar
 
 from annotated_types import MinLen
 
-from seedream_core import artifact
-from seedream_core.benchmarks import Benchmark, Comparison
-from seedream_core.host import Host
-from seedream_core.stage import Stage
+from seedream_core.evaluation.benchmarks import Benchmark, Comparison
+from seedream_core.workflow import artifact
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Stage
 
 
 def _all() -> tuple[Benchmark, ...]:

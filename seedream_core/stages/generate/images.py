@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core import artifact, stage
 from seedream_core.flow.solvers import Solver
 from seedream_core.generate.prompts import Line, read
-from seedream_core.host import Host
+from seedream_core.workflow import artifact, stage
+from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Images(stage.Stage):
         return {"samples": len(lines) * self.count, "width": width, "height": height}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.flow.sampler import Sampler
         from seedream_core.generate import draw, pictures
+        from seedream_core.pipeline.sampler import Sampler
         from seedream_core.progress import track
 
         host.limit_threads()
@@ -97,7 +97,7 @@ class Images(stage.Stage):
         if self.prompts is not None:
             lines = read(str(self.prompts))
             return lines, [{}] * len(lines)
-        from seedream_core.data.scenes.prompts import evaluation_prompts
+        from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 
         asked = evaluation_prompts(self.evaluation, self.seed, held_out=self.held_out)
         return (

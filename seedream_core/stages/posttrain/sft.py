@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt, Le
 
-from seedream_core import stage
-from seedream_core.config import Config
-from seedream_core.data.captions import CaptionMix
+from seedream_core.data.loading.captions import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
-from seedream_core.host import Host, Train
 from seedream_core.stages.pretrain.mmdit import PROMPTS
+from seedream_core.workflow import stage
+from seedream_core.workflow.config import Config
+from seedream_core.workflow.host import Host, Train
 
 if TYPE_CHECKING:
-    from seedream_core.models.generator import Loaded
+    from seedream_core.pipeline.generator import Loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +96,12 @@ class Sft(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         from dataclasses import replace
 
-        from seedream_core.data.batches import Batches
-        from seedream_core.data.shards import ShardReader
-        from seedream_core.data.texts import distinct
+        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.texts import distinct
+        from seedream_core.data.storage.shards import ShardReader
         from seedream_core.generate import knowledge
-        from seedream_core.models import generator
-        from seedream_core.modules.flow import train_generator
+        from seedream_core.objectives.flow import train_generator
+        from seedream_core.pipeline import generator
         from seedream_core.records import Sample
 
         reader = ShardReader(self.data)
@@ -130,7 +130,7 @@ def _plain(start: "Loaded") -> "Loaded":
     """The model in float weights, drawing as a base does: in many steps, with guidance."""
     from dataclasses import replace
 
-    from seedream_core.models.generator import GeneratorSpec
+    from seedream_core.pipeline.generator import GeneratorSpec
     from seedream_core.quant.w4a8 import dequantise
 
     as_a_base = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from seedream_core import stage
 from seedream_core.errors import DataError
-from seedream_core.host import Host
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host
 
 NEEDED = {
     "text_encoder": ("config.json", "tokenizer.json"),
@@ -147,7 +147,7 @@ class Adopt(stage.Stage):
     def _try_autoencoder(self, folder: Path) -> dict:
         import torch
 
-        from seedream_core.models import generator
+        from seedream_core.pipeline import generator
 
         module = generator.load_autoencoder(folder.parent)
         with torch.no_grad():

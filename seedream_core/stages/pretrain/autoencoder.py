@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core import stage
-from seedream_core.host import Host, Train
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder import AutoencoderConfig
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host, Train
 
 MEASURED = 2000
 SHOWN = 8
@@ -47,10 +47,11 @@ class Autoencoder(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.batches import Batches
-        from seedream_core.models import generator, network
-        from seedream_core.modules.autoencoder import AutoencoderModule, forward_flops, measure, quality
-        from seedream_core.modules.fit import fit
+        from seedream_core.data.loading.batches import Batches
+        from seedream_core.models import network
+        from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, quality
+        from seedream_core.pipeline import generator
+        from seedream_core.training.fit import fit
 
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         batches = Batches(self.data, kind="images", train=self.train, host=host)

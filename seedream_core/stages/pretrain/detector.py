@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core import stage
-from seedream_core.host import Host, Train
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host, Train
 
 MEASURED = 300
 
@@ -57,11 +57,11 @@ class Detector(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.batches import Batches
-        from seedream_core.data.defects.judging import judge, planted_pictures, planted_scenes
+        from seedream_core.data.curation.judging import judge, planted_pictures, planted_scenes
+        from seedream_core.data.loading.batches import Batches
         from seedream_core.models import detector, network
-        from seedream_core.modules.detector import DetectorModule
-        from seedream_core.modules.fit import fit
+        from seedream_core.objectives.detector import DetectorModule
+        from seedream_core.training.fit import fit
 
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         batches = Batches(self.data, kind="images", train=self.train, host=host)
@@ -78,7 +78,7 @@ class Detector(stage.Stage):
         return {**fitted.metrics(), **judge(detector.load(out), judged), "unseen_pictures": self.validation is not None}
 
     def _network(self) -> Any:
-        from seedream_core.data.defects.planting import KINDS
         from seedream_core.models import detector
+        from seedream_core.synthetic.defects.planting import KINDS
 
         return detector.Detector(detector.DetectorConfig(side=self.side, fine=self.fine, coarse=self.coarse), KINDS)

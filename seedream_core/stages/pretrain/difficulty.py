@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Gt
 
 from seedream_core.errors import DataError
-from seedream_core.host import Host
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Shards, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +41,9 @@ class Difficulty(Stage):
         import numpy as np
         from safetensors.numpy import save
 
-        from seedream_core.artifact import write_atomic
-        from seedream_core.data.knowledge import difficulty, rating
+        from seedream_core.data.curation import difficulty
+        from seedream_core.synthetic.documents import rating
+        from seedream_core.workflow.artifact import write_atomic
 
         host.limit_threads()
         keys, found, loads, _ = self._measured(self.data, host)
@@ -79,8 +80,8 @@ class Difficulty(Stage):
 
         import numpy as np
 
-        from seedream_core.data.ordered import ordered, processes
-        from seedream_core.data.shards import ShardReader
+        from seedream_core.data.storage.ordered import ordered, processes
+        from seedream_core.data.storage.shards import ShardReader
         from seedream_core.progress import track
 
         reader, rows = ShardReader(data), []
@@ -94,8 +95,8 @@ class Difficulty(Stage):
 
 def measured(reader, index: int) -> tuple["np.ndarray", float, str]:
     """Features by pixels, and what the truth says of the load and the kind."""
-    from seedream_core.data.knowledge.components import features
-    from seedream_core.data.pictures import decode
+    from seedream_core.data.curation.components import features
+    from seedream_core.data.images.pictures import decode
     from seedream_core.records import Sample
 
     members = reader.read(index)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core import stage
-from seedream_core.data.captions import CaptionMix
+from seedream_core.data.loading.captions import CaptionMix
 from seedream_core.errors import DataError
-from seedream_core.host import Host, Train
 from seedream_core.models.towers_config import TowersConfig
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host, Train
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,14 +68,14 @@ class DualEncoder(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.pairing import every_caption
-        from seedream_core.data.texts import by_key
-        from seedream_core.data.tokens import train_tokenizer
+        from seedream_core.data.loading.pairing import every_caption
+        from seedream_core.data.loading.texts import by_key
         from seedream_core.models.calibration import Calibration
         from seedream_core.models.dual_encoder import DualEncoder as Encoder
+        from seedream_core.models.text.tokens import train_tokenizer
         from seedream_core.models.towers import Towers
-        from seedream_core.modules.contrastive import ContrastiveModule, PairBatches, alone, forward_flops
-        from seedream_core.modules.fit import fit
+        from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, alone, forward_flops
+        from seedream_core.training.fit import fit
 
         told = by_key(self.data)
         learned, unseen = split(told)
@@ -119,7 +119,7 @@ class DualEncoder(stage.Stage):
 
 def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
     """Keys of samples to learn from, and of those kept back; a sample without a caption is neither."""
-    from seedream_core.data.pairing import main_caption
+    from seedream_core.data.loading.pairing import main_caption
     from seedream_core.randomness import fraction
 
     keys = [key for key, languages in told.items() if main_caption(languages)]
@@ -145,9 +145,9 @@ def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unsee
     """Fit the encoder's calibration on one half of the samples kept back, and judge it on the other."""
     import numpy as np
 
-    from seedream_core.data.pairing import every_caption, lookalikes, main_caption, strangers
-    from seedream_core.data.pictures import decode
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.images.pictures import decode
+    from seedream_core.data.loading.pairing import every_caption, lookalikes, main_caption, strangers
+    from seedream_core.data.storage.shards import ShardReader
     from seedream_core.models.calibration import fitted
     from seedream_core.models.dual_encoder import BLOCK
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from seedream_core import stage
-from seedream_core.data.captions import CaptionMix
+from seedream_core.data.loading.captions import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
-from seedream_core.host import Host, Train
 from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host, Train
 
 PROMPTS = (
     "an orange star on a white background",
@@ -89,14 +89,14 @@ class Mmdit(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core import artifact
-        from seedream_core.data.batches import Batches
-        from seedream_core.data.texts import distinct
+        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.texts import distinct
         from seedream_core.generate import knowledge
-        from seedream_core.models import generator
         from seedream_core.models.mmdit import Mmdit as Network
         from seedream_core.models.text.llm import LlmEncoder
-        from seedream_core.modules.flow import train_generator
+        from seedream_core.objectives.flow import train_generator
+        from seedream_core.pipeline import generator
+        from seedream_core.workflow import artifact
 
         facts = artifact.read(self.data, "latents").facts
         text = LlmEncoder.load(self.text / "network")

@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core import stage
 from seedream_core.errors import DataError
-from seedream_core.host import Host, Train
+from seedream_core.workflow import stage
+from seedream_core.workflow.host import Host, Train
 
 UNSEEN = 0.02
 MEASURED = 2000
@@ -66,11 +66,11 @@ class Text(stage.Stage):
         import torch
         from transformers import Qwen2Config, Qwen2ForCausalLM
 
-        from seedream_core.data.texts import distinct, translations
-        from seedream_core.data.tokens import END, train_tokenizer
+        from seedream_core.data.loading.texts import distinct, translations
         from seedream_core.models.text.llm import LlmEncoder
-        from seedream_core.modules.fit import fit
-        from seedream_core.modules.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
+        from seedream_core.models.text.tokens import END, train_tokenizer
+        from seedream_core.objectives.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
+        from seedream_core.training.fit import fit
 
         seen, unseen = split(distinct(self.data, self.texts))
         tokenizer = train_tokenizer(seen, self.vocabulary)

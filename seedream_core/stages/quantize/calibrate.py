@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from seedream_core.data.captions import CaptionMix
-from seedream_core.host import Host
-from seedream_core.stage import Generator, Latents, Stage
+from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.workflow.host import Host
+from seedream_core.workflow.stage import Generator, Latents, Stage
 
 Time = Annotated[float, Gt(0), Le(1)]
 
@@ -62,9 +62,9 @@ class Calibrate(Stage):
         import torch
 
         from seedream_core import progress
-        from seedream_core.data import latents
+        from seedream_core.data.loading import latents
         from seedream_core.generate import knowledge
-        from seedream_core.models import generator
+        from seedream_core.pipeline import generator
         from seedream_core.quant import calibration, save_quantised, sensitivity, tuning, w4a8
 
         host.limit_threads()

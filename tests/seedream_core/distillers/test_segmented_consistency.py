@@ -8,8 +8,8 @@ import torch
 from seedream_core.distillers import DistillStep
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.flow.path import expand
-from seedream_core.flow.sampler import time_grid
 from seedream_core.flow.solvers.euler import Euler
+from seedream_core.pipeline.sampler import time_grid
 
 
 @pytest.mark.parametrize("points", [16, 32, 48])

@@ -2,9 +2,9 @@
 
 import pytest
 
-from seedream_core.config import dump, parse
 from seedream_core.errors import ConfigError
 from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.workflow.config import dump, parse
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from seedream_core.data.captions import CaptionMix
+from seedream_core.data.loading.captions import CaptionMix
 from seedream_core.errors import UserError
-from seedream_core.flow.sampler import time_grid
-from seedream_core.models import generator
+from seedream_core.pipeline import generator
+from seedream_core.pipeline.sampler import time_grid
 from seedream_core.quant.calibration import Calibration, ask, velocity_errors
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from seedream_core import artifact
-from seedream_core.data.scenes.prompts import evaluation_prompts
-from seedream_core.data.scenes.render import png, render
-from seedream_core.data.scenes.world import Draw, World
-from seedream_core.metrics.paired import compare
-from seedream_core.metrics.scene_accuracy import Rate
+from seedream_core.evaluation.judges.scene_accuracy import Rate
+from seedream_core.evaluation.metrics.paired import compare
+from seedream_core.synthetic.scenes.prompts import evaluation_prompts
+from seedream_core.synthetic.scenes.render import png, render
+from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.workflow import artifact
 
 RUNGS = (
     # name, model, format, steps, guidance, evaluations, seconds, images/s, megabytes, every n-th picture wrong

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seedream_core import artifact, execute
-from seedream_core.host import Host
 from seedream_core.report.page import SUMMARY, build
 from seedream_core.report.render import brief, percent
 from seedream_core.stages.eval.report import Report
+from seedream_core.workflow import artifact, execute
+from seedream_core.workflow.host import Host
 
 VOID = {"meta", "img", "br", "input", "line", "circle", "path", "link"}
 

@@ -7,19 +7,19 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from seedream_core import artifact, execute
 from seedream_core.data.pairs import Pairs as Pair
-from seedream_core.data.scenes.render import png
-from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import UserError
-from seedream_core.host import Host
 from seedream_core.report import render, samples
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.ingest import Ingest
 from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.report import Report
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.synthetic.scenes.render import png
+from seedream_core.workflow import artifact, execute
+from seedream_core.workflow.host import Host
 
 
 class Tags(HTMLParser):

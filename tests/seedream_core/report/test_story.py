@@ -7,11 +7,11 @@ import os
 
 import pytest
 
-from seedream_core import artifact
-from seedream_core.data.shards import ShardWriter
+from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.report.story import fates, read, tell, unfinished
+from seedream_core.workflow import artifact
 
 
 def made(folder, rows, keys, source=None, names={}):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seedream_core.config import Component
+from seedream_core.workflow.config import Component
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from seedream_core.data.pairs.canny import edges
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Object, Scene
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Object, Scene
 
 
 def test_a_step_is_one_line():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs import Pairs
 from seedream_core.data.pairs.segmentation import areas, painted
-from seedream_core.data.scenes.world import Draw, World
-from seedream_core.data.view import View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.world import Draw, World
 
 
 def view(size=(48, 40)) -> View:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from seedream_core.data.curation.view import View
 from seedream_core.data.pairs.edits import Edits, changed, clean, world_of
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import Draw, World
-from seedream_core.data.view import View
 from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Draw, World
 
 WORLD = World()
 

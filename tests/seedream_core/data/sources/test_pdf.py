@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core.data.pictures import normalise
+from seedream_core.data.images.pictures import normalise
 from seedream_core.data.sources import pdf
 from seedream_core.errors import UserError
 
@@ -209,9 +209,9 @@ def test_without_pypdfium2_one_message_says_what_to_install(tmp_path, source, mo
 
 
 def test_a_pdf_goes_through_ingest(tmp_path):
-    from seedream_core.config import parse
-    from seedream_core.host import Host
     from seedream_core.stages.data.ingest import Ingest
+    from seedream_core.workflow.config import parse
+    from seedream_core.workflow.host import Host
 
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()

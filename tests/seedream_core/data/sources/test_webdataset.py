@@ -5,7 +5,7 @@ import tarfile
 
 import webdataset
 
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.records import Sample
 
 STAR = "白色背景上有一个橙色五角星"

@@ -89,7 +89,7 @@ def test_anything_else_is_left_to_transformers(tmp_path, changes):
 
 def test_a_picture_needs_no_transformers(tiny_generator):
     code = (
-        "import sys; from pathlib import Path; from seedream_core.flow.sampler import Sampler\n"
+        "import sys; from pathlib import Path; from seedream_core.pipeline.sampler import Sampler\n"
         f"Sampler.load(Path({str(tiny_generator)!r})).images(['red'], [0], steps=1)\n"
         "assert not {'transformers', 'lightning', 'torchmetrics'} & set(sys.modules)"
     )

@@ -7,17 +7,17 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core import execute
-from seedream_core.config import ConfigError, parse
-from seedream_core.data.balance.dual_axis import DualAxis
-from seedream_core.data.balance.source import Source
-from seedream_core.data.concepts import Concepts
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.balancing.concepts import Concepts
+from seedream_core.data.balancing.dual_axis import DualAxis
+from seedream_core.data.balancing.source import Source
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data.balance import Balance
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.workflow import execute
+from seedream_core.workflow.config import ConfigError, parse
+from seedream_core.workflow.host import Host
 
 COUNT = 900
 

@@ -6,16 +6,17 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core.config import parse
-from seedream_core.data import rewrite, view
-from seedream_core.data.captioners import Captioner
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.captioning.captioners import Captioner
+from seedream_core.data.curation import view
+from seedream_core.data.storage import rewrite
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import caption
 from seedream_core.stages.data.caption import Caption, Stratum
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.workflow.config import parse
+from seedream_core.workflow.host import Host
 
 
 @pytest.fixture(scope="module")

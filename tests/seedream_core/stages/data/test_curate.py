@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seedream_core import artifact, execute
-from seedream_core.config import load_yaml, parse
-from seedream_core.data.filters import Filter
+from seedream_core.data.curation.filters import Filter
 from seedream_core.data.pairs import Pairs as Family
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, Interrupted, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import curate
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.workflow import artifact, execute
+from seedream_core.workflow.config import load_yaml, parse
+from seedream_core.workflow.host import Host
 
 FILTERS = tuple(Filter.find(name)() for name in ("size", "caption", "uniform", "blurred"))
 CAUSES = {
@@ -230,7 +230,7 @@ def test_facts_pass_through():
 
 @pytest.mark.parametrize("when", ["judging", "writing"])
 def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
-    from seedream_core.data import ledger, shards
+    from seedream_core.data.storage import ledger, shards
 
     monkeypatch.setattr(ledger, "EVERY", 40)
     stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
@@ -287,7 +287,7 @@ def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl,
 
 
 def test_killed_before_its_manifest_it_judges_and_writes_nothing_again(tmp_path, monkeypatch):
-    from seedream_core.data import ledger
+    from seedream_core.data.storage import ledger
 
     execute.step(Synthetic(samples=100, seed=3, damage=0.2), tmp_path / "world", Host())
     stage = Curate(data=tmp_path / "world", filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
@@ -366,7 +366,7 @@ def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
 
 
 def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
-    from seedream_core.data import ordered
+    from seedream_core.data.storage import ordered
 
     monkeypatch.setattr(ordered, "FEW", 2)
     Synthetic(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())

@@ -9,14 +9,14 @@ import random
 import pytest
 from PIL import Image
 
-from seedream_core.data.filters import Filter
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.curation.filters import Filter
 from seedream_core.data.sources import Source
-from seedream_core.data.tar import BLOCK
-from seedream_core.host import Host
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.tar import BLOCK
 from seedream_core.records import Sample
 from seedream_core.stages.data.curate import Curate
 from seedream_core.stages.data.ingest import Ingest
+from seedream_core.workflow.host import Host
 
 COUNT, PER_SHARD, HIT = 120, 20, "s0025"
 """Six shards; the damage is done to the second one, in or beside this sample."""

@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from seedream_core.data.batches import Batches
-from seedream_core.data.latents import read_statistics, unpack
-from seedream_core.data.pictures import decode
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.images.pictures import decode
+from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.latents import read_statistics, unpack
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError
-from seedream_core.host import Host, Train
 from seedream_core.models import network
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.models.generator import load_autoencoder
+from seedream_core.pipeline.generator import load_autoencoder
 from seedream_core.stages.data import encode
 from seedream_core.stages.data.encode import Encode
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.workflow.host import Host, Train
 
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
 

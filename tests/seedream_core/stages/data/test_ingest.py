@@ -16,16 +16,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core import artifact, execute, states
-from seedream_core.config import dump, parse
-from seedream_core.data.scenes.render import png
-from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample, safe_key
 from seedream_core.report import story
 from seedream_core.stages.data.ingest import Ingest
+from seedream_core.synthetic.scenes.render import png
+from seedream_core.workflow import artifact, execute, states
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.host import Host
 
 GOOD = 200
 
@@ -167,9 +167,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from seedream_core.data import journal
-from seedream_core.config import load_yaml, parse
+from seedream_core.workflow.config import load_yaml, parse
 from seedream_core.stages.data.ingest import Ingest
-from seedream_core.host import Host
+from seedream_core.workflow.host import Host
 keep = journal.Journal.add
 def add(self, *args):
     if self.done == int(sys.argv[3]):
@@ -408,7 +408,7 @@ def test_a_picture_too_large_for_a_shard_is_quarantined(tmp_path, monkeypatch):
     (tmp_path / "a.bmp").write_bytes(encoded(1, "BMP", (64, 64)))
     (tmp_path / "b.png").write_bytes(encoded(1))
     (out := tmp_path / "out").mkdir()
-    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 100)
+    monkeypatch.setattr("seedream_core.data.storage.shards.MEMBER_BYTES", 100)
     stage(tmp_path).run(out, Host())
     assert (
         fates(out)["a.bmp"]["reason"].endswith("bytes in the normal form (BMP to PNG), over 100")
@@ -458,7 +458,7 @@ def test_parquet_on_two_processes_makes_the_same_bytes_as_on_one(tmp_path):
 
 
 def test_retry_takes_over_what_was_kept_and_tries_the_rest_again(found, tmp_path, monkeypatch):
-    from seedream_core.execute import step
+    from seedream_core.workflow.execute import step
 
     folder = tmp_path / "in"
     shutil.copytree(
@@ -498,7 +498,7 @@ def test_retry_takes_over_what_was_kept_and_tries_the_rest_again(found, tmp_path
 
 
 def test_retry_of_a_run_that_stopped_over_its_budget(found, tmp_path):
-    from seedream_core.execute import step
+    from seedream_core.workflow.execute import step
 
     (folder := tmp_path / "in").mkdir()
     for number in range(GOOD):

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core import execute, recipe
 from seedream_core.data.pairs import Pairs as Family
-from seedream_core.data.scenes.render import png
-from seedream_core.data.shards import ShardReader, ShardWriter
 from seedream_core.data.sources import Source
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.report import story
 from seedream_core.stages.data.ingest import Ingest
 from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.synthetic.scenes.render import png
+from seedream_core.workflow import execute, recipe
+from seedream_core.workflow.host import Host
 
 PIXELS = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
 
@@ -168,7 +168,7 @@ def test_names_that_are_there_twice_and_what_grows_too_large_are_of_one_kind(tmp
         )
     rows = [{"image": name} for name in ("x.png", "y.png", "x.png", "y.png", "x.bmp", "y.bmp")]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr("seedream_core.data.shards.MEMBER_BYTES", 1500)
+    monkeypatch.setattr("seedream_core.data.storage.shards.MEMBER_BYTES", 1500)
     execute.step(ingest("jsonl", tmp_path / "t.jsonl"), tmp_path / "out", Host())
     assert story.fates(tmp_path / "out") == {
         ("kept", ""): 2,

@@ -9,15 +9,15 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from seedream_core.config import ConfigError, dump, parse
-from seedream_core.data.knowledge import Knowledge as Kind
-from seedream_core.data.knowledge import pen, rating
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data import knowledge
 from seedream_core.stages.data.knowledge import Knowledge
+from seedream_core.synthetic.documents import Knowledge as Kind
+from seedream_core.synthetic.documents import pen, rating
+from seedream_core.workflow.config import ConfigError, dump, parse
+from seedream_core.workflow.host import Host
 
 
 def made(out, workers: int = 1, **options) -> list[tuple[bytes, Sample]]:

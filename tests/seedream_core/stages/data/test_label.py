@@ -10,22 +10,22 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from seedream_core import artifact, execute
-from seedream_core.config import parse
-from seedream_core.data import heads
-from seedream_core.data.filters.score import Score
-from seedream_core.data.funnel import Funnel, Plan
-from seedream_core.data.pictures import decode
-from seedream_core.data.pool import Active, Pool
-from seedream_core.data.scenes.render import png, render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers import Scorer
-from seedream_core.data.shards import ShardReader, ShardWriter
-from seedream_core.data.view import View
+from seedream_core.data.curation.filters.score import Score
+from seedream_core.data.curation.funnel import Funnel, Plan
+from seedream_core.data.curation.scorers import Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.data.images.pictures import decode
+from seedream_core.data.labelling import heads
+from seedream_core.data.labelling.pool import Active, Pool
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError, NothingMade, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data.label import ROUNDS, Label
+from seedream_core.synthetic.scenes.render import png, render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow import artifact, execute
+from seedream_core.workflow.config import parse
+from seedream_core.workflow.host import Host
 
 HOST = Host(workers=1, threads=1)
 COUNT, BROKEN = 160, 7
@@ -364,7 +364,7 @@ def test_wrong_lines_are_named(data, tmp_path):
 
 
 def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
-    from seedream_core.data import pool
+    from seedream_core.data.labelling import pool
 
     sound, fits = pool.fit, []
 

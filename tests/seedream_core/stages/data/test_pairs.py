@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core.config import parse
-from seedream_core.data import budget, ordered, shards
 from seedream_core.data.pairs import Pairs as Family
-from seedream_core.data.scenes.reader import read
-from seedream_core.data.scenes.world import Scene
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.storage import budget, ordered, shards
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError
-from seedream_core.host import Host
-from seedream_core.metrics.scene_accuracy import fault
+from seedream_core.evaluation.judges.scene_accuracy import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import pairs
 from seedream_core.stages.data.pairs import Pairs
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.synthetic.scenes.reader import read
+from seedream_core.synthetic.scenes.world import Scene
+from seedream_core.workflow.config import parse
+from seedream_core.workflow.host import Host
 
 NAMES = ("edits", "compose", "story", "canny", "low_resolution", "inpainting", "segmentation", "identity")
 

@@ -11,12 +11,12 @@ import pytest
 import toy_encoder
 import toy_training as toy
 
-from seedream_core import artifact, execute
-from seedream_core.data.shards import ShardReader
+from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.stages.data.retrieve import Retrieve, tagged
 from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.workflow import artifact, execute
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core.config import ConfigError, dump, parse
-from seedream_core.data.scenes.reader import read
-from seedream_core.data.scenes.world import HELD_OUT, Draw, Scene
-from seedream_core.data.shards import ShardReader
-from seedream_core.host import Host
-from seedream_core.metrics.scene_accuracy import fault
+from seedream_core.data.storage.shards import ShardReader
+from seedream_core.evaluation.judges.scene_accuracy import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import synthetic
 from seedream_core.stages.data.synthetic import DAMAGES, Synthetic
+from seedream_core.synthetic.scenes.reader import read
+from seedream_core.synthetic.scenes.world import HELD_OUT, Draw, Scene
+from seedream_core.workflow.config import ConfigError, dump, parse
+from seedream_core.workflow.host import Host
 
 
 def made(out, **options) -> list[tuple[bytes, Sample]]:

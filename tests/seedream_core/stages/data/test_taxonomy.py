@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core import execute
-from seedream_core.config import ConfigError, parse
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data.taxonomy import Taxonomy
+from seedream_core.workflow import execute
+from seedream_core.workflow.config import ConfigError, parse
+from seedream_core.workflow.host import Host
 
 TREE = """
 nodes:
@@ -156,7 +156,7 @@ def test_an_evaluation_says_what_is_weak(shards, tmp_path):
 
 
 def test_the_shipped_taxonomy_as_a_step(shards, tmp_path):
-    from seedream_core.artifact import finish
+    from seedream_core.workflow.artifact import finish
 
     finish(
         shards,

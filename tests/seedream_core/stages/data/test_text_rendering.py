@@ -6,12 +6,12 @@ import json
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from seedream_core.data import ordered
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.storage import ordered
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
-from seedream_core.host import Host
 from seedream_core.records import Sample
 from seedream_core.stages.data.text_rendering import TextRendering
+from seedream_core.workflow.host import Host
 
 
 def write(folder, count: int, boxes=lambda index: ()) -> None:

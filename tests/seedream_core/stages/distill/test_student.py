@@ -8,16 +8,16 @@ import sys
 import pytest
 import torch
 
-from seedream_core import artifact
-from seedream_core.config import dump, parse
 from seedream_core.distillers import Distiller
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.errors import UserError
-from seedream_core.flow.sampler import Sampler
-from seedream_core.host import Host, Train
-from seedream_core.models import generator
+from seedream_core.pipeline import generator
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.distill.student import Student
+from seedream_core.workflow import artifact
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.host import Host, Train
 
 TRAIN = Train(steps=8, global_batch=6, lr=2e-3, warmup=2, ema=0.8, checkpoint_every=3, log_every=1, sample_every=8)
 PHASES = (
@@ -30,10 +30,10 @@ HOST = Host(precision="f32", accelerator="cpu", threads=1)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from seedream_core.config import load_yaml, parse
-from seedream_core.modules.distill import DistillModule
+from seedream_core.workflow.config import load_yaml, parse
+from seedream_core.objectives.distill import DistillModule
 from seedream_core.stages.distill.student import Student
-from seedream_core.host import Host
+from seedream_core.workflow.host import Host
 keep = DistillModule.training_step
 def step(self, batch, index):
     if batch.step == int(sys.argv[3]):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core import artifact, execute
-from seedream_core.config import parse
 from seedream_core.errors import ConfigError
-from seedream_core.flow.sampler import Sampler
-from seedream_core.host import Host
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.eval.bench import Bench
 from seedream_core.stages.eval.report import Report
+from seedream_core.workflow import artifact, execute
+from seedream_core.workflow.config import parse
+from seedream_core.workflow.host import Host
 
 LADDER = [
     {"name": "few", "model": "tiny", "steps": 2, "guidance": 1.0},

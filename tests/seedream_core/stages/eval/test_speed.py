@@ -2,11 +2,11 @@
 
 import json
 
-from seedream_core.benchmarks import Benchmark
-from seedream_core.config import dump, parse
-from seedream_core.execute import step
-from seedream_core.host import Host
+from seedream_core.evaluation.benchmarks import Benchmark
 from seedream_core.stages.eval.speed import Speed
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.execute import step
+from seedream_core.workflow.host import Host
 
 
 def test_results_are_left_and_corpora_are_not(tmp_path, capsys, monkeypatch):

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from seedream_core.config import dump, parse
 from seedream_core.errors import ConfigError, UserError
 from seedream_core.flow.solvers.heun import Heun
 from seedream_core.generate import pictures
-from seedream_core.host import Host
 from seedream_core.stages.generate.images import Images
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.host import Host
 
 HOST = Host(precision="f32", accelerator="cpu")
 

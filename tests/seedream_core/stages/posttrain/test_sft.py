@@ -6,12 +6,12 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core import artifact, execute
 from seedream_core.errors import DataError, UserError
-from seedream_core.flow.sampler import Sampler
 from seedream_core.generate import knowledge
-from seedream_core.models import generator
+from seedream_core.pipeline import generator
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.posttrain.sft import Choice, Sft
+from seedream_core.workflow import artifact, execute
 
 SCORES = [
     {"clarity": 0.5, "margin": 1.0},
@@ -68,7 +68,7 @@ def test_goes_on_from_the_models_weights(sft, tmp_path):
 
 
 def test_only_the_picked_samples_are_seen(sft, tmp_path, monkeypatch):
-    from seedream_core.modules import flow
+    from seedream_core.objectives import flow
 
     seen = set()
     real = flow.FlowModule.training_step

@@ -8,12 +8,12 @@ import pytest
 import toy_encoder
 import toy_training as toy
 
-from seedream_core import artifact, execute, recipe, stage
-from seedream_core.config import parse
 from seedream_core.errors import ConfigError, DataError, UserError
 from seedream_core.models.dual_encoder import load
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.stages.pretrain.adopt import Adopt
+from seedream_core.workflow import artifact, execute, recipe, stage
+from seedream_core.workflow.config import parse
 
 
 @pytest.fixture
@@ -137,6 +137,6 @@ steps:
 
 
 def _inline():
-    from seedream_core.launch.inline import Inline
+    from seedream_core.workflow.launch.inline import Inline
 
     return Inline()

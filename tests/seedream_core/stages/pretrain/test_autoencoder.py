@@ -7,13 +7,13 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core import execute
-from seedream_core.data.batches import Batches
-from seedream_core.models import generator
+from seedream_core.data.loading.batches import Batches
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.modules.autoencoder import AutoencoderModule
+from seedream_core.objectives.autoencoder import AutoencoderModule
+from seedream_core.pipeline import generator
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.autoencoder import Autoencoder
+from seedream_core.workflow import execute
 
 NET = Conv(channels=4, stem=8, widths=(16, 16))
 

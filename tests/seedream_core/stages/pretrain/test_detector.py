@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core import execute
-from seedream_core.data.scenes.render import render
-from seedream_core.data.scenes.world import World
-from seedream_core.data.scorers.structure import Structure
-from seedream_core.data.view import View
+from seedream_core.data.curation.scorers.structure import Structure
+from seedream_core.data.curation.view import View
 from seedream_core.models import detector
-from seedream_core.modules.detector import DetectorModule
+from seedream_core.objectives.detector import DetectorModule
 from seedream_core.records import Sample
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain import detector as stage_file
 from seedream_core.stages.pretrain.detector import Detector
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow import execute
 
 
 @pytest.fixture(scope="module")

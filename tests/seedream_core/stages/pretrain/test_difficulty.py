@@ -7,14 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from seedream_core.config import dump, parse
-from seedream_core.data.knowledge import difficulty, rating
-from seedream_core.data.scenes.render import png
-from seedream_core.data.shards import ShardWriter
+from seedream_core.data.curation import difficulty
+from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.errors import DataError
-from seedream_core.host import Host
 from seedream_core.stages.data.knowledge import Knowledge
 from seedream_core.stages.pretrain.difficulty import Difficulty
+from seedream_core.synthetic.documents import rating
+from seedream_core.synthetic.scenes.render import png
+from seedream_core.workflow.config import dump, parse
+from seedream_core.workflow.host import Host
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,8 @@ def test_it_learns_and_tells_what_it_learned(tmp_path, shards):
         and 0 <= metrics["extremely_hard_found"] <= metrics["extremely_hard"]
     )
     assert (first / difficulty.WEIGHTS).read_bytes() == (second / difficulty.WEIGHTS).read_bytes()
-    from seedream_core.data.pictures import decode
-    from seedream_core.data.shards import ShardReader
+    from seedream_core.data.images.pictures import decode
+    from seedream_core.data.storage.shards import ShardReader
 
     reader, rater = ShardReader(shards[1]), difficulty.rater(first)
     rows = [reader.read(index) for index in range(60)]

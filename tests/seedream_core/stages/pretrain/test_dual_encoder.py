@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core import execute
-from seedream_core.data.captions import CaptionMix
-from seedream_core.data.shards import ShardReader, ShardWriter
+from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.models.dual_encoder import load
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.records import Sample
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.dual_encoder import DualEncoder, ranked, references, split
+from seedream_core.workflow import execute
 
 TINY = TowersConfig(
     size=32, dim=32, widths=(16, 32), image_depth=1, parts=2, text_width=32, text_depth=1, heads=2, max_tokens=32

@@ -7,14 +7,14 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core import artifact, execute, stage
-from seedream_core.config import dump, parse
-from seedream_core.flow.sampler import Sampler
 from seedream_core.generate import knowledge
-from seedream_core.models import generator
 from seedream_core.models.mmdit_config import MmditConfig
-from seedream_core.modules.flow import FlowModule
+from seedream_core.objectives.flow import FlowModule
+from seedream_core.pipeline import generator
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.workflow import artifact, execute, stage
+from seedream_core.workflow.config import dump, parse
 
 NET = MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=64)
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core import execute
 from seedream_core.errors import DataError
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.stages.data.synthetic import Synthetic
 from seedream_core.stages.pretrain.text import Text, documents, split
+from seedream_core.workflow import execute
 
 
 def test_learns_captions_and_becomes_a_text_encoder(tmp_path):

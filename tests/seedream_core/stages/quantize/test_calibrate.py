@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seedream_core import artifact
 from seedream_core.errors import UserError
-from seedream_core.flow.sampler import Sampler
-from seedream_core.host import Host
-from seedream_core.models import generator
+from seedream_core.pipeline import generator
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.quant import save_quantised
 from seedream_core.quant.w4a8 import QuantLinear
 from seedream_core.stages.quantize.calibrate import Calibrate
+from seedream_core.workflow import artifact
+from seedream_core.workflow.host import Host
 
 PROMPTS = ["an orange star on a white background", "白色背景上有一个橙色五角星"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core.stage import Folder, Stage
+from seedream_core.workflow.stage import Folder, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

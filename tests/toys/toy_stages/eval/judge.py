@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from seedream_core.stage import Generator, Stage
+from seedream_core.workflow.stage import Generator, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from toy_paint import Paint
 
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.host import Train
-from seedream_core.stage import Autoencoder, Shards, Stage
+from seedream_core.workflow.host import Train
+from seedream_core.workflow.stage import Autoencoder, Shards, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

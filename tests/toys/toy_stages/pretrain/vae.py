@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from seedream_core.host import Train
-from seedream_core.stage import Shards, Stage
+from seedream_core.workflow.host import Train
+from seedream_core.workflow.stage import Shards, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

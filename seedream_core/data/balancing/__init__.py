@@ -1,0 +1,43 @@
+"""Balance: each file turns what a whole set of samples is like into sampling weights (Seedream 2.0 and 3.0).
+
+A member sees all samples at once (`Crowd`: looks, captions, sources; never their truth) and gives one positive weight
+for each, of any scale, and the concepts it counted, so that a report can say how many of them count before and after.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from seedream_core.workflow.config import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.data.balancing.concepts import Concepts
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """N samples as balancing sees them, in the order of the data."""
+
+    features: "np.ndarray"
+    """N×d: what the pictures look like, near where they are alike (`look`, or an encoder's embedding)."""
+    captions: Sequence[Mapping[str, Mapping[str, str]]]
+    sources: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class Balanced:
+    weights: "np.ndarray"
+    concepts: "Mapping[str, Concepts]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance(Component):
+    """Contract: `__call__(crowd) -> Balanced`, the same for the same crowd."""
+
+    def __call__(self, crowd: Crowd) -> Balanced:
+        raise NotImplementedError

@@ -1,0 +1,81 @@
+"""Dual-axis sampling: rare looks and rare words both count (Seedream 3.0; the formula is ours [I]).
+
+p_i ∝ n_c(i)^-alpha · clip(mean tf·idf of i's captions, q05, q95)^beta. With several levels of clusters the first factor
+is that of a walk down the tree: a branch is taken in proportion to its samples^(1 - alpha) among its siblings.
+Long-tailed scenes of two seeds, 5,000 each, effective colour-shape pairs after against before: alpha = beta = 0.5 gave
+2.4 to 2.6 times with one object and 1.7 with several; 0.75 and 1 gave 3.1 to 3.2 and 2.1 times. Of 6,000 scenes of two
+further seeds 0.75 gave, with beta 1, 2.9 times with one object and 2.4 with several, and with beta 2, the default, 3.3
+and 2.7.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from seedream_core.data.balancing import Balance, Balanced, Crowd
+from seedream_core.data.balancing import clusters as trees
+from seedream_core.data.balancing import terms as words
+from seedream_core.data.balancing.concepts import Concepts
+
+QUANTILES = (0.05, 0.95)
+LEAST_PER_CLUSTER = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualAxis(Balance):
+    alpha: Annotated[float, Ge(0), Le(1)] = 0.75
+    "how far clusters are evened out: 0 leaves them as they are, 1 gives all of a level the same share"
+    beta: Annotated[float, Ge(0)] = 2.0
+    "how much rare words count: 0 not at all"
+    clusters: tuple[Annotated[int, Ge(1)], ...] = (32, 512)
+    "how many clusters there are at each level, the coarsest first; never more than a quarter of the samples"
+    fields: tuple[str, ...] = ("short",)
+    "caption fields whose words count; all fields of a sample that has none of these"
+    chinese: Literal["bigrams", "jieba"] = "bigrams"
+    "how Chinese is cut: in pairs of characters, or into words by jieba (`pip install 'seedream[data]'`)"
+    least: Annotated[int, Ge(1)] = 2
+    "terms in fewer samples than this do not count: most are misspelt"
+    seed: Annotated[int, Ge(0)] = 0
+    "of the clusters"
+
+    def __post_init__(self) -> None:
+        if not self.clusters or list(self.clusters) != sorted(set(self.clusters)):
+            raise ValueError(f"clusters: {list(self.clusters)} must rise from the coarsest level to the finest")
+
+    def __call__(self, crowd: Crowd) -> Balanced:
+        most = max(1, len(crowd) // LEAST_PER_CLUSTER)
+        counts = tuple(sorted({min(count, most) for count in self.clusters}))
+        paths = trees.tree(crowd.features, counts, self.seed)
+        terms = words.collect(crowd.captions, self.fields, self.chinese)
+        concepts = {f"clusters, level {level + 1}": Concepts.labels(paths[:, level]) for level in range(paths.shape[1])}
+        return Balanced(
+            _walk(paths, self.alpha) * _rarity(terms, self.least) ** self.beta,
+            concepts | {"caption terms": terms.concepts},
+        )
+
+
+def _walk(paths: np.ndarray, alpha: float) -> np.ndarray:
+    """The chance of each sample in a walk down the tree, evened out by `alpha` at every level."""
+    samples, levels = paths.shape
+    chance, above = np.ones(samples), np.zeros(samples, np.int64)
+    for level in range(levels):
+        _, labels = np.unique(np.stack([above, paths[:, level]], axis=1), axis=0, return_inverse=True)
+        shares = np.bincount(labels) ** (1 - alpha)
+        parents = np.zeros(len(shares), np.int64)
+        parents[labels] = above
+        chance *= (shares / np.bincount(parents, shares)[parents])[labels]
+        above = labels
+    return chance / np.bincount(above)[above]
+
+
+def _rarity(terms: words.Terms, least: int) -> np.ndarray:
+    """Clipped mean tf·idf; the median where a sample has no words that count."""
+    rarity = terms.rarity(least)
+    known = rarity[~np.isnan(rarity)]
+    if not len(known):
+        return np.ones(len(rarity))
+    low, high = np.quantile(known, QUANTILES)
+    clipped = np.clip(np.where(np.isnan(rarity), np.median(known), rarity), low, high)
+    return clipped if low > 0 else np.maximum(clipped, max(high, 1e-9) * 1e-3)

@@ -1,0 +1,26 @@
+"""Over-represented sources are down-sampled, their order kept (Seedream 2.0, distribution maintenance; the power is
+ours [I]).
+
+A source of n samples gets a share in proportion to n^alpha: with 0 < alpha < 1 a larger one still has more, but less
+so.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from seedream_core.data.balancing import Balance, Balanced, Crowd
+from seedream_core.data.balancing.concepts import Concepts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Balance):
+    alpha: Annotated[float, Ge(0), Le(1)] = 0.75
+    "1 leaves the sources as they are, 0 gives all the same share"
+
+    def __call__(self, crowd: Crowd) -> Balanced:
+        sources = Concepts.of([source] for source in crowd.sources)
+        sizes = np.bincount(sources.columns)
+        return Balanced((sizes ** (self.alpha - 1.0))[sources.columns], {"sources": sources})

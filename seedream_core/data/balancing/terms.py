@@ -1,0 +1,216 @@
+"""How rare a caption's words are: mean tf·idf over words and neighbouring words, English and Chinese (Seedream 3.0).
+
+tf is a term's share of its caption, so the mean is over the words as they stand and a long caption counts no more than
+a short one. Two words in a row are a term too: in "a red star" it may be only the pair that is rare.
+"""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from seedream_core.data.balancing.concepts import Concepts
+from seedream_core.errors import UserError
+from seedream_core.models.text.words import HAN
+
+CACHED = 10_000  # captions: they repeat
+_PIECES = re.compile(f"[{HAN}]+|[^\\W\\d_{HAN}]+(?:['’][^\\W\\d_]+)?")
+_MARKS = re.compile(r"[^\w\s'’]+")
+STOP = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "on",
+        "in",
+        "at",
+        "to",
+        "and",
+        "or",
+        "with",
+        "without",
+        "for",
+        "from",
+        "by",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "there",
+        "here",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "i",
+        "his",
+        "her",
+        "their",
+        "our",
+        "my",
+        "your",
+        "not",
+        "no",
+        "nothing",
+        "else",
+        "against",
+        "into",
+        "onto",
+        "over",
+        "under",
+        "up",
+        "down",
+        "out",
+        "off",
+        "than",
+        "then",
+        "so",
+        "such",
+        "very",
+        "only",
+        "same",
+        "other",
+        "another",
+        "some",
+        "any",
+        "each",
+        "all",
+        "both",
+        "while",
+        "which",
+        "who",
+        "whose",
+        "what",
+        "的",
+        "了",
+        "在",
+        "是",
+        "有",
+        "和",
+        "与",
+        "及",
+        "或",
+        "而",
+        "着",
+        "个",
+        "一",
+        "一个",
+        "一张",
+        "一只",
+        "一些",
+        "这",
+        "那",
+        "这个",
+        "那个",
+        "上",
+        "中",
+        "里",
+        "下",
+        "有着",
+        "没有",
+        "为",
+        "以",
+        "于",
+        "被",
+        "把",
+        "从",
+        "到",
+        "也",
+        "都",
+        "很",
+        "就",
+        "并",
+        "其",
+        "之",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of each caption, one entry for each term of each sample."""
+
+    concepts: Concepts
+    counts: np.ndarray
+    """How often the term stands in the sample's captions."""
+    samples: int
+
+    def rarity(self, least: int) -> np.ndarray:
+        """Mean tf·idf of each sample's captions; NaN where it has no term of at least `least` samples."""
+        rows, columns = self.concepts.rows, self.concepts.columns
+        in_samples = np.bincount(columns, minlength=len(self.concepts.names))
+        idf = np.log(self.samples / np.maximum(in_samples, 1))
+        counted = self.counts * (in_samples >= least)[columns]
+        total = np.bincount(rows, counted, minlength=self.samples)
+        weighed = np.bincount(rows, counted * idf[columns], minlength=self.samples)
+        return np.divide(weighed, total, out=np.full(self.samples, np.nan), where=total > 0)
+
+
+def collect(captions: Sequence[Mapping[str, Mapping[str, str]]], fields: Sequence[str], chinese: str) -> Terms:
+    """The terms of these caption fields; of all fields where a sample has none of them."""
+    cut = segmenter(chinese)
+    cached = lru_cache(maxsize=CACHED)(lambda text: tuple(terms(text, cut)))
+    counts = array("q")
+
+    def shown() -> Iterator[Counter[str]]:
+        for languages in captions:
+            found = Counter(term for text in _chosen(languages, fields) for term in cached(text))
+            counts.extend(found.values())
+            yield found
+
+    concepts = Concepts.of(shown())
+    return Terms(concepts, np.array(counts, np.int64), len(captions))
+
+
+def terms(text: str, cut: Callable[[str], Iterable[str]]) -> Iterable[str]:
+    """Words and pairs of neighbours; no pair reaches over a mark of punctuation or a stop word."""
+    for clause in _MARKS.split(text.lower()):
+        last = ""
+        for piece in _PIECES.findall(clause):
+            chinese = re.match(f"[{HAN}]", piece)
+            for word in cut(piece) if chinese else (piece,):
+                if word in STOP:
+                    last = ""
+                    continue
+                yield word
+                if last:
+                    yield f"{last} {word}"
+                last = word
+
+
+def segmenter(chinese: str) -> Callable[[str], Iterable[str]]:
+    """What cuts a run of Chinese characters into words."""
+    if chinese == "bigrams":
+        return lambda run: [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+    try:
+        import jieba
+    except ImportError:
+        raise UserError(
+            "chinese: jieba is not installed", "pip install 'seedream[data]', or take chinese: bigrams"
+        ) from None
+    tokenizer = jieba.Tokenizer()
+    # Its own start reads a marshalled cache from the folder for temporary files, where anybody may have put it.
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    return lambda run: tokenizer.lcut(run, HMM=False)
+
+
+def _chosen(languages: Mapping[str, Mapping[str, str]], fields: Sequence[str]) -> list[str]:
+    named = [texts[name] for texts in languages.values() for name in fields if texts.get(name)]
+    return named or [text for texts in languages.values() for text in texts.values() if text]

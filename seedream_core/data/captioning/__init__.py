@@ -1,0 +1,1 @@
+"""Captions for pictures, by models or by truth."""

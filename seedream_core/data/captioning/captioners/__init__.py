@@ -1,0 +1,40 @@
+"""Captioners: each file says what is in pictures, by language and field (Seedream 2.0: generic, and specialised
+ones).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seedream_core.data.curation.view import View
+from seedream_core.data.sources.told import Captions
+from seedream_core.workflow.config import Component
+from seedream_core.workflow.host import Host
+
+FIELDS = ("short", "long", "artistic", "textual", "surreal", "aesthetics", "style", "layout")
+"""Generic captions; specialised ones of pre-training; those of later stages."""
+Caption = Callable[[Sequence[View]], list[Captions]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captioner(Component):
+    """Contract: `start(host)` gives what captions a chunk of views, alike at any chunking.
+
+    It writes those of `fields` that it knows of, and of a picture only what it can tell: none is no error.
+    """
+
+    fields: tuple[str, ...] = ()
+    """Fields to write; none for all that it knows."""
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.fields) - set(self.known()):
+            raise ValueError(f"fields: {', '.join(sorted(unknown))}: {self.name()} knows {', '.join(self.known())}")
+
+    def known(self) -> tuple[str, ...]:
+        """Fields that it can write."""
+        raise NotImplementedError
+
+    def wanted(self) -> tuple[str, ...]:
+        return self.fields or self.known()
+
+    def start(self, host: Host) -> Caption:
+        raise NotImplementedError

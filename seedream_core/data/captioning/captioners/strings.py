@@ -1,0 +1,98 @@
+"""The textual caption: strings that are written in a picture, in quotes, so that a glyph encoder can find them
+(Seedream 2.0).
+
+Strings come from boxes of kind `text` (OCR), or from `truth.texts` of pictures that were drawn (`[text, [box in
+pixels]]`); in reading order. What OCR reads without a letter or a digit is no text but a shape: of a star it reads "★",
+of crosses "++".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.captioning.captioners import Caption, Captioner
+from seedream_core.data.curation.view import View, sound
+from seedream_core.data.sources.told import Captions
+from seedream_core.workflow.host import Host
+
+TURNED = 1.5
+"""Height over width from which a line of two letters or more runs up or down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strings(Captioner):
+    sure: Annotated[float, Ge(0), Le(1)] = 0.8
+    """Least confidence of a box that is quoted."""
+    most: Annotated[int, Ge(1)] = 12
+    """Strings at most; a page of text is no caption."""
+
+    def known(self) -> tuple[str, ...]:
+        return ("textual",)
+
+    def start(self, host: Host) -> Caption:
+        return lambda views: [self._of(view) for view in views]
+
+    def _of(self, view: View) -> Captions:
+        strings = written(view, self.sure)
+        if not strings or len(strings) > self.most:
+            return {}
+        english = ", ".join(f'"{text}"' for text in strings)
+        chinese = "、".join(f"“{text}”" for text in strings)
+        return {"en": {"textual": f"with the text {english}"}, "zh": {"textual": f"图中写着{chinese}"}}
+
+
+def written(view: View, sure: float) -> list[str]:
+    """Strings in the picture, in reading order."""
+    truth = view.sample.truth
+    if isinstance(truth, dict) and isinstance(truth.get("texts"), list):
+        pairs = [one for one in truth["texts"] if isinstance(one, (list, tuple)) and len(one) == 2]
+        lines = [
+            box
+            for box in sound({"kind": "text", "text": text, "box": box} for text, box in pairs)
+            if box["text"].strip()
+        ]
+    else:
+        boxes = sound((*view.sample.boxes, *view.boxes))
+        lines = [
+            box | {"box": [side * length for side, length in zip(box["box"], 2 * view.size, strict=True)]}
+            for box in boxes
+            if box["kind"] == "text" and lettered(box.get("text", "")) and box.get("score", 1) >= sure
+        ]
+    return [box["text"].strip() for box in in_order(lines)]
+
+
+def lettered(text: str) -> bool:
+    """Whether it holds a letter or a digit of any script."""
+    return any(map(str.isalnum, text))
+
+
+def in_order(boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines with boxes in pixels, row by row from the top, each from the left.
+
+    A row is what has its middle within the height of the row's first box: tops alone do not tell, those of "tea" and
+    "Tea" in one row of a table differ. A turned line is a row of its own.
+    """
+    rows = [[box] for box in boxes if _turned(box)]
+    last = None
+    for box in sorted((box for box in boxes if not _turned(box)), key=_middle):
+        if last and last[0]["box"][1] <= _middle(box) <= last[0]["box"][3]:
+            last.append(box)
+        else:
+            rows.append(last := [box])
+    return [
+        box
+        for row in sorted(rows, key=lambda row: _middle(row[0]))
+        for box in sorted(row, key=lambda box: box["box"][0])
+    ]
+
+
+def _middle(box: dict[str, Any]) -> float:
+    return (box["box"][1] + box["box"][3]) / 2
+
+
+def _turned(box: dict[str, Any]) -> bool:
+    """Whether several letters stand on each other, or lie on their side."""
+    left, top, right, bottom = box["box"]
+    return len(box["text"].strip()) > 1 and bottom - top > TURNED * (right - left)

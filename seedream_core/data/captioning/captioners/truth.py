@@ -1,0 +1,39 @@
+"""Captions of what a sample's source knows: scenes of the embedded world, by their truth."""
+
+from dataclasses import dataclass
+
+from seedream_core.data.captioning.captioners import FIELDS, Caption, Captioner
+from seedream_core.data.curation.view import View
+from seedream_core.data.sources.told import LANGUAGES, Captions
+from seedream_core.synthetic.scenes import telling
+from seedream_core.synthetic.scenes.captions import STYLES, caption
+from seedream_core.synthetic.scenes.truth import scene_of
+from seedream_core.synthetic.scenes.world import World
+from seedream_core.workflow.host import Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth(Captioner):
+    def known(self) -> tuple[str, ...]:
+        return *STYLES, *(field for field in FIELDS if field in telling.FIELDS)
+
+    def start(self, host: Host) -> Caption:
+        return lambda views: [self._of(view) for view in views]
+
+    def _of(self, view: View) -> Captions:
+        scene, (width, height) = scene_of(view.sample.truth), view.size
+        if scene is None:
+            return {}
+        shorter = min(width, height)
+        world = World(
+            width=max(16, 16 * round(64 * width / shorter / 16)), height=max(16, 16 * round(64 * height / shorter / 16))
+        )
+        return {
+            language: {
+                field: caption(scene, language, field, view.sample.key, world)
+                if field in STYLES
+                else telling.tell(scene, language, field, world)
+                for field in self.wanted()
+            }
+            for language in LANGUAGES
+        }

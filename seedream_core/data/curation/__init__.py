@@ -1,0 +1,1 @@
+"""The funnel: scorers measure, filters decide, dedup compares."""

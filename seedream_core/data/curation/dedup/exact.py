@@ -1,0 +1,26 @@
+"""Exact duplicates: the same pixels again, however they are packed in a file (Seedream 2.0, first funnel).
+
+Of tuples the task, the instruction and all pictures must be the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from seedream_core.data.curation.dedup import Dedup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact(Dedup):
+    needs: ClassVar[tuple[str, ...]] = ("digest",)
+    tuples: ClassVar[bool] = True
+
+    def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
+        _, first, group = np.unique(features["digest"], axis=0, return_index=True, return_inverse=True)
+        earlier = first[group.ravel()]  # np.unique gives the first place of each
+        return {
+            int(row): f"the same pixels as {keys[earlier[row]]}"
+            for row in np.flatnonzero(earlier != np.arange(len(earlier)))
+        }

@@ -1,0 +1,47 @@
+"""Captions that are missing, empty, not text, or too long to be a caption."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from seedream_core.data.curation.filters import Filter, View
+from seedream_core.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caption(Filter):
+    languages: tuple[str, ...] = ()
+    """Languages that must each have a caption; none asks for one in any language."""
+    longest: Annotated[int, Ge(1)] = 1000
+    """Characters at most."""
+
+    def __call__(self, view: View) -> Verdict:
+        captions = view.sample.captions
+        for language, texts in captions.items():
+            for name, text in texts.items():
+                if problem := self._problem(text):
+                    return Verdict(False, f"{language}.{name} {problem}")
+        for language in self.languages:
+            if not captions.get(language):
+                return Verdict(False, f"no caption in {language}")
+        return Verdict(any(captions.values()), "no caption")
+
+    def _problem(self, text: str) -> str:
+        if not text.strip():
+            return "is empty"
+        if len(text) > self.longest:
+            return f"has {len(text)} characters, over {self.longest}"
+        # What is left of bytes in another encoding: half a surrogate pair, the replacement mark, control characters.
+        broken = next(
+            (
+                letter
+                for letter in text
+                if letter == "\ufffd"
+                or "\ud800" <= letter <= "\udfff"
+                or (letter < " " and letter not in "\t\n\r")
+                or "\x7f" <= letter <= "\x9f"
+            ),
+            None,
+        )
+        return f"is not UTF-8 text (U+{ord(broken):04X})" if broken else ""

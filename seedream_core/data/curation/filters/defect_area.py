@@ -1,0 +1,25 @@
+"""Defective area: what has little is kept and masked in training, what has much is dropped (Seedream 3.0: under
+20%).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.curation.filters import Filter, View
+from seedream_core.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefectArea(Filter):
+    needs: ClassVar[tuple[str, ...]] = ("defect_area",)
+    most: Annotated[float, Ge(0), Le(1)] = 0.2
+    """Share of the picture under defects from which it is dropped; 0 drops every picture with a defect."""
+
+    def __call__(self, view: View) -> Verdict:
+        area = view.scores["defect_area"]
+        kinds = ", ".join(sorted({box["kind"] for box in view.boxes}))
+        return Verdict(
+            area == 0 or area < self.most, f"{area:.1%} under defects ({kinds}), {self.most:.1%} and more is too much"
+        )

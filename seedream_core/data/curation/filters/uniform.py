@@ -1,0 +1,20 @@
+"""Pictures of nearly one colour: most pixels lie close to the median."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from seedream_core.data.curation.filters import Filter, View
+from seedream_core.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Filter):
+    needs: ClassVar[tuple[str, ...]] = ("uniform",)
+    most: Annotated[float, Ge(0), Le(1)] = 0.99
+    """Largest share of pixels near the median colour (the emptiest of the embedded scenes measured 0.986)."""
+
+    def __call__(self, view: View) -> Verdict:
+        share = view.scores["uniform"]
+        return Verdict(share <= self.most, f"{share:.1%} of the pixels are of one colour, over {self.most:.1%}")

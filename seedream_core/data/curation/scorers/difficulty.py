@@ -1,0 +1,32 @@
+"""How hard a knowledge picture is (formulas, charts, diagrams, wireframes, tables), by its pixels (Seedream 4.0).
+
+0.27 is where medium begins, 0.5 where hard does, 0.67 extremely hard (`knowledge/rating`). Of photographs it says
+nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from seedream_core.data.curation import difficulty
+from seedream_core.data.curation.scorers import Score, Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.synthetic.documents import rating
+from seedream_core.workflow.config import OUTSIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difficulty(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("difficulty",)
+    path: str = field(default="", metadata=OUTSIDE)
+    """An artifact of pretrain/difficulty; none takes the packaged one."""
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        rater = difficulty.rater(Path(self.path) if self.path else difficulty.PACKAGED)
+
+        def score(views: Sequence[View]) -> None:
+            for view in views:
+                view.scores["difficulty"] = round(rating.score(rater.load(view.pixels)), 4)
+
+        return score

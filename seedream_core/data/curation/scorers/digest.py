@@ -1,0 +1,37 @@
+"""A digest of a picture's pixels and size, by which exact duplicates are told however they are packed.
+
+Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other
+pictures too (byte for byte).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from seedream_core.data.curation.scorers import Score, Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.data.sources.told import INSTRUCTION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("digest",)
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        return note
+
+
+def note(views: Sequence[View]) -> None:
+    for view in views:
+        content = hashlib.blake2b(repr(view.pixels.shape).encode(), digest_size=16)
+        content.update(np.ascontiguousarray(view.pixels))
+        if not view.plain:
+            told = sorted((language, texts.get(INSTRUCTION, "")) for language, texts in view.sample.captions.items())
+            others = [[name, hashlib.blake2b(view.members[name]).hexdigest()] for name in view.further]
+            content.update(json.dumps([view.sample.task, told, others]).encode())
+        view.features["digest"] = np.frombuffer(content.digest(), np.uint8)

@@ -1,0 +1,68 @@
+"""Image-text embeddings: a picture as a unit vector in the space of captions (Seedream 2.0's second stage; CLIP,
+SigLIP).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from seedream_core.data.curation.scorers import Score, Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.errors import UserError
+from seedream_core.workflow.artifact import digest
+from seedream_core.workflow.config import OUTSIDE
+
+if TYPE_CHECKING:
+    from seedream_core.models.dual_encoder import Encoder
+
+_SEEN: "WeakKeyDictionary[View, tuple[Encoder, np.ndarray]]" = WeakKeyDictionary()
+"""Vectors of the views that are being judged: two scorers of one encoder need not both compute them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("embedding",)
+    path: str = field(default="", metadata=OUTSIDE)
+    """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        encoder = opened_for(self, self.path, models)
+
+        def score(views: Sequence[View]) -> None:
+            for view, vector in zip(views, vectors(encoder, views), strict=True):
+                view.features["embedding"] = vector.astype(np.float16)
+
+        return score
+
+
+def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "Encoder":
+    """The encoder that a scorer is to use; UserError where nothing names one."""
+    if not path and "encoder" not in models:
+        raise UserError(
+            f"the scorer {scorer.name()} needs a dual encoder",
+            "make one with pretrain/dual_encoder and name it as `encoder`, or give the scorer the `path` of a CLIP "
+            "or SigLIP",
+        )
+    folder = Path(path or models["encoder"])
+    return _opened(folder, digest(folder))
+
+
+@lru_cache(maxsize=2)
+def _opened(folder: Path, digest: str) -> "Encoder":
+    """Once for all scorers of a process, as long as its files are the same."""
+    from seedream_core.models.dual_encoder import load
+
+    return load(folder)
+
+
+def vectors(encoder: "Encoder", views: Sequence[View]) -> np.ndarray:
+    """N×dim, float32: of each view's picture."""
+    missing = [view for view in views if _SEEN.get(view, (None,))[0] is not encoder]
+    for view, vector in zip(missing, encoder.images([view.pixels for view in missing]), strict=True):
+        _SEEN[view] = encoder, vector
+    return np.stack([_SEEN[view][1] for view in views]) if views else np.empty((0, encoder.dim), np.float32)

@@ -1,0 +1,51 @@
+"""Structure scores: watermarks, logos, subtitles, stickers and mosaics as boxes, and the share of the picture they
+cover.
+
+After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained on planted defects, and ships with the
+package.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import ClassVar
+
+from seedream_core.data.curation.scorers import Score, Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.data.images.masks import union
+from seedream_core.errors import UserError
+from seedream_core.workflow.config import OUTSIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("boxes", "defect_area")
+    path: str | None = field(default=None, metadata=OUTSIDE)
+    """Folder of a detector made by pretrain/detector; none for the packaged one."""
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        from seedream_core.data.curation.judging import find
+        from seedream_core.models import detector
+
+        folder = Path(self.path) if self.path else packaged()
+        if not (folder / "network" / "config.yaml").is_file():
+            raise UserError(
+                f"structure.path: {folder} holds no detector",
+                "name a folder made by pretrain/detector, or leave it out",
+            )
+        network = detector.load(folder)
+
+        def score(views: Sequence[View]) -> None:
+            # One at a time: in a batch the last bits of a sum, and with them a box at its threshold, depend on the
+            # company.
+            for view in views:
+                found = find(network, view.pixels)
+                view.boxes.extend(found)
+                view.scores["defect_area"] = round(union([box["box"] for box in found]), 5)
+
+        return score
+
+
+def packaged() -> Path:
+    return Path(str(resources.files("seedream_core") / "pretrained" / "defects"))

@@ -1,0 +1,47 @@
+"""How likely a picture is unsafe, by a classifier from a folder (transformers); off unless it is listed, with its
+path.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core.data.curation.scorers import Score, Scorer
+from seedream_core.data.curation.view import View
+from seedream_core.errors import UserError
+from seedream_core.workflow.config import OUTSIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsafe(Scorer):
+    gives: ClassVar[tuple[str, ...]] = ("unsafe",)
+    path: str | None = field(default=None, metadata=OUTSIDE)
+    """Folder of an image classifier; its own code is never run."""
+    labels: tuple[str, ...] = ("nsfw", "porn", "hentai", "sexy", "unsafe", "violence", "gore")
+    """Its classes that count as unsafe, in any case; their probabilities are added up."""
+    batch: Annotated[int, Ge(1)] = 32
+    """Pictures at once."""
+
+    def start(self, models: Mapping[str, Path]) -> Score:
+        from seedream_core.models.outside import load
+
+        outside = load(self.path, "ImageClassification", "scorer unsafe")
+        asked = {label.lower() for label in self.labels}
+        places = [place for place, label in outside.model.config.id2label.items() if label.lower() in asked]
+        if not places:
+            raise UserError(
+                f"scorer unsafe: none of {', '.join(self.labels)} is a class of {self.path}",
+                f"name some of its own under labels: {', '.join(outside.model.config.id2label.values())[:200]}",
+            )
+
+        def score(views: Sequence[View]) -> None:
+            for start in range(0, len(views), self.batch):
+                part = views[start : start + self.batch]
+                shares = outside([view.pixels for view in part]).logits.float().softmax(-1)[:, places].sum(-1)
+                for view, share in zip(part, shares.tolist(), strict=True):
+                    view.scores["unsafe"] = round(min(1.0, share), 4)
+
+        return score

@@ -1,0 +1,1 @@
+"""Active learning: which samples to label, and the score heads learned from labels."""

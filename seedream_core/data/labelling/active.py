@@ -1,0 +1,105 @@
+"""Active learning: train, choose, ask, again, until the validation curve is flat (Seedream 2.0; the loop is [I]).
+
+The loop holds no state of its own: from the rounds that were asked for and their labels it comes to the same heads
+again, so that it goes on after a kill, or days later when a person has filled in the labels.
+
+Measured (tests/acceptance/test_active_learning.py: pool 5,000, 5% positives, median of seeds 11 to 13): labels to 0.98
+of the full pool's average precision, the reserve's among them, against random ones: 700 to 3,900 (faint overlays), 600
+to 3,100 (a rare combination), 300 to 800 (blur or noise). By itself it stops at 1,000 to 1,700, at 0.993 of the full
+pool or better.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from seedream_core.data.labelling.heads import Head
+from seedream_core.data.labelling.pool import Pool, Round
+
+ALL = "nothing is left to ask for"
+SKIP = "skip"
+"""Instead of a label: a picture that cannot be told."""
+Label = float | str
+"""The place of a class, a figure, or SKIP."""
+Answer = Callable[[Iterable[str]], Mapping[str, Label]]
+
+
+@dataclass(kw_only=True)
+class Learned:
+    """What the labels so far have taught."""
+
+    train: dict[str, float] = field(default_factory=dict)
+    held: dict[str, float] = field(default_factory=dict)
+    heads: list[Head] = field(default_factory=list)
+    """One for each round, from the labels in `train`."""
+    curve: list[dict] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def labels(self) -> int:
+        return len(self.train) + len(self.held)
+
+
+def learn(
+    pool: Pool,
+    rounds: list[Round],
+    ask: Callable[[Round, int], Mapping[str, Label]],
+    *,
+    given: Mapping[str, Label] = {},
+    further: bool = True,
+    random: Answer | None = None,
+    note: Callable[[Learned], None] = lambda learned: None,
+) -> Learned:
+    """Ask until the curve is flat, `pool.options.most` labels are spent, or nothing is left.
+
+    `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels
+    that came unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but
+    never validate. Unless `further`, nothing is asked for after the rounds there are. `random` answers for any key:
+    then as many labels, taken at random, teach a head of their own at each round, for the curve. `note` is told of
+    every round, before its labels are asked for and after.
+    """
+    learned, reserve = Learned(), set(pool.reserve)
+    if not rounds:
+        rounds.append(pool.begin(given))
+        note(learned)
+    later = {key for one in rounds for key in (*one.train, *one.held)}
+    unasked = {key: label for key, label in given.items() if key not in later and key not in reserve}
+    learned.train |= _told(unasked)
+    asked = set(unasked)
+    for number in count():
+        if number == len(rounds):
+            if not further:
+                learned.stopped = "nobody is there to be asked for more"
+                return learned
+            following = pool.next(learned.heads[-1], asked)
+            if following is None:
+                learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.most else ALL
+                return learned
+            rounds.append(following)
+            note(learned)
+        now = rounds[number]
+        labels = ask(now, number)
+        asked |= {*now.train, *now.held}
+        learned.train |= _told({key: labels[key] for key in now.train})
+        learned.held |= _told({key: labels[key] for key in now.held})
+        learned.heads.append(pool.fit(learned.train))
+        learned.curve.append(_point(pool, "active", number, learned, learned.heads[-1]))
+        if random:
+            rest = [key for key in pool.order if key not in reserve][: len(learned.train)]
+            learned.curve.append(_point(pool, "random", number, learned, pool.fit(_told(random(rest)))))
+        note(learned)
+        if pool.flat(learned.heads, learned.held):
+            learned.stopped = f"{pool.options.patience} rounds brought less than {pool.options.flat:g}"
+            return learned
+
+
+def _told(labels: Mapping[str, Label]) -> dict[str, float]:
+    return {key: label for key, label in labels.items() if label != SKIP}
+
+
+def _point(pool: Pool, chosen: str, number: int, learned: Learned, head: Head) -> dict:
+    """One point of the curve; it has no score where what is held out is all alike: any head would get all of it
+    right.
+    """
+    score = round(pool.quality(head, learned.held), 4) if len(set(learned.held.values())) > 1 else None
+    return {"chosen": chosen, "round": number, "labels": learned.labels, "held_out": len(learned.held), "score": score}

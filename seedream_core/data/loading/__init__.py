@@ -1,0 +1,1 @@
+"""What training reads: batches, latents, captions, sampling weights."""

@@ -1,0 +1,45 @@
+"""The captions of an artifact of shards or latents, without the pictures."""
+
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+
+from seedream_core.data.storage.shards import ShardReader
+from seedream_core.records import Sample
+
+MOST = 200_000
+
+
+def distinct(data: Path, most: int = MOST) -> list[str]:
+    """Different captions of all languages and fields, in the order of their first appearance."""
+    texts: dict[str, None] = {}
+    for captions in _captions(data):
+        for fields in captions.values():
+            texts.update(dict.fromkeys(text for text in fields.values() if text))
+        if len(texts) >= most:
+            break
+    return list(texts)[:most]
+
+
+def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
+    """Different pairs of captions of one picture and field in two languages, both ways round."""
+    pairs: dict[tuple[str, str], None] = {}
+    for captions in _captions(data):
+        for one, other in permutations(sorted(captions), 2):
+            for name, text in captions[one].items():
+                if text and captions[other].get(name):
+                    pairs[text, captions[other][name]] = None
+        if len(pairs) >= most:
+            break
+    return list(pairs)[:most]
+
+
+def by_key(data: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """The captions of every sample: key -> language -> field -> text."""
+    return dict(zip(ShardReader(data).keys, _captions(data), strict=True))
+
+
+def _captions(data: Path) -> Iterator[dict[str, dict[str, str]]]:
+    reader = ShardReader(data)
+    for index in range(len(reader)):
+        yield Sample.from_json(reader.read(index)["json"]).captions

@@ -1,0 +1,130 @@
+"""Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last
+whole shard.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from seedream_core.data.storage.journal import Journal
+from seedream_core.data.storage.ledger import choose
+from seedream_core.data.storage.shards import ShardReader
+from seedream_core.errors import DataError, UserError
+from seedream_core.progress import track
+from seedream_core.records import Fate, Sample
+from seedream_core.workflow.artifact import digest
+
+
+def whole(data: Path) -> ShardReader:
+    """The shards of an artifact, of which none may be damaged."""
+    reader = ShardReader(data)
+    if reader.damage:
+        raise DataError(f"{data}: {reader.damage[0]}", "run data/curate on it first")
+    return reader
+
+
+@lru_cache(maxsize=1)
+def opened(data: Path, digest: str) -> ShardReader:
+    """The shards as a worker process has them open: sent along with every task, a large index would cost more than the
+    task.
+
+    `digest` is that of the data: other contents are opened anew.
+    """
+    return ShardReader(data)
+
+
+class Records(Sequence[Sample]):
+    """Every sample's record, read from its shard when it is asked for: memory holds none of them."""
+
+    def __init__(self, reader: ShardReader) -> None:
+        self.reader = reader
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, row: int) -> Sample:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return record(self.reader, row)
+
+
+class Captions(Records):
+    """Their captions alone."""
+
+    def __getitem__(self, row: int) -> Mapping[str, Mapping[str, str]]:
+        return super().__getitem__(row).captions
+
+
+def record(reader: ShardReader, row: int) -> Sample:
+    members = reader.read(row, "json")
+    if "json" not in members:
+        raise DataError(f"{reader.keys[row]}: no json beside it", "run data/curate on these shards")
+    return Sample.from_json(members["json"])
+
+
+def features(data: Path, name: str, count: int) -> np.ndarray:
+    """What curate measured of every sample (`features/NAME.npy`), N×d floats, mapped."""
+    path = data / "features" / f"{name}.npy"
+    if not path.is_file():
+        has = ", ".join(sorted(file.stem for file in path.parent.glob("*.npy"))) or "none"
+        raise UserError(
+            f"features: {data} has no {name!r}; it has {has}", "name it among curate's scorers, or leave this out"
+        )
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    if len(values) != count or values.dtype.kind != "f":
+        raise DataError(
+            f"{path}: {values.dtype} of {len(values)} rows for {count} samples, where one row of floats each is needed"
+        )
+    return values.reshape(count, -1)
+
+
+def rewrite(
+    reader: ShardReader,
+    change: Callable[[int, Sample], Sample],
+    out: Path,
+    *,
+    stage: str,
+    made_from: object,
+    samples_per_shard: int,
+) -> None:
+    """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on.
+
+    What curate measured of the samples goes with them.
+    """
+    identity = json.dumps([digest(reader.folder), made_from])
+    with (
+        Journal(out, samples_per_shard, identity) as journal,
+        track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress,
+    ):
+        for row in range(journal.done, len(reader)):
+            members = reader.read(row)
+            sample = Sample.from_json(members["json"])
+            fate = Fate(
+                key=reader.keys[row], name=sample.name, source=reader.shard(row), fate="kept", reason="", stage=stage
+            )
+            journal.add(fate, members | {"json": change(row, sample).to_json()})
+            progress.advance()
+    carry(reader, out)
+
+
+def carry(reader: ShardReader, out: Path) -> None:
+    """`features/` of the samples that `out` kept, row by row; only for a stage that leaves the pictures as they are.
+
+    Its `fates.jsonl` says which: a line for each sample of the reader, in order.
+    """
+    paths = sorted((reader.folder.parent / "features").glob("*.npy"))
+    features = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in paths}
+    if not features:
+        return
+    with open(out / "fates.jsonl", "rb") as lines:
+        kept = np.array([json.loads(line)["fate"] == "kept" for line in lines])
+    for name, values in features.items():
+        if len(values) != len(kept):
+            raise DataError(
+                f"{reader.folder.parent}: features/{name}.npy has {len(values)} rows for {len(kept)} samples",
+                "run data/curate again",
+            )
+    choose(features, np.flatnonzero(kept), out / "features")

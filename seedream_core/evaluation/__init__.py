@@ -1,0 +1,1 @@
+"""Evaluation: suites ask, judges look, metrics count, benchmarks time."""

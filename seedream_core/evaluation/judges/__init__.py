@@ -1,0 +1,1 @@
+"""Judges: what is seen in a picture, against what was asked for."""

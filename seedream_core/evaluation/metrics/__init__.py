@@ -1,0 +1,1 @@
+"""Metrics: figures over pictures, with their uncertainty."""

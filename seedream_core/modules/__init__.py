@@ -1,1 +1,0 @@
-"""Lightning modules, one per objective, and the one Trainer that runs them."""

@@ -1,0 +1,120 @@
+"""Distillation of a guided teacher into a student that needs no guidance and few steps (Hyper-SD's TSCD, A13).
+
+The teacher is the generator that training began with, guided, in every phase: it is read from its artifact, so
+checkpoints hold the student and its moving average alone. Departure: Hyper-SD's teacher is the guidance-distilled
+network, which would cost one evaluation less and carry its error into every later phase.
+"""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seedream_core import randomness
+from seedream_core.distillers import Distiller, DistillStep
+from seedream_core.flow import guidance as cfg
+from seedream_core.flow.shift import alpha
+from seedream_core.flow.solvers.euler import Euler
+from seedream_core.models.text.llm import FrozenFeatures
+from seedream_core.pipeline.generator import Loaded
+from seedream_core.pipeline.sampler import picture_noise, time_grid, to_pixels
+from seedream_core.records import Batch
+from seedream_core.training.fit import Objective
+from seedream_core.workflow.host import Train
+
+SAMPLE_STEPS = (4, 2)
+
+
+class DistillModule(Objective):
+    """Owns the student and its moving average; which phase a step belongs to follows from the step alone."""
+
+    def __init__(
+        self,
+        teacher: Loaded,
+        *,
+        train: Train,
+        phases: Sequence[Distiller],
+        guidance: float,
+        prompts: Sequence[str],
+        average: float = 0.95,
+    ) -> None:
+        super().__init__()
+        self.train_config, self.phases, self.guidance = train, tuple(phases), guidance
+        self.decay, self.prompts = average, list(prompts)
+        self.student = copy.deepcopy(teacher.network).requires_grad_(True).train()
+        self.average = copy.deepcopy(teacher.network).requires_grad_(False)
+        # Inside a list a module is not registered: what is frozen stays out of checkpoints and averages.
+        self._teacher = [teacher]
+        self.features = FrozenFeatures(teacher.text)
+        teacher.network.requires_grad_(False)
+
+    @property
+    def teacher(self) -> Loaded:
+        return self._teacher[0]
+
+    def phase(self, step: int) -> Distiller:
+        """The phase of a step: phases share the training steps out by their shares, in order."""
+        whole, ended = sum(phase.share for phase in self.phases), 0
+        for phase in self.phases:
+            ended += phase.share
+            if step * whole < ended * self.train_config.steps:
+                return phase
+        return self.phases[-1]
+
+    def training_step(self, batch: Batch, index: int) -> dict:
+        return {"loss": self.phase(batch.step).student_loss(self.prepare(batch))}
+
+    def prepare(self, batch: Batch) -> DistillStep:
+        """The batch with noise, draws and the three velocity functions, each closed over the captions."""
+        self.teacher.network.to(self.device)
+        seed, shape = self.train_config.seed, batch.latents.shape[1:]
+        noise = randomness.normal(seed, batch.keys, batch.step, shape)
+        draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
+        text, null = self.encode(batch.captions), self.encode([""])
+        return DistillStep(
+            latents=batch.latents,
+            noise=noise.to(self.device),
+            draws=draws.to(self.device),
+            shift=self.shift(shape),
+            mask=batch.mask,
+            student=lambda z, t: self.student(z, t, *text).velocity.float(),
+            average=torch.no_grad()(lambda z, t: self.average(z, t, *text).velocity.float()),
+            teacher=torch.no_grad()(self.guided(text, null)),
+        )
+
+    def guided(self, text: tuple[Tensor, Tensor], null: tuple[Tensor, Tensor]) -> cfg.Velocity:
+        if self.guidance == 1:
+            return lambda z, t: self.teacher.network(z, t, *text).velocity.float()
+        return cfg.guided(self.teacher.network, text, null, self.guidance)
+
+    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        features, mask = self.features.to(self.device)(captions)
+        return features.to(self.device), mask.to(self.device)
+
+    def shift(self, shape: Sequence[int]) -> float:
+        """Of the sampler's time grid for latents of this shape."""
+        spec, patch = self.teacher.spec, self.teacher.config.patch
+        return spec.shift * alpha(shape[1] * shape[2] / patch**2, spec.base_tokens)
+
+    def optimizer_step(self, *args: object, **options: object) -> None:
+        super().optimizer_step(*args, **options)
+        # Here and not at the batch's end, where a checkpoint would come before it.
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.student.parameters()), 1 - self.decay)
+
+    def samples(self) -> Tensor:
+        """Rows: the teacher with guidance, then the student at 4 and at 2 evaluations; one prompt per column."""
+        spec, autoencoder = self.teacher.spec, self.teacher.autoencoder.to(self.device)
+        factor = autoencoder.config.factor
+        shape = (self.student.channels, spec.height // factor, spec.width // factor)
+        noise = torch.stack([picture_noise(1000 + i, shape) for i in range(len(self.prompts))]).to(self.device)
+        text, null = self.encode(self.prompts), self.encode([""])
+        shown = [(self.guided(text, null), spec.steps)]
+        shown += [(lambda z, t: self.student(z, t, *text).velocity.float(), steps) for steps in SAMPLE_STEPS]
+        rows = []
+        for velocity, steps in shown:
+            latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape)).to(self.device))
+            pixels = torch.from_numpy(to_pixels(autoencoder.decode(autoencoder.denormalise(latents))))
+            rows.append(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        return torch.stack(rows)

@@ -1,0 +1,172 @@
+"""The artifact of kind `generator`: a velocity network, and where its autoencoder and text encoder stand."""
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import yaml
+from annotated_types import Ge, Gt
+from torch import nn
+
+from seedream_core.errors import DataError
+from seedream_core.models import network
+from seedream_core.models.autoencoder import AutoencoderConfig
+from seedream_core.models.autoencoder.latents import LatentModule
+from seedream_core.models.mmdit import Mmdit
+from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.text.llm import LlmEncoder
+from seedream_core.workflow import artifact
+from seedream_core.workflow.config import Config, dump, load_yaml, parse
+
+PAGE = "generator.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Config):
+    """Another artifact that this one needs."""
+
+    path: str
+    """Its folder, relative to this artifact's."""
+    digest: str
+    """Its content when this artifact was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSpec(Config):
+    """generator.yaml: what a sampler must know beside the weights."""
+
+    format: Literal["bf16", "f32", "w4a8"] = "bf16"
+    """How the network's weights are stored."""
+    autoencoder: Part
+    text: Part
+    guidance_distilled: bool = False
+    """Whether one evaluation already carries the guidance."""
+    guidance: Annotated[float, Ge(0)] = 3.0
+    """Default guidance scale; 1 asks the network only once per step."""
+    steps: Annotated[int, Ge(1)] = 50
+    """Default number of steps."""
+    base_tokens: Annotated[int, Ge(1)] = 16
+    """Image tokens at which sampling times are not shifted by resolution."""
+    shift: Annotated[float, Gt(0)] = 1.0
+    """Shift of the sampling times at `base_tokens`."""
+    width: Annotated[int, Ge(1)] = 64
+    """Pixels of a picture by default."""
+    height: Annotated[int, Ge(1)] = 64
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A generator in memory, in float32 and evaluation mode."""
+
+    network: nn.Module
+    autoencoder: LatentModule
+    text: LlmEncoder
+    spec: GeneratorSpec
+    config: MmditConfig
+
+
+def part(folder: Path, owner: Path) -> Part:
+    """A reference from the artifact being made at `owner` to the finished artifact in `folder`."""
+    return Part(path=os.path.relpath(folder, owner), digest=artifact.read(folder).digest)
+
+
+def rebase(spec: GeneratorSpec, source: Path, out: Path) -> GeneratorSpec:
+    """The same references as `source` has, seen from `out`."""
+
+    def moved(item: Part) -> Part:
+        return replace(item, path=os.path.relpath(source / item.path, out))
+
+    return replace(spec, autoencoder=moved(spec.autoencoder), text=moved(spec.text))
+
+
+def write(out: Path, module: nn.Module, config: MmditConfig, spec: GeneratorSpec) -> None:
+    """Write network/ and generator.yaml; the weights in the format that the spec names (bf16 or f32)."""
+    if spec.format == "w4a8":
+        raise ValueError("4-bit networks are written by seedream_core.quant")
+    dtype = torch.bfloat16 if spec.format == "bf16" else torch.float32
+    extra = {"channels": module.channels, "text_width": module.text_width}
+    network.save(out / "network", config, module.state_dict(), extra=extra, dtype=dtype)
+    write_spec(out, spec)
+
+
+def write_spec(out: Path, spec: GeneratorSpec) -> None:
+    artifact.write_atomic(out / PAGE, yaml.safe_dump(dump(spec), sort_keys=False, allow_unicode=True))
+
+
+def read_spec(folder: Path) -> GeneratorSpec:
+    """generator.yaml of an artifact folder."""
+    if not (folder / PAGE).is_file():
+        raise DataError(
+            f"{folder}: no {PAGE}, so this is no generator",
+            fix="name a folder made by pretrain/mmdit, posttrain, distill or quantize",
+        )
+    document = load_yaml(folder / PAGE)
+    return parse(GeneratorSpec, document.tree, document=document)
+
+
+def load_network(folder: Path) -> tuple[nn.Module, MmditConfig]:
+    """The velocity network alone, in float32 (or as it is, when quantised)."""
+
+    def build(config: MmditConfig, extra: dict) -> nn.Module:
+        return Mmdit(config, channels=extra["channels"], text_width=extra["text_width"])
+
+    config, extra = network.read_config(folder / "network", MmditConfig)
+    if read_spec(folder).format == "w4a8":
+        from seedream_core.quant import load_quantised
+
+        return load_quantised(build(config, extra), folder / "network").eval(), config
+    return network.load(folder / "network", MmditConfig, build).eval(), config
+
+
+def load_autoencoder(folder: Path) -> LatentModule:
+    """The autoencoder of an artifact folder, in float32."""
+    module = network.load(folder / "network", AutoencoderConfig, lambda config, _: config.build())
+    return module.eval()
+
+
+def load(folder: Path, *, sampling: bool = False) -> Loaded:
+    """Everything that a picture needs; parts are found from generator.yaml and checked against their digests.
+
+    With `sampling`, the text encoder can only be read, not saved: it then starts without transformers.
+    """
+    spec = read_spec(folder)
+    module, config = load_network(folder)
+    return Loaded(
+        network=module,
+        autoencoder=load_autoencoder(locate(folder, spec.autoencoder)),
+        text=LlmEncoder.load(locate(folder, spec.text) / "network", sampling=sampling),
+        spec=spec,
+        config=config,
+    )
+
+
+def locate(folder: Path, item: Part) -> Path:
+    """The folder of a part, if it is there and still what it was."""
+    # resolved first: the way out of a link's target is not the way out of the link
+    path = Path(os.path.normpath(folder.resolve() / item.path))
+    digest = artifact.read(path).digest
+    if digest != item.digest:
+        raise DataError(
+            f"{path} has changed since {folder} was made ({digest[:12]} instead of {item.digest[:12]})",
+            fix=f"make {folder} again",
+        )
+    return path
+
+
+def bundle(folder: Path, out: Path, spec: GeneratorSpec | None = None) -> None:
+    """Copy the network, its autoencoder and its text encoder into `out`, so that it depends on nothing else."""
+    spec = spec or read_spec(folder)
+    parts = {}
+    for name in ("autoencoder", "text"):
+        source = locate(folder, getattr(spec, name))
+        for relative in ["artifact.json", *artifact.read(source).files]:
+            target = out / name / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / relative, target)
+        parts[name] = replace(getattr(spec, name), path=name)
+    if folder != out:
+        shutil.copytree(folder / "network", out / "network", dirs_exist_ok=True)
+    write_spec(out, replace(spec, **parts))

@@ -1,0 +1,27 @@
+"""Defects planted on clean pictures, with their truth: each file is one kind (the reports name them; how they look is
+inferred [I]).
+
+2.0 and 3.0 speak of watermarks, logos, subtitles, stickers and mosaics; their pictures are not published, so these are
+drawn. A defect that cannot be seen is none: what is planted must change its box, or it is drawn again.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seedream_core.workflow.config import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seedream_core.synthetic.scenes.world import Draw
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are the first outside."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect(Component):
+    """Contract: `__call__` gives a new picture and the boxes of what was put on it; all choices come from `draw`."""
+
+    def __call__(self, pixels: "np.ndarray", draw: "Draw") -> tuple["np.ndarray", list[Box]]:
+        raise NotImplementedError

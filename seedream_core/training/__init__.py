@@ -1,0 +1,1 @@
+"""The training loop: one Trainer, optimisers and callbacks for every objective."""

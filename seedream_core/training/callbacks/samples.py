@@ -1,0 +1,54 @@
+"""Grids of pictures as training goes: the same noise and prompts each time, with the averaged weights."""
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from seedream_core.training.callbacks.ema import Ema
+
+
+class Draws(Protocol):
+    """What a module with pictures to show has."""
+
+    def samples(self) -> Tensor:
+        """Rows×columns×3×H×W in [-1, 1]."""
+
+
+class Samples(Callback):
+    """Writes samples/step_000500.png every so many steps and at the end, on rank 0."""
+
+    def __init__(self, folder: Path, every: int, ema: Ema) -> None:
+        self.folder, self.every, self.ema = folder, every, ema
+        self.step = 0
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.step = trainer.global_step
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
+        if trainer.global_step == self.step:
+            return
+        self.step = trainer.global_step
+        if trainer.is_global_zero and (self.step % self.every == 0 or self.step >= trainer.max_steps):
+            module.eval()
+            with torch.no_grad(), self.ema.swapped(module), trainer.precision_plugin.forward_context():
+                rows = module.samples()
+            module.train()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            grid(rows).save(self.folder / f"step_{self.step:06d}.png")
+
+
+def grid(rows: Tensor, gap: int = 2):
+    """Rows×columns×3×H×W in [-1, 1] as one picture with thin white lines between."""
+    from PIL import Image
+
+    count, columns, _, height, width = rows.shape
+    page = torch.ones(3, count * (height + gap) - gap, columns * (width + gap) - gap)
+    for r in range(count):
+        for c in range(columns):
+            y, x = r * (height + gap), c * (width + gap)
+            page[:, y : y + height, x : x + width] = rows[r, c].float().cpu()
+    pixels = ((page.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).numpy())

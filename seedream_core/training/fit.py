@@ -1,0 +1,151 @@
+"""The one Trainer: exact resume, strategy, precision, signals and figures for every training stage.
+
+A training is one long epoch over batches that are a pure function of the step, so what a checkpoint needs to know of
+the data is the step alone; and nothing draws from a random stream, so there is no generator to save either.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from seedream_core.data.loading.batches import micro_batches
+from seedream_core.errors import Stopped, UserError
+from seedream_core.logs import read_rows
+from seedream_core.training import memory
+from seedream_core.training.callbacks.checkpoint import CheckpointFolder, Checkpoints, newest
+from seedream_core.training.callbacks.ema import Ema
+from seedream_core.training.callbacks.samples import Samples
+from seedream_core.training.callbacks.throughput import Throughput
+from seedream_core.training.optimizer import Guarded
+from seedream_core.workflow.host import Host, Train
+
+
+class Objective(LightningModule):
+    """A module with one optimiser over everything of it that trains; members say what a step's loss is."""
+
+    train_config: Train
+    flops_per_image: float = 0.0
+    """One forward pass over one image, or one sequence: training counts three."""
+    batch_ended: float = 0.0
+    """When the last callback had done with the batch before: from here on the loop waits for data."""
+
+    def configure_optimizers(self) -> Guarded:
+        return Guarded(self, self.train_config)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.batch_ended = time.perf_counter()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training, for the manifest."""
+
+    steps: int
+    loss: float | None
+    images_per_second: float
+    seconds: float
+
+    def metrics(self) -> dict:
+        return {
+            "steps": self.steps,
+            "loss": self.loss,
+            "images_per_second": self.images_per_second,
+            "training_seconds": self.seconds,
+        }
+
+
+def fit(
+    module: Objective,
+    batches: LightningDataModule,
+    train: Train,
+    host: Host,
+    out: Path,
+    *,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Train to the last step, from the newest checkpoint under `out` if there is one.
+
+    Afterwards the module holds the averaged weights. Ranks other than 0 end here: what follows writes the artifact,
+    and that is done once.
+    """
+    memory.keep_freed()
+    host.limit_threads()
+    module.train_config = train
+    resume = newest(out / "checkpoints")
+    batches.first_step = int(resume.name.removeprefix("step_")) if resume else 0
+    ema = Ema(train.ema)
+    throughput = Throughput(out / "logs", out.name, train, module.flops_per_image)
+    checkpoints = Checkpoints(out / "checkpoints", train.checkpoint_every)
+    drawn = [Samples(out / "samples", train.sample_every, ema)] if hasattr(module, "samples") else []
+    with quiet():
+        trainer = _trainer(
+            host,
+            max_steps=train.steps,
+            max_epochs=-1,
+            default_root_dir=out,
+            accumulate_grad_batches=micro_batches(train, host) if module.automatic_optimization else 1,
+            callbacks=[ema, *callbacks, throughput, *drawn, checkpoints],
+        )
+        trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
+    if not trainer.is_global_zero:
+        raise SystemExit(Stopped.exit_code if checkpoints.stopped else 0)
+    if checkpoints.stopped:
+        raise Stopped(checkpoints.stopped)
+    ema.apply(module)
+    module.eval()
+    last = read_rows(throughput.path)[-1]
+    return Fitted(last["step"], last["loss"], last["images_per_second"], last["seconds"])
+
+
+def _trainer(host: Host, **options: Any) -> Trainer:
+    try:
+        return Trainer(
+            accelerator=host.accelerator,
+            devices=host.devices,
+            num_nodes=host.nodes,
+            strategy=host.strategy,
+            precision="bf16-mixed" if host.bf16() else "32-true",
+            plugins=[CheckpointFolder(), *_environment()],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+            **options,
+        )
+    except MisconfigurationException as error:
+        raise UserError(
+            f"this machine cannot train as the host file asks: {error}",
+            "correct `accelerator`, `devices` and `nodes` there",
+        ) from None
+
+
+def _environment() -> list[SLURMEnvironment]:
+    # Lightning's requeue saves inside the signal handler; ours is a flag, and the launcher requeues on our exit code.
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without its advertisements and its advice about choices that are deliberate here."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""What runs recipes: configs and their errors, artifacts on disk, stages, states, launchers."""

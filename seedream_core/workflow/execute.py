@@ -1,0 +1,284 @@
+"""Run steps: the only writer of `step.yaml` and of manifests.
+
+For the command line:
+
+    step(stage, out, host) -> Manifest | None           # one stage: lock, step.yaml, run, manifest
+    recipe(loaded, host_file=None, start=None, only=None, redo=(), launcher=None)
+        # `start` is --from; launcher None takes the host file's `launch`, else a child process for each step
+        # a stale step, a failed step or an interruption raise UserError with the command that goes on
+"""
+
+import contextlib
+import fcntl
+import functools
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seedream_core.errors import Interrupted, NothingMade, Stopped, UserError
+from seedream_core.workflow import artifact, states
+from seedream_core.workflow import stage as stages
+from seedream_core.workflow.config import outside, parse
+from seedream_core.workflow.document import load_yaml
+from seedream_core.workflow.host import Host, leads
+from seedream_core.workflow.launch import Job, Launcher
+from seedream_core.workflow.recipe import PlannedStep, Recipe, Step, check_format, plan
+
+GO_ON = "the same command goes on from there"
+SETTLED = 60.0
+"""Seconds after which a file that is not in its place yet was left by a kill: a recipe may be writing this step's
+config.
+"""
+# in a pipe, else, the children's lines would come before those that announce them
+_say = functools.partial(print, flush=True)
+
+
+def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = _say) -> artifact.Manifest | None:
+    """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
+    _check_outside(stage, out)
+    if not leads():
+        # what the leading process would not run, nobody may wait for
+        if stage.distributed and states.state(stage, out).name in ("new", "partial"):
+            stage.run(out, host)
+        return None
+    if states.stranger(out):
+        raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
+    with _locked(out), _stopping(out):
+        artifact.sweep(out, SETTLED)
+        state = states.state(stage, out)
+        if state.name == "done":
+            shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
+            say(f"{out} is done; nothing to do")
+            return artifact.read(out)
+        if state.name == "stale":
+            raise UserError(f"{out} is stale: {'; '.join(state.reasons)}", "undo the change, or give another --out")
+        try:
+            facts = stage.facts(stages.gather(stage, lambda folder, kind: _facts(folder, kind)))
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        sources = states.sources(stage, out)
+        if not states.made(out):  # what a run that came to nothing said of its input is no part of this one
+            (out / "fates.jsonl").unlink(missing_ok=True)
+        states.write_config(stage, out, sources)
+        started = time.monotonic()
+        try:
+            metrics = dict(stage.run(out, host) or {})
+        except NothingMade:
+            states.come_to_nothing(out)
+            raise
+        artifact.sweep(out, SETTLED)
+        facts = {**facts, **metrics.pop("facts", {})}
+        manifest = artifact.finish(
+            out,
+            kind=stage.product(vars(stage)),
+            stage=stage.path(),
+            version=stage.version,
+            fingerprint=states.fingerprint(stage, sources),
+            options=states.options(stage),
+            inputs=sources,
+            facts=facts,
+            metrics=metrics,
+            seconds=time.monotonic() - started,
+        )
+        shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
+        return manifest
+
+
+def _check_outside(stage: stages.Stage, out: Path) -> None:
+    """Refuse an `out` in a folder that the stage reads as it is found, or around it: the step would change what it is
+    made from.
+    """
+    kinds = stages.inputs(type(stage))
+    given = [
+        (name, folder)
+        for name, parts in stages.folders(stage).items()
+        if kinds[name].kind.name == "folder"
+        for folder in parts.values()
+    ]
+    for name, folder in (*given, *outside(stage).items()):
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise UserError(
+                f"--out {out} lies in {folder} ({name}): the step would change what it reads",
+                f"give an --out outside of {folder}",
+            )
+        if folder.resolve().is_relative_to(out.resolve()):
+            raise UserError(
+                f"{name}: {folder} lies in --out {out}: the step would change what it reads", "give an --out of its own"
+            )
+
+
+def recipe(
+    loaded: Recipe,
+    *,
+    host_file: Path | None = None,
+    start: str | None = None,
+    only: str | None = None,
+    redo: Sequence[str] = (),
+    launcher: Launcher | None = None,
+    say: Callable[[str], Any] = _say,
+) -> list[str]:
+    """Bring the steps of a recipe to done, and give the names of those that were started."""
+    host = read_host(host_file)
+    launcher = launcher or host.launch or _process()
+    chosen = _chosen(loaded, start, only)
+    again = [loaded.step(name) for name in redo]
+    _refuse(loaded, chosen, {item.name for item in again})
+    for item in again:
+        set_aside(item.folder, say)
+    submitted: dict[str, str | None] = {}
+    for item in chosen:
+        waiting = {} if launcher.waits else {name: loaded.step(name).folder for name in item.needs if name in submitted}
+        state = states.state(item.stage, item.folder, set(waiting.values()))
+        if state.name == "done" and not waiting:
+            continue
+        if state.name == "stale":
+            raise _stale(loaded, [PlannedStep(item, state.name, state.reasons)])
+        states.write_config(item.stage, item.folder)
+        say(f"{item.name} ({loaded.steps.index(item) + 1} of {len(loaded.steps)}): {item.path} -> {item.folder}")
+        after = tuple(submitted[name] for name in waiting)
+        submitted[item.name] = launcher.start(
+            Job(item.name, item.stage, item.folder, command(item, host_file), host, say, after)
+        )
+    if not submitted:
+        say(
+            f"nothing to do: {'all ' if len(chosen) == len(loaded.steps) else ''}{len(chosen)} steps of "
+            f"{loaded.name} are done"
+        )
+    return list(submitted)
+
+
+def command(item: Step, host_file: Path | None) -> tuple[str, ...]:
+    """The step as a subcommand."""
+    place = ("--host", str(host_file)) if host_file else ()
+    return (
+        sys.executable,
+        "-m",
+        "seedream_cli",
+        *item.path.split("/"),
+        "--config",
+        str(item.folder / artifact.CONFIG),
+        "--out",
+        str(item.folder),
+        *place,
+    )
+
+
+def read_host(file: Path | None) -> Host:
+    """The host in a file, or this machine."""
+    if file is None:
+        return Host()
+    document = load_yaml(file)
+    return parse(Host, document.tree, document=document)
+
+
+def set_aside(folder: Path, say: Callable[[str], Any] = _say) -> None:
+    """Move a step's folder out of the way; nothing is deleted."""
+    if not folder.is_dir():
+        return
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    with _locked(folder):
+        folder.rename(aside)
+    say(f"{folder} is kept as {aside}")
+
+
+@contextlib.contextmanager
+def _stopping(out: Path) -> Iterator[None]:
+    """Ctrl-C, and the signals by which a scheduler announces an end, in one message; a training takes them over."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(f"stopped by {signal.Signals(number).name}; {out} keeps what was done", GO_ON)
+
+    mine = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1) if mine}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; {out} keeps what was done", GO_ON) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _process() -> Launcher:
+    from seedream_core.workflow.launch.process import Process
+
+    return Process()
+
+
+def _chosen(loaded: Recipe, start: str | None, only: str | None) -> list[Step]:
+    if only is not None and start is not None:
+        raise UserError("--from and --only choose steps in two ways", "give one of them")
+    if only is not None:
+        return [loaded.step(only)]
+    if start is not None:
+        return list(loaded.steps[loaded.steps.index(loaded.step(start)) :])
+    return list(loaded.steps)
+
+
+def _refuse(loaded: Recipe, chosen: list[Step], again: set[str]) -> None:
+    """Stop before anything runs where a step is stale, or takes one that is neither done nor chosen."""
+    names = {item.name for item in chosen}
+    for item in chosen:
+        _check_outside(item.stage, item.folder)
+    if again - names:
+        raise UserError(
+            f"--redo {', '.join(sorted(again - names))}: not among the steps chosen by --from or --only",
+            "leave one of the two out",
+        )
+    planned = {item.step.name: item for item in plan(loaded)}
+    stale = [planned[item.name] for item in chosen if planned[item.name].state == "stale" and item.name not in again]
+    if stale:
+        raise _stale(loaded, stale)
+    for item in chosen:
+        for need in item.needs:
+            if need not in names and (planned[need].state != "done" or need in again):
+                raise UserError(
+                    f"step {item.name} takes {need}, which is {planned[need].state}",
+                    f"run {need} first (--only {need})",
+                )
+
+
+def _stale(loaded: Recipe, stale: list[PlannedStep]) -> UserError:
+    # what was made from a stale step will be stale too: one command that names them all
+    names = {item.step.name for item in stale}
+    for item in loaded.steps:
+        if names & set(item.needs) and (item.folder / artifact.CONFIG).is_file():
+            names.add(item.name)
+    redo = " ".join(f"--redo {item.name}" for item in loaded.steps if item.name in names)
+    lines = [f"step {item.step.name} is stale: {'; '.join(item.reasons)}" for item in stale]
+    return UserError(
+        "\n".join(lines), f"undo the change, or make it again with {redo} (what was made is kept as .old-1)"
+    )
+
+
+def _facts(folder: Path, kind: stages.Kind) -> dict:
+    return {} if kind.name == "folder" else check_format(artifact.read(folder, kind.name).facts, kind, folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder: two processes that write one artifact would ruin it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"--out {folder}: there is a file of that name", "name a folder") from None
+    with open(folder / artifact.LOCK, "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(
+                f"{folder} is being written by process {file.read().strip() or '?'}", "wait for it, or stop it"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,38 @@
+"""How a recipe's steps are started: in this process, as a child, or through SLURM."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seedream_core.workflow.config import Component
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step to start: `command` is what a person would type, `after` the jobs that must end well before it."""
+
+    name: str
+    stage: Any
+    folder: Path
+    command: tuple[str, ...]
+    host: Any
+    say: Callable[[str], Any]
+    after: tuple[str, ...] = ()
+
+
+class Launcher(Component):
+    """A way to start a job."""
+
+    waits: ClassVar[bool] = True
+    """whether the step is over when `start` returns"""
+
+    def start(self, job: Job) -> str | None:
+        """Start the job, raise StepFailed if it ends badly, and give the id by which later jobs wait for it."""
+        raise NotImplementedError
+
+
+def rerun(job: Job) -> str:
+    """The line that reruns a failed step by hand."""
+    return f"rerun it by hand with\n  {shlex.join(job.command)}"

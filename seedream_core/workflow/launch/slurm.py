@@ -1,0 +1,77 @@
+"""Each step as an sbatch script, chained by `afterok`; a requeued job finds its folder partial and goes on."""
+
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core.errors import STOPPED, UserError
+from seedream_core.workflow.artifact import write_atomic
+from seedream_core.workflow.launch import Job, Launcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slurm(Launcher):
+    waits: ClassVar[bool] = False
+
+    partition: str | None = None
+    "queue to submit to"
+    account: str | None = None
+    "account to charge"
+    time: str = "24:00:00"
+    "wall-clock limit of one job"
+    cpus: Annotated[int, Ge(1)] = 8
+    "CPU cores per process"
+    lines: tuple[str, ...] = ()
+    "shell lines before the command, such as `module load cuda`"
+    submit: bool = True
+    "false writes the scripts and prints the lines that submit them"
+
+    def start(self, job: Job) -> str:
+        script = job.folder / "logs" / f"{job.name}.sbatch"
+        write_atomic(script, self.script(job))
+        chain = ("--dependency=afterok:" + ":".join(job.after),) if job.after else ()
+        if not self.submit:
+            # job ids stand as shell variables, so that the printed lines can be pasted as they are
+            job.say(
+                f"{job.name}=$(sbatch --parsable {''.join(f'{option} ' for option in chain)}{shlex.quote(str(script))})"
+            )
+            return f"${job.name}"
+        command = ["sbatch", "--parsable", *chain, str(script)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            raise UserError("sbatch: no such command", "run on a SLURM login node, or set `submit: false`") from None
+        if done.returncode:
+            raise UserError(f"{shlex.join(command)} failed: {done.stderr.strip()}")
+        identity = done.stdout.strip().partition(";")[0]
+        job.say(f"{job.name}: job {identity}")
+        return identity
+
+    def script(self, job: Job) -> str:
+        """The whole script, to be read by people too."""
+        nodes, devices = (job.host.nodes, job.host.devices) if job.stage.distributed else (1, 1)
+        options = {
+            "job-name": f"seedream-{job.name}",
+            "partition": self.partition,
+            "account": self.account,
+            "time": self.time,
+            "nodes": nodes,
+            "ntasks-per-node": devices,
+            "cpus-per-task": self.cpus,
+            "gpus-per-node": None if job.host.accelerator == "cpu" else devices,
+            "chdir": Path.cwd(),
+            "output": job.folder / "logs" / "slurm-%j.out",
+        }
+        head = [f"#SBATCH --{name}={shlex.quote(str(value))}" for name, value in options.items() if value is not None]
+        # requeue: a step that lost its node goes on from its last checkpoint
+        head += ["#SBATCH --requeue", "#SBATCH --open-mode=append"]
+        # and so does one that was told of the end of its time
+        head += ["#SBATCH --signal=USR1@120"]
+        again = f'|| {{ code=$?; [ $code -ne {STOPPED} ] || scontrol requeue "$SLURM_JOB_ID"; exit $code; }}'
+        return "\n".join(
+            ["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)} {again}", ""]
+        )

@@ -1,0 +1,18 @@
+"""Dropped below the threshold, with both figures in the reason."""
+
+import numpy as np
+
+from seedream_core.data.curation.filters.mismatched import Mismatched
+from seedream_core.data.curation.view import View
+from seedream_core.records import Sample
+
+
+def judged(agreement, **options):
+    view = View.of(Sample(key="a", width=8, height=8, captions={}), np.zeros((8, 8, 3), np.uint8))
+    view.scores["agreement"] = agreement
+    return Mismatched(**options)(view)
+
+
+def test_threshold():
+    assert judged(0.5, least=0.5).keep and not judged(0.49, least=0.5).keep
+    assert judged(0.03, least=0.25).reason == "agreement of captions and picture 0.03 is under 0.25"

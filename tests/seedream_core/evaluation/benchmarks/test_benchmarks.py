@@ -1,0 +1,32 @@
+"""Sides take turns, and a goal holds only where the median meets it and the middle half lies above one."""
+
+import pytest
+
+from seedream_core.evaluation.benchmarks import Benchmark, Comparison
+
+
+@pytest.mark.parametrize(
+    "ratios, goal, holds",
+    [
+        ((5, 6, 7, 5, 6, 7, 6), 5.0, True),
+        ((5, 6, 7, 5, 6, 7, 6), 6.5, False),
+        ((0.5, 0.9, 0.8, 9, 9, 9, 9), 5.0, False),
+        ((5, 6, 7, 5, 6, 7, 6), None, None),
+    ],
+)
+def test_when_a_goal_holds(ratios, goal, holds):
+    one = Comparison("x", 10, (2.0,) * 7, tuple(2.0 * ratio for ratio in ratios), goal)
+    assert one.holds is holds
+    told = one.to_json()
+    assert (told["least"], told["most"], told["ratio"]) == (min(ratios), max(ratios), sorted(ratios)[3])
+    assert (
+        told["ours_per_second"] == 5
+        and told["rounds"] == 7
+        and told["lower_quartile"] <= told["ratio"] <= told["upper_quartile"]
+    )
+
+
+def test_sides_take_turns_after_a_warm_up():
+    order = []
+    one = Benchmark(rounds=4).compare("x", 1, lambda: order.append("a"), lambda: order.append("b"), 2.0)
+    assert order == ["a", "b"] * 5 and len(one.ours) == len(one.other) == 4 and all(second > 0 for second in one.ours)

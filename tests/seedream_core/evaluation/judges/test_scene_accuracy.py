@@ -1,0 +1,69 @@
+"""Strict accuracy: right pictures count, each kind of wrong one says why, and the interval is Wilson's."""
+
+import json
+
+import pytest
+
+from seedream_core.evaluation.judges.scene_accuracy import Rate, fault, matches, scene_accuracy
+from seedream_core.synthetic.scenes.prompts import evaluation_prompts
+from seedream_core.synthetic.scenes.reader import Reading
+from seedream_core.synthetic.scenes.render import render
+from seedream_core.synthetic.scenes.world import Asked, Draw, Object, Thing, World
+
+RED, BLUE = Object("red", "star", 0.3, 0.5, 0.2), Object("blue", "heart", 0.7, 0.5, 0.2)
+PAIR = Asked("pair", "white", (Thing("red", "star"), Thing("blue", "heart")), 2, "left")
+STARS = Asked("several", "white", (Thing("red", "star"),), 2)
+
+
+def test_pictures_of_their_prompts_are_right_and_of_the_next_prompt_wrong():
+    prompts = evaluation_prompts(24, 0) + evaluation_prompts(24, 0, held_out=True)
+    pictures = [render(World().arrange(p.asked, Draw("test", i)), 64, 64) for i, p in enumerate(prompts)]
+    result = scene_accuracy(pictures, prompts)
+    assert result.rate == Rate(48, 48)
+    assert result.by(lambda prompt: prompt.kind) == {kind: Rate(16, 16) for kind in ("one", "several", "pair")}
+    assert result.by(lambda prompt: prompt.language)["zh"].share == 1
+    assert scene_accuracy(pictures[1:] + pictures[:1], prompts).rate.right == 0
+    row = json.loads(json.dumps(result.to_json(), ensure_ascii=False))
+    assert row["share"] == 1 and row["kinds"]["pair"]["count"] == 16
+    assert row["pictures"][0] == {"prompt": prompts[0].text, "right": True, "fault": None}
+
+
+@pytest.mark.parametrize(
+    "reading, asked, reason",
+    [
+        (Reading("white", (RED, BLUE), ()), PAIR, None),
+        (Reading("white", (BLUE, RED), ()), PAIR, None),
+        (Reading("gray", (RED, BLUE), ()), PAIR, "background gray, not white"),
+        (Reading("white", (RED,), ()), PAIR, "1 objects, not 2"),
+        (Reading("white", (RED, RED), ()), PAIR, "red star, not blue heart"),
+        (Reading("white", (RED, BLUE), ("a ghost",)), PAIR, "a ghost"),
+        (Reading("white", (RED, BLUE), ()), STARS, "blue heart, not red star"),
+        (
+            Reading("white", (Object("red", "star", 0.7, 0.5, 0.2), Object("blue", "heart", 0.3, 0.5, 0.2)), ()),
+            PAIR,
+            "relation right, not left",
+        ),
+        (
+            Reading("white", (Object("red", "star", 0.3, 0.3, 0.2), Object("blue", "heart", 0.7, 0.7, 0.2)), ()),
+            PAIR,
+            "relation unclear, not left",
+        ),
+    ],
+)
+def test_the_reason_is_told(reading, asked, reason):
+    assert fault(reading, asked) == reason
+    assert matches(reading, asked) == (reason is None)
+
+
+def test_interval_is_wilsons():
+    """Against the values of R's prop.test without correction."""
+    assert Rate(85, 100).interval == pytest.approx((0.7672, 0.9069), abs=1e-4)
+    assert Rate(100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
+    assert Rate(0, 10).interval == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_empty_and_uneven_input_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        scene_accuracy([], [])
+    with pytest.raises(ValueError):
+        scene_accuracy([], evaluation_prompts(2, 0))

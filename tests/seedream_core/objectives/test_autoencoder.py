@@ -1,0 +1,60 @@
+"""Figures of the autoencoder: PSNR, and the latents' mean and deviation, against a plain computation."""
+
+import math
+
+import pytest
+import torch
+import toy_training as toy
+
+from seedream_core.data.loading.batches import Batches
+from seedream_core.losses.reconstruction import Reconstruction
+from seedream_core.models.autoencoder.conv import Conv
+from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, psnr
+from seedream_core.records import Batch
+from seedream_core.stages.data.synthetic import Synthetic
+
+
+def test_psnr_of_a_known_error():
+    images = torch.zeros(2, 3, 4, 4)
+    off = images.clone()
+    off[0] += 0.2
+    values = psnr(images, off)
+    assert values[0] == pytest.approx(10 * math.log10(4 / 0.04), abs=1e-4)
+    assert values[1] == pytest.approx(10 * math.log10(4e10), abs=1e-3)
+
+
+def test_statistics_are_the_latents_own(tmp_path):
+    Synthetic(samples=16, size=(32, 32)).run(tmp_path, toy.host())
+    batches = Batches(tmp_path, kind="images", train=toy.config(global_batch=8))
+    torch.manual_seed(0)
+    network = Conv(channels=4, stem=8, widths=(16, 16)).build()
+    mean, std = measure(network, batches, 1000)
+    with torch.no_grad():
+        both = [network.encode(batches.batch(step).images) for step in range(2)]
+    means, stds = torch.cat([one.mean for one in both]), torch.cat([one.std for one in both])
+    torch.testing.assert_close(mean, means.mean((0, 2, 3)))
+    torch.testing.assert_close(std, (means.var((0, 2, 3), unbiased=False) + stds.square().mean((0, 2, 3))).sqrt())
+
+
+def test_latent_noise_reaches_the_decoder_and_not_the_encoder():
+    network = Conv(channels=4, stem=8, widths=(16, 16)).build()
+    module = AutoencoderModule(
+        network, train=toy.config(), loss=Reconstruction(), shown=torch.zeros(0), latent_noise=0.5
+    )
+    batch = Batch(step=3, keys=[str(i) for i in range(400)], captions=[""] * 400)
+    latents = (torch.randn(400, 4, 2, 2) * torch.tensor([1.0, 2.0, 5.0, 10.0])[:, None, None]).requires_grad_()
+    noisy = module.noisy(latents, batch)
+    noisy.sum().backward()
+    added = (noisy - latents).detach()
+    touched = added.flatten(1).any(1)
+    assert 0.4 < touched.float().mean() < 0.6
+    assert not latents.grad[touched].any() and bool((latents.grad[~touched] == 1).all())
+    shares = added[touched].std((0, 2, 3)) / latents.detach().std((0, 2, 3))
+    torch.testing.assert_close(shares, torch.full((4,), 0.5 / 3**0.5), atol=0.05, rtol=0)  # uniform levels up to 0.5
+    assert torch.equal(module.noisy(latents, batch), noisy)
+
+
+def test_flops_grow_with_the_pixels():
+    network = Conv(channels=4, stem=8, widths=(16, 16)).build()
+    small, large = (forward_flops(network, torch.zeros(1, 3, size, size)) for size in (32, 64))
+    assert large == 4 * small > 0

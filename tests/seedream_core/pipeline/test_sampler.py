@@ -1,0 +1,101 @@
+"""The sampler: a picture is a function of its prompt and seed, whatever is drawn beside it."""
+
+import numpy
+import pytest
+import torch
+
+from seedream_core.errors import UserError
+from seedream_core.models.mmdit import Velocity
+from seedream_core.pipeline import generator
+from seedream_core.pipeline import sampler as sampling
+from seedream_core.pipeline.sampler import Sampler
+
+PROMPTS = ["an orange star", "灰色背景上有三个紫色十字", "a blue heart above a cyan cross on a beige background"]
+
+
+@pytest.fixture(scope="module")
+def sampler(tiny_generator):
+    return Sampler.load(tiny_generator)
+
+
+def test_the_batch_changes_no_picture(sampler):
+    together = sampler.images(PROMPTS, [1, 2, 3])
+    assert together.shape == (3, 64, 64, 3) and together.dtype == numpy.uint8
+    for batch in (1, 2):
+        apart = sampler.images(PROMPTS, [1, 2, 3], batch=batch)
+        assert abs(apart.astype(int) - together).max() <= 1
+    assert abs(sampler.images(PROMPTS[2:], [3]).astype(int)[0] - together[2]).max() <= 1
+
+
+def test_seed_and_prompt_each_make_another_picture(sampler):
+    same, seed, prompt = (
+        sampler.images([text], [number])[0].astype(int)
+        for text, number in ((PROMPTS[0], 1), (PROMPTS[0], 2), (PROMPTS[1], 1))
+    )
+    assert abs(same - seed).max() > 20 and abs(same - prompt).max() > 5
+    assert (same == sampler.images([PROMPTS[0]], [1])[0]).all()
+
+
+def test_the_models_own_settings_are_the_defaults(sampler):
+    spec = sampler.spec
+    given = sampler.images(
+        PROMPTS[:1], [1], width=spec.width, height=spec.height, steps=spec.steps, guidance=spec.guidance
+    )
+    assert (given == sampler.images(PROMPTS[:1], [1])).all()
+
+
+def test_any_size_that_fits(sampler):
+    assert sampler.images(PROMPTS[:1], [1], width=96, height=32).shape == (1, 32, 96, 3)
+    with pytest.raises(UserError, match="size 60x64: width 60 is not a multiple of 16; try 48 or 64"):
+        sampler.images(PROMPTS[:1], [1], width=60)
+
+
+def test_guidance_one_asks_the_network_once_per_step(tiny_generator, monkeypatch):
+    loaded = generator.load(tiny_generator, sampling=True)
+    sampler, rows = Sampler(loaded), []
+    forward = loaded.network.forward
+    monkeypatch.setattr(
+        loaded.network, "forward", lambda z, *rest, **more: rows.append(len(z)) or forward(z, *rest, **more)
+    )
+    sampler.latents(PROMPTS[:2], [1, 2], steps=3, guidance=1)
+    assert sum(rows) == 6
+    rows.clear()
+    sampler.latents(PROMPTS[:2], [1, 2], steps=3, guidance=2)
+    assert sum(rows) == 12
+
+
+def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
+    from dataclasses import replace
+
+    loaded = generator.load(tiny_generator, sampling=True)
+    sampler = Sampler(replace(loaded, spec=replace(loaded.spec, guidance_distilled=True, guidance=1.0)))
+    sampler.images(PROMPTS[:1], [1], steps=1)
+    with pytest.raises(UserError, match="distilled to need none"):
+        sampler.images(PROMPTS[:1], [1], steps=1, guidance=3)
+
+
+@pytest.mark.parametrize("solver", ["euler", "heun"])
+def test_a_straight_flow_arrives_at_its_data_in_any_number_of_steps(tiny_generator, monkeypatch, solver):
+    loaded = generator.load(tiny_generator, sampling=True)
+    sampler, data = Sampler(loaded), torch.full((4, 4, 4), 0.25)
+    noise = sampling.picture_noise(5, (4, 4, 4))
+    monkeypatch.setattr(loaded.network, "forward", lambda z, *rest, **more: Velocity((noise - data).expand_as(z), None))
+    for steps in (1, 3):
+        latents = sampler.latents(PROMPTS[:1], [5], steps=steps, solver=solver)
+        torch.testing.assert_close(latents[0], data, atol=1e-5, rtol=0)
+
+
+def test_times_fall_from_noise_to_data():
+    plain, shifted = sampling.time_grid(4, 1.0), sampling.time_grid(4, 3.0)
+    torch.testing.assert_close(plain, torch.tensor([1.0, 0.75, 0.5, 0.25, 0.0]))
+    assert shifted[0] == 1 and shifted[-1] == 0 and (shifted[1:-1] > plain[1:-1]).all()
+
+
+def test_pixels_cover_their_range():
+    assert sampling.to_pixels(torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).expand(1, 3, 1, 5))[0, 0, :, 0].tolist() == [
+        0,
+        0,
+        128,
+        255,
+        255,
+    ]

@@ -1,0 +1,66 @@
+"""The world's own truths are read back; whatever else a record holds there is none, and breaks nothing."""
+
+import pytest
+
+from seedream_core.data.captioning.captioners import Captioner
+from seedream_core.data.curation.view import View
+from seedream_core.data.pairs import Pairs
+from seedream_core.records import Sample
+from seedream_core.synthetic.scenes.truth import scene_of
+from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.workflow.host import Host
+
+ONE = {"color": "red", "shape": "star", "x": 0.5, "y": 0.5, "size": 0.3}
+
+
+def told(objects=(ONE,), kind="one", background="white", relation=None) -> dict:
+    return {
+        "kind": kind,
+        "background": background,
+        "objects": objects if isinstance(objects, (int, str)) else list(objects),
+        "relation": relation,
+    }
+
+
+def test_the_worlds_own():
+    for index in range(200):
+        scene = World(width=96).sample(8, index)
+        assert scene_of(scene.to_json() | {"damage": None, "strings": []}) == scene
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        None,
+        [],
+        "one",
+        {},
+        {"before": told(), "after": told()},
+        told(()),
+        told(5),
+        told("abcdef"),
+        told([5]),
+        told([ONE | {"x": "left"}]),
+        told([ONE | {"size": 1e300}]),
+        told([ONE | {"size": 0}]),
+        told([ONE | {"size": float("nan")}]),
+        told([ONE | {"color": "mauve"}]),
+        told([ONE | {"color": ["red"]}]),
+        told([ONE | {"weight": 1}]),
+        told([{"color": "red"}]),
+        told([ONE, ONE]),
+        told(kind="many"),
+        told(kind=["one"]),
+        told(background="night"),
+        told([ONE, ONE | {"color": "blue"}], "pair"),
+        told([ONE, ONE], "pair", relation="inside"),
+        told([ONE, ONE | {"color": "blue"}], "several"),
+        told([ONE] * 9, "several"),
+    ],
+)
+def test_what_is_none(truth):
+    assert scene_of(truth) is None
+    view = View(Sample(key="a", width=64, height=64, captions={}, truth=truth))
+    assert Captioner.find("truth")().start(Host())([view]) == [{}]
+    for name in ("edits", "compose", "story", "segmentation", "identity"):
+        assert Pairs.find(name)().start()(view, Draw("a")) == []
