@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from seedream_core.errors import ConfigError, Problem, UserError
-from seedream_core.generate import draw, files, knowledge, pictures, prompts
+from seedream_core.generate import files, metadata, prompts, requests, vocabulary
 from seedream_core.generate.model import find
 from seedream_core.progress import track
 from seedream_core.workflow import artifact
@@ -43,7 +43,7 @@ def stage_name(asked: Asked) -> str:
 def run(asked: Asked) -> None:
     # All that can be said without torch is said before its import, which takes seconds.
     size = _size(asked.size)
-    origin = pictures.origin(asked.picture) if asked.picture else None
+    origin = metadata.origin(asked.picture) if asked.picture else None
     lines = _lines(asked, origin)
     model = find(asked.model)
     digest = artifact.read(model, "generator").digest
@@ -62,7 +62,7 @@ def run(asked: Asked) -> None:
 
     gpu = torch.cuda.is_available()
     sampler = Sampler.load(model, bf16=gpu, device="cuda" if gpu else "cpu")
-    wanted = draw.requests(
+    wanted = requests.requests(
         lines,
         sampler.spec,
         seed=asked.seed or 0,
@@ -72,21 +72,21 @@ def run(asked: Asked) -> None:
         guidance=asked.guidance,
         solver=asked.solver or (origin.request.solver if origin else "euler"),
     )
-    before = pictures.load(asked.picture) if origin else None  # --out may name the same file
+    before = metadata.load(asked.picture) if origin else None  # --out may name the same file
     started = time.perf_counter()
-    drawn = draw.pictures(sampler, wanted)
+    drawn = requests.pictures(sampler, wanted)
     if len(wanted) == 1:
         request, pixels = next(drawn)
         _save(targets[0], request, pixels, digest, asked.metadata)
         typer.echo(targets[0])
     else:
-        sheet = pictures.Sheet(wanted, columns=asked.count if asked.count > 1 and len(lines) > 1 else None)
+        sheet = metadata.Sheet(wanted, columns=asked.count if asked.count > 1 and len(lines) > 1 else None)
         with track("pictures", len(wanted)) as progress:
             for target, (request, pixels) in zip(targets, drawn, strict=True):
                 _save(target, request, pixels, digest, asked.metadata)
                 sheet.add(pixels)
                 progress.advance()
-        pictures.save(targets[0].parent / files.GRID, sheet.pixels)
+        metadata.save(targets[0].parent / files.GRID, sheet.pixels)
         typer.echo(targets[0].parent)
     _say_made(wanted, time.perf_counter() - started)
     if origin and wanted == [origin.request]:
@@ -100,7 +100,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
         raise ConfigError([Problem("--size", None, "", str(problem))]) from None
 
 
-def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
+def _lines(asked: Asked, origin: metadata.Origin | None) -> list[prompts.Line]:
     given = [
         name
         for name, value in (("prompts", asked.prompts), ("--prompts", asked.file), ("--from", asked.picture))
@@ -131,13 +131,13 @@ def _lines(asked: Asked, origin: pictures.Origin | None) -> list[prompts.Line]:
 
 
 def _say_unknown(lines: list[prompts.Line], model: Path) -> None:
-    if known := knowledge.load(model):
-        unknown = dict.fromkeys(word for line in lines for word in knowledge.unknown(line.prompt, known))
+    if known := vocabulary.load(model):
+        unknown = dict.fromkeys(word for line in lines for word in vocabulary.unknown(line.prompt, known))
         if unknown:
-            typer.echo(knowledge.explain(list(unknown), known), err=True)
+            typer.echo(vocabulary.explain(list(unknown), known), err=True)
 
 
-def _say_made(wanted: list[pictures.Request], seconds: float) -> None:
+def _say_made(wanted: list[metadata.Request], seconds: float) -> None:
     first = wanted[0]
     same = all(request.settings == first.settings for request in wanted)
     parts = [
@@ -149,9 +149,9 @@ def _say_made(wanted: list[pictures.Request], seconds: float) -> None:
     typer.echo(" · ".join([*parts, f"{seconds:.2f} s"]), err=True)
 
 
-def _save(target: Path, request: pictures.Request, pixels, digest: str, metadata: bool) -> None:
-    origin = pictures.Origin(request=request, model_digest=digest, version=pictures.version()) if metadata else None
-    pictures.save(target, pixels, origin)
+def _save(target: Path, request: metadata.Request, pixels, digest: str, describe: bool) -> None:
+    origin = metadata.Origin(request=request, model_digest=digest, version=metadata.version()) if describe else None
+    metadata.save(target, pixels, origin)
 
 
 def _compare(picture: Path, before, pixels) -> None:

@@ -143,7 +143,7 @@ def _tuple(members: dict[str, bytes]) -> dict[str, str]:
 
 def _boxes(boxes: "Sequence[Any]") -> str:
     """One line for each of the first boxes: kind, confidence, string, and corners in shares of the sides."""
-    from seedream_core.data.curation.view import sound
+    from seedream_core.data.curation.lazy_sample import sound
 
     lines = []
     for box in (found := sound(boxes))[:BOXES]:

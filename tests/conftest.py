@@ -66,7 +66,7 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import Qwen2Config, Qwen2Model
 
-    from seedream_core.generate import knowledge
+    from seedream_core.generate import vocabulary
     from seedream_core.models import network
     from seedream_core.models.autoencoder.conv import Conv
     from seedream_core.models.mmdit import Mmdit
@@ -127,7 +127,7 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
         height=64,
     )
     generator.write(made, dit, config, spec)
-    knowledge.write(knowledge.build(CAPTIONS), made)
+    vocabulary.write(vocabulary.build(CAPTIONS), made)
     _finish(made, "generator", {"width": 64, "height": 64, "format": "f32", "guidance_distilled": False})
     return made
 

@@ -41,7 +41,7 @@ class DetectorConfig(Config):
             )
 
 
-class Residual(nn.Module):
+class DetectorBlock(nn.Module):
     """Norm, SiLU, convolution, twice, added to the input; the first convolution may be dilated."""
 
     def __init__(self, width: int, dilation: int = 1) -> None:
@@ -69,10 +69,10 @@ class Detector(nn.Module):
         self.body = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(16 * 5, config.fine, 3, padding=1),
-            Residual(config.fine),
-            Residual(config.fine),
+            DetectorBlock(config.fine),
+            DetectorBlock(config.fine),
             nn.Conv2d(config.fine, config.coarse, 2, stride=2),
-            *(Residual(config.coarse, d) for d in config.dilations),
+            *(DetectorBlock(config.coarse, d) for d in config.dilations),
             nn.GroupNorm(GROUPS, config.coarse),
             nn.SiLU(),
             nn.Conv2d(config.coarse, len(kinds) + 1, 1),

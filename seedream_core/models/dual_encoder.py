@@ -19,7 +19,7 @@ from seedream_core.data.images.pictures import square
 from seedream_core.errors import DataError
 from seedream_core.models import network
 from seedream_core.models.calibration import Calibration, read_calibration
-from seedream_core.models.text.tokens import END, tokenize
+from seedream_core.models.text.tokenizer import END, tokenize
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.workflow.artifact import write_atomic
@@ -29,7 +29,7 @@ EIGHT = 8
 TOKENIZER, CALIBRATION = "tokenizer.json", "calibration.json"
 
 
-class Encoder(ABC):
+class DualEncoderBase(ABC):
     """`images` and `texts` are N×dim, float32, each row of length 1."""
 
     dim: int
@@ -95,7 +95,7 @@ class Encoder(ABC):
         return found
 
 
-class DualEncoder(Encoder):
+class DualEncoder(DualEncoderBase):
     """Our own towers and tokenizer."""
 
     def __init__(self, towers: Towers, tokenizer: Tokenizer, calibration: Calibration) -> None:
@@ -141,15 +141,15 @@ class DualEncoder(Encoder):
         return cls(towers, tokenizer, read_calibration(folder / CALIBRATION))
 
 
-def load(folder: Path) -> Encoder:
+def load(folder: Path) -> DualEncoderBase:
     """The encoder of an artifact of kind `dual_encoder`, or of a transformers folder of the CLIP or SigLIP kind."""
     folder = Path(folder)
     inner = folder / "network" if (folder / "network").is_dir() else folder
     if (inner / "config.yaml").is_file():
         return DualEncoder.load(inner)
-    from seedream_core.models.outside_encoder import OutsideEncoder
+    from seedream_core.models.hf_dual_encoder import HfDualEncoder
 
-    return OutsideEncoder.load(inner)
+    return HfDualEncoder.load(inner)
 
 
 def _count(value: object, folder: Path) -> int:

@@ -19,7 +19,7 @@ from seedream_core.models.towers_config import TowersConfig
 LARGEST_SCALE = math.log(100)  # CLIP's limit
 
 
-class Block(nn.Module):
+class TowerBlock(nn.Module):
     """Attention and MLP, each behind its norm."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -48,7 +48,7 @@ class ImageTower(nn.Module):
             body.append(Residual(width))
         self.body = nn.Sequential(*body)
         self.places = nn.Parameter(0.02 * torch.randn((config.size // config.factor) ** 2, widths[-1]))
-        self.blocks = nn.ModuleList(Block(widths[-1], config.heads) for _ in range(config.image_depth))
+        self.blocks = nn.ModuleList(TowerBlock(widths[-1], config.heads) for _ in range(config.image_depth))
         self.norm = nn.LayerNorm(widths[-1])
         self.out = nn.Linear(config.parts**2 * widths[-1], config.dim, bias=False)
         self.parts = config.parts
@@ -69,7 +69,7 @@ class TextTower(nn.Module):
         self.tokens = nn.Embedding(vocabulary, config.text_width)
         nn.init.normal_(self.tokens.weight, std=0.02)
         self.places = nn.Parameter(0.02 * torch.randn(config.max_tokens, config.text_width))
-        self.blocks = nn.ModuleList(Block(config.text_width, config.heads) for _ in range(config.text_depth))
+        self.blocks = nn.ModuleList(TowerBlock(config.text_width, config.heads) for _ in range(config.text_depth))
         self.norm = nn.LayerNorm(config.text_width)
         self.out = nn.Linear(config.text_width, config.dim, bias=False)
 

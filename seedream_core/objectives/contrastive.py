@@ -1,8 +1,8 @@
 """The objective of a dual encoder: symmetric InfoNCE between pictures and captions (CLIP, arXiv:2103.00020).
 
 What may be true of a picture is no negative of it: a caption that its own sample has too, or that comes with the same
-main caption, is left out of the sums. Batches are runs of similar captions (`data/loading/similar.py`): with random
-ones only, hardly any negative would differ in a number or a relation alone.
+main caption, is left out of the sums. Batches are runs of similar captions (`data/loading/hard_negatives.py`): with
+random ones only, hardly any negative would differ in a number or a relation alone.
 
 A whole global batch is told apart on one device, or the objective would be another on every host. Where the host's
 micro batch is smaller, activations are kept for the embeddings alone and made again part by part (gradient caching,
@@ -27,12 +27,12 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.data.loading.batches import Batches
-from seedream_core.data.loading.captions import CaptionMix
-from seedream_core.data.loading.pairing import every_caption, main_caption
-from seedream_core.data.loading.similar import Similar
+from seedream_core.data.loading.caption_mix import CaptionMix
+from seedream_core.data.loading.hard_negatives import SimilarOrder
+from seedream_core.data.loading.negative_captions import every_caption, main_caption
 from seedream_core.data.loading.weights import GOLDEN, REPEATS, capped
 from seedream_core.errors import UserError
-from seedream_core.models.text.tokens import tokenize
+from seedream_core.models.text.tokenizer import tokenize
 from seedream_core.models.towers import Towers
 from seedream_core.randomness import fraction
 from seedream_core.records import Batch
@@ -127,7 +127,7 @@ class Passes:
         comb = np.arange(self.size) + (fraction(seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
         taken = np.searchsorted(self.ends, comb, side="right").clip(max=self.last)
         # Runs are of the samples that are taken: those of all, thinned out, would no longer be alike.
-        similar = Similar([self.texts[row] for row in taken], [self.words[row] for row in taken], self.group)
+        similar = SimilarOrder([self.texts[row] for row in taken], [self.words[row] for row in taken], self.group)
         return torch.from_numpy(taken)[similar.order(seed, epoch, self.size)]
 
 

@@ -17,7 +17,7 @@ from seedream_core.records import Batch
 from seedream_core.synthetic.defects.planting import KINDS, Planted, plant
 from seedream_core.synthetic.defects.textures import texture
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 from seedream_core.training.fit import Objective
 from seedream_core.workflow.host import Train
 
@@ -47,11 +47,11 @@ class DetectorModule(Objective):
     def planted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Pictures of the working size with their cover, all of one aspect, which the step decides."""
         side, seed = self.network.config.side, self.train_config.seed
-        aspect = Draw("detector aspect", seed, batch.step).choice(ASPECTS)
+        aspect = Rng("detector aspect", seed, batch.step).choice(ASPECTS)
         seen, images, covers = Counter(), [], []
         for key, given in zip(batch.keys, batch.images.cpu()):
             seen[key] += 1  # data smaller than a batch repeats itself in it
-            draw = Draw("detector", seed, key, batch.step, seen[key])
+            draw = Rng("detector", seed, key, batch.step, seen[key])
             clean = ground(given, draw, draw.choice(SIDES), aspect, self.scenes, self.textures)
             planted = plant(clean, f"detector {seed} {key} {batch.step}", seen[key], clean=self.clean, kinds=HARD)
             image, height, width = prepare(compressed(planted.pixels, draw), side)
@@ -62,7 +62,7 @@ class DetectorModule(Objective):
         return torch.stack(images), torch.from_numpy(np.stack(covers))
 
 
-def ground(given: Tensor, draw: Draw, side: int, aspect: float, scenes: float, textures: float) -> np.ndarray:
+def ground(given: Tensor, draw: Rng, side: int, aspect: float, scenes: float, textures: float) -> np.ndarray:
     """A clean picture whose longer side is `side`: a scene, a texture, or a part of the given 3×H×W, varied."""
     width, height = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
     chance = draw.between(0, 1)
@@ -102,7 +102,7 @@ def ground(given: Tensor, draw: Draw, side: int, aspect: float, scenes: float, t
     return levels.astype(np.uint8)[part]
 
 
-def compressed(pixels: np.ndarray, draw: Draw) -> np.ndarray:
+def compressed(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """The picture through JPEG, some of the time."""
     if draw.between(0, 1) >= AGAIN:
         return pixels

@@ -17,7 +17,7 @@ from seedream_core.flow import guidance as cfg
 from seedream_core.flow.shift import alpha
 from seedream_core.flow.solvers.euler import Euler
 from seedream_core.models.text.llm import FrozenFeatures
-from seedream_core.pipeline.generator import Loaded
+from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import picture_noise, time_grid, to_pixels
 from seedream_core.records import Batch
 from seedream_core.training.fit import Objective
@@ -31,7 +31,7 @@ class DistillModule(Objective):
 
     def __init__(
         self,
-        teacher: Loaded,
+        teacher: Pipeline,
         *,
         train: Train,
         phases: Sequence[Distiller],
@@ -50,7 +50,7 @@ class DistillModule(Objective):
         teacher.network.requires_grad_(False)
 
     @property
-    def teacher(self) -> Loaded:
+    def teacher(self) -> Pipeline:
         return self._teacher[0]
 
     def phase(self, step: int) -> Distiller:

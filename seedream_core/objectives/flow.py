@@ -19,7 +19,7 @@ from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses.defect_masked import defect_masked
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
 from seedream_core.pipeline import generator
-from seedream_core.pipeline.generator import Loaded
+from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.records import Batch, FlowStep
 from seedream_core.training.fit import Objective, fit
@@ -35,7 +35,7 @@ class FlowModule(Objective):
 
     def __init__(
         self,
-        start: Loaded,
+        start: Pipeline,
         *,
         train: Train,
         timesteps: Timesteps,
@@ -102,7 +102,7 @@ class FlowModule(Objective):
 
 
 def train_generator(
-    start: Loaded,
+    start: Pipeline,
     batches: Batches,
     out: Path,
     host: Host,

@@ -58,7 +58,7 @@ class GeneratorSpec(Config):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Pipeline:
     """A generator in memory, in float32 and evaluation mode."""
 
     network: nn.Module
@@ -127,14 +127,14 @@ def load_autoencoder(folder: Path) -> LatentModule:
     return module.eval()
 
 
-def load(folder: Path, *, sampling: bool = False) -> Loaded:
+def load(folder: Path, *, sampling: bool = False) -> Pipeline:
     """Everything that a picture needs; parts are found from generator.yaml and checked against their digests.
 
     With `sampling`, the text encoder can only be read, not saved: it then starts without transformers.
     """
     spec = read_spec(folder)
     module, config = load_network(folder)
-    return Loaded(
+    return Pipeline(
         network=module,
         autoencoder=load_autoencoder(locate(folder, spec.autoencoder)),
         text=LlmEncoder.load(locate(folder, spec.text) / "network", sampling=sampling),

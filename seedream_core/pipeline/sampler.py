@@ -13,14 +13,14 @@ from seedream_core.flow import guidance as cfg
 from seedream_core.flow.shift import alpha, shift
 from seedream_core.flow.solvers import Solver
 from seedream_core.pipeline import generator
-from seedream_core.pipeline.generator import Loaded
+from seedream_core.pipeline.generator import Pipeline
 from seedream_core.progress import Progress
 
 
 class Sampler:
     """A generator with its defaults: `Sampler.load(folder).images(["a red circle on a white background"], [0])`."""
 
-    def __init__(self, loaded: Loaded, *, bf16: bool = False, device: str = "cpu") -> None:
+    def __init__(self, loaded: Pipeline, *, bf16: bool = False, device: str = "cpu") -> None:
         self.loaded, self.spec = loaded, loaded.spec
         self.device, self.bf16 = device, bf16
         for module in (loaded.network, loaded.autoencoder, loaded.text):

@@ -15,13 +15,13 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from seedream_core import randomness
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate
 from seedream_core.flow.shift import alpha, shift
 from seedream_core.models.text.llm import FrozenFeatures
-from seedream_core.pipeline.generator import Loaded
+from seedream_core.pipeline.generator import Pipeline
 from seedream_core.quant.sensitivity import Answer, relative_error
 
 # a network's linear layers see padding too; texts of one length together leave little of it in the moments
@@ -32,10 +32,10 @@ GRID = 8
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-class Calibration:
+class CalibrationData:
     """Latents of an artifact as questions to a velocity network; `kept_back` samples are for the exam alone."""
 
-    def __init__(self, loaded: Loaded, data: Path, captions: CaptionMix, seed: int, kept_back: int) -> None:
+    def __init__(self, loaded: Pipeline, data: Path, captions: CaptionMix, seed: int, kept_back: int) -> None:
         self.loaded, self.captions, self.seed = loaded, captions, seed
         self.reader = ShardReader(data)
         if len(self.reader) < 2 * kept_back:

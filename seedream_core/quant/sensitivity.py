@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from seedream_core.errors import UserError
 from seedream_core.quant.rounding import round_weight
-from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, become, groups, linears, quantise, stored
+from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, groups, linears, quantise, replace_layer, stored
 from seedream_core.workflow.artifact import write_atomic
 
 Answer = Callable[[nn.Module], Tensor]  # a network's velocities for the calibration inputs
@@ -43,7 +43,7 @@ def relative_error(answer: Tensor, reference: Tensor) -> float:
 def as_quantised(layer: nn.Linear, weight: QuantWeight) -> Iterator[None]:
     """The layer in its quantised form for the length of a measurement."""
     kept = layer.__class__, layer.__dict__
-    become(layer, QuantLinear.of(weight, layer.bias))
+    replace_layer(layer, QuantLinear.of(weight, layer.bias))
     try:
         yield
     finally:

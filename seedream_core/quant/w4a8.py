@@ -65,7 +65,7 @@ def linears(network: nn.Module) -> dict[str, nn.Linear]:
     return {name: module for name, module in network.named_modules() if isinstance(module, nn.Linear)}
 
 
-def become(layer: nn.Linear, quantised: QuantLinear) -> None:
+def replace_layer(layer: nn.Linear, quantised: QuantLinear) -> None:
     """Turn a layer into its quantised form in place: blocks may hold it by other names too (shared modulation)."""
     layer.__class__, layer.__dict__ = QuantLinear, quantised.__dict__
 
@@ -162,7 +162,7 @@ def quantise(network: nn.Module, weights: Mapping[str, QuantWeight]) -> nn.Modul
     """Put integer layers in the place of the named linear layers."""
     for name, weight in weights.items():
         layer = network.get_submodule(name)
-        become(layer, QuantLinear.of(weight, None if layer.bias is None else layer.bias.detach()))
+        replace_layer(layer, QuantLinear.of(weight, None if layer.bias is None else layer.bias.detach()))
     return network
 
 
@@ -186,7 +186,7 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], origin: Path) -> 
                 f"{origin}: quantised weights for {name!r}, which the network lacks", "make the artifact again"
             )
         layer, bits = layers[name], 4 if tensors[f"{name}.codes"].dtype == torch.uint8 else 8
-        become(layer, QuantLinear(layer.in_features, layer.out_features, bits, bias=layer.bias is not None))
+        replace_layer(layer, QuantLinear(layer.in_features, layer.out_features, bits, bias=layer.bias is not None))
     fill(network, tensors, origin)
     return network
 

@@ -134,7 +134,7 @@ def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, b
 
 
 @dataclass(frozen=True)
-class Loss:
+class LossCurve:
     """Samples that leave the flow at one place, and why."""
 
     label: str
@@ -142,7 +142,7 @@ class Loss:
     fate: str
 
 
-def flow(stations: Sequence[tuple[str, int, Sequence[Loss]]], *, width: int = 1080) -> Markup:
+def flow(stations: Sequence[tuple[str, int, Sequence[LossCurve]]], *, width: int = 1080) -> Markup:
     """Samples through a funnel, top to bottom: (name, samples that enter, what leaves there), as wide as they are
     many.
     """

@@ -12,7 +12,7 @@ from seedream_core.workflow import artifact
 
 
 @dataclass(frozen=True)
-class Step:
+class LineageStep:
     """One artifact, under the name of its folder, and the names of what it was made from."""
 
     name: str
@@ -35,14 +35,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Lineage:
-    steps: tuple[Step, ...]
+    steps: tuple[LineageStep, ...]
     """In the order of making: what a step was made from stands before it."""
     lost: tuple[str, ...]
     """Inputs whose folders are gone."""
 
 
 def trace(*folders: Path) -> Lineage:
-    found: dict[str, Step] = {}
+    found: dict[str, LineageStep] = {}
     names: dict[str, str] = {}
     lost: dict[str, None] = {}
 
@@ -60,7 +60,7 @@ def trace(*folders: Path) -> Lineage:
             names[manifest.digest] = name
             parts = (visit(source) for field in manifest.inputs for source in manifest.sources(field))
             inputs = tuple(dict.fromkeys(part for part in parts if part))
-            found[manifest.digest] = Step(name, folder, manifest, inputs)
+            found[manifest.digest] = LineageStep(name, folder, manifest, inputs)
         return names[manifest.digest]
 
     for folder in folders:

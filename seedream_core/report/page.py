@@ -12,7 +12,7 @@ from typing import Any
 from seedream_core.logs import read_rows
 from seedream_core.progress import duration
 from seedream_core.report import charts
-from seedream_core.report.lineage import Lineage, Step, trace
+from seedream_core.report.lineage import Lineage, LineageStep, trace
 from seedream_core.report.pictures import embed
 from seedream_core.report.render import render
 from seedream_core.report.words import chinese
@@ -219,7 +219,7 @@ def _comparisons(pairs: list[dict]) -> list[dict[str, Any]]:
     ]
 
 
-def _run(step: Step) -> dict[str, Any]:
+def _run(step: LineageStep) -> dict[str, Any]:
     log, curves = step.log(), []
     for key, (en, zh) in CURVES.items():
         points = [(row["step"], row[key]) for row in log if isinstance(row.get(key), (int, float))]
@@ -228,7 +228,7 @@ def _run(step: Step) -> dict[str, Any]:
     return {"name": step.name, "stage": step.manifest.stage, "curves": curves}
 
 
-def _grids(step: Step) -> dict[str, Any] | None:
+def _grids(step: LineageStep) -> dict[str, Any] | None:
     """Sample grids over training, at most a dozen, the first and the last among them."""
     paths = sorted((step.folder / "samples").glob("step_*.png"))
     if len(paths) > MOST_GRIDS:
@@ -237,7 +237,7 @@ def _grids(step: Step) -> dict[str, Any] | None:
     return {"name": step.name, "pictures": pictures} if pictures else None
 
 
-def _funnel(step: Step) -> dict[str, Any] | None:
+def _funnel(step: LineageStep) -> dict[str, Any] | None:
     fates = step.fates()
     total = fates.total()
     if not total:
@@ -266,7 +266,7 @@ def _by_reason(fates: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
     return merged
 
 
-def _costs(steps: tuple[Step, ...]) -> list[dict[str, Any]]:
+def _costs(steps: tuple[LineageStep, ...]) -> list[dict[str, Any]]:
     longest = max(step.manifest.seconds for step in steps) or 1
     table = []
     for step in steps:

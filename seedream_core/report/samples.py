@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data.curation.view import sound
+from seedream_core.data.curation.lazy_sample import sound
 from seedream_core.data.images.pictures import decode
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.report import charts, clusters
-from seedream_core.report.lineage import Step, trace
+from seedream_core.report.lineage import LineageStep, trace
 from seedream_core.report.pictures import Picture, inline
 from seedream_core.report.render import render
 
@@ -74,7 +74,7 @@ def build(folder: Path) -> str:
         raise UserError(
             f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made"
         )
-    kept, reader = Records.of(folder), ShardReader(folder)
+    kept, reader = SampleRecords.of(folder), ShardReader(folder)
     return render(
         "samples.html",
         {
@@ -113,7 +113,7 @@ def build(folder: Path) -> str:
 
 
 @dataclass
-class Records:
+class SampleRecords:
     """What the records of the kept samples say, of at most MEASURED of them."""
 
     count: int = 0
@@ -125,7 +125,7 @@ class Records:
     """Places of samples with boxes."""
 
     @classmethod
-    def of(cls, folder: Path) -> "Records":
+    def of(cls, folder: Path) -> "SampleRecords":
         reader, records = ShardReader(folder), cls()
         for place in _spread(len(reader), MEASURED):
             sample = Sample.from_json(reader.read(place)["json"])
@@ -175,7 +175,7 @@ def _tail(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[charts.Loss]]]:
+def _stations(steps: Sequence[tuple[LineageStep, Fates]]) -> list[tuple[str, int, list[charts.LossCurve]]]:
     stations = []
     for step, fates in steps:
         order = {name: place for place, name in enumerate(step.manifest.metrics.get("funnel", ()))}
@@ -187,14 +187,14 @@ def _stations(steps: Sequence[tuple[Step, Fates]]) -> list[tuple[str, int, list[
             (
                 step.name,
                 fates.total,
-                [charts.Loss(f"{cause or fate}", fates.counts[fate, cause], fate) for fate, cause in losses],
+                [charts.LossCurve(f"{cause or fate}", fates.counts[fate, cause], fate) for fate, cause in losses],
             )
         )
     _last_step, last = steps[-1]
     return [*stations, ("✓", sum(count for (fate, _), count in last.counts.items() if fate == "kept"), [])]
 
 
-def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
+def _causes(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
     """Each reason for which samples left, with pictures where the step's input still has them."""
     places = _places(step, [row["key"] for rows in fates.examples.values() for row in rows])
     for (fate, cause), count in fates.counts.most_common():
@@ -219,7 +219,7 @@ def _causes(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
             }
 
 
-def _twins(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
+def _twins(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
     """Duplicates beside what they repeat."""
     pairs = [
         (row, found[1])
@@ -239,7 +239,7 @@ def _twins(step: Step, fates: Fates) -> Iterator[dict[str, Any]]:
             }
 
 
-def _places(step: Step, keys: Sequence[str]) -> dict[str, tuple[ShardReader, int]]:
+def _places(step: LineageStep, keys: Sequence[str]) -> dict[str, tuple[ShardReader, int]]:
     """Where the pictures of some keys lie in what the step was made from."""
     wanted, places = set(keys), {}
     for name in step.manifest.inputs:

@@ -25,7 +25,7 @@ from seedream_core.training.callbacks.checkpoint import CheckpointFolder, Checkp
 from seedream_core.training.callbacks.ema import Ema
 from seedream_core.training.callbacks.samples import Samples
 from seedream_core.training.callbacks.throughput import Throughput
-from seedream_core.training.optimizer import Guarded
+from seedream_core.training.optimizer import SkipNonFinite
 from seedream_core.workflow.host import Host, Train
 
 
@@ -38,15 +38,15 @@ class Objective(LightningModule):
     batch_ended: float = 0.0
     """When the last callback had done with the batch before: from here on the loop waits for data."""
 
-    def configure_optimizers(self) -> Guarded:
-        return Guarded(self, self.train_config)
+    def configure_optimizers(self) -> SkipNonFinite:
+        return SkipNonFinite(self, self.train_config)
 
     def on_train_batch_end(self, *_: object) -> None:
         self.batch_ended = time.perf_counter()
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainingResult:
     """What came of a training, for the manifest."""
 
     steps: int
@@ -71,7 +71,7 @@ def fit(
     out: Path,
     *,
     callbacks: Sequence[Callback] = (),
-) -> Fitted:
+) -> TrainingResult:
     """Train to the last step, from the newest checkpoint under `out` if there is one.
 
     Afterwards the module holds the averaged weights. Ranks other than 0 end here: what follows writes the artifact,
@@ -103,7 +103,7 @@ def fit(
     ema.apply(module)
     module.eval()
     last = read_rows(throughput.path)[-1]
-    return Fitted(last["step"], last["loss"], last["images_per_second"], last["seconds"])
+    return TrainingResult(last["step"], last["loss"], last["images_per_second"], last["seconds"])
 
 
 def _trainer(host: Host, **options: Any) -> Trainer:

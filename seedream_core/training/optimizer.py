@@ -43,7 +43,7 @@ def is_hidden(name: str, module: nn.Module, parameter: Tensor) -> bool:
     )
 
 
-class Guarded(Optimizer):
+class SkipNonFinite(Optimizer):
     """Members that share the parameters of one training; one `step` clips, sets the rate and skips bad gradients."""
 
     def __init__(self, root: nn.Module, train: Train) -> None:

@@ -17,7 +17,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import annotated_types
 import pydantic
@@ -60,7 +60,12 @@ class Config:
 
 
 class Component(Config):
-    """Base of families. A family is a direct subclass in a package's `__init__`; each member is one file beside it."""
+    """Base of families. A family is a direct subclass in a package's `__init__`; each member is one file beside it.
+
+    A member's class is its file's stem in CamelCase and the family's `suffix`: `blurred.py` holds `BlurredFilter`.
+    """
+
+    suffix: ClassVar[str] = ""
 
     @classmethod
     def name(cls) -> str:
@@ -75,7 +80,9 @@ class Component(Config):
             sorted(
                 path.stem
                 for path in folder.glob("*.py")
-                if re.search(rf"^class {camel(path.stem)}\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+                if re.search(
+                    rf"^class {camel(path.stem)}{cls.suffix}\(", path.read_text(encoding="utf-8"), re.MULTILINE
+                )
             )
         )
 
@@ -87,7 +94,7 @@ class Component(Config):
                 f"no {cls.__name__} {name!r}{nearest(name, cls.names())} ({_folder(cls)} has {', '.join(cls.names())})"
             )
             raise ConfigError([Problem("", None, "", message)])
-        return getattr(importlib.import_module(f"{cls.__module__}.{name}"), camel(name))
+        return getattr(importlib.import_module(f"{cls.__module__}.{name}"), camel(name) + cls.suffix)
 
     @classmethod
     def __get_pydantic_core_schema__(

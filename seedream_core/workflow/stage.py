@@ -127,12 +127,14 @@ def gather(stage: Stage, look: Callable[[Path, Kind], dict]) -> dict[str, Any]:
 
 
 def find(path: str, root: str = ROOT) -> type[Stage]:
-    """The stage class at `group/stem`; only its file is imported."""
+    """The stage class at `group/stem`, such as `MmditStage` of pretrain/mmdit; only its file is imported."""
     known = [f"{group}/{stem}" for group in groups(root) for stem in _files(group, root)]
     if path not in known:
         hint = nearest(path, known) or f"; the stages are {', '.join(known)}"
         raise ConfigError([Problem("", None, "", f"no stage {path!r}{hint}")])
-    return getattr(importlib.import_module(f"{root}.{path.replace('/', '.')}"), camel(path.rpartition("/")[2]))
+    group, stem = path.split("/")
+    module, name = importlib.import_module(f"{root}.{group}.{stem}"), camel(stem) + "Stage"
+    return getattr(module, name, None) or getattr(module, camel(group) + name)  # data/report and eval/report
 
 
 def groups(root: str = ROOT) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seedream_core.data.curation.scorers.signature import Signature
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.signature import SignatureScorer
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import COLORS, EXTENTS, Draw, Scene, World
+from seedream_core.synthetic.scenes.world import COLORS, EXTENTS, Rng, Scene, World
 
 CHANGES = ("jpeg", "webp", "resized", "cropped", "gain", "offset")
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -34,18 +34,18 @@ PLACE, SIZE = 0.03, 0.06
 class Planted:
     """One picture of a corpus: an original, or a copy of one."""
 
-    view: View
+    view: LazySample
     original: int
     """The number of the original that it shows."""
     change: str = ""
 
 
-def view(key: str, members: dict[str, bytes]) -> View:
+def view(key: str, members: dict[str, bytes]) -> LazySample:
     """As the funnel makes it: only the file's bytes and its record."""
     (data,) = members.values()
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
-    return View(Sample(key=key, width=width, height=height, captions={}), members)
+    return LazySample(Sample(key=key, width=width, height=height, captions={}), members)
 
 
 def encode(pixels: np.ndarray, kind: str = "png", quality: int = 90) -> dict[str, bytes]:
@@ -56,7 +56,7 @@ def encode(pixels: np.ndarray, kind: str = "png", quality: int = 90) -> dict[str
     return {kind: written.getvalue()}
 
 
-def change(pixels: np.ndarray, how: str, draw: Draw) -> dict[str, bytes]:
+def change(pixels: np.ndarray, how: str, draw: Rng) -> dict[str, bytes]:
     """The members of a copy."""
     if how in ("jpeg", "webp"):
         return encode(pixels, {"jpeg": "jpg"}.get(how, how), quality(draw))
@@ -70,17 +70,17 @@ def change(pixels: np.ndarray, how: str, draw: Draw) -> dict[str, bytes]:
     )
 
 
-def quality(draw: Draw) -> int:
+def quality(draw: Rng) -> int:
     return int(draw.between(50, 96))
 
 
-def resize(pixels: np.ndarray, draw: Draw) -> np.ndarray:
+def resize(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     factor = math.exp(draw.between(math.log(0.5), math.log(2)))
     height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
     return np.asarray(Image.fromarray(pixels).resize((width, height), draw.choice(FILTERS)))
 
 
-def crop(pixels: np.ndarray, draw: Draw) -> np.ndarray:
+def crop(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """3% off each of the four sides; or 3% of each length in sum, in the middle or anywhere."""
     height, width = pixels.shape[:2]
     cut, across, down = draw.choice(((2, 0.5, 0.5), (1, 0.5, 0.5), (1, draw.between(0, 1), draw.between(0, 1))))
@@ -89,7 +89,7 @@ def crop(pixels: np.ndarray, draw: Draw) -> np.ndarray:
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def shade(pixels: np.ndarray, how: str, draw: Draw) -> np.ndarray:
+def shade(pixels: np.ndarray, how: str, draw: Rng) -> np.ndarray:
     """Half of them at the very ends of ±10%."""
     amount = draw.choice((-1, 1)) * (0.1 if draw.choice((True, False)) else draw.between(0.03, 0.1))
     shaded = pixels * (1 + amount) if how == "gain" else pixels + 255 * amount
@@ -104,7 +104,7 @@ def plant(
         yield Planted(view(f"o{index}", encode(pixels)), index)
     for count, index in enumerate(range(0, len(originals), every)):
         how = changes[count % len(changes)]
-        yield Planted(view(f"c{index}-{how}", change(originals[index], how, Draw(name, how, index))), index, how)
+        yield Planted(view(f"c{index}-{how}", change(originals[index], how, Rng(name, how, index))), index, how)
 
 
 def scenes(seed: int, count: int, side: int) -> tuple[list[Scene], list[np.ndarray]]:
@@ -140,7 +140,7 @@ def every_twin(drawn: list[Scene]) -> set[tuple[int, int]]:
     return {(one, other) for other in range(len(drawn)) for one in range(other) if twins(drawn[one], drawn[other])}
 
 
-def altered(scene: Scene, how: str, draw: Draw) -> Scene:
+def altered(scene: Scene, how: str, draw: Rng) -> Scene:
     """Another scene, though a near one: one object of another colour or shape, or 6 to 12% of the side from its
     place.
     """
@@ -187,7 +187,7 @@ def photographs(package: str) -> dict[str, np.ndarray]:
     return {name: np.asarray(Image.open(root / name).convert("RGB")) for name in names if (root / name).exists()}
 
 
-def cuts(photo: np.ndarray, count: int, draw: Draw, side: int = 256, overlap: float = 0.5) -> list[np.ndarray]:
+def cuts(photo: np.ndarray, count: int, draw: Rng, side: int = 256, overlap: float = 0.5) -> list[np.ndarray]:
     """Distinct crops of one photograph in each of its eight orientations, up to `count` in each, `side` pixels and
     more.
 
@@ -211,7 +211,7 @@ def enlarged(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _boxes(
-    width: int, height: int, count: int, draw: Draw, side: int, overlap: float
+    width: int, height: int, count: int, draw: Rng, side: int, overlap: float
 ) -> list[tuple[int, int, int, int]]:
     boxes: list[tuple[int, int, int, int]] = []
     for attempt in range(50 * count):
@@ -243,8 +243,8 @@ def shared(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> float:
 def features(pictures: list[Planted]) -> dict[str, np.ndarray]:
     """What near duplicates are found by, as the funnel notes it."""
     views = [picture.view for picture in pictures]
-    Signature().start({})(views)
-    return {name: np.stack([view.features[name] for view in views]) for name in Signature.gives}
+    SignatureScorer().start({})(views)
+    return {name: np.stack([view.features[name] for view in views]) for name in SignatureScorer.gives}
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from seedream_core.data.curation.scorers.appearance import describe
+from seedream_core.data.labelling.acquisition import ActiveLearning, Pool
 from seedream_core.data.labelling.active import learn
-from seedream_core.data.labelling.heads import quality
-from seedream_core.data.labelling.pool import Active, Pool
+from seedream_core.data.labelling.score_heads import quality
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, Scene, World
+from seedream_core.synthetic.scenes.world import Rng, Scene, World
 
 SIDE, POOL, TEST, SHARE = 64, 5000, 3000, 0.05
 GOAL, MOST = 0.98, 0.6
@@ -30,7 +30,7 @@ SHOWN = (200, 400, 600, 800, 1000, 1300, 1600, 2000, 2500, 3000, 3500, 4000, 500
 WORLD = World()
 
 
-def aged(pixels: np.ndarray, draw: Draw) -> np.ndarray:
+def aged(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """As a crawl's pictures are: a little darker, uneven, noisy and compressed."""
     line, values = np.linspace(-1, 1, SIDE), pixels.astype(np.float32)
     values = (
@@ -44,11 +44,11 @@ def aged(pixels: np.ndarray, draw: Draw) -> np.ndarray:
     return np.asarray(Image.open(data))
 
 
-def noise(draw: Draw, deviation: float) -> np.ndarray:
+def noise(draw: Rng, deviation: float) -> np.ndarray:
     return np.random.default_rng(int(draw.between(0, 2**32))).normal(0, deviation, (SIDE, SIDE, 3))
 
 
-def overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
+def overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
     """With a mark of which something is to be seen."""
     while True:
         marked = _overlaid(pixels, scene, draw)
@@ -56,7 +56,7 @@ def overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
             return marked
 
 
-def _overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
+def _overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
     image, layer = Image.fromarray(pixels).convert("RGBA"), Image.new("RGBA", (SIDE, SIDE))
     pen, kind = ImageDraw.Draw(layer), draw.choice(("text", "logo", "sticker", "mosaic"))
     tone = (*draw.choice(((255, 255, 255), (0, 0, 0), (128, 128, 128))), int(draw.between(60, 160)))
@@ -85,7 +85,7 @@ def _overlaid(pixels: np.ndarray, scene: Scene, draw: Draw) -> np.ndarray:
 
 
 def picture(concept: str, seed: int, index: int) -> tuple[np.ndarray, bool]:
-    scene, draw = WORLD.sample(seed, index), Draw("label", concept, seed, index)
+    scene, draw = WORLD.sample(seed, index), Rng("label", concept, seed, index)
     pixels, positive = render(scene, SIDE, SIDE), draw.between(0, 1) < SHARE
     if concept == "overlay":
         return aged(overlaid(pixels, scene, draw) if positive else pixels, draw), positive
@@ -113,7 +113,7 @@ def needed(curve: list[tuple[int, float]], goal: float) -> int | None:
     return next((labels for place, (labels, _) in enumerate(curve) if min(values[place : place + 2]) >= goal), None)
 
 
-def compare(concept: str, seed: int, options: Active = Active()) -> dict:
+def compare(concept: str, seed: int, options: ActiveLearning = ActiveLearning()) -> dict:
     """Labels to the goal for both, both curves on the test set, and where the stage would have stopped by itself."""
     features, labels = pictures(concept, seed, POOL)
     others, truth = pictures(concept, 1000 + seed, TEST)

@@ -14,20 +14,20 @@ import pytest
 
 import seedream_core
 from seedream_core.data.balancing.concepts import Concepts
-from seedream_core.data.balancing.dual_axis import DualAxis
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.balancing.dual_axis import DualAxisBalance
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.evaluation.judges.scene_accuracy import SceneAccuracy, scene_accuracy
 from seedream_core.flow.timesteps.logit_normal import LogitNormal
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.records import Sample
-from seedream_core.stages.data.balance import Balance
-from seedream_core.stages.data.encode import Encode
-from seedream_core.stages.data.synthetic import Synthetic
-from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.stages.data.balance import BalanceStage
+from seedream_core.stages.data.encode import EncodeStage
+from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.synthetic.scenes.captions import LANGUAGES, canonical
 from seedream_core.synthetic.scenes.prompts import Prompt
-from seedream_core.synthetic.scenes.world import BACKGROUNDS, Asked, Draw, World, _zipf
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, Rng, SceneRequest, World, _zipf
 from seedream_core.workflow import execute
 from seedream_core.workflow.host import Host, Train
 
@@ -39,10 +39,12 @@ MIXED = {"one": 1.0, "several": 1.5, "pair": 1.5}
 TAIL, HEAD = 330, 165  # prompts: of the rarest 11 pairs, and of the other 33
 
 
-def crawl(folder: Path, seed: int, kinds: dict[str, float], by: DualAxis = DualAxis()) -> tuple[Path, Path]:
+def crawl(
+    folder: Path, seed: int, kinds: dict[str, float], by: DualAxisBalance = DualAxisBalance()
+) -> tuple[Path, Path]:
     """A long-tailed crawl, and the same balanced."""
-    execute.step(Synthetic(samples=6000, seed=seed, zipf=EXPONENT, kinds=kinds), folder / "crawl", HOST)
-    execute.step(Balance(data=folder / "crawl", by=(by,)), folder / "balanced", HOST)
+    execute.step(SyntheticStage(samples=6000, seed=seed, zipf=EXPONENT, kinds=kinds), folder / "crawl", HOST)
+    execute.step(BalanceStage(data=folder / "crawl", by=(by,)), folder / "balanced", HOST)
     return folder / "crawl", folder / "balanced"
 
 
@@ -59,9 +61,9 @@ def effective(balanced: Path) -> tuple[float, float]:
 
 def trained(data: Path, out: Path, seed: int) -> Path:
     """A small base model on the packaged autoencoder and text encoder."""
-    execute.step(Encode(data=data, vae=PACKAGED / "autoencoder"), out / "latents", HOST)
+    execute.step(EncodeStage(data=data, vae=PACKAGED / "autoencoder"), out / "latents", HOST)
     execute.step(
-        Mmdit(
+        MmditStage(
             data=out / "latents",
             vae=PACKAGED / "autoencoder",
             text=PACKAGED / "text",
@@ -84,7 +86,9 @@ def judged(model: Path, seed: int) -> dict[str, SceneAccuracy]:
     graded = {}
     for name, things, count in (("rarest", ranked[-11:], TAIL), ("others", ranked[:-11], HEAD)):
         asked = [
-            Asked("one", Draw("tail prompt", 5000 + seed, i).choice(tuple(BACKGROUNDS)), (things[i % len(things)],), 1)
+            SceneRequest(
+                "one", Rng("tail prompt", 5000 + seed, i).choice(tuple(BACKGROUNDS)), (things[i % len(things)],), 1
+            )
             for i in range(count)
         ]
         prompts = [
@@ -109,7 +113,7 @@ def test_twice_as_many_concepts_count(tmp_path, kinds, beta, seeds):
     Mixed scenes with the default beta of 1 gave 2.29, 1.96, 2.06 and 2.19 times (seeds 4201, 4202, 4301, 4302).
     """
     for seed in seeds:
-        before, after = effective(crawl(tmp_path / str(seed), seed, kinds, DualAxis(beta=beta))[1])
+        before, after = effective(crawl(tmp_path / str(seed), seed, kinds, DualAxisBalance(beta=beta))[1])
         print(
             f"\nseed {seed}, {', '.join(kinds)}: {before:.2f} -> {after:.2f} effective pairs, "
             f"{after / before:.2f} times"

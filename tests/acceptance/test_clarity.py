@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.blurred import Blurred
-from seedream_core.data.curation.filters.noisy import Noisy
-from seedream_core.data.curation.scorers.clarity import Clarity
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.blurred import BlurredFilter
+from seedream_core.data.curation.filters.noisy import NoisyFilter
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.clarity import ClarityScorer
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
@@ -41,9 +41,9 @@ MILD = ("jpeg 75", "half size", "brightness 0.7", "brightness 1.3", "grain 5", "
 
 def dropped(pixels: np.ndarray) -> bool:
     height, width, _ = pixels.shape
-    view = View.of(Sample(key="a", width=width, height=height, captions={}), pixels)
-    Clarity().start({})([view])
-    return not all(judge(view).keep for judge in (Blurred(), Noisy()))
+    view = LazySample.of(Sample(key="a", width=width, height=height, captions={}), pixels)
+    ClarityScorer().start({})([view])
+    return not all(judge(view).keep for judge in (BlurredFilter(), NoisyFilter()))
 
 
 def spoiled(pixels: np.ndarray, kind: str, draw: np.random.Generator) -> np.ndarray:

@@ -18,7 +18,7 @@ from seedream_core.data.curation.scorers.structure import packaged
 from seedream_core.data.images.masks import saved, union
 from seedream_core.models import detector
 from seedream_core.synthetic.defects.planting import plant
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 UNSEEN = (
     "skimage/data/astronaut.png",
@@ -52,7 +52,7 @@ def photographs() -> list[np.ndarray]:
 
 def cut(pixels: np.ndarray, index: int, seed: str) -> np.ndarray:
     """A part of a photograph, 40% to all of it, at 64, 128 or 256 pixels, of one of four aspects, perhaps mirrored."""
-    draw = Draw("cut", seed, index)
+    draw = Rng("cut", seed, index)
     side, aspect = SIDES[index % len(SIDES)], draw.choice(ASPECTS)
     width, height = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
     scale = draw.between(0.4, 1) * min(pixels.shape[1] / width, pixels.shape[0] / height)

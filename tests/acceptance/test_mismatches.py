@@ -7,12 +7,12 @@ import json
 import pytest
 import toy_mismatches
 
-from seedream_core.data.curation.filters.mismatched import Mismatched
-from seedream_core.data.curation.funnel import Funnel, Plan
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.mismatched import MismatchedFilter
+from seedream_core.data.curation.funnel import Funnel, FunnelPlan
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.records import Sample
-from seedream_core.stages.pretrain.dual_encoder import DualEncoder
+from seedream_core.stages.pretrain.dual_encoder import DualEncoderStage
 from seedream_core.workflow import execute
 from seedream_core.workflow.host import Host, Train
 
@@ -22,11 +22,11 @@ TRAIN = Train(steps=500, global_batch=128, lr=2e-3, warmup=50, optimizer="muon",
 
 def judge(data, encoder, planted) -> dict[str, float]:
     """Precision and recall of the filter with its defaults, and recall by what was planted."""
-    funnel, reader = Funnel(Plan.of((), (Mismatched(),)), {"encoder": encoder}), ShardReader(data)
+    funnel, reader = Funnel(FunnelPlan.of((), (MismatchedFilter(),)), {"encoder": encoder}), ShardReader(data)
     dropped = set()
     for first in range(0, len(reader), 32):
         members = [reader.read(place) for place in range(first, min(first + 32, len(reader)))]
-        views = [View(Sample.from_json(one["json"]), one) for one in members]
+        views = [LazySample(Sample.from_json(one["json"]), one) for one in members]
         dropped |= {
             view.sample.key for view, ruling in zip(views, funnel(views), strict=True) if ruling.fate == "dropped"
         }
@@ -46,7 +46,7 @@ def judge(data, encoder, planted) -> dict[str, float]:
 @pytest.mark.slow
 def test_mismatches_are_found_by_an_encoder_that_learned_from_them(tmp_path):
     crawl = toy_mismatches.make(tmp_path / "crawl", SEED, SAMPLES, strangers=SHARE)
-    execute.step(DualEncoder(data=crawl, train=TRAIN), tmp_path / "encoder", Host())
+    execute.step(DualEncoderStage(data=crawl, train=TRAIN), tmp_path / "encoder", Host())
     planted = json.loads((crawl / toy_mismatches.PLANTED).read_text())
     found = judge(crawl, tmp_path / "encoder", planted)
     print(found)

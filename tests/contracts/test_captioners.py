@@ -3,7 +3,7 @@
 import pytest
 
 from seedream_core.data.captioning.captioners import FIELDS, Captioner
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import STYLES
 from seedream_core.synthetic.scenes.render import render
@@ -25,7 +25,7 @@ def test_contract(name):
         return
     scenes = [World().sample(2, index) for index in range(4)]
     views = [
-        View.of(
+        LazySample.of(
             Sample(
                 key=f"k{index}",
                 width=64,
@@ -41,4 +41,4 @@ def test_contract(name):
     assert caption(views) == [one for view in views for one in caption([view])] and caption([]) == []
     for told in caption(views):
         assert told and all(set(texts) == set(made.wanted()) and all(texts.values()) for texts in told.values())
-    assert caption([View(Sample(key="a", width=64, height=64, captions={}))]) == [{}]
+    assert caption([LazySample(Sample(key="a", width=64, height=64, captions={}))]) == [{}]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seedream_core.data.curation.dedup import Dedup
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
@@ -18,7 +18,7 @@ def test_contract(name):
     assert parse(type(made), {k: v for k, v in dump(made).items() if k != "name"}) == made
     scenes = [World().sample(3, index) for index in (0, 1, 2, 1, 3, 0)]
     views = [
-        View.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64))
+        LazySample.of(Sample(key=f"a{index}", width=64, height=64, captions={}), render(scene, 64, 64))
         for index, scene in enumerate(scenes)
     ]
     for need in made.needs:

@@ -8,7 +8,7 @@ import pytest
 from seedream_core.synthetic.defects import Defect
 from seedream_core.synthetic.defects.planting import KINDS
 from seedream_core.synthetic.defects.textures import texture
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 SHADOW = {"sticker": 0.06}  # of the shorter side, around the box
 
@@ -23,10 +23,10 @@ def test_contract(name, size):
     height, width = size
     changed = 0
     for index in range(12):
-        clean = texture(width, height, Draw("ground", index))
+        clean = texture(width, height, Rng("ground", index))
         before = clean.copy()
-        out, boxes = Defect.find(name)()(clean, Draw(name, index))
-        again = Defect.find(name)()(clean, Draw(name, index))
+        out, boxes = Defect.find(name)()(clean, Rng(name, index))
+        again = Defect.find(name)()(clean, Rng(name, index))
         assert np.array_equal(out, again[0]) and boxes == again[1]
         assert np.array_equal(clean, before) and out.shape == clean.shape and out.dtype == np.uint8
         inside, reach = np.zeros((height, width), bool), round(SHADOW.get(name, 0) * min(size)) + 1

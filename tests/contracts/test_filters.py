@@ -3,8 +3,8 @@
 import pytest
 
 from seedream_core.data.curation.filters import Filter
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.records import Sample, Verdict
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.render import render
@@ -18,11 +18,11 @@ MEASURED = {"agreement": 0.9, "defect": 0.1, "unsafe": 0.1}
 
 
 @pytest.fixture
-def view() -> View:
+def view() -> LazySample:
     world = World()
     scene = world.sample(0, 5)
     sample = Sample(key="a", width=64, height=64, captions=captions(scene, "0/5", world))
-    return View.of(sample, render(scene, 64, 64))
+    return LazySample.of(sample, render(scene, 64, 64))
 
 
 @pytest.mark.parametrize("name", Filter.names())

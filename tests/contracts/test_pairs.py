@@ -5,23 +5,23 @@ outside the mask.
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 from seedream_core.workflow.config import dump, parse
 
 SIZES = ((64, 64), (96, 64))
 
 
-def views(size) -> list[View]:
+def views(size) -> list[LazySample]:
     world = World(width=size[0], height=size[1])
     scenes = [world.sample(12, index) for index in range(12)]
     return [
-        View.of(
+        LazySample.of(
             Sample(
                 key=f"k{index}",
                 width=size[0],
@@ -45,9 +45,9 @@ def test_contract(name, size):
     except UserError as error:
         assert name in str(error) and "path" in str(error)
         return
-    pairs = [(view, pair) for view in views(size) for pair in make(view, Draw(view.sample.key))]
+    pairs = [(view, pair) for view in views(size) for pair in make(view, Rng(view.sample.key))]
     assert len(pairs) >= 2
-    again = [pair for view in views(size) for pair in make(view, Draw(view.sample.key))]
+    again = [pair for view in views(size) for pair in make(view, Rng(view.sample.key))]
     for (_view, pair), other in zip(pairs, again, strict=True):
         pictures = (*pair.references, *pair.targets)
         assert all(one.dtype == np.uint8 and one.shape == (size[1], size[0], 3) for one in pictures)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from seedream_core.data.curation.lazy_sample import COSTS, LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import COSTS, View
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
@@ -16,11 +16,11 @@ MODELS = ("agreement", "embedding", "heads", "ocr", "unsafe")
 """Scorers that look with what is not packaged."""
 
 
-def views() -> list[View]:
+def views() -> list[LazySample]:
     world = World()
     scenes = [world.sample(0, index) for index in range(5)]
     return [
-        View.of(
+        LazySample.of(
             Sample(key=f"a{index}", width=64, height=64, captions=captions(scene, f"0/{index}", world)),
             render(scene, 64, 64),
         )

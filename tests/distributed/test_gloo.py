@@ -13,7 +13,7 @@ import toy_training as toy
 from seedream_core.logs import read_rows
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.objectives.flow import FlowModule
-from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.workflow.host import Host
 
 TWO = {"devices": 2, "accelerator": "cpu", "precision": "f32", "threads": 1, "strategy": "ddp"}
@@ -35,7 +35,7 @@ def both(work) -> list[int]:
 
 @pytest.fixture
 def base(tiny_latents, tiny_generator):
-    return Mmdit(
+    return MmditStage(
         data=tiny_latents,
         vae=tiny_generator.parent / "vae",
         text=tiny_generator.parent / "text",

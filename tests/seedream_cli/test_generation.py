@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
-from seedream_core.generate import pictures
+from seedream_core.generate import metadata
 from seedream_core.workflow import artifact
 
 PROMPT = "灰色背景上有三个紫色十字"
@@ -30,7 +30,7 @@ def generate(*arguments, ok=True, **options):
 
 
 def apart(first, second) -> int:
-    return int(abs(pictures.load(Path(first)).astype(int) - pictures.load(Path(second)).astype(int)).max())
+    return int(abs(metadata.load(Path(first)).astype(int) - metadata.load(Path(second)).astype(int)).max())
 
 
 def test_one_prompt_to_one_file(here, tiny_generator):
@@ -58,7 +58,7 @@ def test_a_folder_in_prompt_order_with_a_grid(here):
         "00003.png",
         "grid.png",
     ]
-    made = [pictures.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
+    made = [metadata.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
     assert [(request.prompt, request.seed) for request in made] == [("red", 5), ("red", 6), ("blue", 7), ("blue", 8)]
     with Image.open("d/grid.png") as image:
         assert image.size == (130, 130)
@@ -88,9 +88,9 @@ def test_every_setting_reaches_the_picture_and_its_metadata(here):
         "seed": ("--seed", 1),
     }.items():
         generate("red", "--out", f"{name}.png", *flags)
-        assert pictures.origin(here / f"{name}.png") != pictures.origin(here / "a.png")
-        assert pictures.load(here / f"{name}.png").tobytes() != pictures.load(here / "a.png").tobytes()
-    assert pictures.load(here / "size.png").shape == (64, 32, 3)
+        assert metadata.origin(here / f"{name}.png") != metadata.origin(here / "a.png")
+        assert metadata.load(here / f"{name}.png").tobytes() != metadata.load(here / "a.png").tobytes()
+    assert metadata.load(here / "size.png").shape == (64, 32, 3)
 
 
 def test_no_metadata(here):
@@ -109,8 +109,8 @@ def test_from_makes_it_again_bit_for_bit(here):
 
 def test_from_onto_itself_is_held_against_what_was_there(here):
     generate("red", "--out", "a.png", "--seed", 9)
-    made = pictures.origin(here / "a.png")
-    pictures.save(here / "a.png", 255 - pictures.load(here / "a.png"), made)
+    made = metadata.origin(here / "a.png")
+    metadata.save(here / "a.png", 255 - metadata.load(here / "a.png"), made)
     assert "differs from a.png by at most" in generate("--from", "a.png", "--out", "a.png").stderr
 
 
@@ -128,15 +128,15 @@ def test_from_a_picture_whose_description_was_tampered_with(here, harm):
 
 def test_from_a_picture_that_was_resized(here):
     generate("red", "--out", "a.png")
-    made = pictures.origin(here / "a.png")
-    pictures.save(here / "a.png", pictures.load(here / "a.png")[:32], made)
+    made = metadata.origin(here / "a.png")
+    metadata.save(here / "a.png", metadata.load(here / "a.png")[:32], made)
     assert "has been resized" in generate("--from", "a.png", "--out", "b.png").stderr
 
 
 def test_from_takes_changes(here):
     generate("red", "--out", "a.png", "--seed", 9)
     result = generate("--from", "a.png", "--out", "b.png", "--seed", 10, "--size", "32x32")
-    made = pictures.origin(here / "b.png").request
+    made = metadata.origin(here / "b.png").request
     assert (made.prompt, made.seed, made.width, made.height) == ("red", 10, 32, 32)
     assert "bit for bit" not in result.stderr
 
@@ -168,7 +168,7 @@ def test_prompt_file_rows_override_the_command_line(here):
         '{"prompt": "red", "seed": 4, "size": "32x32", "steps": 1, "guidance": 1}\n"blue"\n', encoding="utf-8"
     )
     generate("--prompts", "p.jsonl", "--out", "d", "--seed", 1, "--count", 2, "--steps", 2)
-    made = [pictures.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
+    made = [metadata.origin(here / "d" / f"{index:05d}.png").request for index in range(4)]
     assert [(request.seed, request.width, request.steps, request.guidance) for request in made] == [
         (4, 32, 1, 1.0),
         (5, 32, 1, 1.0),
@@ -179,7 +179,7 @@ def test_prompt_file_rows_override_the_command_line(here):
 
 def test_prompts_from_standard_input(here):
     generate("--prompts", "-", "--out", "d", input="红\nblue\n")
-    assert pictures.origin(here / "d/00000.png").request.prompt == "红"
+    assert metadata.origin(here / "d/00000.png").request.prompt == "红"
 
 
 def test_unknown_words_get_one_line_and_their_picture(here):

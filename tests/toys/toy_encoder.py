@@ -7,7 +7,7 @@ import torch
 
 from seedream_core.models.calibration import Calibration
 from seedream_core.models.dual_encoder import DualEncoder
-from seedream_core.models.text.tokens import train_tokenizer
+from seedream_core.models.text.tokenizer import train_tokenizer
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.workflow import artifact

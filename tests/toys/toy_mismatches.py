@@ -8,7 +8,16 @@ from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, EXTENTS, RELATIONS, Asked, Draw, Thing, World
+from seedream_core.synthetic.scenes.world import (
+    BACKGROUNDS,
+    COLORS,
+    EXTENTS,
+    RELATIONS,
+    Rng,
+    SceneRequest,
+    Thing,
+    World,
+)
 from seedream_core.workflow import artifact
 
 PLANTED = "planted.json"
@@ -24,7 +33,7 @@ def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike
         for index, scene in enumerate(scenes):
             key, draw, told = (
                 f"s{seed}-{index:06d}",
-                Draw("mismatch", seed, index),
+                Rng("mismatch", seed, index),
                 captions(scene, f"{seed}/{index}", world),
             )
             at = draw.between(0, 1)
@@ -53,7 +62,7 @@ def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike
     return folder
 
 
-def changed(asked: Asked, draw: Draw, world: World) -> tuple[str, Asked]:
+def changed(asked: SceneRequest, draw: Rng, world: World) -> tuple[str, SceneRequest]:
     """The same request but for one attribute, and which: three stars for two, left for right, or a left of b for b left
     of a.
     """

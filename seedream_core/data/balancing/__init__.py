@@ -6,7 +6,7 @@ for each, of any scale, and the concepts it counted, so that a report can say ho
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from seedream_core.workflow.config import Component
 
@@ -38,6 +38,8 @@ class Balanced:
 @dataclass(frozen=True, kw_only=True)
 class Balance(Component):
     """Contract: `__call__(crowd) -> Balanced`, the same for the same crowd."""
+
+    suffix: ClassVar[str] = "Balance"
 
     def __call__(self, crowd: Crowd) -> Balanced:
         raise NotImplementedError

@@ -24,7 +24,7 @@ LEAST_PER_CLUSTER = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class DualAxis(Balance):
+class DualAxisBalance(Balance):
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
     "how far clusters are evened out: 0 leaves them as they are, 1 gives all of a level the same share"
     beta: Annotated[float, Ge(0)] = 2.0

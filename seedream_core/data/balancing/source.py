@@ -16,7 +16,7 @@ from seedream_core.data.balancing.concepts import Concepts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(Balance):
+class SourceBalance(Balance):
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
     "1 leaves the sources as they are, 0 gives all the same share"
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from seedream_core.data.balancing.concepts import Concepts
 from seedream_core.errors import UserError
-from seedream_core.models.text.words import HAN
+from seedream_core.models.text.word_segmentation import HAN
 
 CACHED = 10_000  # captions: they repeat
 _PIECES = re.compile(f"[{HAN}]+|[^\\W\\d_{HAN}]+(?:['’][^\\W\\d_]+)?")

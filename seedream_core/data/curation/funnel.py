@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seedream_core.data.curation.filters import Filter
+from seedream_core.data.curation.lazy_sample import COSTS, LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import COSTS, View
 from seedream_core.errors import DataError, UserError
 
 FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless", "defect_area")
@@ -28,13 +28,13 @@ class Ruling:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FunnelPlan:
     """Scorers and filters in the order in which they run."""
 
     steps: tuple[Scorer | Filter, ...]
 
     @classmethod
-    def of(cls, scorers: Sequence[Scorer], filters: Sequence[Filter], wanted: Iterable[str] = ()) -> "Plan":
+    def of(cls, scorers: Sequence[Scorer], filters: Sequence[Filter], wanted: Iterable[str] = ()) -> "FunnelPlan":
         """Filters sorted by cost (else as given), each behind the scorers that it needs; then what else was asked for.
 
         What no given scorer gives comes from the first of the family that does so with its defaults. ValueError where
@@ -68,10 +68,10 @@ class Plan:
 class Funnel:
     """A plan at work in one process."""
 
-    def __init__(self, plan: Plan, models: Mapping[str, Path]) -> None:
+    def __init__(self, plan: FunnelPlan, models: Mapping[str, Path]) -> None:
         self.steps = [(step, step.start(models) if isinstance(step, Scorer) else step) for step in plan.steps]
 
-    def __call__(self, views: Sequence[View]) -> list[Ruling]:
+    def __call__(self, views: Sequence[LazySample]) -> list[Ruling]:
         """A ruling on each view, which keeps what scorers noted in it."""
         rulings: dict[int, Ruling] = {}
 
@@ -91,7 +91,7 @@ class Funnel:
         self._look(views, alive(), "pixels", rulings)
         return [rulings.get(place, Ruling()) for place in range(len(views))]
 
-    def _noted(self, view: View, asker: Filter) -> None:
+    def _noted(self, view: LazySample, asker: Filter) -> None:
         """Whether the scorers gave what a filter needs: what heads give depends on what they were taught."""
         if missing := [
             name for name in asker.needs if name != "boxes" and name not in view.scores and name not in view.features
@@ -102,7 +102,7 @@ class Funnel:
                 f"give heads that were labelled for {missing[0]}, or a scorer that measures it",
             )
 
-    def _look(self, views: Sequence[View], places: Iterable[int], what: str, rulings: dict[int, Ruling]) -> None:
+    def _look(self, views: Sequence[LazySample], places: Iterable[int], what: str, rulings: dict[int, Ruling]) -> None:
         """Decode what a step is going to read, so that a broken picture is found here and nowhere else."""
         if what == "record":
             return

@@ -53,7 +53,7 @@ class TooSmall(DataError):
 
 
 @dataclass(frozen=True)
-class Normal:
+class NormalPicture:
     """A picture in the normal form."""
 
     extension: str
@@ -66,7 +66,7 @@ class Normal:
     """Width and height before it was scaled and cropped; none where it was not."""
 
 
-def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
+def normalise(data: bytes, size: tuple[int, int] | None = None) -> NormalPicture:
     """Any picture that is found in the wild; DataError says why it cannot be one of ours.
 
     With a size (width, height), it is scaled down to cover that and cropped in the middle.
@@ -75,7 +75,7 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
 
     data, cut = _first(data)
 
-    def take(image: Image.Image) -> Normal:
+    def take(image: Image.Image) -> NormalPicture:
         kind, whole = image.format, None
         image, changes = _normal(image)
         if kind == "PNG" and data[_PNG_DEPTH] == 16 and DEEP not in changes:  # Pillow has halved an RGB one by itself
@@ -86,14 +86,14 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> Normal:
             whole, changes = image.size, (*changes, f"scaled to {size[0]}×{size[1]}")
             image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         if not changes:
-            return Normal({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, cut)
+            return NormalPicture({"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}[kind], data, *image.size, cut)
         extension, written = "png", _written(image, "PNG", compress_level=1)
         if len(written) > shards.MEMBER_BYTES and _lossy(
             kind, data
         ):  # a photograph of 48 million pixels, turned upright
             extension, written = "jpg", _written(image, "JPEG", quality=95, subsampling=0)
             changes = (*changes, "JPEG of quality 95: as PNG too large for a shard")
-        return Normal(extension, written, *image.size, (*cut, *changes), whole)
+        return NormalPicture(extension, written, *image.size, (*cut, *changes), whole)
 
     return _read(data, take, (*OURS, *STRANGE), _check_size)
 

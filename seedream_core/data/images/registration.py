@@ -40,7 +40,7 @@ FAINT = 0.02
 
 
 @dataclass(frozen=True)
-class Laid:
+class Alignment:
     """How the second picture of each pair lies over the first: an array of pairs in each field."""
 
     scale: np.ndarray
@@ -64,7 +64,7 @@ def prepare(pictures: np.ndarray) -> np.ndarray:
 
 def lay(
     first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.ndarray, crop: float, shift: float
-) -> Laid:
+) -> Alignment:
     """Lay each second picture over its first (B×3×S×S both).
 
     `stretch` is what the pictures' sides say of it, `doubt` how exactly; at most `crop` of a side lies beyond one edge,
@@ -91,10 +91,10 @@ def lay(
                 left = ((other - wanted) * counts).reshape(len(p), -1, 1)
                 pull = (slopes @ left)[..., 0] + weight * (likely - p)
                 p = _limit(p + np.linalg.solve(matrix, pull[..., None])[..., 0], stretch, crop, shift)
-    return Laid(*p.T)
+    return Alignment(*p.T)
 
 
-def residual(first: np.ndarray, second: np.ndarray, laid: Laid) -> np.ndarray:
+def residual(first: np.ndarray, second: np.ndarray, laid: Alignment) -> np.ndarray:
     """What is left between them where they differ most, in colour, as a share of the contrast of the picture that has
     more.
     """

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from seedream_core.data.labelling.heads import Head
-from seedream_core.data.labelling.pool import Pool, Round
+from seedream_core.data.labelling.acquisition import Pool, Round
+from seedream_core.data.labelling.score_heads import Head
 
 ALL = "nothing is left to ask for"
 SKIP = "skip"
@@ -25,7 +25,7 @@ Answer = Callable[[Iterable[str]], Mapping[str, Label]]
 
 
 @dataclass(kw_only=True)
-class Learned:
+class LearningResult:
     """What the labels so far have taught."""
 
     train: dict[str, float] = field(default_factory=dict)
@@ -48,8 +48,8 @@ def learn(
     given: Mapping[str, Label] = {},
     further: bool = True,
     random: Answer | None = None,
-    note: Callable[[Learned], None] = lambda learned: None,
-) -> Learned:
+    note: Callable[[LearningResult], None] = lambda learned: None,
+) -> LearningResult:
     """Ask until the curve is flat, `pool.options.most` labels are spent, or nothing is left.
 
     `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels
@@ -58,7 +58,7 @@ def learn(
     then as many labels, taken at random, teach a head of their own at each round, for the curve. `note` is told of
     every round, before its labels are asked for and after.
     """
-    learned, reserve = Learned(), set(pool.reserve)
+    learned, reserve = LearningResult(), set(pool.reserve)
     if not rounds:
         rounds.append(pool.begin(given))
         note(learned)
@@ -97,7 +97,7 @@ def _told(labels: Mapping[str, Label]) -> dict[str, float]:
     return {key: label for key, label in labels.items() if label != SKIP}
 
 
-def _point(pool: Pool, chosen: str, number: int, learned: Learned, head: Head) -> dict:
+def _point(pool: Pool, chosen: str, number: int, learned: LearningResult, head: Head) -> dict:
     """One point of the curve; it has no score where what is held out is all alike: any head would get all of it
     right.
     """

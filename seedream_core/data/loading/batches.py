@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from seedream_core.data.images.masks import latent_mask
 from seedream_core.data.images.pictures import decode, square
 from seedream_core.data.loading import latents
-from seedream_core.data.loading.captions import CaptionMix
-from seedream_core.data.loading.weights import Weighted, capped
+from seedream_core.data.loading.caption_mix import CaptionMix
+from seedream_core.data.loading.weights import WeightedOrder, capped
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.randomness import generator, normal
@@ -43,7 +43,7 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
 
 
 def rows(
-    seed: int, step: int, global_batch: int, count: int, weighted: Weighted | None = None, order: Order = order
+    seed: int, step: int, global_batch: int, count: int, weighted: WeightedOrder | None = None, order: Order = order
 ) -> list[int]:
     """Positions of the samples of one step, over all ranks; unless they are weighted, each comes once per epoch."""
     found: list[int] = []
@@ -96,7 +96,7 @@ class Batches(LightningDataModule):
             _Latents(self.data, host, only, told) if kind == "latents" else _Pictures(self.data, host, only, told, side)
         )
         expected = capped(self.store.weights())
-        self.weighted = None if (expected == 1).all() else Weighted(train.seed, expected)
+        self.weighted = None if (expected == 1).all() else WeightedOrder(train.seed, expected)
 
     def __len__(self) -> int:
         return len(self.store.rows)

@@ -57,7 +57,7 @@ def above(weights: np.ndarray, most: float) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted:
+class WeightedOrder:
     """The samples of an epoch's places, where they do not count alike."""
 
     seed: int
@@ -70,7 +70,7 @@ class Weighted:
 
 
 @lru_cache(maxsize=4)
-def _slots(weighted: Weighted, epoch: int) -> np.ndarray:
+def _slots(weighted: WeightedOrder, epoch: int) -> np.ndarray:
     count = len(weighted.expected)
     comb = np.arange(count) + (fraction(weighted.seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
     return np.searchsorted(np.cumsum(weighted.expected), comb, side="right").clip(

@@ -7,17 +7,17 @@ world.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from seedream_core.data.curation.view import View
-from seedream_core.data.sources.told import Captions
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.sources.raw_captions import Captions
+from seedream_core.synthetic.scenes.world import Rng
 from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
     import numpy as np
 
-Make = Callable[[View, Draw], "list[Pair]"]
+Make = Callable[[LazySample, Rng], "list[Pair]"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Pairs(Component):
     """Contract: `start()` once per process gives what makes a view's tuples from a draw of its own; none is no
     error.
     """
+
+    suffix: ClassVar[str] = "Pairs"
 
     def start(self) -> Make:
         raise NotImplementedError

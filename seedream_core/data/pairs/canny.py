@@ -7,15 +7,15 @@ import numpy as np
 from annotated_types import Ge, Le
 from PIL import Image, ImageFilter
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 INSTRUCTION = {"en": "draw a picture that follows these edges", "zh": "按照这些边缘线作画"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Canny(Pairs):
+class CannyPairs(Pairs):
     blur: Annotated[float, Ge(0)] = 1.0
     """Standard deviation in pixels of the smoothing before."""
     low: Annotated[float, Ge(0), Le(1)] = 0.08
@@ -30,7 +30,7 @@ class Canny(Pairs):
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         lines = edges(view.pixels, self.blur, self.low, self.high)
         if not lines.any():
             return []

@@ -4,20 +4,20 @@ multi-image).
 
 from dataclasses import dataclass, replace
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
 from seedream_core.synthetic.scenes.captions import CHINESE, RELATIONS, captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import BACKGROUNDS, Draw, Object, Scene, World
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, Object, Rng, Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compose(Pairs):
+class ComposePairs(Pairs):
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         scene = clean(view.sample.truth)
         if scene is None or scene.kind != "pair":
             return []
@@ -42,7 +42,7 @@ class Compose(Pairs):
             )
         ]
 
-    def _alone(self, one: Object, world: World, draw: Draw) -> Scene:
+    def _alone(self, one: Object, world: World, draw: Rng) -> Scene:
         """The object in the middle of a picture of its own, on any background."""
         across, down = world.bounds
         return Scene("one", draw.choice(tuple(BACKGROUNDS)), (replace(one, x=across / 2, y=down / 2),))

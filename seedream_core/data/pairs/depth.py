@@ -4,25 +4,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 from seedream_core.workflow.config import OUTSIDE
 
 INSTRUCTION = {"en": "draw a picture with this depth", "zh": "按照这张深度图作画"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth(Pairs):
+class DepthPairs(Pairs):
     path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of a depth estimation model."""
 
     def start(self) -> Make:
-        from seedream_core.models.outside import load
+        from seedream_core.models.hf_models import load
 
         outside = load(self.path, "DepthEstimation", "pairs depth")
 
-        def make(view: View, draw: Draw) -> list[Pair]:
+        def make(view: LazySample, draw: Rng) -> list[Pair]:
             (depth,) = outside.resized(outside([view.pixels]).predicted_depth, view.pixels)
             low, high = float(depth.min()), float(depth.max())
             shades = (

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.edits import KINDS, Edit, back
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.truth import scene_of
-from seedream_core.synthetic.scenes.world import Draw, Scene, World
+from seedream_core.synthetic.scenes.world import Rng, Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edits(Pairs):
+class EditsPairs(Pairs):
     kinds: tuple[str, ...] = tuple(KINDS)
     """Which edits; one of them is drawn for each sample."""
     both_ways: bool = True
@@ -30,7 +30,7 @@ class Edits(Pairs):
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         scene = clean(view.sample.truth)
         if scene is None:
             return []
@@ -54,7 +54,7 @@ def world_of(size: tuple[int, int]) -> World:
     return World(width=width, height=height)
 
 
-def _pair(edit: Edit, view: View, world: World) -> Pair:
+def _pair(edit: Edit, view: LazySample, world: World) -> Pair:
     before, after = (render(scene, *view.size) for scene in (edit.before, edit.after))
     told = [captions(scene, f"{view.sample.key}/{edit.task}", world) for scene in (edit.before, edit.after)]
     return Pair(

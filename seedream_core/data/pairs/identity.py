@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.data.pairs.inpainting import GREY
 from seedream_core.data.pairs.segmentation import areas
 from seedream_core.synthetic.scenes.captions import canonical
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity(Pairs):
+class IdentityPairs(Pairs):
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         scene = clean(view.sample.truth)
         if scene is None:
             return []

@@ -6,16 +6,16 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Gt, Lt
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 INSTRUCTION = {"en": "fill the grey area", "zh": "补全灰色区域"}
 GREY = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inpainting(Pairs):
+class InpaintingPairs(Pairs):
     least: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Least side of the hole, as a share of the picture's."""
     most: Annotated[float, Gt(0), Lt(1)] = 0.6
@@ -28,7 +28,7 @@ class Inpainting(Pairs):
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         height, width, _ = view.pixels.shape
         high, wide = (max(1, round(side * draw.between(self.least, self.most))) for side in (height, width))
         top, left = int(draw.between(0, height - high + 1)), int(draw.between(0, width - wide + 1))

@@ -7,22 +7,22 @@ import numpy as np
 from annotated_types import Ge
 from PIL import Image
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 INSTRUCTION = {"en": "make this picture sharp", "zh": "让这张图片变清晰"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LowResolution(Pairs):
+class LowResolutionPairs(Pairs):
     factor: Annotated[int, Ge(2)] = 4
     """How many times smaller the reference was; it is shown at the target's size."""
 
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         width, height = view.size
         if min(width, height) < 2 * self.factor:
             return []

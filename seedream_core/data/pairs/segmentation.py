@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.synthetic.scenes.render import render
@@ -16,7 +16,7 @@ GOLDEN = 0.618034
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segmentation(Pairs):
+class SegmentationPairs(Pairs):
     path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of the model; none for what the truth of a scene tells."""
 
@@ -25,7 +25,7 @@ class Segmentation(Pairs):
             return lambda view, draw: (
                 [_pair(areas(scene, view.size), view)] if (scene := clean(view.sample.truth)) else []
             )
-        from seedream_core.models.outside import load
+        from seedream_core.models.hf_models import load
 
         outside = load(self.path, "SemanticSegmentation", "pairs segmentation")
         return lambda view, draw: [
@@ -43,7 +43,7 @@ def areas(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     return labels
 
 
-def _pair(labels: np.ndarray, view: View) -> Pair:
+def _pair(labels: np.ndarray, view: LazySample) -> Pair:
     return Pair("segmentation", (painted(labels),), (view.pixels,), INSTRUCTION, dict(view.sample.captions))
 
 

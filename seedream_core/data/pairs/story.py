@@ -5,12 +5,12 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
 from seedream_core.synthetic.scenes.captions import CHINESE, captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import MARGIN, Draw, Scene
+from seedream_core.synthetic.scenes.world import MARGIN, Rng, Scene
 
 WAYS = {
     ("x", 1): ("from left to right", "从左到右"),
@@ -22,14 +22,14 @@ NUMBERS = {2: ("two", "两"), 3: ("three", "三"), 4: ("four", "四")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story(Pairs):
+class StoryPairs(Pairs):
     frames: Annotated[int, Ge(2), Le(4)] = 3
     """Pictures to draw."""
 
     def start(self) -> Make:
         return self._make
 
-    def _make(self, view: View, draw: Draw) -> list[Pair]:
+    def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         scene = clean(view.sample.truth)
         if scene is None or scene.kind != "one":
             return []

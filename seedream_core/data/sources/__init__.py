@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data.sources import told
+from seedream_core.data.sources import raw_captions
 from seedream_core.errors import UserError
 from seedream_core.workflow.config import OUTSIDE, Component
 
@@ -62,7 +62,7 @@ class Raw:
     """A sample as it was found."""
 
     picture: bytes
-    captions: told.Captions = field(default_factory=dict)
+    captions: raw_captions.Captions = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     """What else its source says of it: fields of our own records."""
 

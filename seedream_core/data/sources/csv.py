@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from seedream_core.data.sources import Item, Items, Listing, told
+from seedream_core.data.sources import Item, Items, Listing, raw_captions
 from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 
@@ -52,6 +52,6 @@ class Csv(PictureTable):
 
     def _text(self) -> str:
         try:
-            return told.decode(self.file.read_bytes())
+            return raw_captions.decode(self.file.read_bytes())
         except DataError as error:
             raise UserError(f"{self.path}: {error.message}", "convert it, for instance with iconv") from None

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, told
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, raw_captions
 from seedream_core.data.storage.shards import MEMBER_BYTES
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, load_json
@@ -59,16 +59,16 @@ class Folder(Source):
                 raise DataError(f"a symbolic link is not followed: {sidecar.name}")
             data = read_file(sidecar, JSON_BYTES)
             if sidecar.suffix.lower() == ".txt":
-                captions = told.merge(captions, told.bare(told.text(data)))
+                captions = raw_captions.merge(captions, raw_captions.bare(raw_captions.text(data)))
                 continue
             row = load_json(data)
             if not isinstance(row, dict):
                 raise DataError(f"the json holds no mapping: {sidecar.name}")
-            captions = told.merge(captions, told.captions(row))
+            captions = raw_captions.merge(captions, raw_captions.captions(row))
         return Raw(
             read_file(picture, MEMBER_BYTES),
             captions,
-            row if told.origin(row) or not inside else row | {"source": first},
+            row if raw_captions.origin(row) or not inside else row | {"source": first},
         )
 
     def _stamp(self, name: str) -> tuple[int, int]:

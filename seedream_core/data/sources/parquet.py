@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, told
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, raw_captions
 from seedream_core.data.sources.folder import shown, walk
 from seedream_core.data.sources.table import COLUMNS, KEYS, PictureTable
 from seedream_core.data.storage.shards import MEMBER_BYTES
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 EMBEDDED = ("image_bytes", "jpg", "png", "webp")
-TOLD = ("captions", *told.BARE, *(f"caption_{language}" for language in told.LANGUAGES), "url")
+TOLD = ("captions", *raw_captions.BARE, *(f"caption_{language}" for language in raw_captions.LANGUAGES), "url")
 ROWS = 16
 """In memory at once."""
 BUFFER = 2**20

@@ -20,7 +20,7 @@ from annotated_types import Ge
 from PIL import Image
 
 from seedream_core.data.images.pictures import PIXELS
-from seedream_core.data.sources import Item, Listing, Lost, Raw, Source, told
+from seedream_core.data.sources import Item, Listing, Lost, Raw, Source, raw_captions
 from seedream_core.data.sources.folder import shown, walk
 from seedream_core.errors import DataError, UserError
 
@@ -91,7 +91,7 @@ class Pdf(Source):
         try:
             page = _opened(self.path, name, tuple(stamp))[number]
             image = _images(page)[figure]
-            return Raw(_picture(image), told.bare(_caption(page, image)))
+            return Raw(_picture(image), raw_captions.bare(_caption(page, image)))
         except _pdfium().PdfiumError as error:
             raise DataError(f"cannot be read: page {number + 1}, figure {figure + 1}: {error}") from None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data.sources import Item, Raw, Source, told
+from seedream_core.data.sources import Item, Raw, Source, raw_captions
 from seedream_core.data.sources.folder import read_file
 from seedream_core.data.storage.shards import MEMBER_BYTES
 from seedream_core.errors import DataError, UserError
@@ -58,7 +58,7 @@ class PictureTable(Source):
             raise DataError(f"no picture is named: none of {', '.join(self.columns)} is filled")
         if self.caption and self.caption not in row:
             raise DataError(f"no column: {self.caption}")
-        captions = told.captions({"text": row[self.caption]} if self.caption else row)
+        captions = raw_captions.captions({"text": row[self.caption]} if self.caption else row)
         return Raw(self.picture(column, row[column]), captions, row)
 
     def picture(self, column: str, value: Any) -> bytes:

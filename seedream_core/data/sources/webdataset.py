@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from seedream_core.data.images.pictures import FORMATS
-from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, told
+from seedream_core.data.sources import Item, Items, Listing, Lost, Raw, Source, raw_captions
 from seedream_core.data.storage.members import DamagedSample, ShardFile
 from seedream_core.data.storage.shards import OPEN_SHARDS, ShardReader
 from seedream_core.errors import DataError
@@ -71,9 +71,9 @@ class Webdataset(Source):
         row = load_json(members["json"]) if "json" in members else {}
         if not isinstance(row, dict):
             raise DataError("the json holds no mapping")
-        captions = told.captions(row)
+        captions = raw_captions.captions(row)
         if "txt" in members:
-            captions = told.merge(captions, told.bare(told.text(members["txt"])))
+            captions = raw_captions.merge(captions, raw_captions.bare(raw_captions.text(members["txt"])))
         return Raw(members[names[0]], captions, row)
 
 

@@ -21,7 +21,7 @@ NO_CRC = 2**32
 """In place of a CRC32, where no index tells it."""
 
 
-class Places(NamedTuple):
+class MemberPlaces(NamedTuple):
     """Where the members of one sample lie: their extensions, and three numbers for each."""
 
     layout: Sequence[str]

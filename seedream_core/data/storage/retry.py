@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from seedream_core.data.storage.journal import STATE
-from seedream_core.data.storage.members import DamagedSample, Places, ShardFile
+from seedream_core.data.storage.members import DamagedSample, MemberPlaces, ShardFile
+from seedream_core.data.storage.resumable_writer import STATE
 from seedream_core.data.storage.shards import OPEN_SHARDS, ShardReader
 from seedream_core.errors import UserError
 from seedream_core.workflow import states
@@ -29,7 +29,7 @@ MENDED = ("data", "source.path", "retry")
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class EarlierRow:
     """What became of a sample the first time."""
 
     fate: str
@@ -38,7 +38,7 @@ class Before:
     shard: str = ""
     """Of a kept one: where its members lie."""
     key: str = ""
-    places: Places | None = None
+    places: MemberPlaces | None = None
 
     @property
     def settled(self) -> bool:
@@ -53,7 +53,7 @@ class Before:
             return None
 
 
-class Earlier:
+class EarlierRun:
     """An earlier run of `stage`, whose options that count for a sample (`essence`) must be the same."""
 
     def __init__(self, folder: Path, stage: Stage, essence: Callable[[Any], dict]) -> None:
@@ -86,14 +86,19 @@ class Earlier:
         path = self.folder / STATE
         return json.loads(path.read_bytes())["changes"] if path.is_file() else {}
 
-    def before(self, key: str) -> Before | None:
+    def before(self, key: str) -> EarlierRow | None:
         """What became of this sample; None where it was not reached, or is not in a whole shard."""
         if (index := self._kept.get(key)) is not None:
             layout, numbers = self.reader.places(index)
-            return Before(
-                "kept", "", "", str(self.reader.folder / self.reader.shard(index)), key, Places(layout, tuple(numbers))
+            return EarlierRow(
+                "kept",
+                "",
+                "",
+                str(self.reader.folder / self.reader.shard(index)),
+                key,
+                MemberPlaces(layout, tuple(numbers)),
             )
-        return Before(*self._others[key]) if key in self._others else None
+        return EarlierRow(*self._others[key]) if key in self._others else None
 
     def check(self, samples: Iterable[tuple[str, str, str]]) -> int:
         """How many of these (key, name, place) will be tried again; UserError where they are not those of the earlier

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seedream_core.data.storage.journal import Journal
-from seedream_core.data.storage.ledger import choose
+from seedream_core.data.storage.pass_results import choose
+from seedream_core.data.storage.resumable_writer import ResumableWriter
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.progress import track
@@ -36,7 +36,7 @@ def opened(data: Path, digest: str) -> ShardReader:
     return ShardReader(data)
 
 
-class Records(Sequence[Sample]):
+class StoredRecords(Sequence[Sample]):
     """Every sample's record, read from its shard when it is asked for: memory holds none of them."""
 
     def __init__(self, reader: ShardReader) -> None:
@@ -51,7 +51,7 @@ class Records(Sequence[Sample]):
         return record(self.reader, row)
 
 
-class Captions(Records):
+class StoredCaptions(StoredRecords):
     """Their captions alone."""
 
     def __getitem__(self, row: int) -> Mapping[str, Mapping[str, str]]:
@@ -96,7 +96,7 @@ def rewrite(
     """
     identity = json.dumps([digest(reader.folder), made_from])
     with (
-        Journal(out, samples_per_shard, identity) as journal,
+        ResumableWriter(out, samples_per_shard, identity) as journal,
         track(stage.rpartition("/")[2], len(reader), done=journal.done) as progress,
     ):
         for row in range(journal.done, len(reader)):

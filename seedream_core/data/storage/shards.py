@@ -19,7 +19,7 @@ from pathlib import Path
 from isal.isal_zlib import crc32
 
 from seedream_core.data.storage import tar
-from seedream_core.data.storage.members import NO_CRC, DamagedSample, Places, ShardFile
+from seedream_core.data.storage.members import NO_CRC, DamagedSample, MemberPlaces, ShardFile
 from seedream_core.data.storage.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import JSON_BYTES, valid_key
@@ -181,10 +181,10 @@ class ShardReader:
     def shard(self, index: int) -> str:
         return self._shards[self._shard[index]]
 
-    def places(self, index: int) -> Places:
+    def places(self, index: int) -> MemberPlaces:
         """Where the members of one sample lie."""
         layout, first = self._layout[index], self._first[index]
-        return Places(layout, self._numbers[first : first + 3 * len(layout)])
+        return MemberPlaces(layout, self._numbers[first : first + 3 * len(layout)])
 
     def extensions(self) -> Counter[str]:
         """How many samples have a member of each."""
@@ -202,7 +202,7 @@ class ShardReader:
         layout, first = self._layout[index], self._first[index]
         numbers = self._numbers[first : first + 3 * len(layout)]
         if only:
-            chosen = [member for member in Places(layout, numbers).members() if member[0] in only]
+            chosen = [member for member in MemberPlaces(layout, numbers).members() if member[0] in only]
             layout, numbers = [member[0] for member in chosen], [number for member in chosen for number in member[1:]]
         try:
             return self._file.read(self.keys[index], layout, numbers)
@@ -217,7 +217,7 @@ class ShardReader:
         self._open.clear()
         self._last = self._file = None
 
-    def _add(self, key: str, places: Places) -> None:
+    def _add(self, key: str, places: MemberPlaces) -> None:
         self.keys.append(key)
         self._shard.append(len(self._shards) - 1)
         self._first.append(len(self._numbers))
@@ -236,7 +236,7 @@ class ShardReader:
     def _lose(self, shard: str, offset: int, reason: str, key: str | None = None) -> None:
         self.damage.append(Damage(shard, offset, reason, key))
 
-    def _load(self, shard: str, exists: bool, index: str | None) -> Iterable[tuple[str, Places]]:
+    def _load(self, shard: str, exists: bool, index: str | None) -> Iterable[tuple[str, MemberPlaces]]:
         if index is None:
             return self._scanned(shard)
         try:
@@ -249,7 +249,9 @@ class ShardReader:
             self._lose(shard, min(there, size), f"{there} bytes where the index says {size}" if exists else "missing")
         return self._within(shard, there, samples) if there < size else samples.items()
 
-    def _within(self, shard: str, there: int, samples: Mapping[str, Places]) -> Iterator[tuple[str, Places]]:
+    def _within(
+        self, shard: str, there: int, samples: Mapping[str, MemberPlaces]
+    ) -> Iterator[tuple[str, MemberPlaces]]:
         """The samples that a cut shard still has."""
         for key, places in samples.items():
             cut = [
@@ -260,7 +262,7 @@ class ShardReader:
             else:
                 yield key, places
 
-    def _scanned(self, shard: str) -> list[tuple[str, Places]]:
+    def _scanned(self, shard: str) -> list[tuple[str, MemberPlaces]]:
         """Group a stranger's members into samples; a key that is not whole and in one piece is lost, and said so."""
         groups: dict[str, dict[str, tuple[int, int, int]]] = {}
         strange: dict[str, tuple[int, str]] = {}
@@ -321,7 +323,7 @@ class ShardReader:
             )
             lost.add(key)
         return [
-            (key, Places(tuple(members), tuple(chain.from_iterable(members.values()))))
+            (key, MemberPlaces(tuple(members), tuple(chain.from_iterable(members.values()))))
             for key, members in groups.items()
             if key not in lost
         ]
@@ -345,7 +347,7 @@ def _split(name: str) -> tuple[str, str, str]:
     )
 
 
-def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:
+def read_index(path: Path, shard: str) -> tuple[int, dict[str, MemberPlaces]]:
     """(size of the shard, key -> members) of an index, every figure checked; ValueError says what is wrong."""
     if path.stat().st_size > INDEX_BYTES:
         raise ValueError("too large")
@@ -376,7 +378,7 @@ def read_index(path: Path, shard: str) -> tuple[int, dict[str, Places]]:
             except (TypeError, ValueError):
                 raise ValueError(f"member {tar.printable(f'{key}.{extension}')} is malformed") from None
             numbers += place
-        samples[key] = Places(tuple(members), numbers)
+        samples[key] = MemberPlaces(tuple(members), numbers)
     return size, samples
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -61,6 +61,8 @@ class Comparison:
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(Component):
     """Contract: `run(folder)` writes only there, asserts that both sides give the same, and then compares them."""
+
+    suffix: ClassVar[str] = "Benchmark"
 
     rounds: Annotated[int, Ge(4)] = 7
     """Times that each side is timed."""

@@ -17,10 +17,9 @@ from annotated_types import Ge
 from PIL import Image, ImageFilter
 
 from seedream_core.data.curation.filters import Filter
-from seedream_core.data.curation.funnel import FILTERS, Plan
-from seedream_core.data.curation.funnel import Funnel as Sieve
+from seedream_core.data.curation.funnel import FILTERS, Funnel, FunnelPlan
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.errors import DataError
 from seedream_core.evaluation.benchmarks import Benchmark, Comparison
 from seedream_core.records import Sample
@@ -30,7 +29,7 @@ Mix = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Funnel(Benchmark):
+class FunnelBenchmark(Benchmark):
     samples: Annotated[int, Ge(20)] = 300
     """Pictures of each mix."""
     size: Annotated[int, Ge(64)] = 512
@@ -42,7 +41,7 @@ class Funnel(Benchmark):
     goal: float = 4.0
 
     def run(self, folder: Path) -> list[Comparison]:
-        plan = Plan.of((), [Filter.find(name)() for name in FILTERS])
+        plan = FunnelPlan.of((), [Filter.find(name)() for name in FILTERS])
         found = []
         for number, mix in enumerate(self.mixes):
             corpus = [_sample(index, cause, self.size) for index, cause in enumerate(self._causes(mix))]
@@ -73,21 +72,21 @@ class Funnel(Benchmark):
         return causes
 
 
-def _cheapest_first(plan: Plan, corpus: Sequence[tuple[Sample, dict[str, bytes]]]) -> list[str]:
+def _cheapest_first(plan: FunnelPlan, corpus: Sequence[tuple[Sample, dict[str, bytes]]]) -> list[str]:
     """Keys that stay, as curate finds them."""
-    funnel, kept = Sieve(plan, {}), []
+    funnel, kept = Funnel(plan, {}), []
     for start in range(0, len(corpus), CHUNK):
-        views = [View(sample, members) for sample, members in corpus[start : start + CHUNK]]
+        views = [LazySample(sample, members) for sample, members in corpus[start : start + CHUNK]]
         kept += [view.sample.key for view, ruling in zip(views, funnel(views)) if ruling.fate == "kept"]
     return kept
 
 
-def _everything(plan: Plan, corpus: Sequence[tuple[Sample, dict[str, bytes]]]) -> list[str]:
+def _everything(plan: FunnelPlan, corpus: Sequence[tuple[Sample, dict[str, bytes]]]) -> list[str]:
     """Keys that stay where every picture is decoded, measured by every scorer and judged by every filter."""
     steps = [(step, step.start({}) if isinstance(step, Scorer) else step) for step in plan.steps]
     kept = []
     for sample, members in corpus:
-        view = View(sample, members)
+        view = LazySample(sample, members)
         view.pixels
         verdicts = []
         for step, run in steps:

@@ -23,7 +23,7 @@ NOISE = 4 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader(Benchmark):
+class ReaderBenchmark(Benchmark):
     sizes: tuple[tuple[int, int], ...] = (
         (1000, 300),
         (8000, 300),

@@ -12,10 +12,10 @@ import numpy as np
 
 from seedream_core.synthetic.scenes.prompts import Prompt
 from seedream_core.synthetic.scenes.reader import Reading, read
-from seedream_core.synthetic.scenes.world import OPPOSITE, Asked
+from seedream_core.synthetic.scenes.world import OPPOSITE, SceneRequest
 
 
-def fault(reading: Reading, asked: Asked) -> str | None:
+def fault(reading: Reading, asked: SceneRequest) -> str | None:
     """What is wrong with the picture that was read, in a few words; None where all is as asked."""
     if reading.problems:
         return reading.problems[0]
@@ -35,7 +35,7 @@ def fault(reading: Reading, asked: Asked) -> str | None:
     return None if relation == asked.relation else f"relation {relation or 'unclear'}, not {asked.relation}"
 
 
-def matches(reading: Reading, asked: Asked) -> bool:
+def matches(reading: Reading, asked: SceneRequest) -> bool:
     return fault(reading, asked) is None
 
 

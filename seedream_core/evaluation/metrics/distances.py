@@ -61,7 +61,7 @@ class Distances:
         return between(self.reference, self.features(images), seed=self.seed)
 
 
-class Given(nn.Module):
+class PrecomputedFeatures(nn.Module):
     """Features that are already features, in the place where torchmetrics wants a network."""
 
     def __init__(self, width: int):
@@ -77,7 +77,7 @@ def between(real: Tensor, made: Tensor, *, seed: int = 0) -> Distance:
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
-    given = Given(real.shape[1])
+    given = PrecomputedFeatures(real.shape[1])
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchmetrics warns that it keeps features: a few thousand rows here
         torch.manual_seed(seed)  # the kernel distance draws its subsets from the global generator

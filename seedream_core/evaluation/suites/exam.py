@@ -14,7 +14,7 @@ import numpy as np
 from seedream_core.evaluation.judges.scene_accuracy import SceneAccuracy, scene_accuracy
 from seedream_core.synthetic.scenes.prompts import Prompt, evaluation_prompts
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Exam:
 
     def renders(self, take: str) -> np.ndarray:
         """True pictures of the seen prompts, B×H×W×3; another `take` arranges them otherwise."""
-        draws = ((prompt.asked, Draw("render", take, self.seed, i)) for i, prompt in enumerate(self.prompts["seen"]))
+        draws = ((prompt.asked, Rng("render", take, self.seed, i)) for i, prompt in enumerate(self.prompts["seen"]))
         scenes = (self.world.arrange(asked, draw) for asked, draw in draws)
         return np.stack([render(scene, self.world.width, self.world.height) for scene in scenes])
 

@@ -19,7 +19,7 @@ WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class Qwen2Shape:
     """The keys of config.json that a plain Qwen2 is built from."""
 
     vocab_size: int
@@ -33,7 +33,7 @@ class Shape:
     eos_token_id: int | None
 
     @classmethod
-    def of(cls, config: dict) -> "Shape | None":
+    def of(cls, config: dict) -> "Qwen2Shape | None":
         """None where the config asks for anything that is not here."""
         rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
         plain = (
@@ -54,7 +54,7 @@ class Shape:
 
 def read(folder: Path) -> "Qwen2 | None":
     """The model in `folder`, in float32; None for one that is not a plain Qwen2."""
-    shape = Shape.of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    shape = Qwen2Shape.of(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     if shape and (folder / WEIGHTS).is_file():
         with torch.device("meta"):
             model = Qwen2(shape)
@@ -70,12 +70,12 @@ def read(folder: Path) -> "Qwen2 | None":
 class Qwen2(nn.Module):
     """Token ids -> hidden states; modules are named as in transformers."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()
         self.config = shape
         # Not nn.Embedding(…): its random numbers on the meta device import torch._dynamo, a second of start-up.
         self.embed_tokens = nn.Embedding.from_pretrained(torch.empty(shape.vocab_size, shape.hidden_size))
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.num_hidden_layers))
+        self.layers = nn.ModuleList(Qwen2Layer(shape) for _ in range(shape.num_hidden_layers))
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
 
     def forward(self, input_ids: Tensor, **_: bool) -> SimpleNamespace:
@@ -94,25 +94,25 @@ class Qwen2(nn.Module):
         return angles.cos(), angles.sin()
 
 
-class Layer(nn.Module):
+class Qwen2Layer(nn.Module):
     """Causal attention and SwiGLU, each behind its norm."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()
         self.input_layernorm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
-        self.self_attn = Attention(shape)
+        self.self_attn = Qwen2Attention(shape)
         self.post_attention_layernorm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
-        self.mlp = Mlp(shape)
+        self.mlp = Qwen2Mlp(shape)
 
     def forward(self, states: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         states = states + self.self_attn(self.input_layernorm(states), rotation)
         return states + self.mlp(self.post_attention_layernorm(states))
 
 
-class Attention(nn.Module):
+class Qwen2Attention(nn.Module):
     """Grouped-query attention with biased queries, keys and values."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()
         width, self.size = shape.hidden_size, shape.hidden_size // shape.num_attention_heads
         self.groups = shape.num_attention_heads // shape.num_key_value_heads
@@ -132,8 +132,8 @@ class Attention(nn.Module):
         return self.o_proj(mixed.transpose(1, 2).flatten(2))
 
 
-class Mlp(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+class Qwen2Mlp(nn.Module):
+    def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(shape.hidden_size, shape.intermediate_size, bias=False)
         self.up_proj = nn.Linear(shape.hidden_size, shape.intermediate_size, bias=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core.data.balancing import Balance as Technique
+from seedream_core.data.balancing import Balance
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError
 from seedream_core.workflow.host import Host
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 REPORT = "balance.json"
 
 
-def _both() -> tuple[Technique, ...]:
-    return tuple(Technique.find(name)() for name in ("dual_axis", "source"))
+def _both() -> tuple[Balance, ...]:
+    return tuple(Balance.find(name)() for name in ("dual_axis", "source"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance(Spread, Stage):
+class BalanceStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     data: Shards
     "what to weigh"
-    by: tuple[Technique, ...] = field(default_factory=_both)
+    by: tuple[Balance, ...] = field(default_factory=_both)
     "their weights are multiplied with each other, and with the weight that a sample has already"
     features: str | None = None
     "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
@@ -117,8 +117,8 @@ class Balance(Spread, Stage):
                     features[row] = looks
                 sources.append(sys.intern(source))
                 progress.advance()
-        tags = Concepts.of(sample.tags for sample in rewrite.Records(reader))
-        return Crowd(features, rewrite.Captions(reader), sources), weights, tags
+        tags = Concepts.of(sample.tags for sample in rewrite.StoredRecords(reader))
+        return Crowd(features, rewrite.StoredCaptions(reader), sources), weights, tags
 
     def _weigh(self, crowd: "Crowd") -> "tuple[np.ndarray, dict[str, Concepts]]":
         import numpy as np
@@ -134,13 +134,13 @@ class Balance(Spread, Stage):
 def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
     """What one picture looks like, in half precision, its source and its weight so far."""
     from seedream_core.data.balancing.look import look
-    from seedream_core.data.curation.view import View
+    from seedream_core.data.curation.lazy_sample import LazySample
     from seedream_core.data.storage.rewrite import opened, record
 
     reader = opened(data, digest)
     sample = record(reader, row)
     try:
-        looks = look(View(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+        looks = look(LazySample(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
     except DataError as error:
         raise DataError(f"{data}: {sample.key}: {error.message}", "run data/curate on it first") from None
     return looks, sample.source, sample.weight

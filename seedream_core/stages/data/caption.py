@@ -22,9 +22,9 @@ from seedream_core.workflow.host import FREE, Host
 from seedream_core.workflow.stage import Shards, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.curation.view import View
-    from seedream_core.data.sources.told import Captions
-    from seedream_core.data.storage.journal import Journal
+    from seedream_core.data.curation.lazy_sample import LazySample
+    from seedream_core.data.sources.raw_captions import Captions
+    from seedream_core.data.storage.resumable_writer import ResumableWriter
     from seedream_core.data.storage.shards import ShardReader
 
 CHUNK = 64
@@ -54,7 +54,7 @@ class Stratum(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caption(Stage):
+class CaptionStage(Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
@@ -89,7 +89,7 @@ class Caption(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.storage import budget, rewrite
-        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
@@ -100,7 +100,7 @@ class Caption(Stage):
             [digest(self.data), dump(self.captioners), dump(self.strata), self.replace, self.samples_per_shard]
         )
         with (
-            Journal(out, self.samples_per_shard, made_from) as journal,
+            ResumableWriter(out, self.samples_per_shard, made_from) as journal,
             track("caption", len(reader), done=journal.done) as progress,
         ):
             first = journal.done
@@ -131,7 +131,7 @@ class Caption(Stage):
             "facts": {"samples": journal.fates["kept"]},
         }
 
-    def _tell(self, journal: "Journal") -> None:
+    def _tell(self, journal: "ResumableWriter") -> None:
         """How many got no caption, and which scores nobody has; UserError where nobody got any."""
         kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
         wanted = self._wanted()
@@ -178,16 +178,16 @@ class Caption(Stage):
         captioners: list[Any],
     ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
         """Fate, members, new captions (`language.field` -> text) and what is counted of each sample."""
-        from seedream_core.data.curation.view import View, portions
+        from seedream_core.data.curation.lazy_sample import LazySample, portions
 
-        views: dict[int, View] = {}
+        views: dict[int, LazySample] = {}
         problems: dict[int, str] = {}
         for position in positions:
             try:
                 members = reader.read(position)
                 if "json" not in members:
                     raise DataError("no json beside the picture")
-                views[position] = View(Sample.from_json(members["json"]), members)
+                views[position] = LazySample(Sample.from_json(members["json"]), members)
             except DataError as error:
                 problems[position] = error.message
         told: dict[int, Captions] = {}
@@ -221,7 +221,7 @@ class Caption(Stage):
         ]
 
     def _finished(
-        self, key: str, shard: str, view: "View | None", told: "Captions", problem: str
+        self, key: str, shard: str, view: "LazySample | None", told: "Captions", problem: str
     ) -> tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]:
         record, texts = b"", {}
         if view and not problem:

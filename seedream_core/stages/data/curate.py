@@ -19,7 +19,7 @@ from annotated_types import Ge, Le
 
 from seedream_core.data.curation.dedup import Dedup
 from seedream_core.data.curation.filters import Filter
-from seedream_core.data.curation.funnel import FILTERS, Plan
+from seedream_core.data.curation.funnel import FILTERS, FunnelPlan
 from seedream_core.data.curation.scorers import Scorer
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
@@ -32,9 +32,9 @@ from seedream_core.workflow.stage import DualEncoder, Folder, Heads, Shards, Sta
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seedream_core.data.curation.rejudged import Judged, Rejudged
-    from seedream_core.data.curation.sift import Sieve
-    from seedream_core.data.storage.ledger import Ledger, Row
+    from seedream_core.data.curation.earlier_verdicts import EarlierVerdicts, Judged
+    from seedream_core.data.curation.filter_pass import FilterPass
+    from seedream_core.data.storage.pass_results import PassResults, PassRow
     from seedream_core.data.storage.shards import ShardReader
 
 SHOWN_SHARDS = 5
@@ -50,7 +50,7 @@ def _dedup() -> tuple[Dedup, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curate(Spread, Stage):
+class CurateStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 5
     data: Shards
@@ -95,8 +95,8 @@ class Curate(Spread, Stage):
         self.plan  # its checks are this config's
 
     @property
-    def plan(self) -> Plan:
-        return Plan.of(self.scorers, self._asked, {name: one.name() for one in self.dedup for name in one.needs})
+    def plan(self) -> FunnelPlan:
+        return FunnelPlan.of(self.scorers, self._asked, {name: one.name() for one in self.dedup for name in one.needs})
 
     @property
     def _asked(self) -> tuple[Filter, ...]:
@@ -141,17 +141,19 @@ class Curate(Spread, Stage):
             facts["width"], facts["height"] = sizes.pop()
         return metrics | {"facts": facts}
 
-    def _judge(self, reader: "ShardReader", out: Path, host: Host) -> "Ledger":
+    def _judge(self, reader: "ShardReader", out: Path, host: Host) -> "PassResults":
         """The first pass: each sample alone, its row and features on disk."""
-        from seedream_core.data.curation.rejudged import Rejudged
-        from seedream_core.data.curation.sift import Sieve
-        from seedream_core.data.storage.ledger import Ledger
+        from seedream_core.data.curation.earlier_verdicts import EarlierVerdicts
+        from seedream_core.data.curation.filter_pass import FilterPass
+        from seedream_core.data.storage.pass_results import PassResults
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
-        sieve = Sieve(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
+        sieve = FilterPass(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
         lost = sieve.lost(reader)
-        earlier = Rejudged(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
+        earlier = (
+            EarlierVerdicts(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
+        )
         made_from = json.dumps(
             [
                 sieve.digest,
@@ -162,7 +164,7 @@ class Curate(Spread, Stage):
             ]
         )
         with (
-            Ledger(out / SCRATCH, made_from) as ledger,
+            PassResults(out / SCRATCH, made_from) as ledger,
             track("curate", len(lost) + len(reader), done=ledger.done) as progress,
         ):
             fates = Counter(row.fate for row in ledger.rows())
@@ -177,7 +179,7 @@ class Curate(Spread, Stage):
         return ledger
 
     def _rows(
-        self, sieve: "Sieve", reader: "ShardReader", first: int, earlier: "Rejudged | None", workers: int
+        self, sieve: "FilterPass", reader: "ShardReader", first: int, earlier: "EarlierVerdicts | None", workers: int
     ) -> "Iterator[Judged]":
         """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new
         ones.
@@ -196,14 +198,14 @@ class Curate(Spread, Stage):
             else:
                 yield earlier.row(reader, place)
 
-    def _compare(self, ledger: "Ledger", out: Path) -> dict[int, tuple[str, str]]:
+    def _compare(self, ledger: "PassResults", out: Path) -> dict[int, tuple[str, str]]:
         """Duplicates among what was kept: its place there -> which comparison dropped it, and why.
 
         What remains keeps its features, as `features/*.npy`.
         """
         import numpy as np
 
-        from seedream_core.data.storage.ledger import choose
+        from seedream_core.data.storage.pass_results import choose
 
         kept = [(row.key, row.plain) for row in ledger.rows() if row.fate == "kept"]
         plain = np.array([plain for _, plain in kept], bool)
@@ -219,7 +221,7 @@ class Curate(Spread, Stage):
         choose(features, left, out / "features")
         return dropped
 
-    def _tell(self, ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path) -> tuple[Counter, Counter]:
+    def _tell(self, ledger: "PassResults", dropped: dict[int, tuple[str, str]], out: Path) -> tuple[Counter, Counter]:
         """Write and count every fate, in the order of the input."""
         fates, causes = Counter(), Counter()
         temporary = out / ".fates.jsonl.tmp"
@@ -241,7 +243,7 @@ class Curate(Spread, Stage):
             print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)
         return fates, causes
 
-    def _check(self, fates: Counter, causes: Counter, ledger: "Ledger", out: Path) -> None:
+    def _check(self, fates: Counter, causes: Counter, ledger: "PassResults", out: Path) -> None:
         total, bad = fates.total(), fates["quarantined"]
         if bad > self.bad_budget * total:
             shards = Counter(row.source for row in ledger.rows() if row.fate == "quarantined")
@@ -285,22 +287,22 @@ class Curate(Spread, Stage):
         )
 
     def _write(
-        self, reader: "ShardReader", ledger: "Ledger", dropped: dict[int, tuple[str, str]], out: Path, workers: int
+        self, reader: "ShardReader", ledger: "PassResults", dropped: dict[int, tuple[str, str]], out: Path, workers: int
     ) -> set[tuple[int, int]]:
         """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
-        from seedream_core.data.curation.sift import record
-        from seedream_core.data.images.fitted import Fit, moved
+        from seedream_core.data.curation.filter_pass import record
+        from seedream_core.data.images.resizing import Cover, moved
         from seedream_core.data.storage.shards import ShardWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
-        def kept() -> "Iterator[Row]":
+        def kept() -> "Iterator[PassRow]":
             return (row for row in _final(ledger, dropped) if row.fate == "kept")
 
         whole = len(list((out / "shards").glob("*.tar")))
         sizes, places = set(), array("q", (row.position for row in kept()))[whole * self.samples_per_shard :]
         fitted = (
-            self.engine(Fit(self.data, digest(self.data), self.size), places, workers)
+            self.engine(Cover(self.data, digest(self.data), self.size), places, workers)
             if self.size
             else map(reader.read, places)
         )
@@ -323,7 +325,7 @@ class Curate(Spread, Stage):
         return sizes
 
 
-def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[Row]":
+def _final(ledger: "PassResults", dropped: dict[int, tuple[str, str]]) -> "Iterator[PassRow]":
     """Every row, with what the comparisons said."""
     place = 0
     for row in ledger.rows():
@@ -335,7 +337,7 @@ def _final(ledger: "Ledger", dropped: dict[int, tuple[str, str]]) -> "Iterator[R
         yield row
 
 
-def _essence(stage: Curate) -> dict:
+def _essence(stage: CurateStage) -> dict:
     """The options that decide what becomes of a sample."""
     return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup", "size")}
 

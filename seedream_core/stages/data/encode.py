@@ -26,7 +26,7 @@ CACHE = ".cache.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encode(Stage):
+class EncodeStage(Stage):
     makes: ClassVar[str] = "latents"
     data: Shards
     "pictures, all of one size"

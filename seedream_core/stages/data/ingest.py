@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.sources import Item, Items, Listing, Lost, Source, told
+from seedream_core.data.sources import Item, Items, Listing, Lost, Source, raw_captions
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
 from seedream_core.records import Fate, Sample, safe_key
@@ -22,8 +22,8 @@ from seedream_core.workflow.host import FREE, Host
 from seedream_core.workflow.stage import Folder, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.images.pictures import Normal
-    from seedream_core.data.storage.retry import Before
+    from seedream_core.data.images.pictures import NormalPicture
+    from seedream_core.data.storage.retry import EarlierRow
 
 RECORD = {"key", "width", "height", "captions"}
 OWN = {"source", "tags", "scores", "boxes", "weight", "truth", "task"}
@@ -41,7 +41,7 @@ class Taken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ingest(Spread, Stage):
+class IngestStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     source: Source
@@ -72,8 +72,8 @@ class Ingest(Spread, Stage):
         return {"width": self.width, "height": self.height} if self.width else {}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.storage.journal import Journal
-        from seedream_core.data.storage.retry import Earlier
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
+        from seedream_core.data.storage.retry import EarlierRun
         from seedream_core.progress import track
 
         started = time.monotonic()
@@ -87,16 +87,16 @@ class Ingest(Spread, Stage):
                 f"{self.source.path}: no samples here{others}",
                 f"is it laid out as the source {self.source.name()!r} expects?",
             )
-        earlier = Earlier(self.retry, self, _essence) if self.retry else None
+        earlier = EarlierRun(self.retry, self, _essence) if self.retry else None
         again = earlier.check((safe_key(item.name), item.name, item.place) for item in listing.items) if earlier else 0
 
-        def task(row: int) -> tuple[Item, "Before | None"]:
+        def task(row: int) -> tuple[Item, "EarlierRow | None"]:
             item = listing.items[row]
             return item, earlier.before(safe_key(item.name)) if earlier else None
 
         identity = f"{_identity(listing, self)} {earlier.digest if earlier else ''}"
         with (
-            Journal(out, self.samples_per_shard, identity) as journal,
+            ResumableWriter(out, self.samples_per_shard, identity) as journal,
             track("ingest", total, done=journal.done) as progress,
         ):
             if earlier and not journal.done:
@@ -156,7 +156,7 @@ class Ingest(Spread, Stage):
             )
 
 
-def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
+def take(stage: IngestStage, task: "tuple[Item, EarlierRow | None]") -> Taken:
     """Take one item over from an earlier run; else read it and bring it to the normal form, or say why not."""
     item, before = task
     fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
@@ -170,7 +170,7 @@ def take(stage: Ingest, task: "tuple[Item, Before | None]") -> Taken:
     return taken
 
 
-def _take(stage: Ingest, item: Item, fate: partial) -> Taken:
+def _take(stage: IngestStage, item: Item, fate: partial) -> Taken:
     from seedream_core.data.images.pictures import TooSmall, normalise
     from seedream_core.data.storage.shards import MEMBER_BYTES
 
@@ -211,7 +211,7 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
     kept = OWN & row.keys() if row.keys() >= RECORD else ()
     own = {name: tuple(value) if isinstance(value := row[name], list) else value for name in kept}
-    own["source"] = own.get("source") or told.origin(row)
+    own["source"] = own.get("source") or raw_captions.origin(row)
     if isinstance(task := own.get("task", Sample.task), str) and task != Sample.task:
         raise DataError(
             f"tuple: ingest brings single pictures in, and this is the target of a tuple ({task[:40]}); "
@@ -225,10 +225,10 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _refitted(own: Mapping[str, Any], picture: "Normal") -> tuple[dict[str, Any], tuple[str, ...]]:
+def _refitted(own: Mapping[str, Any], picture: "NormalPicture") -> tuple[dict[str, Any], tuple[str, ...]]:
     """What a record says of its picture, after that was scaled and cropped; and what it can say no longer."""
-    from seedream_core.data.images.fitted import crops
     from seedream_core.data.images.masks import cropped
+    from seedream_core.data.images.resizing import crops
 
     size, stale = (picture.width, picture.height), {"scores"}
     if crops(picture.whole, size):
@@ -271,7 +271,7 @@ def _several(ignored: Counter[str]) -> str:
     return ", ".join(f"{count:,} {extension or 'without extension'}" for extension, count in ignored.most_common())
 
 
-def _essence(stage: Ingest) -> dict:
+def _essence(stage: IngestStage) -> dict:
     """The options that decide what becomes of a sample; a source may have been moved."""
     options = changed(stage)
     return {
@@ -280,7 +280,7 @@ def _essence(stage: Ingest) -> dict:
     }
 
 
-def _identity(listing: Listing, stage: Ingest) -> str:
+def _identity(listing: Listing, stage: IngestStage) -> str:
     """What a stopped run must find again to go on."""
     content = hashlib.blake2b(digest_size=16)
     for one in listing.lost:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Le
 
 from seedream_core.data.storage.engines import Spread
-from seedream_core.synthetic.documents import Knowledge as Kind
-from seedream_core.synthetic.documents import rating
+from seedream_core.synthetic.documents import Knowledge, rating
 from seedream_core.workflow.config import OUTSIDE
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Stage
@@ -24,30 +23,30 @@ STEP = 16
 SMALLEST = 192
 
 
-def _drawn() -> tuple[Kind, ...]:
+def _drawn() -> tuple[Knowledge, ...]:
     """All that need no extra."""
-    return tuple(Kind.find(name)() for name in ("chart", "diagram", "table", "wireframe"))
+    return tuple(Knowledge.find(name)() for name in ("chart", "diagram", "table", "wireframe"))
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is decided of a sample before it is drawn."""
 
-    kind: Kind
+    kind: Knowledge
     size: tuple[int, int]
     load: float
     language: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knowledge(Spread, Stage):
+class KnowledgeStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     samples: Annotated[int, Ge(1)]
     "pictures to make"
     seed: Annotated[int, Ge(0)] = 0
     "other seeds give other pictures, and keys of their own"
-    kinds: tuple[Kind, ...] = field(default_factory=_drawn)
+    kinds: tuple[Knowledge, ...] = field(default_factory=_drawn)
     "what is drawn, each with its weight; `formula` needs the extra: pip install 'seedream[data]'"
     sides: tuple[int, int] = (256, 768)
     "least and largest width and height in pixels; both are drawn, in multiples of 16"
@@ -89,7 +88,7 @@ class Knowledge(Spread, Stage):
         return {"samples": self.samples}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.records import Fate
         from seedream_core.workflow.config import dump
@@ -98,7 +97,7 @@ class Knowledge(Spread, Stage):
         for kind in self.kinds:
             kind.start()
         with (
-            Journal(out, self.samples_per_shard, json.dumps(dump(self, free=False))) as journal,
+            ResumableWriter(out, self.samples_per_shard, json.dumps(dump(self, free=False))) as journal,
             track("knowledge", self.samples, done=journal.done) as progress,
         ):
             before = journal.done
@@ -132,9 +131,9 @@ class Knowledge(Spread, Stage):
         return f"k{self.seed}-{index:07d}"
 
     def plan(self, index: int) -> Plan:
-        from seedream_core.synthetic.scenes.world import Draw
+        from seedream_core.synthetic.scenes.world import Rng
 
-        draw = Draw("knowledge plan", self.seed, index)
+        draw = Rng("knowledge plan", self.seed, index)
         named = {kind.name(): kind for kind in self.kinds}
         kind = named[draw.weighted({name: one.weight for name, one in named.items()})]
         least, largest = self.sides
@@ -154,7 +153,9 @@ class Knowledge(Spread, Stage):
         return Plan(kind, (width, height), load, "zh" if chinese else "en")
 
 
-def made(stage: Knowledge, faces: dict[str, "Face"], index: int) -> tuple[str, str, dict[str, bytes], tuple[str, ...]]:
+def made(
+    stage: KnowledgeStage, faces: dict[str, "Face"], index: int
+) -> tuple[str, str, dict[str, bytes], tuple[str, ...]]:
     """Key, name and files of one sample, and what is counted of it."""
     import io
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge
 
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.labelling.pool import Active, Pool, Round
+from seedream_core.data.labelling.acquisition import ActiveLearning, Pool, Round
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade, UserError
 from seedream_core.workflow.artifact import SCRATCH
@@ -22,8 +22,7 @@ from seedream_core.workflow.host import FREE, Host
 from seedream_core.workflow.stage import DualEncoder, Heads, Shards, Stage
 
 if TYPE_CHECKING:
-    from seedream_core.data.labelling.active import Label as Answer
-    from seedream_core.data.labelling.active import Learned
+    from seedream_core.data.labelling.active import Label, LearningResult
     from seedream_core.data.storage.shards import ShardReader
 
 LABELS = "labels.jsonl"
@@ -37,7 +36,7 @@ def _appearance() -> Scorer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label(Spread, Stage):
+class LabelStage(Spread, Stage):
     makes: ClassVar[str] = "heads"
     version: ClassVar[int] = 2
     data: Shards
@@ -50,7 +49,7 @@ class Label(Spread, Stage):
     "labels are clean or defect; easy, medium or hard; a number that is higher for finer pictures"
     scorer: Scorer = field(default_factory=_appearance)
     "what a head sees of a picture: the features of this scorer"
-    active: Active = Active()
+    active: ActiveLearning = ActiveLearning()
     "how labels are asked for"
     pool: Annotated[int, Ge(20)] = 50_000
     "pictures at most to choose from, drawn at random"
@@ -76,7 +75,7 @@ class Label(Spread, Stage):
         return {"tasks": sorted({self.task, *(inputs.get("heads") or {}).get("tasks", ())})}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.labelling import answers
+        from seedream_core.data.labelling import annotations
         from seedream_core.data.storage.shards import ShardReader
 
         host.limit_threads()
@@ -86,16 +85,16 @@ class Label(Spread, Stage):
         if self.labels and not self.ask:
             self._check_labels(chosen)
         name, pool, places = self._pool(reader, list(chosen.values()), out, host)
-        pictures = answers.Pictures(reader, places)
+        pictures = annotations.Pictures(reader, places)
         measured = time.monotonic()
         if self.truth:
-            truth = answers.Truth(pictures, self.truth, self.task)
+            truth = annotations.TruthAnnotator(pictures, self.truth, self.task)
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
             told = learned.train | learned.held
         else:
             told = self._known(out, chosen)
             known = {key: label for key, label in told.items() if key in pool.rows}
-            person = answers.Person(pictures, self.task, known, self.ask)
+            person = annotations.HumanAnnotator(pictures, self.task, known, self.ask)
             learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
         metrics = {
             "labels": learned.labels,
@@ -108,7 +107,7 @@ class Label(Spread, Stage):
         }
         if learned.curve[-1]["score"] is None:
             alike = (
-                f" of one kind ({answers.written(next(iter(learned.held.values())), self.task)})"
+                f" of one kind ({annotations.written(next(iter(learned.held.values())), self.task)})"
                 if learned.held
                 else ""
             )
@@ -118,7 +117,7 @@ class Label(Spread, Stage):
                 file=sys.stderr,
             )
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
-        answers.write(out / LABELS, told, self.task)
+        annotations.write(out / LABELS, told, self.task)
         print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
         return metrics | {
             "pool": len(pool.keys),
@@ -139,11 +138,11 @@ class Label(Spread, Stage):
         """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on
         with other ones.
         """
-        from seedream_core.data.labelling import active, answers
+        from seedream_core.data.labelling import active, annotations
 
-        labels = answers.read(self.labels, self.task, chosen, self._named(chosen))
+        labels = annotations.read(self.labels, self.task, chosen, self._named(chosen))
         if len(labels) < (needed := min(self.active.first, len(chosen))):
-            raise answers.lacking(0, needed - len(labels), len(labels))
+            raise annotations.lacking(0, needed - len(labels), len(labels))
         if len({label for label in labels.values() if label != active.SKIP}) < 2:
             raise DataError(
                 f"{self.labels}: all {len(labels)} labels are alike; there is nothing to learn",
@@ -156,18 +155,21 @@ class Label(Spread, Stage):
         """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left
         out.
         """
-        from seedream_core.data.curation.funnel import Plan
-        from seedream_core.data.curation.sift import CHUNK, Sieve
-        from seedream_core.data.storage.ledger import Ledger
+        from seedream_core.data.curation.filter_pass import CHUNK, FilterPass
+        from seedream_core.data.curation.funnel import FunnelPlan
+        from seedream_core.data.storage.pass_results import PassResults
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
         models = {"encoder": self.encoder} if self.encoder else {}
-        sieve = Sieve(self.data, digest(self.data), Plan.of((self.scorer,), ()), tuple(models.items()))
+        sieve = FilterPass(self.data, digest(self.data), FunnelPlan.of((self.scorer,), ()), tuple(models.items()))
         made_from = json.dumps(
             [sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed]
         )
-        with Ledger(out / FEATURES, made_from) as ledger, track("features", len(chosen), done=ledger.done) as progress:
+        with (
+            PassResults(out / FEATURES, made_from) as ledger,
+            track("features", len(chosen), done=ledger.done) as progress,
+        ):
             rest = chosen[ledger.done :]
             tasks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
             for judged in self.engine(sieve, tasks, host.workers):
@@ -188,30 +190,30 @@ class Label(Spread, Stage):
         places = {row.key: row.position for row in rows if row.fate == "kept"}
         return name, Pool(list(places), features[name], self.task, self.active), places
 
-    def _known(self, out: Path, chosen: Collection[str]) -> "dict[str, Answer]":
+    def _known(self, out: Path, chosen: Collection[str]) -> "dict[str, Label]":
         """All that a person has said so far, the answers to what was asked on top; it stays here even where their file
         goes.
         """
-        from seedream_core.data.labelling import answers
+        from seedream_core.data.labelling import annotations
 
         sources = [
             *([out / LABELS] if (out / LABELS).is_file() else []),
             *([self.labels] if self.labels else []),
             *([self.ask] if self.ask and self.ask.is_dir() else []),
         ]
-        known: dict[str, Answer] = {}
+        known: dict[str, Label] = {}
         for source in sources:
-            known |= answers.read(source, self.task, chosen, self._named(chosen))
+            known |= annotations.read(source, self.task, chosen, self._named(chosen))
         if self.ask:
-            answers.write(out / LABELS, known, self.task)
+            annotations.write(out / LABELS, known, self.task)
         return known
 
     def _named(self, chosen: Collection[str]) -> str:
         return f"the pool ({len(chosen)} pictures of {self.data})"
 
     def _learn(
-        self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Answer]]", **options: Any
-    ) -> "Learned":
+        self, out: Path, pool: Pool, ask: "Callable[[Round, int], Mapping[str, Label]]", **options: Any
+    ) -> "LearningResult":
         from seedream_core.data.labelling import active
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest, write_atomic
@@ -223,7 +225,7 @@ class Label(Spread, Stage):
         shown = [0]
         with track("label", self.active.most) as progress:
 
-            def note(learned: "Learned") -> None:
+            def note(learned: "LearningResult") -> None:
                 write_atomic(path, json.dumps({"made_from": made_from, "rounds": [asdict(one) for one in rounds]}))
                 write_atomic(out / "logs" / "curve.jsonl", "".join(json.dumps(point) + "\n" for point in learned.curve))
                 if learned.curve:
@@ -233,9 +235,9 @@ class Label(Spread, Stage):
 
             return active.learn(pool, rounds, ask, note=note, **options)
 
-    def _save(self, out: Path, pool: Pool, learned: "Learned", origin: Mapping[str, Any]) -> None:
+    def _save(self, out: Path, pool: Pool, learned: "LearningResult", origin: Mapping[str, Any]) -> None:
         """The head of all labels, those that validated among them."""
-        from seedream_core.data.labelling import active, heads
+        from seedream_core.data.labelling import active, score_heads
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:
@@ -250,4 +252,4 @@ class Label(Spread, Stage):
                 alike, "raise active.first and active.most" if self.truth else "give some of another kind"
             )
         head = replace(pool.fit(labels), origin=origin)
-        heads.save(out, (heads.load(self.heads) if self.heads else {}) | {self.task: head})
+        score_heads.save(out, (score_heads.load(self.heads) if self.heads else {}) | {self.task: head})

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, Len
 
-from seedream_core.data.pairs import Pair
-from seedream_core.data.pairs import Pairs as Family
-from seedream_core.data.sources.told import INSTRUCTION
+from seedream_core.data.pairs import Pair, Pairs
+from seedream_core.data.sources.raw_captions import INSTRUCTION
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
 from seedream_core.records import Fate, Sample, safe_key
@@ -24,19 +23,19 @@ from seedream_core.workflow.stage import Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.curation.view import View
+    from seedream_core.data.curation.lazy_sample import LazySample
 
 BEFORE = "before"
 """Caption field: what the first of the references shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Spread, Stage):
+class PairsStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
     "pictures to make tuples of; edits and compositions need scenes with their truth"
-    pairs: Annotated[tuple[Family, ...], Len(1)]
+    pairs: Annotated[tuple[Pairs, ...], Len(1)]
     "ways to make tuples; each is tried on every sample"
     seed: Annotated[int, Ge(0)] = 0
     "of what is edited, and how"
@@ -52,7 +51,7 @@ class Pairs(Spread, Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.storage import budget, rewrite
-        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
@@ -60,7 +59,7 @@ class Pairs(Spread, Stage):
         reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self.pairs), self.seed, self.samples_per_shard])
         with (
-            Journal(out, self.samples_per_shard, made_from) as journal,
+            ResumableWriter(out, self.samples_per_shard, made_from) as journal,
             track("pairs", len(reader), done=journal.done) as progress,
         ):
             before = journal.changes.total()
@@ -90,13 +89,13 @@ class Pairs(Spread, Stage):
 class _Maker:
     """A stage at work in any process; `made_from` tells one input's contents from another's."""
 
-    stage: Pairs
+    stage: PairsStage
     made_from: str
 
     def __call__(self, position: int) -> tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]:
         """The sample's fate, and its tuples: task, key and members of each."""
-        from seedream_core.data.curation.view import View
-        from seedream_core.synthetic.scenes.world import Draw
+        from seedream_core.data.curation.lazy_sample import LazySample
+        from seedream_core.synthetic.scenes.world import Rng
 
         reader, makers = _opened(self)
         key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
@@ -104,11 +103,11 @@ class _Maker:
             members = reader.read(position)
             if "json" not in members:
                 raise DataError("no json beside the picture")
-            view = View(Sample.from_json(members["json"]), members)
+            view = LazySample(Sample.from_json(members["json"]), members)
             name = view.sample.name
             view.pixels
             for number, (_, make) in enumerate(makers):
-                for pair in make(view, Draw("pairs", self.stage.seed, key, number)):
+                for pair in make(view, Rng("pairs", self.stage.seed, key, number)):
                     own = safe_key(f"{key}-{number}-{len(tuples)}-{pair.task}")
                     tuples.append((pair.task, own, members_of(own, pair, view)))
             if not tuples:
@@ -127,7 +126,7 @@ def _opened(maker: _Maker) -> tuple:
     return ShardReader(maker.stage.data), [(one.name(), one.start()) for one in maker.stage.pairs]
 
 
-def members_of(key: str, pair: Pair, view: "View") -> dict[str, bytes]:
+def members_of(key: str, pair: Pair, view: "LazySample") -> dict[str, bytes]:
     """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the
     mask `editmask.png`.
     """

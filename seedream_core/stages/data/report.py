@@ -9,7 +9,7 @@ from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(stage.Stage):
+class DataReportStage(stage.Stage):
     makes: ClassVar[str] = "report"
     data: stage.Shards
     "what the page is about; the steps behind it are walked back through their manifests"

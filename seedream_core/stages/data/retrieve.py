@@ -20,8 +20,8 @@ from seedream_core.workflow.stage import DualEncoder, Folder, Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedream_core.data.retrieval.index import Found
     from seedream_core.data.retrieval.queries import Concept
-    from seedream_core.data.retrieval.retrieval import Found
     from seedream_core.data.storage.shards import ShardReader
 
 TAG = "concept:"
@@ -29,7 +29,7 @@ FAR = "not among the nearest of any concept"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrieve(Spread, Stage):
+class RetrieveStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
@@ -86,7 +86,7 @@ class Retrieve(Spread, Stage):
         """Positions and vectors of all samples that can be read, and why the others cannot."""
         import numpy as np
 
-        from seedream_core.data.retrieval.embedded import embed
+        from seedream_core.data.retrieval.image_embeddings import embed
         from seedream_core.progress import track
 
         positions: list[int] = []
@@ -106,7 +106,7 @@ class Retrieve(Spread, Stage):
     ) -> "dict[str, list[Found]]":
         import numpy as np
 
-        from seedream_core.data.retrieval.retrieval import Index, concept
+        from seedream_core.data.retrieval.index import Index, concept
         from seedream_core.models.dual_encoder import load
 
         encoder, index = load(self.encoder), Index(vectors)
@@ -128,14 +128,14 @@ class Retrieve(Spread, Stage):
         self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path
     ) -> dict:
         """Every sample's fate, and those taken in shards; a killed run goes on at its last whole shard."""
-        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
         made_from = json.dumps([digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.same])
         damage = list(reader.damage)
         with (
-            Journal(out, self.samples_per_shard, made_from) as journal,
+            ResumableWriter(out, self.samples_per_shard, made_from) as journal,
             track("retrieve", len(reader), done=journal.done) as progress,
         ):
             for place in range(journal.done, len(damage) + len(reader)):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Draw, Scene, World
+from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Rng, Scene, World
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Stage
 
@@ -17,7 +17,7 @@ BLUR = 3 / 64  # of the shorter side: shapes are gone, colours remain
 
 
 @dataclass(frozen=True, kw_only=True)
-class Synthetic(Stage):
+class SyntheticStage(Stage):
     makes: ClassVar[str] = "shards"
     samples: Annotated[int, Ge(1)]
     "pictures to make"
@@ -96,7 +96,7 @@ class Synthetic(Stage):
 
     def damaged(self, index: int, original: int | None) -> str | None:
         """How the sample is spoiled, if it is; `original` is the last unspoiled one before it."""
-        draw = Draw("damage", self.seed, index)
+        draw = Rng("damage", self.seed, index)
         if draw.between(0, 1) >= self.damage:
             return None
         damage = draw.weighted(DAMAGES)

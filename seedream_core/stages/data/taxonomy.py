@@ -17,8 +17,8 @@ from seedream_core.workflow.stage import Folder, Scores, Shards, Stage
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.data.balancing.taxonomy import Taxonomy as Tree
-    from seedream_core.data.storage.rewrite import Records
+    from seedream_core.data.balancing.taxonomy import Taxonomy
+    from seedream_core.data.storage.rewrite import StoredRecords
 
 PREFIX = "node:"
 COVERAGE = "coverage.json"
@@ -26,7 +26,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taxonomy(Stage):
+class TaxonomyStage(Stage):
     makes: ClassVar[str] = "shards"
     data: Shards
     "samples to place"
@@ -86,15 +86,15 @@ class Taxonomy(Stage):
         import numpy as np
 
         from seedream_core.data.balancing import pools
-        from seedream_core.data.balancing.taxonomy import Taxonomy as Tree
+        from seedream_core.data.balancing.taxonomy import Taxonomy
         from seedream_core.data.loading.weights import above, capped
         from seedream_core.data.storage import rewrite
         from seedream_core.workflow.artifact import digest, write_atomic
         from seedream_core.workflow.config import dump
 
-        reader, tree, weak_words = rewrite.whole(self.data), Tree.read(self.taxonomy), self._weak_words()
+        reader, tree, weak_words = rewrite.whole(self.data), Taxonomy.read(self.taxonomy), self._weak_words()
         self._check_examples(tree)
-        nodes, members, found = self._place(rewrite.Records(reader), tree, weak_words)
+        nodes, members, found = self._place(rewrite.StoredRecords(reader), tree, weak_words)
         even = capped(pools.mixed(members, self.mix), self.repeats)
         weights = [float(f"{weight:.6g}") for weight in even]
 
@@ -143,7 +143,7 @@ class Taxonomy(Stage):
         mined = weak(self.weak / "verdicts.jsonl") if self.weak else ()
         return tuple(dict.fromkeys((*self.weak_words, *mined)))
 
-    def _check_examples(self, tree: "Tree") -> None:
+    def _check_examples(self, tree: "Taxonomy") -> None:
         """Examples and features serve nothing but each other."""
         shown, name = any(node.examples for node in tree.nodes.values()), self.taxonomy or "the shipped taxonomy"
         if shown and not self.features:
@@ -159,13 +159,13 @@ class Taxonomy(Stage):
             )
 
     def _place(
-        self, records: "Records", tree: "Tree", weak_words: tuple[str, ...]
+        self, records: "StoredRecords", tree: "Taxonomy", weak_words: tuple[str, ...]
     ) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
         """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
         import numpy as np
 
         from seedream_core.data.balancing import Crowd, pools
-        from seedream_core.data.balancing.source import Source
+        from seedream_core.data.balancing.source import SourceBalance
         from seedream_core.data.balancing.taxonomy.phrases import Phrases
 
         targeted, count = Phrases(dict.fromkeys(weak_words, 0)), len(records)
@@ -189,7 +189,7 @@ class Taxonomy(Stage):
                 "curate's scorers write scores; `data inspect` shows a record",
             )
         found = {"by_words": sum(map(bool, nodes)), "by_looks": self._look(nodes, tree, records.reader.keys)}
-        even = Source(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
+        even = SourceBalance(alpha=self.alpha)(Crowd(base[:, None], [{}] * count, sources)).weights
         return (
             nodes,
             {
@@ -201,7 +201,7 @@ class Taxonomy(Stage):
             found,
         )
 
-    def _look(self, nodes: list[list[int]], tree: "Tree", keys: list[str]) -> int:
+    def _look(self, nodes: list[list[int]], tree: "Taxonomy", keys: list[str]) -> int:
         """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
         from seedream_core.data.storage import rewrite
 

@@ -25,7 +25,7 @@ def _ocr() -> tuple[Scorer, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextRendering(Spread, Stage):
+class TextRenderingStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     data: Shards
@@ -50,7 +50,7 @@ class TextRendering(Spread, Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.storage import budget, rewrite
-        from seedream_core.data.storage.journal import Journal
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
@@ -58,7 +58,7 @@ class TextRendering(Spread, Stage):
         reader = rewrite.whole(self.data)
         made_from = json.dumps([digest(self.data), dump(self, free=False)])
         with (
-            Journal(out, self.samples_per_shard, made_from) as journal,
+            ResumableWriter(out, self.samples_per_shard, made_from) as journal,
             track("text", len(reader), done=journal.done) as progress,
         ):
             for fate, members in self.engine(
@@ -81,12 +81,12 @@ class TextRendering(Spread, Stage):
 class _Take:
     """A stage at work in any process; `made_from` tells one input's contents from another's."""
 
-    stage: TextRendering
+    stage: TextRenderingStage
     made_from: str
 
     def __call__(self, position: int) -> tuple[Fate, dict[str, bytes] | None]:
-        from seedream_core.data.captioning.lettering import Rules, letter
-        from seedream_core.data.curation.view import View
+        from seedream_core.data.captioning.text_crops import Rules, letter
+        from seedream_core.data.curation.lazy_sample import LazySample
 
         reader, scorers = _opened(self)
         stage, members, name = self.stage, None, ""
@@ -94,7 +94,7 @@ class _Take:
             found = reader.read(position)
             if "json" not in found:
                 raise DataError("no json beside the picture")
-            view = View(Sample.from_json(found["json"]), found)
+            view = LazySample(Sample.from_json(found["json"]), found)
             name = view.sample.name
             view.pixels
             if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):

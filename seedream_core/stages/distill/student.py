@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Lt
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.distillers import Distiller
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host, Train
@@ -24,7 +24,7 @@ def _phases() -> tuple[Distiller, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Student(Stage):
+class StudentStage(Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
     version: ClassVar[int] = 3
@@ -70,7 +70,7 @@ class Student(Stage):
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.loading import latents
         from seedream_core.data.loading.batches import Batches
-        from seedream_core.generate import knowledge
+        from seedream_core.generate import vocabulary
         from seedream_core.objectives.distill import DistillModule
         from seedream_core.pipeline import generator
         from seedream_core.training.fit import fit
@@ -95,5 +95,5 @@ class Student(Stage):
             steps=self.steps,
         )
         generator.write(out, module.student, teacher.config, spec)
-        knowledge.inherit(self.model, out)
+        vocabulary.inherit(self.model, out)
         return fitted.metrics() | {"guidance": guidance}

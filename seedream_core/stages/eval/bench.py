@@ -45,7 +45,7 @@ class Rung(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench(stage.Stage):
+class BenchStage(stage.Stage):
     makes: ClassVar[str] = "scores"
     models: dict[str, stage.Generator]
     "the models, each under a name that the ladder uses"

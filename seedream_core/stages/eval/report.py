@@ -11,7 +11,7 @@ from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report(stage.Stage):
+class EvalReportStage(stage.Stage):
     makes: ClassVar[str] = "report"
     scores: stage.Scores
     "what eval/bench found; the steps behind it are walked back through their manifests"

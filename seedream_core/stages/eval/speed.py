@@ -25,7 +25,7 @@ def _all() -> tuple[Benchmark, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speed(Stage):
+class SpeedStage(Stage):
     makes: ClassVar[str] = "timings"
     benchmarks: Annotated[tuple[Benchmark, ...], MinLen(1)] = field(default_factory=_all)
     "what is timed, in this order; nothing else should run on the machine"

@@ -15,7 +15,7 @@ from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(stage.Stage):
+class ImagesStage(stage.Stage):
     makes: ClassVar[str] = "images"
     model: stage.Generator
     "what draws"
@@ -54,7 +54,7 @@ class Images(stage.Stage):
         return {"samples": len(lines) * self.count, "width": width, "height": height}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.generate import draw, pictures
+        from seedream_core.generate import metadata, requests
         from seedream_core.pipeline.sampler import Sampler
         from seedream_core.progress import track
 
@@ -63,7 +63,7 @@ class Images(stage.Stage):
         device = "cuda" if host.accelerator != "cpu" and _gpu() else "cpu"
         # as `seedream generate` draws, so that --from makes each of these again
         sampler = Sampler.load(self.model, bf16=device == "cuda", device=device)
-        wanted = draw.requests(
+        wanted = requests.requests(
             lines,
             sampler.spec,
             seed=self.seed,
@@ -73,23 +73,23 @@ class Images(stage.Stage):
             guidance=self.guidance,
             solver=self.solver.name() if self.solver else "euler",
         )
-        digest, version = artifact.read(self.model, "generator").digest, pictures.version()
+        digest, version = artifact.read(self.model, "generator").digest, metadata.version()
         folder = out / "images"
         folder.mkdir(parents=True, exist_ok=True)
-        sheet = pictures.Sheet(wanted, columns=self.count if self.count > 1 else None)
+        sheet = metadata.Sheet(wanted, columns=self.count if self.count > 1 else None)
         rows, started = [], time.perf_counter()
         with track("pictures", len(wanted)) as progress:
-            for index, (request, pixels) in enumerate(draw.pictures(sampler, wanted)):
+            for index, (request, pixels) in enumerate(requests.pictures(sampler, wanted)):
                 name = f"{index:05d}.png"
-                pictures.save(
-                    folder / name, pixels, pictures.Origin(request=request, model_digest=digest, version=version)
+                metadata.save(
+                    folder / name, pixels, metadata.Origin(request=request, model_digest=digest, version=version)
                 )
                 sheet.add(pixels)
-                rows.append(pictures.index_line(name, request, **asked[index // self.count]))
+                rows.append(metadata.index_line(name, request, **asked[index // self.count]))
                 progress.advance()
         seconds = time.perf_counter() - started
         (out / "prompts.jsonl").write_text("".join(rows), encoding="utf-8")
-        pictures.save(out / "grid.png", sheet.pixels)
+        metadata.save(out / "grid.png", sheet.pixels)
         return {"pictures": len(wanted), "seconds_per_image": round(seconds / len(wanted), 4)}
 
     def _lines(self) -> tuple[list[Line], list[dict]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Gt, Le
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.stages.pretrain.mmdit import PROMPTS
@@ -16,7 +16,7 @@ from seedream_core.workflow.config import Config
 from seedream_core.workflow.host import Host, Train
 
 if TYPE_CHECKING:
-    from seedream_core.pipeline.generator import Loaded
+    from seedream_core.pipeline.generator import Pipeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Choice(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sft(stage.Stage):
+class SftStage(stage.Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
     model: stage.Generator
@@ -99,7 +99,7 @@ class Sft(stage.Stage):
         from seedream_core.data.loading.batches import Batches
         from seedream_core.data.loading.texts import distinct
         from seedream_core.data.storage.shards import ShardReader
-        from seedream_core.generate import knowledge
+        from seedream_core.generate import vocabulary
         from seedream_core.objectives.flow import train_generator
         from seedream_core.pipeline import generator
         from seedream_core.records import Sample
@@ -122,11 +122,11 @@ class Sft(stage.Stage):
             text_mode=self.text_mode,
             prompts=self.prompts,
         )
-        knowledge.inherit(self.model, out, distinct(self.data))
+        vocabulary.inherit(self.model, out, distinct(self.data))
         return {**metrics, "picked": len(picked), "picked_of": len(scores)}
 
 
-def _plain(start: "Loaded") -> "Loaded":
+def _plain(start: "Pipeline") -> "Pipeline":
     """The model in float weights, drawing as a base does: in many steps, with guidance."""
     from dataclasses import replace
 

@@ -31,7 +31,7 @@ PREPARING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adopt(stage.Stage):
+class AdoptStage(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
     source: stage.Folder
     "the folder on this machine: nothing is downloaded, no code in it is run"

@@ -17,7 +17,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Autoencoder(stage.Stage):
+class AutoencoderStage(stage.Stage):
     makes: ClassVar[str] = "autoencoder"
     distributed: ClassVar[bool] = True
     data: stage.Shards

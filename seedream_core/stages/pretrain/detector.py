@@ -16,7 +16,7 @@ MEASURED = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detector(stage.Stage):
+class DetectorStage(stage.Stage):
     makes: ClassVar[str] = "detector"
     distributed: ClassVar[bool] = True
     data: stage.Shards

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difficulty(Stage):
+class DifficultyStage(Stage):
     makes: ClassVar[str] = "difficulty"
     data: Shards
     "knowledge pictures with their truth, made by data/knowledge"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.workflow import stage
@@ -19,7 +19,7 @@ from seedream_core.workflow.host import Host, Train
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.models.dual_encoder import Encoder
+    from seedream_core.models.dual_encoder import DualEncoderBase
 
 UNSEEN = 0.05
 LEAST, MOST = 8, 2000  # samples that are kept back
@@ -27,7 +27,7 @@ REFERENCES = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class DualEncoder(stage.Stage):
+class DualEncoderStage(stage.Stage):
     makes: ClassVar[str] = "dual_encoder"
     version: ClassVar[int] = 2
     data: stage.Shards
@@ -68,11 +68,11 @@ class DualEncoder(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.loading.pairing import every_caption
+        from seedream_core.data.loading.negative_captions import every_caption
         from seedream_core.data.loading.texts import by_key
         from seedream_core.models.calibration import Calibration
-        from seedream_core.models.dual_encoder import DualEncoder as Encoder
-        from seedream_core.models.text.tokens import train_tokenizer
+        from seedream_core.models.dual_encoder import DualEncoder
+        from seedream_core.models.text.tokenizer import train_tokenizer
         from seedream_core.models.towers import Towers
         from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, alone, forward_flops
         from seedream_core.training.fit import fit
@@ -102,7 +102,7 @@ class DualEncoder(stage.Stage):
             print(batches.passes.warning, file=sys.stderr)
         fitted = fit(module, batches, self.train, host, out)
         towers.float().to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
-        encoder = Encoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
+        encoder = DualEncoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
         figures = calibrate(encoder, self.data, told, unseen, self.train.seed)
         encoder.save(out / "network")
         return {
@@ -119,7 +119,7 @@ class DualEncoder(stage.Stage):
 
 def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
     """Keys of samples to learn from, and of those kept back; a sample without a caption is neither."""
-    from seedream_core.data.loading.pairing import main_caption
+    from seedream_core.data.loading.negative_captions import main_caption
     from seedream_core.randomness import fraction
 
     keys = [key for key, languages in told.items() if main_caption(languages)]
@@ -141,12 +141,14 @@ def references(texts: Sequence[Sequence[str]], seed: int) -> tuple[str, ...]:
     return tuple(texts[row][int(fraction(seed, str(row), 1, "reference") * len(texts[row]))] for row in sorted(chosen))
 
 
-def calibrate(encoder: "Encoder", data: Path, told: Mapping[str, Mapping], unseen: Sequence[str], seed: int) -> dict:
+def calibrate(
+    encoder: "DualEncoderBase", data: Path, told: Mapping[str, Mapping], unseen: Sequence[str], seed: int
+) -> dict:
     """Fit the encoder's calibration on one half of the samples kept back, and judge it on the other."""
     import numpy as np
 
     from seedream_core.data.images.pictures import decode
-    from seedream_core.data.loading.pairing import every_caption, lookalikes, main_caption, strangers
+    from seedream_core.data.loading.negative_captions import every_caption, lookalikes, main_caption, strangers
     from seedream_core.data.storage.shards import ShardReader
     from seedream_core.models.calibration import fitted
     from seedream_core.models.dual_encoder import BLOCK

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.workflow import stage
@@ -23,7 +23,7 @@ PLANNED_TEXT_TOKENS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mmdit(stage.Stage):
+class MmditStage(stage.Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
     data: stage.Latents
@@ -91,8 +91,8 @@ class Mmdit(stage.Stage):
 
         from seedream_core.data.loading.batches import Batches
         from seedream_core.data.loading.texts import distinct
-        from seedream_core.generate import knowledge
-        from seedream_core.models.mmdit import Mmdit as Network
+        from seedream_core.generate import vocabulary
+        from seedream_core.models.mmdit import Mmdit
         from seedream_core.models.text.llm import LlmEncoder
         from seedream_core.objectives.flow import train_generator
         from seedream_core.pipeline import generator
@@ -101,7 +101,7 @@ class Mmdit(stage.Stage):
         facts = artifact.read(self.data, "latents").facts
         text = LlmEncoder.load(self.text / "network")
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
-        network = Network(self.net, channels=facts["channels"], text_width=text.width)
+        network = Mmdit(self.net, channels=facts["channels"], text_width=text.width)
         tokens = self.net.image_tokens(facts["width"], facts["height"], facts["factor"])
         spec = generator.GeneratorSpec(
             format=self.format,
@@ -114,7 +114,7 @@ class Mmdit(stage.Stage):
             base_tokens=getattr(self.timesteps, "base_tokens", tokens),
             shift=getattr(self.timesteps, "shift", 1.0),
         )
-        start = generator.Loaded(network, generator.load_autoencoder(self.vae), text, spec, self.net)
+        start = generator.Pipeline(network, generator.load_autoencoder(self.vae), text, spec, self.net)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
         metrics = train_generator(
             start,
@@ -126,7 +126,7 @@ class Mmdit(stage.Stage):
             text_mode=self.text_mode,
             prompts=self.prompts,
         )
-        knowledge.write(knowledge.build(distinct(self.data)), out)
+        vocabulary.write(vocabulary.build(distinct(self.data)), out)
         return metrics
 
 
@@ -134,7 +134,7 @@ def parameters(net: MmditConfig, channels: int, text_width: int) -> int:
     """Counted on the meta device: nothing is allocated."""
     import torch
 
-    from seedream_core.models.mmdit import Mmdit as Network
+    from seedream_core.models.mmdit import Mmdit
 
     with torch.device("meta"):
-        return sum(p.numel() for p in Network(net, channels=channels, text_width=text_width).parameters())
+        return sum(p.numel() for p in Mmdit(net, channels=channels, text_width=text_width).parameters())

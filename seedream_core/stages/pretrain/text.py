@@ -18,7 +18,7 @@ MEASURED = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(stage.Stage):
+class TextStage(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
     distributed: ClassVar[bool] = True
     data: stage.Shards
@@ -68,7 +68,7 @@ class Text(stage.Stage):
 
         from seedream_core.data.loading.texts import distinct, translations
         from seedream_core.models.text.llm import LlmEncoder
-        from seedream_core.models.text.tokens import END, train_tokenizer
+        from seedream_core.models.text.tokenizer import END, train_tokenizer
         from seedream_core.objectives.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
         from seedream_core.training.fit import fit
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Generator, Latents, Stage
 
@@ -17,7 +17,7 @@ Time = Annotated[float, Gt(0), Le(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibrate(Stage):
+class CalibrateStage(Stage):
     makes: ClassVar[str] = "generator"
     model: Generator
     """The network to quantise: a student, since the steps it takes are those that must stay exact."""
@@ -63,7 +63,7 @@ class Calibrate(Stage):
 
         from seedream_core import progress
         from seedream_core.data.loading import latents
-        from seedream_core.generate import knowledge
+        from seedream_core.generate import vocabulary
         from seedream_core.pipeline import generator
         from seedream_core.quant import calibration, save_quantised, sensitivity, tuning, w4a8
 
@@ -71,7 +71,7 @@ class Calibrate(Stage):
         loaded = generator.load(self.model)
         original = loaded.network.requires_grad_(False)
         latents.check_made_by(self.data, loaded.spec.autoencoder.digest)
-        questions = calibration.Calibration(loaded, self.data, self.captions, self.seed, kept_back=self.samples)
+        questions = calibration.CalibrationData(loaded, self.data, self.captions, self.seed, kept_back=self.samples)
         measure = calibration.ask(questions.inputs(0, self.samples, self.times))
         with torch.no_grad(), progress.track("layers", 2 * len(w4a8.linears(original))) as bar:
             table = sensitivity.options(original, measure, compensate=self.compensate, done=bar.advance)
@@ -91,7 +91,7 @@ class Calibrate(Stage):
         (out / "logs").mkdir(exist_ok=True)
         sensitivity.write(out / "logs" / "sensitivity.jsonl", table, chosen)
         generator.write_spec(out, replace(generator.rebase(loaded.spec, self.model, out), format="w4a8"))
-        knowledge.inherit(self.model, out)
+        vocabulary.inherit(self.model, out)
         if self.bundle:
             generator.bundle(out, out)
         written, _ = generator.load_network(out)

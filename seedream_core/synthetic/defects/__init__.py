@@ -13,7 +13,7 @@ from seedream_core.workflow.config import Component
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.synthetic.scenes.world import Draw
+    from seedream_core.synthetic.scenes.world import Rng
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are the first outside."""
@@ -23,5 +23,5 @@ Box = tuple[int, int, int, int]
 class Defect(Component):
     """Contract: `__call__` gives a new picture and the boxes of what was put on it; all choices come from `draw`."""
 
-    def __call__(self, pixels: "np.ndarray", draw: "Draw") -> tuple["np.ndarray", list[Box]]:
+    def __call__(self, pixels: "np.ndarray", draw: "Rng") -> tuple["np.ndarray", list[Box]]:
         raise NotImplementedError

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seedream_core.synthetic.defects import Box
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SYLLABLES = (
@@ -38,16 +38,16 @@ FINE = 3  # layers are painted this many times larger and reduced, for smooth ed
 SEEN = 0.1  # of full cover: what covers less is no part of a layer's box
 
 
-def whole(draw: Draw, low: int, high: int) -> int:
+def whole(draw: Rng, low: int, high: int) -> int:
     """A whole number from low to high, both included."""
     return low + int(draw.between(0, 1) * (high - low + 1))
 
 
-def colour(draw: Draw, low: int = 0, high: int = 255) -> tuple[int, int, int]:
+def colour(draw: Rng, low: int = 0, high: int = 255) -> tuple[int, int, int]:
     return whole(draw, low, high), whole(draw, low, high), whole(draw, low, high)
 
 
-def phrase(draw: Draw, words: int = 1) -> str:
+def phrase(draw: Rng, words: int = 1) -> str:
     """Words that mean nothing, in one of the forms that marks and titles take."""
 
     def word() -> str:
@@ -58,7 +58,7 @@ def phrase(draw: Draw, words: int = 1) -> str:
     return " ".join([first.format(*(word() for _ in range(first.count("{}"))))] + [word() for _ in range(words - 1)])
 
 
-def line(draw: Draw, height: int, words: int = 1) -> np.ndarray:
+def line(draw: Rng, height: int, words: int = 1) -> np.ndarray:
     """A line of text as cover (0 to 1), cropped to its ink, about `height` pixels high; a third in Chinese-like
     strokes.
     """
@@ -127,7 +127,7 @@ def _letters(text: str, height: int) -> Image.Image:
     return mask
 
 
-def _strokes(draw: Draw, height: int, count: int) -> Image.Image:
+def _strokes(draw: Rng, height: int, count: int) -> Image.Image:
     side, fine = max(7, height), 2
     big, pen = side * fine, max(1, round(side * fine / draw.between(9, 16)))
     mask = Image.new("L", (int(big * 1.1) * count, big))

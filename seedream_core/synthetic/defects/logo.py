@@ -7,14 +7,14 @@ from PIL import Image, ImageDraw
 
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import FINE, LETTERS, blend, colour, font, reduced
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
 class Logo(Defect):
     """Several colours, an edge and letters: a plain red circle in a corner is content."""
 
-    def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
+    def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side = min(width, height)
         tall = max(12, round(side * draw.between(0.16, 0.34)))
@@ -27,7 +27,7 @@ class Logo(Defect):
         return out, [box] if box else []
 
 
-def _emblem(draw: Draw, width: int, height: int) -> Image.Image:
+def _emblem(draw: Rng, width: int, height: int) -> Image.Image:
     width, height = width * FINE, height * FINE
     plate, mark, edge = colour(draw), colour(draw), draw.choice(((255, 255, 255), (15, 15, 15), colour(draw)))
     letters = "".join(draw.choice(LETTERS[:26]) for _ in range(1 + int(draw.between(0, 3)) + (width > height)))

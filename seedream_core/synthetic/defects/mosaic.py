@@ -7,7 +7,7 @@ import numpy as np
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import whole
 from seedream_core.synthetic.scenes.regions import regions
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 TRIES = 8
 CHANGED = 16  # levels of 255
@@ -18,7 +18,7 @@ class Mosaic(Defect):
     """On a plain ground pixelating changes nothing, so of a few places the one it changes most is taken, and the truth
     is the box of each connected group of blocks that did change. One block alone is no mosaic."""
 
-    def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
+    def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side = min(width, height)
         block = max(4, round(side * draw.between(0.035, 0.1)))

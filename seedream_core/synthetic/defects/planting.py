@@ -11,7 +11,7 @@ import numpy as np
 
 from seedream_core.data.images.masks import union
 from seedream_core.synthetic.defects import Box, Defect
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 KINDS = ("logo", "mosaic", "sticker", "subtitle", "watermark")
 COUNTS = {"1": 0.65, "2": 0.25, "3": 0.1}
@@ -39,7 +39,7 @@ def plant(
     pixels: np.ndarray, seed: int | str, index: int, *, clean: float = 0.0, kinds: Sequence[str] = KINDS
 ) -> Planted:
     """Put defects of these kinds on H×W×3 uint8; a `clean` share of the indices stays as it is."""
-    draw = Draw("defects", seed, index)
+    draw = Rng("defects", seed, index)
     if draw.between(0, 1) < clean:
         return Planted(pixels, ())
     height, width = pixels.shape[:2]
@@ -52,7 +52,7 @@ def plant(
     return Planted(pixels, tuple(boxes))
 
 
-def _one(pixels: np.ndarray, draw: Draw, kind: str, taken: list[Box]) -> tuple[np.ndarray, str, list[Box]]:
+def _one(pixels: np.ndarray, draw: Rng, kind: str, taken: list[Box]) -> tuple[np.ndarray, str, list[Box]]:
     for attempt in range(3 * TRIES):
         chosen = kind if attempt < 2 * TRIES else "sticker"
         out, boxes = Defect.find(chosen)()(pixels, draw)

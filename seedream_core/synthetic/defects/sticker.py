@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import FINE, LETTERS, blend, colour, font, reduced, whole
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Sticker(Defect):
     out.
     """
 
-    def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
+    def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side = max(14, round(min(width, height) * draw.between(0.2, 0.62)))
         cover, paint = reduced(_drawing(draw, side * FINE))
@@ -43,7 +43,7 @@ def _turned(cover: np.ndarray, paint: np.ndarray, degrees: float) -> tuple[np.nd
     return values[..., 3] / 255, values[..., :3]
 
 
-def _drawing(draw: Draw, side: int) -> Image.Image:
+def _drawing(draw: Rng, side: int) -> Image.Image:
     form = draw.choice(("face", "burst", "bubble", "tag"))
     height = side if form in ("face", "burst") else round(side * draw.between(0.55, 0.95))
     layer, rim = Image.new("RGBA", (side, height)), max(FINE, side // 18)
@@ -78,7 +78,7 @@ def _star(middle: float, radius: float, depth: float, spikes: int) -> list[tuple
     return [(middle + far * math.cos(angle), middle + far * math.sin(angle)) for far, angle in points]
 
 
-def _face(paint: ImageDraw.ImageDraw, side: int, rim: int, body: tuple, pale: tuple, draw: Draw) -> None:
+def _face(paint: ImageDraw.ImageDraw, side: int, rim: int, body: tuple, pale: tuple, draw: Rng) -> None:
     dark, pen = (60, 35, 10), max(2, side // 22)
     paint.ellipse((0, 0, side - 1, side - 1), fill=pale)
     paint.ellipse((rim, rim, side - rim - 1, side - rim - 1), fill=body, outline=dark, width=max(2, pen // 2))

@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import blend, fitted, line, whole
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 INKS = ((255, 255, 255), (255, 255, 255), (255, 235, 60), (250, 250, 220), (120, 230, 255))
 
@@ -16,7 +16,7 @@ INKS = ((255, 255, 255), (255, 255, 255), (255, 235, 60), (250, 250, 220), (120,
 class Subtitle(Defect):
     """The truth is the box of each line, outline included, or of the band."""
 
-    def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
+    def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         tall = max(7, round(min(width, height) * draw.between(0.07, 0.12)))
         lines = 1 if draw.between(0, 1) < 0.75 else 2

@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from seedream_core.synthetic.defects import ink
 from seedream_core.synthetic.defects.ink import whole
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 PATTERNS = ("stripes", "checks", "bricks", "dots")
 
 
-def texture(width: int, height: int, draw: Draw) -> np.ndarray:
+def texture(width: int, height: int, draw: Rng) -> np.ndarray:
     """H×W×3 uint8: a ground, up to five things on it, grain."""
     noise = np.random.Generator(np.random.PCG64(int(draw.between(0, 2**53))))
     ground = _gradient(width, height, draw) if draw.between(0, 1) < 0.35 else _clouds(width, height, draw, noise)
@@ -31,14 +31,14 @@ def texture(width: int, height: int, draw: Draw) -> np.ndarray:
     return values.clip(0, 255).astype(np.uint8)
 
 
-def colour(draw: Draw, low: int = 0, high: int = 255) -> tuple[int, int, int]:
+def colour(draw: Rng, low: int = 0, high: int = 255) -> tuple[int, int, int]:
     """A colour nearer to grey than a drawn one, as most are in photographs."""
     bright, muted = ink.colour(draw, low, high), draw.between(0, 0.9)
     grey = sum(bright) / 3
     return tuple(round(grey + (part - grey) * (1 - muted)) for part in bright)
 
 
-def _gradient(width: int, height: int, draw: Draw) -> np.ndarray:
+def _gradient(width: int, height: int, draw: Rng) -> np.ndarray:
     first, second = np.array(colour(draw), np.float32), np.array(colour(draw), np.float32)
     across, down = draw.between(-1, 1), draw.between(-1, 1)
     slope = (
@@ -49,7 +49,7 @@ def _gradient(width: int, height: int, draw: Draw) -> np.ndarray:
     return (first + share[..., None].astype(np.float32) * (second - first)).astype(np.uint8)
 
 
-def _clouds(width: int, height: int, draw: Draw, noise: np.random.Generator) -> np.ndarray:
+def _clouds(width: int, height: int, draw: Rng, noise: np.random.Generator) -> np.ndarray:
     """Light that falls off with frequency as in photographs (power 1.5 to 3), and colours that vary slowly."""
 
     def field(w: int, h: int, power: float) -> np.ndarray:
@@ -65,7 +65,7 @@ def _clouds(width: int, height: int, draw: Draw, noise: np.random.Generator) -> 
     return (np.asarray(slow, np.float32) + light[..., None]).clip(0, 255).astype(np.uint8)
 
 
-def _shapes(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+def _shapes(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
     paint = ImageDraw.Draw(image)
     for _ in range(whole(draw, 1, 6)):
         x, y, size = (
@@ -82,7 +82,7 @@ def _shapes(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image
     return image
 
 
-def _leaf(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+def _leaf(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
     """Things with a texture of their own, one before another: dead leaves, whose edges are spread as those of
     photographs.
     """
@@ -104,7 +104,7 @@ def _leaf(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.I
     return image
 
 
-def _branches(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+def _branches(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
     paint, tone = ImageDraw.Draw(image), colour(draw)
     unit, jitter = min(image.size) / 256, draw.between(2, 30)
     for _ in range(whole(draw, 2, 25)):
@@ -118,7 +118,7 @@ def _branches(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Ima
     return image
 
 
-def _patch(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+def _patch(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
     """A regular pattern in a part of the picture, or over all of it."""
     width, height = image.size
     step = max(2.0, min(width, height) * draw.between(0.012, 0.08))
@@ -144,7 +144,7 @@ def _patch(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.
     return Image.fromarray(values.astype(np.uint8))
 
 
-def _soft(image: Image.Image, draw: Draw, noise: np.random.Generator) -> Image.Image:
+def _soft(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
     """A blob of light or shade without an edge."""
     width, height = image.size
     x, y, size = draw.between(0, width), draw.between(0, height), min(width, height) * draw.between(0.05, 0.4)

@@ -6,7 +6,7 @@ import numpy as np
 
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import blend, colour, fitted, line, turned, whole
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 TILED = 0.2
 SLANTED = 0.35
@@ -16,7 +16,7 @@ SLANTED = 0.35
 class Watermark(Defect):
     """The truth is the box of each text: of a slanted one, the upright box around it."""
 
-    def __call__(self, pixels: np.ndarray, draw: Draw) -> tuple[np.ndarray, list[Box]]:
+    def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side, tiled = min(width, height), draw.between(0, 1) < TILED
         # below 8 pixels no letter can be read

@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from seedream_core.errors import UserError
 from seedream_core.synthetic.documents import rating
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Crowded(Exception):
 class Order:
     """What picture is wanted; `draw` decides all the rest."""
 
-    draw: Draw
+    draw: Rng
     size: tuple[int, int]
     marks: float
     """About so many, see `rating`."""
@@ -94,7 +94,7 @@ def make(
     goal, best = rating.marks(wanted, *size), None
     for attempt in range(tries):
         try:
-            figure = kind.figure(Order(Draw("knowledge", kind.name(), *key, attempt), size, goal, face, language))
+            figure = kind.figure(Order(Rng("knowledge", kind.name(), *key, attempt), size, goal, face, language))
         except Crowded:
             goal *= 0.95 if attempt < tries // 2 else 0.75  # other layouts first, then less and less
             continue

@@ -12,7 +12,7 @@ from seedream_core.synthetic.documents.axes import Axis, Looks, frame, head, leg
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
 from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
 from seedream_core.synthetic.documents.vocabulary import CATEGORIES, GROUPS, QUANTITIES, SUBJECTS, said, some
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 TYPES = {
     "vertical bar": "竖直柱状",
@@ -178,7 +178,7 @@ def _points(order: Order, titled: bool) -> Content:
     }
 
 
-def _names(draw: Draw, groups: int, language: str, what: str) -> list[str]:
+def _names(draw: Rng, groups: int, language: str, what: str) -> list[str]:
     named = [group for group in GROUPS if not (what == "year" and group[0].isdigit())]
     return [said(one, language) for one in some(draw, named, groups)] if groups > 1 else [""]
 
@@ -195,7 +195,7 @@ def _of(axis: Content) -> Axis:
     return Axis(axis["side"], axis["name"], float(axis["ticks"][0]), float(axis["ticks"][-1]), tuple(axis["ticks"]))
 
 
-def _bars(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None:
+def _bars(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     upright, axis, series = content["type"] == "vertical bar", _of(content["axes"][0]), content["series"]
     sides = (content["categories"], axis) if upright else (axis, content["categories"])
     left, top, right, bottom = frame(pen, looks, box, *sides)
@@ -224,7 +224,7 @@ def _label_size(pen: Pen, looks: Looks, room: float) -> int:
     return max(pen.face.least, min(looks.text - 1, int(room)))
 
 
-def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None:
+def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     axis = _of(content["axes"][0])
     left, top, right, bottom = frame(pen, looks, box, content["categories"], axis)
     band, dotted, thick = (right - left) / len(content["categories"]), draw.between(0, 1) < 0.6, draw.between(1.2, 2.4)
@@ -244,7 +244,7 @@ def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> No
                 pen.write(_said(value), x, y - 2 * thick - 2, _label_size(pen, looks, looks.text), "mb")
 
 
-def _scatter(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None:
+def _scatter(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     across, up = map(_of, content["axes"])
     left, top, right, bottom = frame(pen, looks, box, across, up)
     radius = max(1.5, min(pen.size) * draw.between(0.005, 0.012))
@@ -254,7 +254,7 @@ def _scatter(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> 
             pen.oval((x - radius, y - radius, x + radius, y + radius), COLORS[one["color"]][1], pen.theme.paper, 0.5)
 
 
-def _pie(pen: Pen, looks: Looks, content: Content, box: Box, draw: Draw) -> None:
+def _pie(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     left, top, right, bottom = box
     size = looks.text
     names = [one["name"] + (f" {_said(one['values'][0])}%" if content["labelled"] else "") for one in content["series"]]

@@ -23,7 +23,7 @@ from seedream_core.synthetic.documents.vocabulary import (
     said,
     some,
 )
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 TYPES = {"flow chart": "流程图", "tree diagram": "树状图", "network diagram": "网络图"}
 SHAPES = {"box": "方框", "rounded box": "圆角框", "oval": "椭圆", "diamond": "菱形", "dot": "圆点"}
@@ -67,7 +67,7 @@ class Diagram(Knowledge):
         return _read(caption)
 
 
-def _names(draw: Draw, pool, count: int, language: str) -> list[str]:
+def _names(draw: Rng, pool, count: int, language: str) -> list[str]:
     """Different names; a number is added where the words run out."""
     words = list(dict.fromkeys(said(one, language) for one in some(draw, pool, count)))
     return (words + [f"{word} {turn}" for turn in range(2, 99) for word in words])[:count]
@@ -145,7 +145,7 @@ def _half(pen: Pen, name: str, shape: str, size: int) -> tuple[float, float]:
     return wide * across + 0.5 * size, high * size
 
 
-def _paint_flow(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
+def _paint_flow(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     """Columns from top to bottom; the way from one to the next runs between them."""
     left, top, right, bottom = box
     shapes = dict(content["nodes"])
@@ -222,7 +222,7 @@ def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str,
         pen.write(mark, x, y, size, anchor, within=(0, bottom, pen.size[0], bottom + 1.5 * size))
 
 
-def _paint_tree(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
+def _paint_tree(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     """Leaves in even slots, parents in the middle of their children, levels in even steps."""
     left, top, right, bottom = box
     names, shape = [name for name, _ in content["nodes"]], content["nodes"][0][1]
@@ -290,7 +290,7 @@ def _depth(name: str, parent: dict[str, str]) -> int:
     return 1 + _depth(parent[name], parent) if name in parent else 0
 
 
-def _paint_network(pen: Pen, content: Content, box: Box, draw: Draw) -> None:
+def _paint_network(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     """Nodes on an ellipse, each inside or beside its name, straight lines between them."""
     left, top, right, bottom = box
     names, shape = [name for name, _ in content["nodes"]], content["nodes"][0][1]

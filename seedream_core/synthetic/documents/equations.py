@@ -1,6 +1,6 @@
 """LaTeX sources of equations, known ones and random ones, in what matplotlib's mathtext and LaTeX both understand."""
 
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 # Source, English name, Chinese name
 KNOWN = (
@@ -54,12 +54,12 @@ RELATIONS = (" = ", " = ", " = ", r" \leq ", r" \geq ", r" \approx ", r" \neq ",
 ACCENTS = ("hat", "bar", "vec", "tilde")
 
 
-def equation(draw: Draw, terms: int) -> str:
+def equation(draw: Rng, terms: int) -> str:
     """A random one: a left side, and about so many terms on the right."""
     return _left(draw) + draw.choice(RELATIONS) + _sum(draw, max(1, terms), 2)
 
 
-def _left(draw: Draw) -> str:
+def _left(draw: Rng) -> str:
     symbol = _symbol(draw)
     return draw.choice(
         (
@@ -72,14 +72,14 @@ def _left(draw: Draw) -> str:
     )
 
 
-def _sum(draw: Draw, terms: int, depth: int) -> str:
+def _sum(draw: Rng, terms: int, depth: int) -> str:
     parts = [_term(draw, depth)]
     for _ in range(terms - 1):
         parts += [draw.choice(OPERATORS), _term(draw, depth)]
     return "".join(parts)
 
 
-def _term(draw: Draw, depth: int) -> str:
+def _term(draw: Rng, depth: int) -> str:
     inner = depth - 1
     if depth <= 0 or draw.between(0, 1) < 0.35:
         return _power(draw)
@@ -106,7 +106,7 @@ def _term(draw: Draw, depth: int) -> str:
     return rf"e^{{{draw.choice(('', '-'))}{_power(draw)}}}"
 
 
-def _power(draw: Draw) -> str:
+def _power(draw: Rng) -> str:
     kind, symbol = int(draw.between(0, 5)), _symbol(draw)
     number = str(2 + int(draw.between(0, 8)))
     return (
@@ -118,5 +118,5 @@ def _power(draw: Draw) -> str:
     )[kind]
 
 
-def _symbol(draw: Draw) -> str:
+def _symbol(draw: Rng) -> str:
     return draw.choice(LETTERS) if draw.between(0, 1) < 0.7 else draw.choice(GREEK)

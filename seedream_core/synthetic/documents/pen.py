@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from seedream_core.errors import UserError
 from seedream_core.synthetic.documents import Crowded
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 SCALE = 2
 LEAST = 8
@@ -106,7 +106,7 @@ class Theme:
     """Of rules and fills that lie behind."""
 
     @staticmethod
-    def drawn(draw: Draw) -> "Theme":
+    def drawn(draw: Rng) -> "Theme":
         name = draw.choice(("white", "white", *BACKGROUNDS))
         paper = BACKGROUNDS[name][1]
         dark = name == "dark"

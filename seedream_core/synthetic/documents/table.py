@@ -11,7 +11,7 @@ from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order,
 from seedream_core.synthetic.documents.pen import Pen, Theme
 from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
 from seedream_core.synthetic.documents.vocabulary import COLUMNS, NUMBERS, TABLES, said, some
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 RULES = {
     "a full grid": "网格线",
@@ -62,7 +62,7 @@ def _content(order: Order) -> dict[str, Any]:
     return {"title": title, "rules": draw.choice(tuple(RULES)), "header": header, "rows": lines}
 
 
-def _number(name: str, draw: Draw) -> str:
+def _number(name: str, draw: Rng) -> str:
     if name == "Date":
         return f"{int(draw.between(1, 13)):02d}-{int(draw.between(1, 29)):02d}"
     if name == "Year":
@@ -72,7 +72,7 @@ def _number(name: str, draw: Draw) -> str:
     return f"{draw.between(0, 90):.2f}" if name in ("Price", "Weight") else str(int(draw.between(0, 999)))
 
 
-def _paint(pen: Pen, content: dict[str, Any], draw: Draw) -> None:
+def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
     (width, height), lines = pen.size, [content["header"], *content["rows"]]
     edge = round(0.03 * min(pen.size)) + 2
     columns = list(zip(*lines))

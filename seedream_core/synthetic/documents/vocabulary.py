@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 # English, Chinese, unit (English, Chinese), least and largest value
 SUBJECTS = (
@@ -342,7 +342,7 @@ def said(pair: Sequence[str], language: str) -> str:
     return pair[language == "zh"]
 
 
-def some(draw: Draw, options: Sequence, count: int) -> list:
+def some(draw: Rng, options: Sequence, count: int) -> list:
     """Different ones in random order; as many as there are where more are asked for."""
     left, taken = list(options), []
     while left and len(taken) < count:

@@ -11,7 +11,7 @@ from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order,
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
 from seedream_core.synthetic.documents.phrases import cut, listed, quote, told
 from seedream_core.synthetic.documents.vocabulary import APPS, BUTTONS, CARDS, FIELDS, LINKS, SWITCHES, said, some
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 SCREENS = {"phone screen": "手机界面", "web page": "网页"}
 REGIONS = {
@@ -101,7 +101,7 @@ def _content(order: Order) -> dict[str, Any]:
     return {"screen": screen, "sections": sorted(sections, key=lambda one: one["column"])}
 
 
-def _items(region: str, draw: Draw, texts: Callable, most: int) -> list[Item]:
+def _items(region: str, draw: Rng, texts: Callable, most: int) -> list[Item]:
     count = 1 + int(draw.between(0, most))
     if region == "form":
         return [
@@ -142,7 +142,7 @@ def _across(items: list[Item]) -> int:
     return min(3, len(items)) if len(items) != 4 else 2
 
 
-def _paint(pen: Pen, content: dict[str, Any], draw: Draw) -> None:
+def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
     width, height = pen.size
     named = {section["region"]: section for section in content["sections"] if section["column"] == 0}
     body = [section for section in content["sections"] if section["column"]]

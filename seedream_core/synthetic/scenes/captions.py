@@ -4,7 +4,7 @@ A canonical caption asks for all that a picture must show. `brief` leaves the ba
 place, `paraphrase` says the canonical facts in other words.
 """
 
-from seedream_core.synthetic.scenes.world import OPPOSITE, Asked, Draw, Object, Scene, Thing, World
+from seedream_core.synthetic.scenes.world import OPPOSITE, Object, Rng, Scene, SceneRequest, Thing, World
 
 LANGUAGES = ("en", "zh")
 STYLES = ("short", "brief", "long", "paraphrase")
@@ -53,7 +53,7 @@ def caption(scene: Scene, language: str, style: str, seed: object, world: World 
         return {"en": _objects_en, "zh": _objects_zh}[language](scene.asked)
     if style == "long":
         return {"en": _long_en, "zh": _long_zh}[language](scene, (world or World()).bounds)
-    return Draw("paraphrase", language, seed).choice(paraphrases(scene.asked, language))
+    return Rng("paraphrase", language, seed).choice(paraphrases(scene.asked, language))
 
 
 def captions(scene: Scene, seed: object, world: World | None = None) -> dict[str, dict[str, str]]:
@@ -63,7 +63,7 @@ def captions(scene: Scene, seed: object, world: World | None = None) -> dict[str
     }
 
 
-def canonical(asked: Asked, language: str) -> str:
+def canonical(asked: SceneRequest, language: str) -> str:
     """The caption that evaluation prompts use."""
     if language == "en":
         return f"{_objects_en(asked)} on {_a(asked.background)} background"
@@ -72,11 +72,11 @@ def canonical(asked: Asked, language: str) -> str:
     return f"{CHINESE[asked.background]}背景上有{_objects_zh(asked)}"
 
 
-def paraphrases(asked: Asked, language: str) -> list[str]:
+def paraphrases(asked: SceneRequest, language: str) -> list[str]:
     """Other wordings that ask for the same."""
     turned = asked
     if asked.kind == "pair":  # "a above b" is "b below a"
-        turned = Asked(asked.kind, asked.background, asked.things[::-1], asked.count, OPPOSITE[asked.relation])
+        turned = SceneRequest(asked.kind, asked.background, asked.things[::-1], asked.count, OPPOSITE[asked.relation])
     if language == "en":
         objects, background = _objects_en(turned), asked.background
         return [
@@ -89,7 +89,7 @@ def paraphrases(asked: Asked, language: str) -> list[str]:
     return [f"{objects}，{background}背景", f"{background}的背景，{objects}", f"一张{background}底的图，{objects}"]
 
 
-def _objects_en(asked: Asked) -> str:
+def _objects_en(asked: SceneRequest) -> str:
     first = asked.things[0]
     if asked.kind == "one":
         return _a(first)
@@ -98,7 +98,7 @@ def _objects_en(asked: Asked) -> str:
     return f"{_a(first)} {RELATIONS['en'][asked.relation]} {_a(asked.things[1])}"
 
 
-def _objects_zh(asked: Asked) -> str:
+def _objects_zh(asked: SceneRequest) -> str:
     first = _thing_zh(asked.things[0])
     if asked.kind == "one":
         return f"一个{first}"

@@ -14,8 +14,8 @@ from seedream_core.synthetic.scenes.world import (
     GAP,
     MARGIN,
     SMALLEST,
-    Draw,
     Object,
+    Rng,
     Scene,
     Thing,
     World,
@@ -37,7 +37,7 @@ class Edit:
     """Language -> what to do with `before` to get `after`."""
 
 
-def recolour(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def recolour(scene: Scene, world: World, draw: Rng) -> Edit | None:
     thing = draw.choice(_things(scene))
     taken = {one.color for one in scene.objects if one.shape == thing.shape}
     known = {str(seen) for seen in world.seen}
@@ -56,7 +56,7 @@ def recolour(scene: Scene, world: World, draw: Draw) -> Edit | None:
     )
 
 
-def change(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def change(scene: Scene, world: World, draw: Rng) -> Edit | None:
     """Another thing in the place of one."""
     thing = draw.choice(_things(scene))
     other = draw.choice([seen for seen in world.seen if seen.shape != thing.shape and seen not in _things(scene)])
@@ -78,7 +78,7 @@ def change(scene: Scene, world: World, draw: Draw) -> Edit | None:
     )
 
 
-def background(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def background(scene: Scene, world: World, draw: Rng) -> Edit | None:
     ground = draw.choice([name for name in BACKGROUNDS if name != scene.background])
     return Edit(
         "background",
@@ -88,7 +88,7 @@ def background(scene: Scene, world: World, draw: Draw) -> Edit | None:
     )
 
 
-def move(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def move(scene: Scene, world: World, draw: Rng) -> Edit | None:
     if scene.kind != "one":
         return None
     (one,), (across, down) = scene.objects, world.bounds
@@ -115,7 +115,7 @@ def move(scene: Scene, world: World, draw: Draw) -> Edit | None:
     return None
 
 
-def add(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def add(scene: Scene, world: World, draw: Rng) -> Edit | None:
     """A second thing beside one, or one more of several alike."""
     if scene.kind == "pair" or len(scene.objects) > 3:
         return None
@@ -145,7 +145,7 @@ def add(scene: Scene, world: World, draw: Draw) -> Edit | None:
     return None
 
 
-def remove(scene: Scene, world: World, draw: Draw) -> Edit | None:
+def remove(scene: Scene, world: World, draw: Rng) -> Edit | None:
     if scene.kind == "one":
         return None
     if scene.kind == "pair":
@@ -175,7 +175,7 @@ def remove(scene: Scene, world: World, draw: Draw) -> Edit | None:
     )
 
 
-KINDS: dict[str, Callable[[Scene, World, Draw], Edit | None]] = {
+KINDS: dict[str, Callable[[Scene, World, Rng], Edit | None]] = {
     "recolour": recolour,
     "replace": change,
     "background": background,

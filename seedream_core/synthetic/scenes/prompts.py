@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seedream_core.synthetic.scenes.captions import LANGUAGES, canonical
-from seedream_core.synthetic.scenes.world import KINDS, Asked, Draw, World
+from seedream_core.synthetic.scenes.world import KINDS, Rng, SceneRequest, World
 
 
 @dataclass(frozen=True)
@@ -12,14 +12,14 @@ class Prompt:
     text: str
     language: str
     kind: str
-    asked: Asked
+    asked: SceneRequest
 
     def to_json(self) -> dict:
         return {"text": self.text, "language": self.language, "kind": self.kind, "asked": self.asked.to_json()}
 
     @classmethod
     def from_json(cls, row: Mapping) -> "Prompt":
-        return cls(row["text"], row["language"], row["kind"], Asked.from_json(row["asked"]))
+        return cls(row["text"], row["language"], row["kind"], SceneRequest.from_json(row["asked"]))
 
 
 def evaluation_prompts(count: int, seed: int, *, held_out: bool = False, world: World | None = None) -> list[Prompt]:
@@ -35,7 +35,7 @@ def evaluation_prompts(count: int, seed: int, *, held_out: bool = False, world: 
     for index in range(count):
         kind = KINDS[index % len(KINDS)]
         language = LANGUAGES[index // len(KINDS) % len(LANGUAGES)]
-        draw = Draw("prompt", "held out" if held_out else "seen", seed, index)
+        draw = Rng("prompt", "held out" if held_out else "seen", seed, index)
         asked = draw.asked(kind, world.unseen if held_out else world.seen, world.seen)
         prompts.append(Prompt(canonical(asked, language), language, kind, asked))
     return prompts

@@ -57,7 +57,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Fit:
+class ShapeFit:
     """A shape drawn over a region."""
 
     overlap: float
@@ -151,7 +151,7 @@ def _color(ink: np.ndarray) -> str | None:
     return nearest if shifts[nearest] < COLOR_SHIFT else None
 
 
-def _fits(alpha: np.ndarray) -> list[Fit]:
+def _fits(alpha: np.ndarray) -> list[ShapeFit]:
     """Each shape drawn with the region's area and centre of mass, as soft as fits best; the best overlap first."""
     height, width = alpha.shape
     mass = float(alpha.sum())
@@ -168,7 +168,7 @@ def _fits(alpha: np.ndarray) -> list[Fit]:
         overlaps.append(shared / (mass + soft.sum((1, 2)) - shared))
     steps = np.argmax(overlaps, axis=0)
     fits = [
-        Fit(float(overlaps[step][i]), shape, x, middles[shape], sizes[shape], softened[step + 1][i])
+        ShapeFit(float(overlaps[step][i]), shape, x, middles[shape], sizes[shape], softened[step + 1][i])
         for i, (shape, step) in enumerate(zip(EXTENTS, steps, strict=True))
     ]
     return sorted(fits, key=lambda fit: -fit.overlap)

@@ -54,7 +54,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SceneRequest:
     """All that a canonical caption asks for; the reader's result is held against it."""
 
     kind: str
@@ -68,7 +68,7 @@ class Asked:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, truth: Mapping) -> "Asked":
+    def from_json(cls, truth: Mapping) -> "SceneRequest":
         things = tuple(Thing(thing["color"], thing["shape"]) for thing in truth["things"])
         return cls(truth["kind"], truth["background"], things, truth["count"], truth["relation"])
 
@@ -102,9 +102,9 @@ class Scene:
     """Of the first object to the second."""
 
     @cached_property
-    def asked(self) -> Asked:
+    def asked(self) -> SceneRequest:
         things = tuple(o.thing for o in self.objects) if self.kind == "pair" else (self.objects[0].thing,)
-        return Asked(self.kind, self.background, things, len(self.objects), self.relation)
+        return SceneRequest(self.kind, self.background, things, len(self.objects), self.relation)
 
     @property
     def gap(self) -> float | None:
@@ -175,12 +175,12 @@ class World:
 
     def sample(self, seed: int, index: int) -> Scene:
         """The scene number `index` of the data drawn from `seed`."""
-        draw = Draw("scene", seed, index)
+        draw = Rng("scene", seed, index)
         kind = draw.weighted(self.kinds)
         shares = _zipf(self.seen, seed, self.zipf) if self.zipf else None
         return self.arrange(draw.asked(kind, self.seen, self.seen, self.relations, shares), draw)
 
-    def arrange(self, asked: Asked, draw: "Draw") -> Scene:
+    def arrange(self, asked: SceneRequest, draw: "Rng") -> Scene:
         """A scene that shows what is asked, sizes and places drawn."""
         things, between = asked.things * (asked.count // len(asked.things)), draw.between
         largest = [LARGEST_BOX[asked.count] / max(EXTENTS[thing.shape]) for thing in asked.things]
@@ -204,7 +204,7 @@ class World:
 @lru_cache(maxsize=16)
 def _zipf(things: tuple[Thing, ...], seed: int, exponent: float) -> Mapping[Thing, float]:
     """The weight of each thing, the commonest first."""
-    ranked = sorted(things, key=lambda thing: Draw("rank", seed, thing).between(0, 1))
+    ranked = sorted(things, key=lambda thing: Rng("rank", seed, thing).between(0, 1))
     return {thing: rank**-exponent for rank, thing in enumerate(ranked, 1)}
 
 
@@ -234,7 +234,7 @@ def relation(first: Object, second: Object, apart: float, slant: float) -> str |
     return RELATIONS[2 * extent + (along > 0)]
 
 
-class Draw:
+class Rng:
     """Random choices from a key. Only `random()` is used: its stream is the one Python promises to keep."""
 
     def __init__(self, *key: object):
@@ -261,7 +261,7 @@ class Draw:
         others: tuple[Thing, ...],
         relations: Mapping[str, float] | None = None,
         shares: Mapping[Thing, float] | None = None,
-    ) -> Asked:
+    ) -> SceneRequest:
         """A random request; a pair takes one thing of `first` and one of `others`, in either order.
 
         `relations` and `shares` weigh what they are drawn from; none draws all alike.
@@ -272,9 +272,9 @@ class Draw:
 
         background, thing = self.choice(tuple(BACKGROUNDS)), pick(first)
         if kind == "one":
-            return Asked(kind, background, (thing,), 1)
+            return SceneRequest(kind, background, (thing,), 1)
         if kind == "several":
-            return Asked(kind, background, (thing,), 2 + int(self._random() * 3))
+            return SceneRequest(kind, background, (thing,), 2 + int(self._random() * 3))
         other = pick([o for o in others if o != thing])
         things = (thing, other) if self._random() < 0.5 else (other, thing)
-        return Asked(kind, background, things, 2, self.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))
+        return SceneRequest(kind, background, things, 2, self.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))

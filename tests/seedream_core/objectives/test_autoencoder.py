@@ -11,7 +11,7 @@ from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, psnr
 from seedream_core.records import Batch
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.synthetic import SyntheticStage
 
 
 def test_psnr_of_a_known_error():
@@ -24,7 +24,7 @@ def test_psnr_of_a_known_error():
 
 
 def test_statistics_are_the_latents_own(tmp_path):
-    Synthetic(samples=16, size=(32, 32)).run(tmp_path, toy.host())
+    SyntheticStage(samples=16, size=(32, 32)).run(tmp_path, toy.host())
     batches = Batches(tmp_path, kind="images", train=toy.config(global_batch=8))
     torch.manual_seed(0)
     network = Conv(channels=4, stem=8, widths=(16, 16)).build()

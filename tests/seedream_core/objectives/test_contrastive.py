@@ -11,15 +11,15 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.texts import by_key
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import UserError
-from seedream_core.models.text.tokens import train_tokenizer
+from seedream_core.models.text.tokenizer import train_tokenizer
 from seedream_core.models.towers import Towers
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.synthetic import SyntheticStage
 
 TINY = TowersConfig(
     size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=1, heads=2, max_tokens=32
@@ -31,7 +31,7 @@ MIX = CaptionMix(fields={}, others=1.0, dropout=0.0)
 def parts(tmp_path_factory):
     """Pictures that are no squares of the towers' size, their captions, and a tokenizer of them."""
     folder = tmp_path_factory.mktemp("crawl")
-    Synthetic(samples=200, size=(64, 48), kinds={"one": 1.0}).run(folder, toy.host())
+    SyntheticStage(samples=200, size=(64, 48), kinds={"one": 1.0}).run(folder, toy.host())
     told = by_key(folder)
     return (
         folder,

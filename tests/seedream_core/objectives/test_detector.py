@@ -12,7 +12,7 @@ from seedream_core.objectives import detector
 from seedream_core.objectives.detector import ASPECTS, SIDES, DetectorModule, cover, ground
 from seedream_core.records import Batch
 from seedream_core.synthetic.defects.planting import KINDS, Planted
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 def make(scenes=0.25, textures=0.25, clean=0.25) -> DetectorModule:
@@ -50,7 +50,7 @@ def test_pictures_of_all_sides_fit_into_one_batch():
     for aspect in ASPECTS:
         for longer in (64, 192, 256):
             sizes = {
-                detector.prepare(ground(batch().images[0], Draw(side), side, aspect, 0.25, 0.25), longer)[0].shape
+                detector.prepare(ground(batch().images[0], Rng(side), side, aspect, 0.25, 0.25), longer)[0].shape
                 for side in SIDES
             }
             assert len(sizes) == 1
@@ -68,7 +68,7 @@ def test_grounds_of_all_three_sources():
     given = torch.full((3, 90, 120), 1.0)
     shares = {"given": (0.0, 0.0), "scenes": (1.0, 0.0), "textures": (0.0, 1.0)}
     made = {
-        name: [ground(given, Draw("ground", name, index), 64, 4 / 3, *both) for index in range(20)]
+        name: [ground(given, Rng("ground", name, index), 64, 4 / 3, *both) for index in range(20)]
         for name, both in shares.items()
     }
     assert all(one.shape == (48, 64, 3) and one.dtype == np.uint8 for ones in made.values() for one in ones)
@@ -79,7 +79,7 @@ def test_grounds_of_all_three_sources():
 
 def test_some_are_compressed():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    changed = sum(not np.array_equal(pixels, detector.compressed(pixels, Draw("jpeg", index))) for index in range(100))
+    changed = sum(not np.array_equal(pixels, detector.compressed(pixels, Rng("jpeg", index))) for index in range(100))
     assert 8 < changed < 35
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seedream_core.data.loading.batches import Batches
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.objectives.distill import DistillModule

@@ -7,7 +7,7 @@ import torch
 import toy_training as toy
 
 from seedream_core.data.loading.batches import Batches
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses.defect_masked import defect_masked
 from seedream_core.objectives.flow import FlowModule

@@ -8,7 +8,7 @@ import toy_training as toy
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from seedream_core.models.text.llm import LlmEncoder
-from seedream_core.models.text.tokens import train_tokenizer
+from seedream_core.models.text.tokenizer import train_tokenizer
 from seedream_core.objectives.language import LanguageModule, perplexity, unigram_perplexity
 from seedream_core.records import Batch
 

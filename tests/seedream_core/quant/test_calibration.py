@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import UserError
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import time_grid
-from seedream_core.quant.calibration import Calibration, ask, velocity_errors
+from seedream_core.quant.calibration import CalibrationData, ask, velocity_errors
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +17,11 @@ def loaded(tiny_generator):
 
 @pytest.fixture(scope="module")
 def calibration(loaded, tiny_latents):
-    return Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
+    return CalibrationData(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
 
 
 def test_a_round_asks_the_same_again_and_another_round_something_else(calibration, loaded, tiny_latents):
-    again = Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
+    again = CalibrationData(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=4)
     first, second, other = (
         source.inputs(number, 8) for source, number in ((calibration, 0), (again, 0), (calibration, 1))
     )
@@ -41,7 +41,7 @@ def test_the_exam_is_never_practised_and_needs_data_of_its_own(calibration, load
     assert sum(len(t) for _, t, _, _ in calibration.exam((0.5,))) == 4
     assert not set(calibration.exam_rows) & {row for number in range(30) for row in calibration.rows(number, 16)}
     with pytest.raises(UserError, match="24 samples are too few"):
-        Calibration(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=13)
+        CalibrationData(loaded, tiny_latents, CaptionMix(dropout=0.0), seed=3, kept_back=13)
 
 
 def test_given_times_come_in_turn_and_others_lie_on_the_samplers_grid(calibration):

@@ -11,7 +11,7 @@ from seedream_core.evaluation.judges.scene_accuracy import Rate
 from seedream_core.evaluation.metrics.paired import compare
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 from seedream_core.workflow import artifact
 
 RUNGS = (
@@ -156,7 +156,7 @@ def scores(folder, models, vae, seen, held_out, shown):
             for i, (p, ok) in enumerate(zip(prompts[s], rights[name][s])):
                 file = f"pictures/{r:02d}/{s}_{i:05d}.png" if i < shown else None
                 if file:
-                    scene = world.arrange(p.asked, Draw("picture", r, s, i)) if ok else world.sample(r, i)
+                    scene = world.arrange(p.asked, Rng("picture", r, s, i)) if ok else world.sample(r, i)
                     write(folder / file, png(render(scene, 64, 64)))
                 verdicts.append(
                     {

@@ -81,7 +81,11 @@ def test_a_flow_is_as_wide_as_its_counts():
     svg = str(
         charts.flow(
             [
-                ("in <b>", 200, [charts.Loss("blurred", 50, "dropped"), charts.Loss("shard", 2, "quarantined")]),
+                (
+                    "in <b>",
+                    200,
+                    [charts.LossCurve("blurred", 50, "dropped"), charts.LossCurve("shard", 2, "quarantined")],
+                ),
                 ("✓", 148, []),
             ]
         )

@@ -8,7 +8,7 @@ import pytest
 
 from seedream_core.report.page import SUMMARY, build
 from seedream_core.report.render import brief, percent
-from seedream_core.stages.eval.report import Report
+from seedream_core.stages.eval.report import EvalReportStage
 from seedream_core.workflow import artifact, execute
 from seedream_core.workflow.host import Host
 
@@ -106,7 +106,7 @@ def test_the_viewer_holds_the_first_and_last_grids(html):
 
 
 def test_summary_has_the_ladders_rows(run, tmp_path):
-    execute.step(Report(scores=run), tmp_path / "report", Host(), say=lambda text: None)
+    execute.step(EvalReportStage(scores=run), tmp_path / "report", Host(), say=lambda text: None)
     summary = json.loads((tmp_path / "report/summary.json").read_text())
     assert [row["name"] for row in summary] == [
         "base, 50 steps",

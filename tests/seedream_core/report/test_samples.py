@@ -12,11 +12,11 @@ from seedream_core.data.sources import Source
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import UserError
 from seedream_core.report import render, samples
-from seedream_core.stages.data.curate import Curate
-from seedream_core.stages.data.ingest import Ingest
-from seedream_core.stages.data.pairs import Pairs
-from seedream_core.stages.data.report import Report
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.curate import CurateStage
+from seedream_core.stages.data.ingest import IngestStage
+from seedream_core.stages.data.pairs import PairsStage
+from seedream_core.stages.data.report import DataReportStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.synthetic.scenes.render import png
 from seedream_core.workflow import artifact, execute
 from seedream_core.workflow.host import Host
@@ -43,7 +43,7 @@ class Tags(HTMLParser):
 def curated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "world").mkdir()
-    Synthetic(samples=300, damage=0.4, seed=7).run(folder / "world", Host())
+    SyntheticStage(samples=300, damage=0.4, seed=7).run(folder / "world", Host())
     reader = ShardReader(folder / "world")
     with ShardWriter(folder / "marked" / "shards") as writer:
         for place, key in enumerate(reader.keys):
@@ -56,11 +56,11 @@ def curated(tmp_path_factory):
                 }
             writer.add(key, members | {"json": json.dumps(record, ensure_ascii=False).encode()})
     execute.step(
-        Ingest(source=Source.find("webdataset")(path=str(folder / "marked" / "shards")), bad_budget=0.2),
+        IngestStage(source=Source.find("webdataset")(path=str(folder / "marked" / "shards")), bad_budget=0.2),
         folder / "crawl",
         Host(),
     )
-    execute.step(Curate(data=folder / "crawl"), folder / "curated", Host())
+    execute.step(CurateStage(data=folder / "crawl"), folder / "curated", Host())
     return folder / "curated"
 
 
@@ -126,7 +126,7 @@ def test_a_reason_for_each_sample_does_not_make_a_page_of_each(tmp_path):
         and fates.counts["dropped", samples.OTHERS] > 2970
         and len(html) < 120_000
     )
-    execute.step(Report(data=folder), tmp_path / "report", Host())
+    execute.step(DataReportStage(data=folder), tmp_path / "report", Host())
 
 
 def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
@@ -164,24 +164,24 @@ def test_one_sample_is_a_page(tmp_path, reasons):
 
 def test_more_samples_than_came_in_are_a_multiple_of_them(curated, tmp_path):
     pairs = tuple(Pair.find(name)() for name in ("canny", "inpainting", "low_resolution"))
-    execute.step(Pairs(data=curated, pairs=pairs), tmp_path / "pairs", Host())
+    execute.step(PairsStage(data=curated, pairs=pairs), tmp_path / "pairs", Host())
     made, given = len(ShardReader(tmp_path / "pairs")), len(ShardReader(curated.parent / "world"))
     html = samples.build(tmp_path / "pairs")
     assert made > given and f"{made / given:.1f}×" in html and "of what came in" not in html
 
 
 def test_the_stage_writes_it_and_refuses_what_has_no_fates(curated, tmp_path):
-    manifest = execute.step(Report(data=curated), tmp_path / "report", Host())
+    manifest = execute.step(DataReportStage(data=curated), tmp_path / "report", Host())
     assert (tmp_path / "report" / "report.html").stat().st_size > 20_000 and manifest.metrics["megabytes"] > 0
     with pytest.raises(UserError, match="no shards of samples with fates"):
         samples.build(tmp_path / "report")
 
 
 def test_the_map_and_the_tail(curated, tmp_path):
-    from seedream_core.stages.data.balance import Balance
+    from seedream_core.stages.data.balance import BalanceStage
 
     html = samples.build(curated)
     assert 'id="map"' in html and "signature" in html and 'id="tail"' not in html
-    execute.step(Balance(data=curated), tmp_path / "balanced", Host())
+    execute.step(BalanceStage(data=curated), tmp_path / "balanced", Host())
     html = samples.build(tmp_path / "balanced")
     assert Tags(html).open == [] and 'id="tail"' in html and "effective number of concepts" in html

@@ -8,7 +8,7 @@ import torch
 import toy_training as toy
 from torch import nn
 
-from seedream_core.training.optimizer import Guarded, learning_rate
+from seedream_core.training.optimizer import SkipNonFinite, learning_rate
 
 
 def test_learning_rates():
@@ -45,7 +45,7 @@ def backward(net: nn.Module, step: int) -> None:
 def test_adamw_equals_torchs_with_decay_on_matrices_only():
     ours, theirs = network(), network()
     train = toy.config(weight_decay=0.1, clip=0.01)
-    guarded = Guarded(ours, train)
+    guarded = SkipNonFinite(ours, train)
     matrices = [p for name, p in theirs.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in theirs.named_parameters() if p.ndim < 2 or "embed" in name]
     plain = torch.optim.AdamW(
@@ -68,7 +68,7 @@ def test_adamw_equals_torchs_with_decay_on_matrices_only():
 
 def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest():
     net = network()
-    guarded = Guarded(net, toy.config(optimizer="muon"))
+    guarded = SkipNonFinite(net, toy.config(optimizer="muon"))
     adamw, muon = guarded.members
     assert {id(p) for p in muon.param_groups[0]["params"]} == {id(layer.weight) for layer in net["blocks"]}
     assert sum(len(group["params"]) for group in adamw.param_groups) == 7
@@ -84,7 +84,7 @@ def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest():
 def test_saved_and_loaded_goes_on_bit_for_bit(kind):
     train = toy.config(optimizer=kind)
     first, second = network(), network()
-    optimizers = [Guarded(first, train), Guarded(second, train)]
+    optimizers = [SkipNonFinite(first, train), SkipNonFinite(second, train)]
     for step in range(3):
         optimizers[0].zero_grad()
         backward(first, step)
@@ -100,7 +100,7 @@ def test_saved_and_loaded_goes_on_bit_for_bit(kind):
 
 def test_bad_gradients_change_nothing_but_the_count():
     net = network()
-    guarded = Guarded(net, toy.config())
+    guarded = SkipNonFinite(net, toy.config())
     backward(net, 0)
     net["norm"].bias.grad[0] = float("inf")
     before = [p.detach().clone() for p in net.parameters()]

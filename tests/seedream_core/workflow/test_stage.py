@@ -14,7 +14,7 @@ ROOT = "toy_stages"
 
 def test_stages_are_found_by_folder_and_file():
     cls = stage.find("pretrain/base", ROOT)
-    assert cls.__name__ == "Base" and cls.path() == "pretrain/base"
+    assert cls.__name__ == "BaseStage" and cls.path() == "pretrain/base"
     assert stage.groups(ROOT) == ("data", "eval", "pretrain", "quantize")
     assert stage.listing("pretrain", ROOT) == {
         "base": "A generator that can be stopped; it goes on from its last checkpoint.",
@@ -51,7 +51,8 @@ def test_facts_of_inputs_come_in_the_shape_of_their_fields():
 def test_the_spine_and_the_list_of_stages_import_no_torch():
     modules = "config, document, stage, artifact, host, states, recipe, execute"
     code = (
-        f"import sys\nfrom seedream_core.workflow import {modules}\nfrom seedream_core.workflow.launch import inline, process, "
+        f"import sys\nfrom seedream_core.workflow import {modules}\nfrom seedream_core.workflow.launch import "
+        "inline, process, "
         "slurm\nfor group in stage.groups(): stage.listing(group)\nprint([name for name in ('torch', 'numpy', "
         "'lightning') if name in sys.modules])"
     )

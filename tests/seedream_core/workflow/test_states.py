@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seedream_core.data.curation.filters.words import Words
+from seedream_core.data.curation.filters.words import WordsFilter
 from seedream_core.errors import UserError
 from seedream_core.workflow import artifact, stage, states
 from seedream_core.workflow.document import load_yaml
@@ -188,7 +188,7 @@ def test_an_outside_folder_that_changed_makes_stale(tmp_path):
 def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     words, done = tmp_path / "words.txt", tmp_path / "done"
     words.write_text("old", encoding="utf-8")
-    step = stage.find("data/curate")(data=data, filters=(Words(file=str(words)),))
+    step = stage.find("data/curate")(data=data, filters=(WordsFilter(file=str(words)),))
     made(done, step)
     assert artifact.read(done).sources("filters.0.file") == [words]
     assert states.state(step, done).name == "done"
@@ -201,18 +201,22 @@ def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     assert states.state(step, begun) == states.State("stale", (reason,))
     (tmp_path / "copy.txt").write_text("old", encoding="utf-8")
     assert (
-        states.state(stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "copy.txt")),)), done).name
+        states.state(
+            stage.find("data/curate")(data=data, filters=(WordsFilter(file=str(tmp_path / "copy.txt")),)), done
+        ).name
         == "done"
     )
 
 
 def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
     (tmp_path / "words.txt").write_text("old", encoding="utf-8")
-    with_file = Words(file=str(tmp_path / "words.txt"), words=("bad",))
+    with_file = WordsFilter(file=str(tmp_path / "words.txt"), words=("bad",))
     made(tmp_path / "done", stage.find("data/curate")(data=data, filters=(with_file,)))
-    without = states.state(stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)), tmp_path / "done")
+    without = states.state(
+        stage.find("data/curate")(data=data, filters=(WordsFilter(words=("bad",)),)), tmp_path / "done"
+    )
     assert without == states.State("stale", ("input filters.0.file: ../words.txt counts no more",))
-    made(tmp_path / "without", stage.find("data/curate")(data=data, filters=(Words(words=("bad",)),)))
+    made(tmp_path / "without", stage.find("data/curate")(data=data, filters=(WordsFilter(words=("bad",)),)))
     added = states.state(stage.find("data/curate")(data=data, filters=(with_file,)), tmp_path / "without")
     assert added == states.State("stale", (f"input filters.0.file: {tmp_path}/words.txt did not count before",))
 
@@ -227,7 +231,7 @@ def test_what_another_version_began_is_stale_and_never_new(tmp_path, data):
 
 
 def test_a_place_that_is_not_there_is_told_before_anything_is_begun(tmp_path, data):
-    step = stage.find("data/curate")(data=data, filters=(Words(file=str(tmp_path / "words.txt")),))
+    step = stage.find("data/curate")(data=data, filters=(WordsFilter(file=str(tmp_path / "words.txt")),))
     with pytest.raises(UserError, match=r"filters.0.file: .*words.txt: no such file or folder"):
         states.sources(step, tmp_path / "out")
 

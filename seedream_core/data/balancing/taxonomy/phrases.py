@@ -5,7 +5,7 @@ characters.
 import re
 from collections.abc import Iterable, Mapping
 
-from seedream_core.models.text.words import HAN
+from seedream_core.models.text.word_segmentation import HAN
 
 # A Chinese character, a word of any other script, or a mark that no phrase reaches over.
 _UNITS = re.compile(f"[{HAN}]|(?:(?![{HAN}])[^\\W\\d_])+|[^\\s\\w'’-]")

@@ -4,15 +4,16 @@ ones).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from seedream_core.data.curation.view import View
-from seedream_core.data.sources.told import Captions
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.sources.raw_captions import Captions
 from seedream_core.workflow.config import Component
 from seedream_core.workflow.host import Host
 
 FIELDS = ("short", "long", "artistic", "textual", "surreal", "aesthetics", "style", "layout")
 """Generic captions; specialised ones of pre-training; those of later stages."""
-Caption = Callable[[Sequence[View]], list[Captions]]
+Caption = Callable[[Sequence[LazySample]], list[Captions]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class Captioner(Component):
 
     It writes those of `fields` that it knows of, and of a picture only what it can tell: none is no error.
     """
+
+    suffix: ClassVar[str] = "Captioner"
 
     fields: tuple[str, ...] = ()
     """Fields to write; none for all that it knows."""

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 
 from seedream_core.data.captioning.captioners import Caption, Captioner
-from seedream_core.data.curation.view import View, sound
-from seedream_core.data.sources.told import Captions
+from seedream_core.data.curation.lazy_sample import LazySample, sound
+from seedream_core.data.sources.raw_captions import Captions
 from seedream_core.workflow.host import Host
 
 TURNED = 1.5
@@ -22,7 +22,7 @@ TURNED = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strings(Captioner):
+class StringsCaptioner(Captioner):
     sure: Annotated[float, Ge(0), Le(1)] = 0.8
     """Least confidence of a box that is quoted."""
     most: Annotated[int, Ge(1)] = 12
@@ -34,7 +34,7 @@ class Strings(Captioner):
     def start(self, host: Host) -> Caption:
         return lambda views: [self._of(view) for view in views]
 
-    def _of(self, view: View) -> Captions:
+    def _of(self, view: LazySample) -> Captions:
         strings = written(view, self.sure)
         if not strings or len(strings) > self.most:
             return {}
@@ -43,7 +43,7 @@ class Strings(Captioner):
         return {"en": {"textual": f"with the text {english}"}, "zh": {"textual": f"图中写着{chinese}"}}
 
 
-def written(view: View, sure: float) -> list[str]:
+def written(view: LazySample, sure: float) -> list[str]:
     """Strings in the picture, in reading order."""
     truth = view.sample.truth
     if isinstance(truth, dict) and isinstance(truth.get("texts"), list):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from seedream_core.data.captioning.captioners import FIELDS, Caption, Captioner
-from seedream_core.data.curation.view import View
-from seedream_core.data.sources.told import LANGUAGES, Captions
-from seedream_core.synthetic.scenes import telling
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.sources.raw_captions import LANGUAGES, Captions
+from seedream_core.synthetic.scenes import special_captions
 from seedream_core.synthetic.scenes.captions import STYLES, caption
 from seedream_core.synthetic.scenes.truth import scene_of
 from seedream_core.synthetic.scenes.world import World
@@ -13,14 +13,14 @@ from seedream_core.workflow.host import Host
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truth(Captioner):
+class TruthCaptioner(Captioner):
     def known(self) -> tuple[str, ...]:
-        return *STYLES, *(field for field in FIELDS if field in telling.FIELDS)
+        return *STYLES, *(field for field in FIELDS if field in special_captions.FIELDS)
 
     def start(self, host: Host) -> Caption:
         return lambda views: [self._of(view) for view in views]
 
-    def _of(self, view: View) -> Captions:
+    def _of(self, view: LazySample) -> Captions:
         scene, (width, height) = scene_of(view.sample.truth), view.size
         if scene is None:
             return {}
@@ -32,7 +32,7 @@ class Truth(Captioner):
             language: {
                 field: caption(scene, language, field, view.sample.key, world)
                 if field in STYLES
-                else telling.tell(scene, language, field, world)
+                else special_captions.tell(scene, language, field, world)
                 for field in self.wanted()
             }
             for language in LANGUAGES

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge
 
 from seedream_core.data.captioning.captioners import Caption, Captioner
-from seedream_core.data.curation.view import View
-from seedream_core.data.sources.told import LANGUAGES, Captions
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.sources.raw_captions import LANGUAGES, Captions
 from seedream_core.errors import UserError
 from seedream_core.workflow.config import OUTSIDE
 from seedream_core.workflow.host import Host
@@ -46,7 +46,7 @@ REQUESTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vlm(Captioner):
+class VlmCaptioner(Captioner):
     path: str = field(metadata=OUTSIDE)
     """Folder of an image-text-to-text model with its processor; its own code is never run."""
     fields: tuple[str, ...] = ("short", "long")
@@ -76,7 +76,7 @@ class Vlm(Captioner):
     def start(self, host: Host) -> Caption:
         model, processor, device = _load(Path(self.path), host)
 
-        def caption(views: Sequence[View]) -> list[Captions]:
+        def caption(views: Sequence[LazySample]) -> list[Captions]:
             from PIL import Image
 
             pictures = [Image.fromarray(view.pixels) for view in views]
@@ -100,7 +100,7 @@ def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    from seedream_core.models import outside
+    from seedream_core.models import hf_models
 
     if not (path / "config.json").is_file():
         raise UserError(
@@ -109,8 +109,8 @@ def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
         )
     host.limit_threads()
     device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    processor = outside.opened(AutoProcessor, path, "captioner vlm")
-    model = outside.whole(
+    processor = hf_models.opened(AutoProcessor, path, "captioner vlm")
+    model = hf_models.whole(
         AutoModelForImageTextToText, path, "captioner vlm", dtype=torch.bfloat16 if host.bf16() else torch.float32
     )
     if getattr(processor, "tokenizer", None) is not None:

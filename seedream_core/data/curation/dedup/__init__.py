@@ -18,6 +18,8 @@ class Dedup(Component):
     dropped.
     """
 
+    suffix: ClassVar[str] = "Dedup"
+
     needs: ClassVar[tuple[str, ...]]
     """Features that scorers must have noted."""
     tuples: ClassVar[bool] = False

@@ -13,7 +13,7 @@ from seedream_core.data.curation.dedup import Dedup
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exact(Dedup):
+class ExactDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("digest",)
     tuples: ClassVar[bool] = True
 

@@ -40,7 +40,7 @@ Match = tuple[float, int, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Near(Dedup):
+class NearDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("signature", "sides")
     residual: Annotated[float, Gt(0), Le(1)] = 0.15
     """Largest difference that is left anywhere between two that are the same picture, as a share of its contrast."""
@@ -166,7 +166,7 @@ def _coarse(pictures: np.ndarray) -> np.ndarray:
     return lines / ((contrast + FAINT) * np.float32(np.sqrt(lines.shape[1])))
 
 
-def _changes(laid: registration.Laid, place: int, mean: float, one: np.ndarray, other: np.ndarray) -> str:
+def _changes(laid: registration.Alignment, place: int, mean: float, one: np.ndarray, other: np.ndarray) -> str:
     """In words."""
     cut = 1 - np.exp(-abs(laid.scale[place]))
     light = laid.gain[place] + laid.offset[place] / max(mean, 0.05)

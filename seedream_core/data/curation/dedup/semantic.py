@@ -20,7 +20,7 @@ ROUNDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Semantic(Dedup):
+class SemanticDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("embedding",)
     above: Annotated[float, Gt(0), Le(1)] = 0.98
     """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder

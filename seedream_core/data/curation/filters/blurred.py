@@ -5,16 +5,16 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blurred(Filter):
+class BlurredFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("sharpness",)
     least: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least sharpness: 1 for no blur, 0.5 where `scorers/clarity.py` draws its limit, 0 where nothing has an edge."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["sharpness"]
         return Verdict(found >= self.least, f"sharpness {found:.2f} is under {self.least:.2f}")

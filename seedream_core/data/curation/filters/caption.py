@@ -5,18 +5,18 @@ from typing import Annotated
 
 from annotated_types import Ge
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caption(Filter):
+class CaptionFilter(Filter):
     languages: tuple[str, ...] = ()
     """Languages that must each have a caption; none asks for one in any language."""
     longest: Annotated[int, Ge(1)] = 1000
     """Characters at most."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         captions = view.sample.captions
         for language, texts in captions.items():
             for name, text in texts.items():

@@ -7,17 +7,17 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefectArea(Filter):
+class DefectAreaFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("defect_area",)
     most: Annotated[float, Ge(0), Le(1)] = 0.2
     """Share of the picture under defects from which it is dropped; 0 drops every picture with a defect."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         area = view.scores["defect_area"]
         kinds = ", ".join(sorted({box["kind"] for box in view.boxes}))
         return Verdict(

@@ -7,17 +7,17 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Language(Filter):
+class LanguageFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("language",)
     least: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least share of words in the declared language, in the caption that has the fewest."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["language"]
         return Verdict(
             found >= self.least, f"{found:.0%} of a caption's words are in its language, under {self.least:.0%}"

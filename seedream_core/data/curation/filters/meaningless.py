@@ -5,18 +5,18 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meaningless(Filter):
+class MeaninglessFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("texture",)
     most: Annotated[float, Ge(0), Le(1)] = 0.6
     """Largest texture score: 1 for white noise, an exact tile and a smooth ramp. Scenes and scikit-image's photographs
     reach 0.47; 160 tilings after JPEG at 85 have at least 0.72."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["texture"]
         return Verdict(
             found <= self.most,

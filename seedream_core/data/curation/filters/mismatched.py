@@ -12,16 +12,16 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mismatched(Filter):
+class MismatchedFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("agreement",)
     least: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least chance that the captions are the picture's own; at even odds they are more likely another's."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["agreement"]
         return Verdict(found >= self.least, f"agreement of captions and picture {found:.2f} is under {self.least:.2f}")

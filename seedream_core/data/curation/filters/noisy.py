@@ -5,18 +5,18 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noisy(Filter):
+class NoisyFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("noise",)
     most: Annotated[float, Ge(0), Le(1)] = 0.0255
     """Largest standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film
     grain of 5 levels passes; noise of 20 levels, which is 13.4 in brightness where the channels differ, is caught after
     JPEG at 75."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["noise"]
         return Verdict(found <= self.most, f"noise of {255 * found:.1f} levels is over {255 * self.most:.1f}")

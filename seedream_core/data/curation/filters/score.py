@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score(Filter):
+class ScoreFilter(Filter):
     score: str
     """Its name, as in the record's `scores`: `defect`, `aesthetic`, `difficulty`, …"""
     least: float | None = None
@@ -25,7 +25,7 @@ class Score(Filter):
     def needs(self) -> tuple[str, ...]:
         return (self.score,)
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         found = view.scores[self.score]
         if self.least is not None and found < self.least:
             return Verdict(False, f"{self.score} {found:.3g} is under {self.least:.3g}")

@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.randomness import fraction
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class TooHard(Filter):
+class TooHardFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("difficulty",)
     most: Annotated[float, Ge(0), Le(1)] = 0.6667
     """Difficulty above which a picture is extremely hard: the score of `EXTREME` in knowledge/rating."""
@@ -22,7 +22,7 @@ class TooHard(Filter):
     seed: Annotated[int, Ge(0)] = 0
     """Another one keeps others."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         if self.tag and self.tag not in view.sample.tags:
             return Verdict(True)
         found = view.scores["difficulty"]

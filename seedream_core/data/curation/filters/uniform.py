@@ -5,16 +5,16 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uniform(Filter):
+class UniformFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("uniform",)
     most: Annotated[float, Ge(0), Le(1)] = 0.99
     """Largest share of pixels near the median colour (the emptiest of the embedded scenes measured 0.986)."""
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         share = view.scores["uniform"]
         return Verdict(share <= self.most, f"{share:.1%} of the pixels are of one colour, over {self.most:.1%}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from seedream_core.data.curation.filters import Filter, View
+from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.errors import UserError
 from seedream_core.records import Verdict
 from seedream_core.workflow.config import OUTSIDE
@@ -20,7 +20,7 @@ _LETTER = rf"[^\W_{_JOINED}]"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words(Filter):
+class WordsFilter(Filter):
     words: tuple[str, ...] = ()
     """Words that no caption may hold."""
     file: str | None = field(default=None, metadata=OUTSIDE)
@@ -32,7 +32,7 @@ class Words(Filter):
         if not all(word.strip() for word in self.words):
             raise ValueError("words: an empty word is in every caption")
 
-    def __call__(self, view: View) -> Verdict:
+    def __call__(self, view: LazySample) -> Verdict:
         pattern = _pattern(self.words, self.file)
         for language, texts in view.sample.captions.items():
             for name, text in texts.items():

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.workflow.config import Component
 
-Score = Callable[[Sequence[View]], None]
+Score = Callable[[Sequence[LazySample]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer(Component):
     """Contract: `start(models)` once per process gives what scores a chunk of views in place, alike at any chunking."""
+
+    suffix: ClassVar[str] = "Scorer"
 
     gives: ClassVar[tuple[str, ...]]
     """Names of the scores and features it notes; `boxes` where its boxes are those that filters ask for by that

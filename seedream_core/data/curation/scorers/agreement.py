@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
 from seedream_core.data.curation.scorers.embedding import opened_for, vectors
-from seedream_core.data.curation.view import View
 from seedream_core.workflow.config import OUTSIDE
 
 DIGITS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement(Scorer):
+class AgreementScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("agreement",)
     path: str = field(default="", metadata=OUTSIDE)
     """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
@@ -29,7 +29,7 @@ class Agreement(Scorer):
     def start(self, models: Mapping[str, Path]) -> Score:
         encoder = opened_for(self, self.path, models)
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             told = [self.captions(view) for view in views]
             for view in (view for view, captions in zip(views, told, strict=True) if not captions):
                 view.scores["agreement"] = 1.0  # nothing is said that could be wrong
@@ -41,7 +41,7 @@ class Agreement(Scorer):
 
         return score
 
-    def captions(self, view: View) -> list[str]:
+    def captions(self, view: LazySample) -> list[str]:
         """Those that are judged; each counts alike."""
         return [
             text

@@ -16,8 +16,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 SIDE = 64
 SCALES = 3
@@ -34,7 +34,7 @@ ANSWERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Appearance(Scorer):
+class AppearanceScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("appearance",)
     reads: ClassVar[str] = "thumbnail"
 
@@ -42,7 +42,7 @@ class Appearance(Scorer):
         return note
 
 
-def note(views: Sequence[View]) -> None:
+def note(views: Sequence[LazySample]) -> None:
     for view in views:
         view.features["appearance"] = describe(view.thumbnail)
 

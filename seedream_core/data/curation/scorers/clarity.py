@@ -17,8 +17,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 WORK = 256  # pixels of the shorter side, at least, at which blur is read
 BLOCK = 16
@@ -35,14 +35,14 @@ LEFT = (0.05981, 0.004161)  # of the variance of white noise, in the squared slo
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clarity(Scorer):
+class ClarityScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("sharpness", "noise")
 
     def start(self, models: Mapping[str, Path]) -> Score:
         return note
 
 
-def note(views: Sequence[View]) -> None:
+def note(views: Sequence[LazySample]) -> None:
     for view in views:
         found = planes(view.pixels)
         levels = [noise(np.asarray(values)) for values in found]

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from seedream_core.data.curation import difficulty
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.synthetic.documents import rating
 from seedream_core.workflow.config import OUTSIDE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difficulty(Scorer):
+class DifficultyScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("difficulty",)
     path: str = field(default="", metadata=OUTSIDE)
     """An artifact of pretrain/difficulty; none takes the packaged one."""
@@ -25,7 +25,7 @@ class Difficulty(Scorer):
     def start(self, models: Mapping[str, Path]) -> Score:
         rater = difficulty.rater(Path(self.path) if self.path else difficulty.PACKAGED)
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for view in views:
                 view.scores["difficulty"] = round(rating.score(rater.load(view.pixels)), 4)
 

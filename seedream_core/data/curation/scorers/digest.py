@@ -13,20 +13,20 @@ from typing import ClassVar
 
 import numpy as np
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
-from seedream_core.data.sources.told import INSTRUCTION
+from seedream_core.data.sources.raw_captions import INSTRUCTION
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digest(Scorer):
+class DigestScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("digest",)
 
     def start(self, models: Mapping[str, Path]) -> Score:
         return note
 
 
-def note(views: Sequence[View]) -> None:
+def note(views: Sequence[LazySample]) -> None:
     for view in views:
         content = hashlib.blake2b(repr(view.pixels.shape).encode(), digest_size=16)
         content.update(np.ascontiguousarray(view.pixels))

@@ -11,21 +11,21 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.errors import UserError
 from seedream_core.workflow.artifact import digest
 from seedream_core.workflow.config import OUTSIDE
 
 if TYPE_CHECKING:
-    from seedream_core.models.dual_encoder import Encoder
+    from seedream_core.models.dual_encoder import DualEncoderBase
 
-_SEEN: "WeakKeyDictionary[View, tuple[Encoder, np.ndarray]]" = WeakKeyDictionary()
+_SEEN: "WeakKeyDictionary[LazySample, tuple[DualEncoderBase, np.ndarray]]" = WeakKeyDictionary()
 """Vectors of the views that are being judged: two scorers of one encoder need not both compute them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embedding(Scorer):
+class EmbeddingScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("embedding",)
     path: str = field(default="", metadata=OUTSIDE)
     """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
@@ -33,14 +33,14 @@ class Embedding(Scorer):
     def start(self, models: Mapping[str, Path]) -> Score:
         encoder = opened_for(self, self.path, models)
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for view, vector in zip(views, vectors(encoder, views), strict=True):
                 view.features["embedding"] = vector.astype(np.float16)
 
         return score
 
 
-def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "Encoder":
+def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "DualEncoderBase":
     """The encoder that a scorer is to use; UserError where nothing names one."""
     if not path and "encoder" not in models:
         raise UserError(
@@ -53,14 +53,14 @@ def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "Encode
 
 
 @lru_cache(maxsize=2)
-def _opened(folder: Path, digest: str) -> "Encoder":
+def _opened(folder: Path, digest: str) -> "DualEncoderBase":
     """Once for all scorers of a process, as long as its files are the same."""
     from seedream_core.models.dual_encoder import load
 
     return load(folder)
 
 
-def vectors(encoder: "Encoder", views: Sequence[View]) -> np.ndarray:
+def vectors(encoder: "DualEncoderBase", views: Sequence[LazySample]) -> np.ndarray:
     """N×dim, float32: of each view's picture."""
     missing = [view for view in views if _SEEN.get(view, (None,))[0] is not encoder]
     for view, vector in zip(missing, encoder.images([view.pixels for view in missing]), strict=True):

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
-from seedream_core.data.labelling.heads import Head, load
+from seedream_core.data.labelling.score_heads import Head, load
 from seedream_core.errors import DataError, UserError
 from seedream_core.workflow.config import parse
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heads(Scorer):
+class HeadsScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("aesthetic", "defect", "difficulty")
 
     def start(self, models: Mapping[str, Path]) -> Score:
@@ -26,7 +26,7 @@ class Heads(Scorer):
         heads = load(models["heads"])
         sources = {task: source(head, models) for task, head in heads.items()}
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for task, head in heads.items():
                 name, note = sources[task]
                 missing = [view for view in views if name not in view.features]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 DIGITS = 4
 _QUOTED = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》')
@@ -34,12 +34,12 @@ FEWEST = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Language(Scorer):
+class LanguageScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("language",)
     reads: ClassVar[str] = "record"
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for view in views:
                 told = view.sample.captions.items()
                 found = [

@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.extras import extra
 
 LONGEST = 512
@@ -22,7 +22,7 @@ BYTES = 24 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ocr(Scorer):
+class OcrScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("text_area", "text_confidence")
     sure: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least confidence of a line that is noted."""
@@ -36,7 +36,7 @@ class Ocr(Scorer):
             }
         )
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for view in views:
                 lines = read(engine, view.pixels)
                 view.boxes += fitting(lines)

@@ -13,14 +13,14 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 SIDE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signature(Scorer):
+class SignatureScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("signature", "sides")
     reads: ClassVar[str] = "thumbnail"
 
@@ -28,7 +28,7 @@ class Signature(Scorer):
         return note
 
 
-def note(views: Sequence[View]) -> None:
+def note(views: Sequence[LazySample]) -> None:
     for view in views:
         view.features["signature"] = signature(view.thumbnail)
         view.features["sides"] = np.array(view.size, np.uint32)

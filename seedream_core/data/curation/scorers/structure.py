@@ -11,15 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.data.images.masks import union
 from seedream_core.errors import UserError
 from seedream_core.workflow.config import OUTSIDE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Structure(Scorer):
+class StructureScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("boxes", "defect_area")
     path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of a detector made by pretrain/detector; none for the packaged one."""
@@ -36,7 +36,7 @@ class Structure(Scorer):
             )
         network = detector.load(folder)
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             # One at a time: in a batch the last bits of a sum, and with them a box at its threshold, depend on the
             # company.
             for view in views:

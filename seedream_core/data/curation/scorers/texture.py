@@ -17,8 +17,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 CUT = 64  # side of a cut-out
 SMALL = 96  # least side of the reduced picture
@@ -28,14 +28,14 @@ LEAST = 0.5  # variance in levels below which there is nothing to compare
 
 
 @dataclass(frozen=True, kw_only=True)
-class Texture(Scorer):
+class TextureScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("texture",)
 
     def start(self, models: Mapping[str, Path]) -> Score:
         return note
 
 
-def note(views: Sequence[View]) -> None:
+def note(views: Sequence[LazySample]) -> None:
     for view in views:
         view.scores["texture"] = round(texture(view.pixels), 4)
 

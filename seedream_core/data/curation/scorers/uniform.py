@@ -8,19 +8,19 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge, Le
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uniform(Scorer):
+class UniformScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("uniform",)
     reads: ClassVar[str] = "thumbnail"
     tolerance: Annotated[int, Ge(0), Le(255)] = 12
     """How far from the median a channel may lie and still count as near."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        def note(views: Sequence[View]) -> None:
+        def note(views: Sequence[LazySample]) -> None:
             for view in views:
                 view.scores["uniform"] = round(self.share(view.thumbnail), 4)
 

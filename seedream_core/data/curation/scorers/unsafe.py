@@ -9,14 +9,14 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.errors import UserError
 from seedream_core.workflow.config import OUTSIDE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unsafe(Scorer):
+class UnsafeScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("unsafe",)
     path: str | None = field(default=None, metadata=OUTSIDE)
     """Folder of an image classifier; its own code is never run."""
@@ -26,7 +26,7 @@ class Unsafe(Scorer):
     """Pictures at once."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        from seedream_core.models.outside import load
+        from seedream_core.models.hf_models import load
 
         outside = load(self.path, "ImageClassification", "scorer unsafe")
         asked = {label.lower() for label in self.labels}
@@ -37,7 +37,7 @@ class Unsafe(Scorer):
                 f"name some of its own under labels: {', '.join(outside.model.config.id2label.values())[:200]}",
             )
 
-        def score(views: Sequence[View]) -> None:
+        def score(views: Sequence[LazySample]) -> None:
             for start in range(0, len(views), self.batch):
                 part = views[start : start + self.batch]
                 shares = outside([view.pixels for view in part]).logits.float().softmax(-1)[:, places].sum(-1)

@@ -5,7 +5,7 @@ What a stage makes does not depend on its engine: `work` is a function of its ta
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from seedream_core.data.storage.ordered import CHUNK
 from seedream_core.workflow.config import Component, Config
@@ -19,6 +19,8 @@ class Engine(Component):
     A few chunks of `at_once` tasks per worker are under way, however many tasks there are. `work` and tasks must be
     picklable.
     """
+
+    suffix: ClassVar[str] = "Engine"
 
     def __call__(
         self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK

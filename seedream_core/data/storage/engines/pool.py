@@ -9,7 +9,7 @@ from seedream_core.data.storage.ordered import CHUNK, ordered, processes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool(Engine):
+class PoolEngine(Engine):
     def __call__(
         self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK
     ) -> Iterator[Any]:

@@ -30,7 +30,7 @@ SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ray(Engine):
+class RayEngine(Engine):
     def __call__(
         self, work: Callable[[Any], Any], tasks: Sequence[Any], workers: int, at_once: int = CHUNK
     ) -> Iterator[Any]:

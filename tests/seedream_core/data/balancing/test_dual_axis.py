@@ -5,7 +5,7 @@ import pytest
 
 from seedream_core.data.balancing import Crowd
 from seedream_core.data.balancing.concepts import Concepts
-from seedream_core.data.balancing.dual_axis import DualAxis, _walk
+from seedream_core.data.balancing.dual_axis import DualAxisBalance, _walk
 from seedream_core.data.balancing.look import look
 from seedream_core.data.loading.weights import capped
 from seedream_core.synthetic.scenes.captions import captions
@@ -31,7 +31,7 @@ def blobs(sizes) -> np.ndarray:
 
 def test_one_level_is_the_formula():
     sizes = (64, 16, 4, 4)
-    weights = DualAxis(alpha=0.5, beta=0.0, clusters=(4,))(Crowd(blobs(sizes), [{}] * 88, [""] * 88)).weights
+    weights = DualAxisBalance(alpha=0.5, beta=0.0, clusters=(4,))(Crowd(blobs(sizes), [{}] * 88, [""] * 88)).weights
     assert weights / weights[0] == pytest.approx(np.repeat([1, 2, 4, 4], sizes))  # n^-0.5
 
 
@@ -51,14 +51,14 @@ def test_a_walk_shares_out_level_by_level():
 def test_rare_words_count_within_their_clip():
     texts = ["red star"] * 900 + ["cyan heart"] * 98 + ["odd thing"] * 2
     crowd = Crowd(np.zeros((1000, 3)), [{"en": {"short": text}} for text in texts], [""] * 1000)
-    weights = DualAxis(alpha=1.0, beta=1.0, clusters=(1,))(crowd).weights
+    weights = DualAxisBalance(alpha=1.0, beta=1.0, clusters=(1,))(crowd).weights
     assert weights[950] / weights[0] == pytest.approx(np.log(1000 / 98) / np.log(1000 / 900))
     assert weights[-1] == pytest.approx(weights[950])  # over the 95th percentile
-    assert np.ptp(DualAxis(beta=0.0, clusters=(1,))(crowd).weights) == 0
+    assert np.ptp(DualAxisBalance(beta=0.0, clusters=(1,))(crowd).weights) == 0
 
 
 def test_no_captions_at_all():
-    weights = DualAxis(clusters=(2,))(Crowd(blobs((9, 3)), [{}] * 12, [""] * 12)).weights
+    weights = DualAxisBalance(clusters=(2,))(Crowd(blobs((9, 3)), [{}] * 12, [""] * 12)).weights
     assert (weights[9:] > weights[0]).all()
 
 
@@ -67,10 +67,10 @@ def test_a_long_tail_has_more_concepts_than_before(tail):
     before = truth.effective(np.ones(1500))
     ratios = {}
     for name, one in {
-        "both": DualAxis(),
-        "looks": DualAxis(beta=0.0),
-        "words": DualAxis(alpha=0.0),
-        "jieba": DualAxis(chinese="jieba"),
+        "both": DualAxisBalance(),
+        "looks": DualAxisBalance(beta=0.0),
+        "words": DualAxisBalance(alpha=0.0),
+        "jieba": DualAxisBalance(chinese="jieba"),
     }.items():
         if name == "jieba":
             pytest.importorskip("jieba")
@@ -81,4 +81,4 @@ def test_a_long_tail_has_more_concepts_than_before(tail):
 
 def test_levels_must_rise():
     with pytest.raises(ValueError, match="must rise"):
-        DualAxis(clusters=(64, 8))
+        DualAxisBalance(clusters=(64, 8))

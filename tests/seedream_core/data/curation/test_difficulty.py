@@ -6,8 +6,8 @@ from safetensors.numpy import save
 
 from seedream_core.data.curation import difficulty
 from seedream_core.data.curation.difficulty import Rater, rater, train
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
 from seedream_core.synthetic.documents import Knowledge, make, rating
@@ -39,7 +39,7 @@ def test_density_matters_against_size():
 def test_the_scorer_gives_the_load_brought_to_one(tmp_path):
     figure = make(Knowledge.find("table")(), ("scorer",), (256, 256), 0.3, latin())
     pixels = np.asarray(figure.picture)
-    view = View.of(Sample(key="a", width=256, height=256, captions={}), pixels)
+    view = LazySample.of(Sample(key="a", width=256, height=256, captions={}), pixels)
     Scorer.find("difficulty")().start({})([view])
     assert view.scores == {"difficulty": pytest.approx(rating.score(rater().load(pixels)), abs=1e-4)}
     (tmp_path / difficulty.WEIGHTS).write_bytes(

@@ -5,8 +5,8 @@ rises.
 import numpy as np
 import pytest
 
+from seedream_core.data.labelling.acquisition import ActiveLearning, Pool
 from seedream_core.data.labelling.active import SKIP, learn
-from seedream_core.data.labelling.pool import Active, Pool
 
 KEYS = [f"k{index:03d}" for index in range(500)]
 FEATURES = np.random.default_rng(0).normal(size=(len(KEYS), 5)).astype("float32")
@@ -18,7 +18,7 @@ def pool(**options) -> Pool:
         KEYS,
         FEATURES,
         "defect",
-        Active(**{"first": 40, "batch": 20, "most": 160, "held_out": 0.25, "patience": 9} | options),
+        ActiveLearning(**{"first": 40, "batch": 20, "most": 160, "held_out": 0.25, "patience": 9} | options),
     )
 
 

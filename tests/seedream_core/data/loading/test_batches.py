@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from seedream_core.data.loading import batches as module
 from seedream_core.data.loading.batches import Batches, micro_batches, order, rows
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.latents import NORMALISATION
 from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.errors import DataError, UserError

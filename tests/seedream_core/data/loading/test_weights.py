@@ -5,11 +5,11 @@ function.
 import numpy as np
 import pytest
 
-from seedream_core.data.loading.weights import Weighted, above, capped
+from seedream_core.data.loading.weights import WeightedOrder, above, capped
 from seedream_core.errors import DataError
 
 
-def drawn(weighted: Weighted, epoch: int) -> np.ndarray:
+def drawn(weighted: WeightedOrder, epoch: int) -> np.ndarray:
     return np.bincount(weighted.slots(epoch), minlength=len(weighted.expected))
 
 
@@ -47,7 +47,7 @@ def test_too_few_weighted_ones_come_more_often_and_it_is_told():
 
 def test_every_epoch_takes_floor_or_ceil():
     weights = np.random.default_rng(0).pareto(1.2, 500)
-    weighted = Weighted(3, capped(weights))
+    weighted = WeightedOrder(3, capped(weights))
     for epoch in range(40):
         slots = weighted.slots(epoch)
         counts = drawn(weighted, epoch)
@@ -60,7 +60,7 @@ def test_every_epoch_takes_floor_or_ceil():
 
 def test_frequencies_match_weights_within_one_percent():
     weights = np.random.default_rng(1).uniform(0.2, 3, 400)
-    weighted = Weighted(7, capped(weights))
+    weighted = WeightedOrder(7, capped(weights))
     total = sum(drawn(weighted, epoch) for epoch in range(200))
     assert (
         np.abs(total - 200 * weighted.expected).max() < 3
@@ -69,11 +69,11 @@ def test_frequencies_match_weights_within_one_percent():
 
 
 def test_weight_zero_is_never_taken():
-    weighted = Weighted(0, capped(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 0.0])))
+    weighted = WeightedOrder(0, capped(np.array([0.0, 1.0, 2.0, 0.0, 1.0, 0.0])))
     assert not {0, 3, 5} & {int(i) for epoch in range(50) for i in weighted.slots(epoch)}
 
 
 def test_the_same_after_a_resume_and_for_another_seed_another():
     expected = capped(np.random.default_rng(2).uniform(0.2, 3, 100))
-    assert Weighted(1, expected).slots(9).tolist() == Weighted(1, expected.copy()).slots(9).tolist()
-    assert Weighted(1, expected).slots(9).tolist() != Weighted(2, expected).slots(9).tolist()
+    assert WeightedOrder(1, expected).slots(9).tolist() == WeightedOrder(1, expected.copy()).slots(9).tolist()
+    assert WeightedOrder(1, expected).slots(9).tolist() != WeightedOrder(2, expected).slots(9).tolist()

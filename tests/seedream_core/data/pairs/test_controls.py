@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
 from seedream_core.data.pairs.segmentation import areas, painted
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 
 
-def view(size=(48, 40)) -> View:
+def view(size=(48, 40)) -> LazySample:
     pixels = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    return View.of(Sample(key="a", width=size[0], height=size[1], captions={"en": {"short": "noise"}}), pixels)
+    return LazySample.of(Sample(key="a", width=size[0], height=size[1], captions={"en": {"short": "noise"}}), pixels)
 
 
 def test_depth_by_a_model(tmp_path):
@@ -36,7 +36,7 @@ def test_depth_by_a_model(tmp_path):
     )
     DPTForDepthEstimation(config).save_pretrained(tmp_path)
     DPTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
-    (pair,) = Pairs.find("depth")(path=str(tmp_path)).start()(view(), Draw(0))
+    (pair,) = Pairs.find("depth")(path=str(tmp_path)).start()(view(), Rng(0))
     depth = pair.references[0]
     assert (
         depth.shape == (40, 48, 3)
@@ -66,7 +66,7 @@ def test_areas_by_a_model(tmp_path):
         )
     ).save_pretrained(tmp_path)
     SegformerImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
-    (pair,) = Pairs.find("segmentation")(path=str(tmp_path)).start()(view(), Draw(0))
+    (pair,) = Pairs.find("segmentation")(path=str(tmp_path)).start()(view(), Rng(0))
     assert (
         pair.references[0].shape == (40, 48, 3) and 1 <= len(np.unique(pair.references[0].reshape(-1, 3), axis=0)) <= 5
     )

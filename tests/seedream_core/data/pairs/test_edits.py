@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from seedream_core.data.curation.view import View
-from seedream_core.data.pairs.edits import Edits, changed, clean, world_of
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.pairs.edits import EditsPairs, changed, clean, world_of
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 
 WORLD = World()
 
 
-def view(index: int, **truth) -> View:
+def view(index: int, **truth) -> LazySample:
     scene = WORLD.sample(6, index)
-    return View.of(
+    return LazySample.of(
         Sample(key=f"k{index}", width=64, height=64, captions={}, truth=scene.to_json() | truth), render(scene, 64, 64)
     )
 
 
 def test_there_and_back():
     for index in range(30):
-        there, *rest = Edits().start()(view(index), Draw(index))
+        there, *rest = EditsPairs().start()(view(index), Rng(index))
         for back in rest:
             assert (back.references[0] == there.targets[0]).all() and (back.targets[0] == there.references[0]).all()
             assert back.truth == {"before": there.truth["after"], "after": there.truth["before"]}
-        assert len(Edits(both_ways=False).start()(view(index), Draw(index))) == 1
+        assert len(EditsPairs(both_ways=False).start()(view(index), Rng(index))) == 1
         assert (there.references[0] == view(index).pixels).all()
 
 
@@ -32,7 +32,7 @@ def test_only_whole_scenes():
     assert (
         clean(view(0, damage="blurred").sample.truth) is None and clean({"strings": []}) is None and clean(None) is None
     )
-    assert Edits().start()(view(0, damage="uniform"), Draw(0)) == []
+    assert EditsPairs().start()(view(0, damage="uniform"), Rng(0)) == []
     assert world_of((100, 70)).bounds == (96 / 64, 1.0)
 
 

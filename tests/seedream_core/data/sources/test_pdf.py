@@ -209,7 +209,7 @@ def test_without_pypdfium2_one_message_says_what_to_install(tmp_path, source, mo
 
 
 def test_a_pdf_goes_through_ingest(tmp_path):
-    from seedream_core.stages.data.ingest import Ingest
+    from seedream_core.stages.data.ingest import IngestStage
     from seedream_core.workflow.config import parse
     from seedream_core.workflow.host import Host
 
@@ -217,5 +217,7 @@ def test_a_pdf_goes_through_ingest(tmp_path):
     (tmp_path / "out").mkdir()
     page = show(0, 50, 600) + write("Figure 1: A red plate.", 50, 585)
     (tmp_path / "in" / "a.pdf").write_bytes(document(page, images=(raw(160, 130, 200),)))
-    metrics = parse(Ingest, {"source": {"name": "pdf", "path": str(tmp_path / "in")}}).run(tmp_path / "out", Host())
+    metrics = parse(IngestStage, {"source": {"name": "pdf", "path": str(tmp_path / "in")}}).run(
+        tmp_path / "out", Host()
+    )
     assert metrics["kept"] == 1

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from seedream_core.data.storage.members import APART, NO_CRC, DamagedSample, Places, ShardFile
+from seedream_core.data.storage.members import APART, NO_CRC, DamagedSample, MemberPlaces, ShardFile
 from seedream_core.data.storage.tar import BLOCK, END, header, padding
 from seedream_core.errors import UserError
 
@@ -20,7 +20,7 @@ def shard(request, tmp_path):
         numbers += [len(data), request.param, zlib.crc32(head + payload)]
         data += head + payload + bytes(padding(request.param))
     (tmp_path / "0.tar").write_bytes(data + END)
-    return tmp_path / "0.tar", Places(("png", "json"), numbers)
+    return tmp_path / "0.tar", MemberPlaces(("png", "json"), numbers)
 
 
 def test_members_come_back_whole(shard):

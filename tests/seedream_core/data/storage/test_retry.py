@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from seedream_core.data.sources import Source
-from seedream_core.data.storage.retry import Earlier
+from seedream_core.data.storage.retry import EarlierRun
 from seedream_core.errors import DataError, UserError
-from seedream_core.stages.data.curate import Curate
-from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.curate import CurateStage
+from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.workflow.config import changed
 from seedream_core.workflow.execute import step
 from seedream_core.workflow.host import Host
@@ -20,8 +20,8 @@ def essence(stage) -> dict:
     return {"width": changed(stage).get("width")}
 
 
-def ingest(tmp_path, **options) -> Ingest:
-    return Ingest(
+def ingest(tmp_path, **options) -> IngestStage:
+    return IngestStage(
         source=Source.find("folder")(path=str(tmp_path / "in")), **{"bad_budget": 0.9, "samples_per_shard": 2} | options
     )
 
@@ -46,7 +46,7 @@ def keys(folder) -> dict[str, str]:
 
 
 def test_what_became_of_each(tmp_path, done):
-    earlier, key = Earlier(done, ingest(tmp_path, width=8, height=8), essence), keys(done)
+    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence), keys(done)
     assert {name: earlier.before(key[name]).fate for name in key} == {
         "p0.png": "kept",
         "p1.png": "quarantined",
@@ -74,7 +74,7 @@ def test_a_damaged_shard_of_the_earlier_run_is_made_again(tmp_path, done):
     (done / "shards" / "00000.tar").write_bytes(data)
     os.remove(done / "shards" / "00001.tar")
     os.remove(done / "shards" / "00001.index.json")
-    earlier, key = Earlier(done, ingest(tmp_path, width=8, height=8), essence), keys(done)
+    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence), keys(done)
     assert earlier.before(key["p0.png"]).members() is None and earlier.before(key["p4.png"]).fate == "missing"
     assert earlier.check([(row["key"], row["name"], row["source"]) for row in rows(done)]) == 1
 
@@ -85,25 +85,25 @@ def test_a_stopped_run_has_what_is_whole(tmp_path, done):
         step(ingest(tmp_path, bad_budget=0.0), out, Host(workers=1))
     with open(out / "fates.jsonl", "a") as lines:
         lines.write('{"key": "torn')
-    earlier = Earlier(out, ingest(tmp_path), essence)
+    earlier = EarlierRun(out, ingest(tmp_path), essence)
     assert not earlier.finished and earlier.before(keys(done)["p0.png"]).fate == "missing"
     assert earlier.check([("k", "more.png", "more.png")]) == 0
 
 
 def test_what_is_no_such_run_is_told(tmp_path, done):
     with pytest.raises(UserError, match="is no folder that data/ingest wrote fates in"):
-        Earlier(tmp_path / "in", ingest(tmp_path), essence)
+        EarlierRun(tmp_path / "in", ingest(tmp_path), essence)
     with pytest.raises(UserError, match="made with other options .width: 8 -> None"):
-        Earlier(done, ingest(tmp_path), essence)
+        EarlierRun(done, ingest(tmp_path), essence)
     for name in ("step.yaml", "artifact.json"):  # as a run begun by another version, and as one that it finished
         text = (done / name).read_text()
         (done / name).write_text(text.replace('"version": ', '"version": 1', 1))
         if name == "step.yaml":
             (done / "artifact.json").rename(done / "aside")
         with pytest.raises(UserError, match=r"made with other options .version of data/ingest: 1\d -> \d"):
-            Earlier(done, ingest(tmp_path, width=8, height=8), essence)
+            EarlierRun(done, ingest(tmp_path, width=8, height=8), essence)
         (done / name).write_text(text)
         if name == "step.yaml":
             (done / "aside").rename(done / "artifact.json")
     with pytest.raises(UserError, match="made by data/ingest, not by data/curate"):
-        Earlier(done, Curate(data=done), essence)
+        EarlierRun(done, CurateStage(data=done), essence)

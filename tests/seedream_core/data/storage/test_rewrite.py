@@ -29,8 +29,10 @@ def test_rewrite(shards, tmp_path):
     (shards / "features").mkdir()
     np.save(shards / "features" / "look.npy", np.arange(10.0).reshape(5, 2))
     reader = rewrite.whole(shards)
-    assert [sample.key for sample in rewrite.Records(reader)] == reader.keys and len(rewrite.Records(reader)) == 5
-    assert list(rewrite.Captions(reader)) == [{}] * 5
+    assert [sample.key for sample in rewrite.StoredRecords(reader)] == reader.keys and len(
+        rewrite.StoredRecords(reader)
+    ) == 5
+    assert list(rewrite.StoredCaptions(reader)) == [{}] * 5
 
     def change(row, sample):
         return Sample(key=sample.key, width=1, height=1, captions={}, weight=float(row))

@@ -8,16 +8,16 @@ from seedream_core.evaluation.judges.scene_accuracy import Rate, fault, matches,
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.reader import Reading
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Asked, Draw, Object, Thing, World
+from seedream_core.synthetic.scenes.world import Object, Rng, SceneRequest, Thing, World
 
 RED, BLUE = Object("red", "star", 0.3, 0.5, 0.2), Object("blue", "heart", 0.7, 0.5, 0.2)
-PAIR = Asked("pair", "white", (Thing("red", "star"), Thing("blue", "heart")), 2, "left")
-STARS = Asked("several", "white", (Thing("red", "star"),), 2)
+PAIR = SceneRequest("pair", "white", (Thing("red", "star"), Thing("blue", "heart")), 2, "left")
+STARS = SceneRequest("several", "white", (Thing("red", "star"),), 2)
 
 
 def test_pictures_of_their_prompts_are_right_and_of_the_next_prompt_wrong():
     prompts = evaluation_prompts(24, 0) + evaluation_prompts(24, 0, held_out=True)
-    pictures = [render(World().arrange(p.asked, Draw("test", i)), 64, 64) for i, p in enumerate(prompts)]
+    pictures = [render(World().arrange(p.asked, Rng("test", i)), 64, 64) for i, p in enumerate(prompts)]
     result = scene_accuracy(pictures, prompts)
     assert result.rate == Rate(48, 48)
     assert result.by(lambda prompt: prompt.kind) == {kind: Rate(16, 16) for kind in ("one", "several", "pair")}

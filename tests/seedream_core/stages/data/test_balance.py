@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from seedream_core.data.balancing.concepts import Concepts
-from seedream_core.data.balancing.dual_axis import DualAxis
-from seedream_core.data.balancing.source import Source
+from seedream_core.data.balancing.dual_axis import DualAxisBalance
+from seedream_core.data.balancing.source import SourceBalance
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
-from seedream_core.stages.data.balance import Balance
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.balance import BalanceStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow import execute
 from seedream_core.workflow.config import ConfigError, parse
 from seedream_core.workflow.host import Host
@@ -25,7 +25,9 @@ COUNT = 900
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tail") / "crawl"
-    execute.step(Synthetic(samples=COUNT, seed=31, zipf=1.5, kinds={"one": 1.0}, samples_per_shard=400), folder, Host())
+    execute.step(
+        SyntheticStage(samples=COUNT, seed=31, zipf=1.5, kinds={"one": 1.0}, samples_per_shard=400), folder, Host()
+    )
     return folder
 
 
@@ -38,8 +40,8 @@ def samples(folder) -> list[Sample]:
     return [Sample.from_json(row["json"]) for row in rows(folder)]
 
 
-def stage(crawl, **options) -> Balance:
-    return Balance(data=crawl, samples_per_shard=300, **options)
+def stage(crawl, **options) -> BalanceStage:
+    return BalanceStage(data=crawl, samples_per_shard=300, **options)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_killed_and_resumed_to_the_same_bytes(crawl, balanced, tmp_path, monkeyp
 
 
 def test_weights_that_were_there_are_multiplied(crawl, balanced, tmp_path):
-    stage(balanced, by=(Source(),)).run(tmp_path, Host())
+    stage(balanced, by=(SourceBalance(),)).run(tmp_path, Host())
     assert [sample.weight for sample in samples(tmp_path)] == pytest.approx(
         [sample.weight for sample in samples(balanced)], rel=1e-4
     )
@@ -119,7 +121,7 @@ def test_more_repeats_than_asked_are_told(crawl, tmp_path, capsys):
                 },
             )
     for name, repeats, told in (("few", 5.0, True), ("enough", 20.0, False)):
-        Balance(data=tmp_path / "in", by=(Source(),), repeats=repeats).run(tmp_path / name, Host(workers=1))
+        BalanceStage(data=tmp_path / "in", by=(SourceBalance(),), repeats=repeats).run(tmp_path / name, Host(workers=1))
         assert {sample.weight for sample in samples(tmp_path / name)} == {0.0, 20.0}
         line = "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times"
         assert (line in capsys.readouterr().err) == told
@@ -133,13 +135,13 @@ def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):
     (source / "features").mkdir()
     colours = np.array([[("red" in sample.tags[-1]) * 9.0, 1.0] for sample in samples(crawl)], np.float32)
     np.save(source / "features" / "appearance.npy", colours)
-    one = Balance(data=source, features="appearance", by=(DualAxis(alpha=1.0, beta=0.0, clusters=(2,)),))
+    one = BalanceStage(data=source, features="appearance", by=(DualAxisBalance(alpha=1.0, beta=0.0, clusters=(2,)),))
     one.run(tmp_path / "out", Host())
     weights = np.array([sample.weight for sample in samples(tmp_path / "out")])
     red = colours[:, 0] > 0
     assert weights[red].sum() == pytest.approx(weights[~red].sum(), rel=1e-4)
     with pytest.raises(UserError, match="has no 'look'; it has appearance"):
-        Balance(data=source, features="look").run(tmp_path / "other", Host())
+        BalanceStage(data=source, features="look").run(tmp_path / "other", Host())
     np.save(source / "features" / "appearance.npy", colours[:5])
     with pytest.raises(DataError, match="5 rows for 900 samples"):
         one.run(tmp_path / "short", Host())
@@ -147,16 +149,16 @@ def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):
 
 def test_damage_and_nothing_to_weigh_by(crawl, tmp_path):
     with pytest.raises(ConfigError, match="at least one way"):
-        parse(Balance, {"data": str(crawl), "by": []})
+        parse(BalanceStage, {"data": str(crawl), "by": []})
     copied = tmp_path / "bad" / "shards"
     with ShardWriter(copied) as writer:
         writer.add("a", rows(crawl)[0])
     (copied / "00000.tar").write_bytes((copied / "00000.tar").read_bytes()[:600])
     with pytest.raises(DataError, match="cut off|index says"):
-        Balance(data=tmp_path / "bad").run(tmp_path / "out", Host())
+        BalanceStage(data=tmp_path / "bad").run(tmp_path / "out", Host())
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):
-    execute.step(Synthetic(samples=90, damage=0.5), tmp_path / "crawl", Host())
+    execute.step(SyntheticStage(samples=90, damage=0.5), tmp_path / "crawl", Host())
     with pytest.raises(DataError, match=r"crawl: s0-\d+: undecodable[^\n]*\n  fix: run data/curate"):
-        Balance(data=tmp_path / "crawl").run(tmp_path / "out", Host())
+        BalanceStage(data=tmp_path / "crawl").run(tmp_path / "out", Host())

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from seedream_core.data.captioning.captioners import Captioner
-from seedream_core.data.curation import view
+from seedream_core.data.curation import lazy_sample
 from seedream_core.data.storage import rewrite
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.stages.data import caption
-from seedream_core.stages.data.caption import Caption, Stratum
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.caption import CaptionStage, Stratum
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
 
@@ -22,7 +22,7 @@ from seedream_core.workflow.host import Host
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
-    Synthetic(samples=150, seed=3).run(folder, Host())
+    SyntheticStage(samples=150, seed=3).run(folder, Host())
     reader = ShardReader(folder)
     with ShardWriter(folder / "in" / "shards", 200) as writer:
         for place, key in enumerate(reader.keys):
@@ -51,7 +51,7 @@ def truth(**options) -> Captioner:
 
 
 def test_every_field_in_both_languages_and_the_old_one_stays_as_alt(world, tmp_path):
-    stage = Caption(data=world, captioners=(truth(), Captioner.find("strings")()))
+    stage = CaptionStage(data=world, captioners=(truth(), Captioner.find("strings")()))
     metrics = stage.run(tmp_path, Host())
     found = records(tmp_path)
     assert metrics["kept"] == 150 == len(found) and metrics["captions_written_now"]["zh.layout"] == 150
@@ -80,7 +80,7 @@ def test_better_strata_get_richer_captions(world, tmp_path):
         Stratum(least={"aesthetic": 0.4}, fields=("short", "long")),
         Stratum(fields=("short",)),
     )
-    Caption(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
+    CaptionStage(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
     for sample in records(tmp_path):
         score = sample.scores["aesthetic"]
         expected = {"short", "long", "artistic"} if score >= 0.8 else {"short", "long"} if score >= 0.4 else {"short"}
@@ -88,7 +88,7 @@ def test_better_strata_get_richer_captions(world, tmp_path):
 
 
 def test_no_caption_is_ever_lost():
-    stage = Caption(data="x/y", captioners=(truth(),))
+    stage = CaptionStage(data="x/y", captioners=(truth(),))
     old = {"en": {"short": "own short", "long": "own long"}, "zh": {"long": "自己的"}, "fr": {"short": "le sien"}}
     new = {"en": {"short": "S", "long": "L"}, "zh": {"long": "长"}}
     once = stage._merged(old, new)
@@ -109,7 +109,7 @@ def test_no_caption_is_ever_lost():
 
 def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys):
     strata = (Stratum(least={"aesthetic": 0.8}, fields=("long",)), Stratum(least={"aesthetik": 0.1}, fields=("short",)))
-    metrics = Caption(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
+    metrics = CaptionStage(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
     found = records(tmp_path)
     for sample in found:
         good = sample.scores["aesthetic"] >= 0.8
@@ -123,7 +123,7 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
     )
     # a captioner that is silent about a sample takes none of its captions either
     (tmp_path / "text").mkdir()
-    metrics = Caption(data=world, captioners=(Captioner.find("strings")(),), replace=True).run(
+    metrics = CaptionStage(data=world, captioners=(Captioner.find("strings")(),), replace=True).run(
         tmp_path / "text", Host()
     )
     for place, sample in enumerate(records(tmp_path / "text")):
@@ -133,7 +133,7 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
 
 @pytest.mark.parametrize("replace", [True, False])
 def test_nothing_written_at_all_is_told(world, tmp_path, replace):
-    stage = Caption(
+    stage = CaptionStage(
         data=world, captioners=(truth(),), strata=(Stratum(least={"aestetic": 0.5}, fields=("long",)),), replace=replace
     )
     for _ in "twice":  # the second goes on where the first ended
@@ -145,7 +145,7 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         writer.add(reader.keys[0], reader.read(0))
         writer.add(reader.keys[140], reader.read(140))
-    silent = Caption(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
+    silent = CaptionStage(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
     with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
         silent.run(tmp_path, Host())
     some = dataclasses.replace(silent, strata=(Stratum(least={"aesthetic": 0.5}, fields=("textual",)),))
@@ -166,7 +166,7 @@ def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypat
                 {"x" * 300: 1.0} | {f"score{place}of{number}": 0.5 for number in range(200)} | {"aesthetic": place / 12}
             )
             writer.add(key, members | {"json": json.dumps(json.loads(members["json"]) | {"scores": scores}).encode()})
-    stage = Caption(
+    stage = CaptionStage(
         data=tmp_path / "in",
         captioners=(truth(),),
         strata=(Stratum(least={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)), Stratum(fields=("short",))),
@@ -191,7 +191,7 @@ def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatc
     monkeypatch.setattr(
         Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1]
     )
-    Caption(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(
+    CaptionStage(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(
         tmp_path, Host()
     )
     assert len(asked) == 30
@@ -206,7 +206,7 @@ def test_features_go_with_the_samples_that_stay(world, tmp_path):
     (tmp_path / "in" / "features").mkdir()
     np.save(tmp_path / "in" / "features" / "appearance.npy", np.arange(40, dtype=np.float16).reshape(20, 2))
     (tmp_path / "out").mkdir()
-    Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
+    CaptionStage(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
     assert rewrite.features(tmp_path / "out", "appearance", 19)[:, 0].tolist() == [
         2.0 * place for place in range(20) if place != 4
     ]
@@ -214,11 +214,11 @@ def test_features_go_with_the_samples_that_stay(world, tmp_path):
 
 def test_a_killed_one_goes_on_to_the_same_bytes(world, tmp_path, monkeypatch):
     monkeypatch.setattr(caption, "CHUNK", 20)
-    stage = Caption(data=world, captioners=(truth(fields=("short", "layout")),), samples_per_shard=40)
+    stage = CaptionStage(data=world, captioners=(truth(fields=("short", "layout")),), samples_per_shard=40)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stage.run(tmp_path / "a", Host())
-    calls, original = [], Caption._captioned
+    calls, original = [], CaptionStage._captioned
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
 
         def stopping(self, *args):
@@ -227,7 +227,7 @@ def test_a_killed_one_goes_on_to_the_same_bytes(world, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             return original(self, *args)
 
-        patch.setattr(Caption, "_captioned", stopping)
+        patch.setattr(CaptionStage, "_captioned", stopping)
         stage.run(tmp_path / "b", Host())
     stage.run(tmp_path / "b", Host())
     for path in (tmp_path / "a").rglob("*"):
@@ -243,8 +243,8 @@ def test_what_cannot_be_captioned(world, tmp_path):
             writer.add(key, {"png": members["png"][:50], "json": members["json"]} if place == 4 else members)
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError, match="1 of 20 samples are unreadable, over the budget of 0.10%"):
-        Caption(data=tmp_path / "in", captioners=(truth(),)).run(tmp_path / "out", Host())
-    metrics = Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
+        CaptionStage(data=tmp_path / "in", captioners=(truth(),)).run(tmp_path / "out", Host())
+    metrics = CaptionStage(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (19, 1)
     rows = [json.loads(line) for line in (tmp_path / "out" / "fates.jsonl").read_text().splitlines()]
     assert [row["fate"] for row in rows].index("quarantined") == 4 and "undecodable PNG" in rows[4]["reason"]
@@ -261,7 +261,7 @@ def test_a_damaged_sample_is_one_of_those_that_the_budget_bears(world, tmp_path)
     shard.write_bytes(data)
     for name in ("out", "none"):
         (tmp_path / name).mkdir()
-    metrics = Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
+    metrics = CaptionStage(data=tmp_path / "in", captioners=(truth(),), bad_budget=0.1).run(tmp_path / "out", Host())
     row = json.loads(open(tmp_path / "out" / "fates.jsonl").readline())
     assert metrics["kept"] == 19 and row["fate"] == "quarantined" and "fails its CRC32" in row["reason"]
 
@@ -271,12 +271,12 @@ def test_it_stops_where_nothing_is_left(world, tmp_path):
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         writer.add(reader.keys[0], {"png": b"none", "json": reader.read(0)["json"]})
     with pytest.raises(DataError, match="none of 1 samples could be captioned"):
-        Caption(data=tmp_path / "in", captioners=(truth(),), bad_budget=1.0).run(tmp_path, Host())
+        CaptionStage(data=tmp_path / "in", captioners=(truth(),), bad_budget=1.0).run(tmp_path, Host())
 
 
 def test_no_more_pixels_are_held_than_memory_should(world, tmp_path, monkeypatch):
     held, most, original = [], [], truth().start(Host())
-    monkeypatch.setattr(view, "PIXELS", 5 * 64 * 64)
+    monkeypatch.setattr(lazy_sample, "PIXELS", 5 * 64 * 64)
 
     def start(self, host):
         def caption(views):
@@ -287,18 +287,18 @@ def test_no_more_pixels_are_held_than_memory_should(world, tmp_path, monkeypatch
         return caption
 
     monkeypatch.setattr(Captioner.find("truth"), "start", start)
-    Caption(data=world, captioners=(truth(),)).run(tmp_path, Host())
+    CaptionStage(data=world, captioners=(truth(),)).run(tmp_path, Host())
     assert max(most) == 5 and len(held) == 150
 
 
 def test_wrong_options_are_told():
     with pytest.raises(ConfigError, match="truth knows short, brief"):
-        parse(Caption, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["shrt"]}]})
+        parse(CaptionStage, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["shrt"]}]})
     with pytest.raises(ConfigError, match="list of at least 1"):
-        parse(Caption, {"data": "x/y", "captioners": []})
+        parse(CaptionStage, {"data": "x/y", "captioners": []})
     with pytest.raises(ConfigError, match="strata: shrt: no captioner here writes that; they write short"):
         parse(
-            Caption,
+            CaptionStage,
             {
                 "data": "x/y",
                 "captioners": [{"name": "truth", "fields": ["short"]}],

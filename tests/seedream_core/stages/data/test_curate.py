@@ -14,9 +14,9 @@ from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, Interrupted, UserError
 from seedream_core.records import Sample
 from seedream_core.stages.data import curate
-from seedream_core.stages.data.curate import Curate
-from seedream_core.stages.data.pairs import Pairs
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.curate import CurateStage
+from seedream_core.stages.data.pairs import PairsStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow import artifact, execute
 from seedream_core.workflow.config import load_yaml, parse
 from seedream_core.workflow.host import Host
@@ -34,7 +34,7 @@ CAUSES = {
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crawl")
-    Synthetic(samples=500, damage=0.3, samples_per_shard=250).run(folder, Host())
+    SyntheticStage(samples=500, damage=0.3, samples_per_shard=250).run(folder, Host())
     return folder
 
 
@@ -55,7 +55,7 @@ def copy(source, target, count):
 
 
 def test_everything_spoilt_is_caught_and_nothing_else(tmp_path, crawl, capsys):
-    metrics = Curate(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
+    metrics = CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
     truth = {sample.key: sample.truth["damage"] for sample in records(crawl)}
     found = {fate["key"]: fate for fate in fates(tmp_path)}
     assert len(fates(tmp_path)) == len(found) == 500
@@ -73,7 +73,7 @@ def test_everything_spoilt_is_caught_and_nothing_else(tmp_path, crawl, capsys):
 
 
 def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
-    Curate(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
+    CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1).run(tmp_path, Host())
     before, after = ShardReader(crawl), ShardReader(tmp_path)
     places = {key: index for index, key in enumerate(before.keys)}
     assert after.keys == sorted(after.keys) and not after.damage
@@ -86,7 +86,7 @@ def test_kept_samples_keep_their_bytes_and_gain_scores(tmp_path, crawl):
 
 def test_a_second_run_over_its_own_rest_gives_the_same_bytes(tmp_path, crawl):
     copy(crawl, tmp_path / "in", 100)
-    stage = Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1, samples_per_shard=30)
+    stage = CurateStage(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1, samples_per_shard=30)
     (tmp_path / "a").mkdir()
     stage.run(tmp_path / "a", Host())
     (tmp_path / "b" / "shards").mkdir(parents=True)
@@ -139,7 +139,7 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
     shard.write_bytes(data)
     (tmp_path / "out").mkdir()
     with pytest.raises(DataError) as stopped:
-        Curate(data=tmp_path / "in", filters=(), bad_budget=0.05).run(tmp_path / "out", Host())
+        CurateStage(data=tmp_path / "in", filters=(), bad_budget=0.05).run(tmp_path / "out", Host())
     message = str(stopped.value)
     assert "12 of 111 samples (10.81%)" in message and "budget of 5.00%" in message and "00002.tar (11)" in message
     assert "fates.jsonl" in message and "bad_budget: 0.109" in message
@@ -173,7 +173,7 @@ def test_unreadable_samples_and_the_budget(tmp_path, crawl):
         "bad-tag": "cannot be written",
     }.items():
         assert words in reasons[key], reasons[key]
-    metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=0.109).run(tmp_path / "out", Host())
+    metrics = CurateStage(data=tmp_path / "in", filters=(), bad_budget=0.109).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["quarantined"]) == (99, bad + 1)
 
 
@@ -183,7 +183,7 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
     shard.write_bytes(shard.read_bytes()[:60_000])
     out = tmp_path / "out"
     out.mkdir()
-    metrics = Curate(data=tmp_path / "in", filters=(), bad_budget=1.0).run(out, Host())
+    metrics = CurateStage(data=tmp_path / "in", filters=(), bad_budget=1.0).run(out, Host())
     lines = fates(out)
     lost = [line for line in lines if line["reason"].startswith("shard: byte")]
     assert {line["key"] for line in lines} >= set(ShardReader(crawl).keys[:40])
@@ -193,15 +193,15 @@ def test_a_cut_shard_is_quarantined_with_its_place(tmp_path, crawl):
 
 def test_nothing_left(tmp_path, crawl):
     with pytest.raises(DataError, match="nothing is left"):
-        Curate(data=crawl, filters=(Filter.find("size")(width=128),), bad_budget=0.1).run(tmp_path, Host())
+        CurateStage(data=crawl, filters=(Filter.find("size")(width=128),), bad_budget=0.1).run(tmp_path, Host())
 
 
 def test_tuples_of_one_picture_are_no_duplicates(tmp_path):
     """Nor is a picture one of the tuple that it is the target of; a tuple that is there twice is."""
     for name in ("world", "pairs", "in", "out"):
         (tmp_path / name).mkdir()
-    Synthetic(samples=30, seed=6).run(tmp_path / "world", Host())
-    Pairs(
+    SyntheticStage(samples=30, seed=6).run(tmp_path / "world", Host())
+    PairsStage(
         data=tmp_path / "world", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "low_resolution"))
     ).run(tmp_path / "pairs", Host(workers=1))
     with ShardWriter(tmp_path / "in" / "shards") as writer:
@@ -214,26 +214,26 @@ def test_tuples_of_one_picture_are_no_duplicates(tmp_path):
                     members | {"json": replace(Sample.from_json(members["json"]), key=prefix + key).to_json()},
                 )
     whole = len(ShardReader(tmp_path / "world")) + len(ShardReader(tmp_path / "pairs"))
-    metrics = Curate(data=tmp_path / "in", filters=(Filter.find("size")(),)).run(tmp_path / "out", Host(workers=1))
+    metrics = CurateStage(data=tmp_path / "in", filters=(Filter.find("size")(),)).run(tmp_path / "out", Host(workers=1))
     dropped = [fate for fate in fates(tmp_path / "out") if fate["fate"] == "dropped"]
     assert metrics["samples"] == whole + 3 + 2 > 100 and metrics["causes"] == {"exact": 5}
     assert all(fate["reason"] == f"exact: the same pixels as {fate['key'].removeprefix('twice')}" for fate in dropped)
     assert len(np.load(tmp_path / "out" / "features" / "signature.npy")) == metrics["kept"]
     with pytest.raises(DataError, match="are tuples: curate them without width and height"):
-        Curate(data=tmp_path / "pairs", width=32, height=32, bad_budget=1).run(tmp_path, Host(workers=1))
+        CurateStage(data=tmp_path / "pairs", width=32, height=32, bad_budget=1).run(tmp_path, Host(workers=1))
 
 
 def test_facts_pass_through():
     facts = {"samples": 9, "width": 64, "height": 32}
-    assert Curate(data="x").facts({"data": facts}) == facts
+    assert CurateStage(data="x").facts({"data": facts}) == facts
 
 
 @pytest.mark.parametrize("when", ["judging", "writing"])
 def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
-    from seedream_core.data.storage import ledger, shards
+    from seedream_core.data.storage import pass_results, shards
 
-    monkeypatch.setattr(ledger, "EVERY", 40)
-    stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    monkeypatch.setattr(pass_results, "EVERY", 40)
+    stage = CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stage.run(tmp_path / "a", Host(workers=1))
@@ -249,13 +249,13 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
 
             return call
 
-        target = (ledger.Ledger, "add", 222) if when == "judging" else (shards.ShardWriter, "add", 130)
+        target = (pass_results.PassResults, "add", 222) if when == "judging" else (shards.ShardWriter, "add", 130)
         patch.setattr(target[0], target[1], after(target[2], getattr(target[0], target[1]), when))
         with pytest.raises(KeyboardInterrupt):
             stage.run(tmp_path / "b", Host(workers=1))
     assert (tmp_path / "b" / artifact.SCRATCH / "state.json").is_file()
-    original, again = ledger.Ledger.add, Counter()
-    monkeypatch.setattr(ledger.Ledger, "add", lambda *args: (again.update(["add"]), original(*args))[1])
+    original, again = pass_results.PassResults.add, Counter()
+    monkeypatch.setattr(pass_results.PassResults, "add", lambda *args: (again.update(["add"]), original(*args))[1])
     stage.run(tmp_path / "b", Host(workers=1))
     assert again["add"] == (300 if when == "judging" else 0)
     for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
@@ -265,18 +265,18 @@ def test_killed_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when)
 
 @pytest.mark.parametrize("when", ["_compare", "_tell", "_check", "_write"])
 def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl, monkeypatch, when):
-    stage = Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    stage = CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stage.run(tmp_path / "a", Host(workers=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        original = getattr(Curate, when)
+        original = getattr(CurateStage, when)
 
         def stop(*arguments):
             original(*arguments)
             raise KeyboardInterrupt
 
-        patch.setattr(Curate, when, stop)
+        patch.setattr(CurateStage, when, stop)
         stage.run(tmp_path / "b", Host(workers=1))
     stage.run(tmp_path / "b", Host(workers=1))
     assert sorted(path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*")) == sorted(
@@ -287,42 +287,42 @@ def test_killed_between_its_passes_it_goes_on_to_the_same_bytes(tmp_path, crawl,
 
 
 def test_killed_before_its_manifest_it_judges_and_writes_nothing_again(tmp_path, monkeypatch):
-    from seedream_core.data.storage import ledger
+    from seedream_core.data.storage import pass_results
 
-    execute.step(Synthetic(samples=100, seed=3, damage=0.2), tmp_path / "world", Host())
-    stage = Curate(data=tmp_path / "world", filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
+    execute.step(SyntheticStage(samples=100, seed=3, damage=0.2), tmp_path / "world", Host())
+    stage = CurateStage(data=tmp_path / "world", filters=FILTERS, bad_budget=0.1, samples_per_shard=60)
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         patch.setattr(artifact, "finish", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         execute.step(stage, tmp_path / "out", Host(workers=1))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "shards").iterdir()}
-    monkeypatch.setattr(ledger.Ledger, "add", None)
+    monkeypatch.setattr(pass_results.PassResults, "add", None)
     assert execute.step(stage, tmp_path / "out", Host(workers=1)).metrics["samples"] == 100
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "shards").iterdir()}
     assert not (tmp_path / "out" / artifact.SCRATCH).exists()
 
 
 def test_nothing_left_tells_which_filter_to_leave_out(tmp_path):
-    Synthetic(samples=20, seed=3).run(tmp_path, Host())
+    SyntheticStage(samples=20, seed=3).run(tmp_path, Host())
     with ShardWriter(tmp_path / "bare") as writer:
         reader = ShardReader(tmp_path)
         for place, key in enumerate(reader.keys):
             members = reader.read(place)
             writer.add(key, members | {"json": replace(Sample.from_json(members["json"]), captions={}).to_json()})
     with pytest.raises(DataError) as caught:
-        Curate(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
+        CurateStage(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
     assert (
         "20 of 20 fell to 'caption'" in caught.value.fix
         and "--set 'filters=[size, uniform," in caught.value.fix
         and "caption," not in caught.value.fix
     )
-    Curate(
+    CurateStage(
         data=tmp_path / "bare", filters=tuple(Filter.find(name)() for name in curate.FILTERS if name != "caption")
     ).run(tmp_path, Host(workers=1))
 
 
 def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
     def advice(causes: dict, **options) -> str:
-        return Curate(data=tmp_path, **options)._advice(Counter(causes), 9)
+        return CurateStage(data=tmp_path, **options)._advice(Counter(causes), 9)
 
     kept = (
         Filter.find("words")(file="it's no list.txt"),
@@ -333,7 +333,7 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
     assert told.startswith("6 of 9 fell to 'size': mend that, loosen it, or leave it out with --set ")
     option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
     (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
-    assert parse(Curate, load_yaml(tmp_path / "given.yaml").tree).filters == kept
+    assert parse(CurateStage, load_yaml(tmp_path / "given.yaml").tree).filters == kept
     assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, most: 0.5}, noisy]"
     assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith(
         "leave it out with --set 'filters=[]'"
@@ -346,7 +346,7 @@ def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
     copy(crawl, tmp_path / "small", 120)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "a", Host(workers=1))
+    CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "a", Host(workers=1))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         added, original = [], ShardWriter.add
 
@@ -357,10 +357,10 @@ def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
             original(self, *arguments)
 
         patch.setattr(ShardWriter, "add", stopping)
-        Curate(data=tmp_path / "small", filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(
+        CurateStage(data=tmp_path / "small", filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(
             tmp_path / "b", Host(workers=1)
         )
-    Curate(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
+    CurateStage(data=crawl, filters=FILTERS, bad_budget=0.1, samples_per_shard=60).run(tmp_path / "b", Host(workers=1))
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
 
@@ -369,10 +369,10 @@ def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
     from seedream_core.data.storage import ordered
 
     monkeypatch.setattr(ordered, "FEW", 2)
-    Synthetic(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())
+    SyntheticStage(samples=300, damage=0.3, seed=4).run(tmp_path / "in", Host())
     for workers in (1, 2):
         (tmp_path / str(workers)).mkdir()
-        Curate(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1).run(
+        CurateStage(data=tmp_path / "in", filters=FILTERS, bad_budget=0.1).run(
             tmp_path / str(workers), Host(workers=workers)
         )
     files = [path for path in (tmp_path / "1").rglob("*") if path.is_file()]
@@ -382,15 +382,15 @@ def test_the_same_bytes_on_any_number_of_processes(tmp_path, monkeypatch):
 
 
 def test_scorers_look_with_heads_that_were_learnt(tmp_path):
-    from seedream_core.stages.data.label import Label
+    from seedream_core.stages.data.label import LabelStage
 
     for name in ("in", "heads", "out"):
         (tmp_path / name).mkdir()
-    Synthetic(samples=300, damage=0.4, seed=12).run(tmp_path / "in", Host())
-    Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=0.1).run(tmp_path / "out", Host())
-    Label(data=tmp_path / "out", task="defect", truth="truth.damage").run(tmp_path / "heads", Host())
+    SyntheticStage(samples=300, damage=0.4, seed=12).run(tmp_path / "in", Host())
+    CurateStage(data=tmp_path / "in", filters=(), dedup=(), bad_budget=0.1).run(tmp_path / "out", Host())
+    LabelStage(data=tmp_path / "out", task="defect", truth="truth.damage").run(tmp_path / "heads", Host())
     (tmp_path / "judged").mkdir()
-    judged = Curate(
+    judged = CurateStage(
         data=tmp_path / "out",
         heads=tmp_path / "heads",
         filters=(Filter.find("score")(score="defect", most=0.5),),
@@ -417,7 +417,7 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
         ("two", {"width": 32, "height": 32}, 2),
     ):
         (tmp_path / name).mkdir()
-        metrics = Curate(**options, **size).run(tmp_path / name, Host(workers=workers))
+        metrics = CurateStage(**options, **size).run(tmp_path / name, Host(workers=workers))
     assert fates(tmp_path / "small") == fates(tmp_path / "whole") and (
         metrics["facts"]["width"],
         metrics["facts"]["height"],
@@ -427,7 +427,7 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
     for small, whole in zip(records(tmp_path / "small"), records(tmp_path / "whole"), strict=True):
         assert small == replace(whole, width=32, height=32)
     with pytest.raises(ValueError, match="give both"):
-        Curate(data=crawl, width=32)
+        CurateStage(data=crawl, width=32)
     large = Filter.find("size")
     for filters, advice in (
         ((large(),), "ask for a smaller"),
@@ -436,7 +436,7 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
         ((large(height=65),), "mend that, loosen it"),
     ):
         with pytest.raises(DataError, match=f"fell to 'size': {advice}"):
-            Curate(
+            CurateStage(
                 data=crawl, width=128 if "smaller" in advice else 64, height=64, filters=filters, bad_budget=0.1
             ).run(tmp_path, Host())
 
@@ -452,7 +452,7 @@ def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, cr
             if place == 4:
                 members |= {"ref0.jfif": members["png"]}
             writer.add(key, members)
-    stage = Curate(data=tmp_path / "in", filters=(), dedup=(), bad_budget=1, width=16, height=16)
+    stage = CurateStage(data=tmp_path / "in", filters=(), dedup=(), bad_budget=1, width=16, height=16)
     assert stage.run(tmp_path, Host(workers=1))["quarantined"] >= 2
     told = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
     assert told[reader.keys[3]].startswith("record: ") and "not four shares" in told[reader.keys[3]]
@@ -482,7 +482,7 @@ def test_a_record_too_large_for_what_was_found_is_quarantined(tmp_path, crawl):
                 else sample
             )
             writer.add(key, reader.read(place) | {"json": sample.to_json()})
-    Curate(data=tmp_path / "in", filters=(Filter.find("noisy")(),), dedup=(), bad_budget=1).run(
+    CurateStage(data=tmp_path / "in", filters=(Filter.find("noisy")(),), dedup=(), bad_budget=1).run(
         tmp_path, Host(workers=1)
     )
     assert [fate["reason"][:17] for fate in fates(tmp_path) if fate["fate"] == "quarantined"] == ["record: too large"]

@@ -14,8 +14,8 @@ from seedream_core.data.sources import Source
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.data.storage.tar import BLOCK
 from seedream_core.records import Sample
-from seedream_core.stages.data.curate import Curate
-from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.curate import CurateStage
+from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.workflow.host import Host
 
 COUNT, PER_SHARD, HIT = 120, 20, "s0025"
@@ -124,7 +124,7 @@ def check(out, kind: str, indexed: bool) -> None:
 @pytest.mark.parametrize("kind", SEVEN)
 def test_ingest_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
     folder = damaged(whole, tmp_path / "in", kind, indexed)
-    stage = Ingest(source=Source.find("webdataset")(path=str(folder)), bad_budget=1.0, samples_per_shard=50)
+    stage = IngestStage(source=Source.find("webdataset")(path=str(folder)), bad_budget=1.0, samples_per_shard=50)
     out = made(stage, tmp_path / "out")
     check(out, kind, indexed)
     assert fates(made(stage, tmp_path / "two", 2)) == fates(out)
@@ -135,7 +135,7 @@ def test_ingest_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
 def test_curate_tells_each_and_loses_no_more(whole, tmp_path, kind, indexed):
     folder = damaged(whole, tmp_path / "in", kind, indexed)
     check(
-        made(Curate(data=folder, filters=(Filter.find("uniform")(),), dedup=(), bad_budget=1.0), tmp_path / "out"),
+        made(CurateStage(data=folder, filters=(Filter.find("uniform")(),), dedup=(), bad_budget=1.0), tmp_path / "out"),
         kind,
         indexed,
     )

@@ -12,8 +12,8 @@ from seedream_core.models import network
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.pipeline.generator import load_autoencoder
 from seedream_core.stages.data import encode
-from seedream_core.stages.data.encode import Encode
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.encode import EncodeStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow.host import Host, Train
 
 HOST = Host(precision="f32", accelerator="cpu", threads=1)
@@ -32,13 +32,13 @@ def autoencoder(folder, seed=0):
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     (folder / "data").mkdir()
-    Synthetic(samples=70).run(folder / "data", Host())
+    SyntheticStage(samples=70).run(folder / "data", Host())
     return {"data": folder / "data", "vae": autoencoder(folder / "vae")}
 
 
 def run(out, inputs, host=HOST, **options) -> dict:
     out.mkdir(exist_ok=True)
-    return Encode(**inputs, batch=16, samples_per_shard=20, **options).run(out, host)
+    return EncodeStage(**inputs, batch=16, samples_per_shard=20, **options).run(out, host)
 
 
 def files(out) -> dict[str, bytes]:
@@ -118,7 +118,7 @@ def test_other_inputs_or_damage_begin_anew_and_say_why(tmp_path, inputs, capsys)
 
 
 def test_facts():
-    stage = Encode(data="d", vae="v")
+    stage = EncodeStage(data="d", vae="v")
     data, vae = {"samples": 9, "width": 64, "height": 32}, {"factor": 16, "channels": 8, "parameters": 5}
     assert stage.facts({"data": data, "vae": vae}) == {
         "samples": 9,
@@ -134,11 +134,11 @@ def test_facts():
 def test_damaged_and_mixed_data(tmp_path, inputs):
     for name, size in (("a", (64, 64)), ("b", (32, 32))):
         (tmp_path / name).mkdir()
-        Synthetic(samples=3, size=size, seed=int(name == "b")).run(tmp_path / name, Host())
+        SyntheticStage(samples=3, size=size, seed=int(name == "b")).run(tmp_path / name, Host())
     (tmp_path / "b" / "shards" / "00000.tar").rename(tmp_path / "a" / "shards" / "00001.tar")
     with pytest.raises(DataError, match="several sizes"):
-        Encode(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
+        EncodeStage(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
     shard = tmp_path / "a" / "shards" / "00000.tar"
     shard.write_bytes(shard.read_bytes()[:-3000])
     with pytest.raises(DataError, match="data/curate"):
-        Encode(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
+        EncodeStage(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)

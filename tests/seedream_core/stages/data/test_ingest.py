@@ -21,7 +21,7 @@ from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample, safe_key
 from seedream_core.report import story
-from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.synthetic.scenes.render import png
 from seedream_core.workflow import artifact, execute, states
 from seedream_core.workflow.config import dump, parse
@@ -111,8 +111,8 @@ def found(tmp_path_factory):
     return folder, bad(folder)
 
 
-def stage(folder, **options) -> Ingest:
-    return Ingest(
+def stage(folder, **options) -> IngestStage:
+    return IngestStage(
         **{"source": Source.find("folder")(path=str(folder)), "bad_budget": 1.0, "samples_per_shard": 60} | options
     )
 
@@ -166,18 +166,18 @@ def test_any_number_of_processes_makes_the_same_bytes(found, made, tmp_path, wor
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from seedream_core.data import journal
+from seedream_core.data.storage.resumable_writer import ResumableWriter
 from seedream_core.workflow.config import load_yaml, parse
-from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.workflow.host import Host
-keep = journal.Journal.add
+keep = ResumableWriter.add
 def add(self, *args):
     if self.done == int(sys.argv[3]):
         self.lines.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     return keep(self, *args)
-journal.Journal.add = add
-parse(Ingest, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(workers=1))
+ResumableWriter.add = add
+parse(IngestStage, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(workers=1))
 """
 
 
@@ -234,7 +234,7 @@ def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_pat
         data[place.numbers[0] + 520] ^= 1
     (tmp_path / "tars" / "00000.tar").write_bytes(data)
     (tmp_path / "out").mkdir()
-    one = Ingest(source=Source.find("webdataset")(path=str(tmp_path / "tars")), bad_budget=1.0)
+    one = IngestStage(source=Source.find("webdataset")(path=str(tmp_path / "tars")), bad_budget=1.0)
     with pytest.raises(DataError, match="none of 6 samples is usable"):
         one.run(tmp_path / "out", Host())
     assert story.fates(tmp_path / "out") == {("quarantined", "shard"): 3, ("quarantined", "several pictures"): 3}
@@ -280,7 +280,7 @@ def test_boxes_move_with_the_picture_they_are_of(tmp_path, size, moved, truth):
     writer.add("a", {"png": png(pixels), "json": record.to_json()})
     writer.close()
     source = Source.find("webdataset")(path=str(tmp_path / "in"))
-    execute.step(Ingest(source=source, width=size[0], height=size[1]), tmp_path / "out", Host())
+    execute.step(IngestStage(source=source, width=size[0], height=size[1]), tmp_path / "out", Host())
     members = ShardReader(tmp_path / "out").read(0)
     sample = Sample.from_json(members["json"])
     box = sample.boxes[0]["box"]
@@ -315,7 +315,7 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
 
     def sources(source) -> list[str]:
         out = tmp_path / source.name()
-        execute.step(Ingest(source=source), out, Host())
+        execute.step(IngestStage(source=source), out, Host())
         reader = ShardReader(out)
         return sorted(Sample.from_json(reader.read(row)["json"]).source for row in range(len(reader)))
 
@@ -341,19 +341,19 @@ def test_what_is_left_aside_is_told(tmp_path, capsys):
     for number in range(3):
         (tmp_path / "in" / f"{number}.heic").write_bytes(b"x")
     with pytest.raises(DataError, match="no samples here; of what is there, 3 .heic is no picture that is read"):
-        execute.step(Ingest(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "none", Host())
+        execute.step(IngestStage(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "none", Host())
     (tmp_path / "in" / "a.png").write_bytes(encoded(1))
-    execute.step(Ingest(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "out", Host())
+    execute.step(IngestStage(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "out", Host())
     assert "beside these, left aside: 3 .heic" in capsys.readouterr().err
 
 
 def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(encoded(1))
-    stage = Ingest(source=Source.find("folder")(path=str(tmp_path / "in")))
+    stage = IngestStage(source=Source.find("folder")(path=str(tmp_path / "in")))
     execute.step(stage, tmp_path / "out", Host())
     monkeypatch.chdir(tmp_path)
-    assert states.state(Ingest(source=Source.find("folder")(path="in")), tmp_path / "out").name == "done"
+    assert states.state(IngestStage(source=Source.find("folder")(path="in")), tmp_path / "out").name == "done"
     (tmp_path / "in" / "b.png").write_bytes(encoded(2))
     with pytest.raises(UserError, match="out is stale: input source.path: .*in is not as it was"):
         execute.step(stage, tmp_path / "out", Host())
@@ -362,8 +362,8 @@ def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
 def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
     (tmp_path / "x.png").write_bytes(encoded(5))
     (tmp_path / "t.jsonl").write_text('{"image": "x.png"}\n{"image": "x.png"}\n')
-    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
-    assert parse(Ingest, dump(one)) == one
+    one = IngestStage(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
+    assert parse(IngestStage, dump(one)) == one
     (out := tmp_path / "out").mkdir()
     one.run(out, Host())
     lines = [json.loads(line) for line in (out / "fates.jsonl").read_text().splitlines()]
@@ -384,14 +384,14 @@ def test_what_was_mended_is_read_again_and_a_name_may_be_anothers_key(tmp_path):
     (tmp_path / "t.jsonl").write_text(
         "".join(json.dumps({"image": "in/a.png", "key": key}) + "\n" for key in ("a b", safe_key("a b")))
     )
-    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
+    one = IngestStage(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)
     assert one.run(out, Host())["quarantined"] == 1
 
 
 def test_an_edited_table_begins_anew(tmp_path):
     (tmp_path / "x.png").write_bytes(encoded(5))
     (out := tmp_path / "out").mkdir()
-    one = Ingest(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), samples_per_shard=1)
+    one = IngestStage(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), samples_per_shard=1)
     for word in ("old", "new"):
         (tmp_path / "t.jsonl").write_text(
             "".join(json.dumps({"image": "x.png", "key": key, "caption": word}) + "\n" for key in "ab")
@@ -444,7 +444,9 @@ def test_parquet_on_two_processes_makes_the_same_bytes_as_on_one(tmp_path):
         tmp_path / "t.parquet",
         row_group_size=40,
     )
-    one = Ingest(source=Source.find("parquet")(path=str(tmp_path / "t.parquet")), bad_budget=0.1, samples_per_shard=30)
+    one = IngestStage(
+        source=Source.find("parquet")(path=str(tmp_path / "t.parquet")), bad_budget=0.1, samples_per_shard=30
+    )
     for workers in (1, 2):
         (out := tmp_path / str(workers)).mkdir()
         assert one.run(out, Host(workers=workers))["kept"] == 98

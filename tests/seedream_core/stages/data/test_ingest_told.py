@@ -17,9 +17,9 @@ from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
 from seedream_core.report import story
-from seedream_core.stages.data.ingest import Ingest
-from seedream_core.stages.data.pairs import Pairs
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.ingest import IngestStage
+from seedream_core.stages.data.pairs import PairsStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.synthetic.scenes.render import png
 from seedream_core.workflow import execute, recipe
 from seedream_core.workflow.host import Host
@@ -27,8 +27,8 @@ from seedream_core.workflow.host import Host
 PIXELS = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
 
 
-def ingest(kind: str, path, **options) -> Ingest:
-    return Ingest(**{"source": Source.find(kind)(path=str(path)), "bad_budget": 1.0} | options)
+def ingest(kind: str, path, **options) -> IngestStage:
+    return IngestStage(**{"source": Source.find(kind)(path=str(path)), "bad_budget": 1.0} | options)
 
 
 def reasons(out) -> dict[str, str]:
@@ -37,9 +37,9 @@ def reasons(out) -> dict[str, str]:
 
 
 def test_tuples_are_told_and_not_stripped(tmp_path):
-    execute.step(Synthetic(samples=12, seed=5), tmp_path / "world", Host())
+    execute.step(SyntheticStage(samples=12, seed=5), tmp_path / "world", Host())
     execute.step(
-        Pairs(data=tmp_path / "world", pairs=(Family.find("canny")(), Family.find("inpainting")())),
+        PairsStage(data=tmp_path / "world", pairs=(Family.find("canny")(), Family.find("inpainting")())),
         tmp_path / "pairs",
         Host(),
     )

@@ -13,7 +13,7 @@ from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.stages.data import knowledge
-from seedream_core.stages.data.knowledge import Knowledge
+from seedream_core.stages.data.knowledge import KnowledgeStage
 from seedream_core.synthetic.documents import Knowledge as Kind
 from seedream_core.synthetic.documents import pen, rating
 from seedream_core.workflow.config import ConfigError, dump, parse
@@ -22,7 +22,7 @@ from seedream_core.workflow.host import Host
 
 def made(out, workers: int = 1, **options) -> list[tuple[bytes, Sample]]:
     out.mkdir(exist_ok=True)
-    made.metrics = parse(Knowledge, {"sides": [256, 384], **options}).run(out, Host(workers=workers))
+    made.metrics = parse(KnowledgeStage, {"sides": [256, 384], **options}).run(out, Host(workers=workers))
     reader = ShardReader(out)
     rows = [reader.read(index) for index in range(len(reader))]
     return [(row["png"], Sample.from_json(row["json"])) for row in rows]
@@ -84,7 +84,7 @@ def test_kinds_and_levels_are_drawn_by_weight(tmp_path):
     ],
 )
 def test_sides_stay_in_their_range(sides, aspect, drawn):
-    stage = Knowledge(samples=1, sides=sides, aspect=aspect)
+    stage = KnowledgeStage(samples=1, sides=sides, aspect=aspect)
     plans = [stage.plan(index).size for index in range(400)]
     assert {side for size in plans for side in size} == set(drawn)
     assert all(max(size) <= aspect * min(size) for size in plans)
@@ -92,7 +92,7 @@ def test_sides_stay_in_their_range(sides, aspect, drawn):
 
 @pytest.mark.parametrize("extreme, least, most", [(0.0, 0, 0), (0.25, 0.02, 0.2), (1.0, 0.25, 0.5)])
 def test_extremely_hard_ones_are_fewer(extreme, least, most):
-    stage = Knowledge(samples=1, levels={"hard": 1.0}, extreme=extreme)
+    stage = KnowledgeStage(samples=1, levels={"hard": 1.0}, extreme=extreme)
     share = sum(stage.plan(index).load >= rating.EXTREME for index in range(400)) / 400
     assert least <= share <= most
 
@@ -168,9 +168,9 @@ def test_another_font_makes_other_pictures(tmp_path):
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
-        parse(Knowledge, {"samples": 5, **options})
+        parse(KnowledgeStage, {"samples": 5, **options})
 
 
 def test_config_survives_yaml_and_plans_its_facts():
-    stage = parse(Knowledge, {"samples": 5, "kinds": ["formula", {"name": "chart", "weight": 0.5}]})
-    assert parse(Knowledge, dump(stage)) == stage and stage.facts({}) == {"samples": 5}
+    stage = parse(KnowledgeStage, {"samples": 5, "kinds": ["formula", {"name": "chart", "weight": 0.5}]})
+    assert parse(KnowledgeStage, dump(stage)) == stage and stage.facts({}) == {"samples": 5}

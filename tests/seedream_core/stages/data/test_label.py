@@ -10,17 +10,17 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.score import Score
-from seedream_core.data.curation.funnel import Funnel, Plan
+from seedream_core.data.curation.filters.score import ScoreFilter
+from seedream_core.data.curation.funnel import Funnel, FunnelPlan
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Scorer
-from seedream_core.data.curation.view import View
 from seedream_core.data.images.pictures import decode
-from seedream_core.data.labelling import heads
-from seedream_core.data.labelling.pool import Active, Pool
+from seedream_core.data.labelling import score_heads
+from seedream_core.data.labelling.acquisition import ActiveLearning, Pool
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError, NothingMade, UserError
 from seedream_core.records import Sample
-from seedream_core.stages.data.label import ROUNDS, Label
+from seedream_core.stages.data.label import ROUNDS, LabelStage
 from seedream_core.synthetic.scenes.render import png, render
 from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow import artifact, execute
@@ -29,7 +29,7 @@ from seedream_core.workflow.host import Host
 
 HOST = Host(workers=1, threads=1)
 COUNT, BROKEN = 160, 7
-ACTIVE = Active(first=30, batch=20, most=90, held_out=0.25)
+ACTIVE = ActiveLearning(first=30, batch=20, most=90, held_out=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +71,13 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-def views(data: Path, count=40) -> list[View]:
+def views(data: Path, count=40) -> list[LazySample]:
     reader = ShardReader(data)
-    return [View(Sample.from_json(members["json"]), members) for members in map(reader.read, range(8, 8 + count))]
+    return [LazySample(Sample.from_json(members["json"]), members) for members in map(reader.read, range(8, 8 + count))]
 
 
 def label(data: Path, out: Path, **options) -> artifact.Manifest:
-    return execute.step(Label(data=data, **{"active": ACTIVE} | options), out, HOST, say=lambda line: None)
+    return execute.step(LabelStage(data=data, **{"active": ACTIVE} | options), out, HOST, say=lambda line: None)
 
 
 def curve(out: Path, chosen: str) -> list[dict]:
@@ -119,12 +119,12 @@ def test_truth(data, told, capsys):
         manifest.metrics["score_active"] == active[-1]["score"] > 0.9
         and manifest.metrics["score_random"] == random[-1]["score"]
     )
-    origin = heads.load(told)["defect"].origin
+    origin = score_heads.load(told)["defect"].origin
     assert origin["scorer"] == {"name": "appearance"} and origin["labels"] == 90 and origin["held_out"] == 22
 
 
 def test_heads_judge_in_a_funnel(data, told):
-    funnel = Funnel(Plan.of((), (Score(score="defect", most=0.5),)), {"heads": told})
+    funnel = Funnel(FunnelPlan.of((), (ScoreFilter(score="defect", most=0.5),)), {"heads": told})
     some = views(data)
     rulings = funnel(some)
     right = [(ruling.fate == "dropped") == view.sample.truth["frame"] for view, ruling in zip(some, rulings)]
@@ -196,7 +196,7 @@ def test_labels_and_answers_are_both_read(data, tmp_path):
     )
     with (tmp_path / "one" / "ask" / "more.jsonl").open("w") as more:
         more.write(json.dumps({"key": keys[0], "label": "skip"}) + "\n")
-    stage = Label(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
+    stage = LabelStage(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
     pool = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE)
     (tmp_path / "later").mkdir()
     known = stage._known(tmp_path / "later", pool.keys)
@@ -233,7 +233,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
         whole + json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n"
     )  # what cannot be read teaches nothing
     assert label(data, out, labels=given).metrics["labels"] == 60
-    execute.step(Label(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
+    execute.step(LabelStage(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
     assert says == [f"{out} is done; nothing to do"]
     given.write_text(whole.replace("true", "0").replace("false", "true").replace("0}", "false}"))
     with pytest.raises(UserError, match=f"is stale: input labels: {given} is not as it was"):
@@ -364,9 +364,9 @@ def test_wrong_lines_are_named(data, tmp_path):
 
 
 def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
-    from seedream_core.data.labelling import pool
+    from seedream_core.data.labelling import acquisition
 
-    sound, fits = pool.fit, []
+    sound, fits = acquisition.fit, []
 
     def dying(*args):
         fits.append(args)
@@ -374,11 +374,11 @@ def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return sound(*args)
 
-    monkeypatch.setattr(pool, "fit", dying)
+    monkeypatch.setattr(acquisition, "fit", dying)
     with pytest.raises(UserError, match="stopped"):
         label(data, tmp_path / "out", truth="truth.frame")
     assert len(json.loads((tmp_path / "out" / ROUNDS).read_text())["rounds"]) == 2
-    monkeypatch.setattr(pool, "fit", sound)
+    monkeypatch.setattr(acquisition, "fit", sound)
     label(data, tmp_path / "out", truth="truth.frame")
     for name in ("heads.safetensors", "heads.json", "labels.jsonl", "logs/curve.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (told / name).read_bytes()
@@ -390,13 +390,13 @@ def test_heads_of_several_tasks_come_together(data, told, tmp_path):
         data, out, task="aesthetic", truth="truth.clutter", heads=told, active=replace(ACTIVE, head="mlp", most=50)
     )
     assert manifest.facts == {"tasks": ["aesthetic", "defect"]} and manifest.metrics["score_active"] > 0.7
-    both = heads.load(out)
+    both = score_heads.load(out)
     features = np.random.default_rng(0).normal(size=(4, 348)).astype("float32")
-    assert np.array_equal(both["defect"].score(features), heads.load(told)["defect"].score(features))
+    assert np.array_equal(both["defect"].score(features), score_heads.load(told)["defect"].score(features))
     some = views(data)
     Scorer.find("heads")().start({"heads": out})(some)
     found, truth = [view.scores["aesthetic"] for view in some], [view.sample.truth["clutter"] for view in some]
-    assert heads.rank_correlation(np.array(found), np.array(truth)) > 0.7
+    assert score_heads.rank_correlation(np.array(found), np.array(truth)) > 0.7
 
 
 def test_difficulty(data, tmp_path):
@@ -409,7 +409,7 @@ def test_difficulty(data, tmp_path):
         active=replace(ACTIVE, doubt="margin", diverse=0.5),
     )
     assert manifest.metrics["score_active"] > 0.5 and manifest.metrics["pool"] in (119, 120)
-    assert heads.load(tmp_path / "out")["difficulty"].classes == ("easy", "medium", "hard")
+    assert score_heads.load(tmp_path / "out")["difficulty"].classes == ("easy", "medium", "hard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -427,7 +427,7 @@ class Mute(Scorer):
 def test_what_cannot_be(data, tmp_path):
     for options in ({}, {"truth": "truth.frame", "ask": "questions"}):
         with pytest.raises(ConfigError, match="give truth, where records tell the label; else ask"):
-            parse(Label, {"data": str(data), **options})
+            parse(LabelStage, {"data": str(data), **options})
     with pytest.raises(DataError, match="all 30 labels are alike"):
         label(data, tmp_path / "a", truth="boxes", active=replace(ACTIVE, most=30))
     with pytest.raises(DataError, match="its record has no truth.frames"):

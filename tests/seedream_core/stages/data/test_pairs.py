@@ -17,8 +17,8 @@ from seedream_core.errors import ConfigError, DataError
 from seedream_core.evaluation.judges.scene_accuracy import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import pairs
-from seedream_core.stages.data.pairs import Pairs
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.pairs import PairsStage
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.world import Scene
 from seedream_core.workflow.config import parse
@@ -30,7 +30,7 @@ NAMES = ("edits", "compose", "story", "canny", "low_resolution", "inpainting", "
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
-    Synthetic(samples=120, seed=5).run(folder, Host())
+    SyntheticStage(samples=120, seed=5).run(folder, Host())
     return folder
 
 
@@ -45,7 +45,9 @@ def test_a_picture_stays_masked_where_it_is_the_target(world, tmp_path):
             members = reader.read(place)
             sample = replace(Sample.from_json(members["json"]), boxes=(box,))
             writer.add(sample.key, members | {"json": sample.to_json()})
-    stage = Pairs(data=tmp_path / "in", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "edits")))
+    stage = PairsStage(
+        data=tmp_path / "in", pairs=tuple(Family.find(name)() for name in ("canny", "inpainting", "edits"))
+    )
     (tmp_path / "out").mkdir()
     stage.run(tmp_path / "out", Host())
     made = ShardReader(tmp_path / "out")
@@ -58,7 +60,7 @@ def test_a_picture_stays_masked_where_it_is_the_target(world, tmp_path):
 
 
 def test_tuples_have_one_size_where_their_pictures_have():
-    stage = Pairs(data=Path("data"), pairs=(Family.find("canny")(),))
+    stage = PairsStage(data=Path("data"), pairs=(Family.find("canny")(),))
     assert stage.facts({"data": {"samples": 9, "width": 64, "height": 32}}) == {"width": 64, "height": 32}
     assert (
         stage.facts({"data": {"samples": 9, "width": 65, "height": 32}}) == stage.facts({"data": {"samples": 9}}) == {}
@@ -67,7 +69,7 @@ def test_tuples_have_one_size_where_their_pictures_have():
 
 def test_tuples_of_every_kind(world, tmp_path, monkeypatch):
     monkeypatch.setattr(ordered, "FEW", 2)
-    stage = Pairs(data=world, pairs=tuple(Family.find(name)() for name in NAMES), samples_per_shard=100)
+    stage = PairsStage(data=world, pairs=tuple(Family.find(name)() for name in NAMES), samples_per_shard=100)
     for name, workers in (("a", 1), ("b", 2)):
         (tmp_path / name).mkdir()
         metrics = stage.run(tmp_path / name, Host(workers=workers))
@@ -123,8 +125,8 @@ def test_what_no_tuple_can_be_made_of(world, tmp_path):
     (tmp_path / "out").mkdir()
     edits = (Family.find("edits")(kinds=("background",), both_ways=False),)
     with pytest.raises(DataError, match="1 of 20 samples are unreadable"):
-        Pairs(data=tmp_path / "in", pairs=edits).run(tmp_path / "out", Host())
-    metrics = Pairs(data=tmp_path / "in", pairs=edits, bad_budget=0.1).run(tmp_path / "out", Host())
+        PairsStage(data=tmp_path / "in", pairs=edits).run(tmp_path / "out", Host())
+    metrics = PairsStage(data=tmp_path / "in", pairs=edits, bad_budget=0.1).run(tmp_path / "out", Host())
     assert (metrics["kept"], metrics["dropped"], metrics["quarantined"], metrics["tasks"]) == (
         9,
         10,
@@ -141,7 +143,7 @@ def test_what_no_tuple_can_be_made_of(world, tmp_path):
 
 @pytest.mark.parametrize("stop", [1, 37, 90, 119])
 def test_a_killed_one_goes_on_at_its_last_whole_shard(world, tmp_path, monkeypatch, stop):
-    stage = Pairs(
+    stage = PairsStage(
         data=world, pairs=tuple(Family.find(name)() for name in ("edits", "story", "inpainting")), samples_per_shard=25
     )
     for name in ("a", "b"):
@@ -181,14 +183,14 @@ def test_a_sample_that_breaks_half_way_gives_no_tuples(world, tmp_path, monkeypa
         return make
 
     monkeypatch.setattr(Family.find("inpainting"), "start", half)
-    stage = Pairs(data=world, pairs=(Family.find("inpainting")(),), bad_budget=1.0)
+    stage = PairsStage(data=world, pairs=(Family.find("inpainting")(),), bad_budget=1.0)
     with pytest.raises(DataError, match="no tuple could be made of 120 samples"):
         stage.run(tmp_path, Host(workers=1))
     assert {json.loads(line)["fate"] for line in open(tmp_path / "fates.jsonl")} == {"quarantined"}
 
 
 def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_path, monkeypatch):
-    stage = Pairs(data=world, pairs=(Family.find("low_resolution")(),), bad_budget=1.0)
+    stage = PairsStage(data=world, pairs=(Family.find("low_resolution")(),), bad_budget=1.0)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     stage.run(tmp_path / "a", Host(workers=1))
@@ -201,7 +203,7 @@ def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_pat
 
 def test_wrong_options_are_told():
     with pytest.raises(ConfigError, match="kinds: paint: there are recolour"):
-        parse(Pairs, {"data": "x/y", "pairs": [{"name": "edits", "kinds": ["paint"]}]})
+        parse(PairsStage, {"data": "x/y", "pairs": [{"name": "edits", "kinds": ["paint"]}]})
     for name, options in {"canny": {"low": 0.5, "high": 0.1}, "inpainting": {"least": 0.7, "most": 0.2}}.items():
         with pytest.raises(ConfigError, match=f"{next(iter(options))}: "):
-            parse(Pairs, {"data": "x/y", "pairs": [{"name": name, **options}]})
+            parse(PairsStage, {"data": "x/y", "pairs": [{"name": name, **options}]})

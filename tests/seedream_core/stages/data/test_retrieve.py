@@ -14,8 +14,8 @@ import toy_training as toy
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
-from seedream_core.stages.data.retrieve import Retrieve, tagged
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.retrieve import RetrieveStage, tagged
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow import artifact, execute
 
 
@@ -23,7 +23,10 @@ from seedream_core.workflow import artifact, execute
 def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parts")
     execute.step(
-        Synthetic(samples=120, size=(32, 32), samples_per_shard=50), folder / "crawl", toy.host(), say=lambda line: None
+        SyntheticStage(samples=120, size=(32, 32), samples_per_shard=50),
+        folder / "crawl",
+        toy.host(),
+        say=lambda line: None,
     )
     return folder / "crawl", toy_encoder.make_encoder(folder / "encoder")
 
@@ -46,7 +49,7 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
         {"concept": "one", "texts": ["a red circle", "红色圆形"], "examples": [keys[7]], "count": 9},
         {"concept": "two", "examples": [keys[7], keys[60]]},
     )
-    stage = Retrieve(data=data, encoder=encoder, queries=path, count=5, samples_per_shard=4, same=1.0)
+    stage = RetrieveStage(data=data, encoder=encoder, queries=path, count=5, samples_per_shard=4, same=1.0)
     manifest = execute.step(stage, tmp_path / "out", toy.host(), say=lambda line: None)
     assert artifact.verify(tmp_path / "out") == [] and manifest.facts["width"] == 32
     reader = ShardReader(tmp_path / "out")
@@ -73,7 +76,7 @@ def test_what_was_measured_of_the_samples_goes_with_them(parts, tmp_path, capsys
     shutil.copytree(data, tmp_path / "data")
     (tmp_path / "data" / "features").mkdir()
     np.save(tmp_path / "data" / "features" / "embedding.npy", np.arange(240, dtype=np.float16).reshape(120, 2))
-    stage = Retrieve(
+    stage = RetrieveStage(
         data=tmp_path / "data",
         encoder=encoder,
         queries=queries(tmp_path, {"concept": "x", "texts": ["a star"]}),
@@ -95,7 +98,7 @@ def test_what_was_measured_of_the_samples_goes_with_them(parts, tmp_path, capsys
 
 def test_a_run_cut_short_goes_on_to_the_same_bytes(parts, tmp_path, monkeypatch):
     data, encoder = parts
-    stage = Retrieve(
+    stage = RetrieveStage(
         data=data,
         encoder=encoder,
         queries=queries(tmp_path, {"concept": "x", "texts": ["two blue stars"]}),
@@ -128,12 +131,14 @@ def test_a_run_cut_short_goes_on_to_the_same_bytes(parts, tmp_path, monkeypatch)
 
 def test_damage_is_quarantined(parts, tmp_path):
     _, encoder = parts
-    Synthetic(samples=40, size=(32, 32), damage=0.9, seed=3, samples_per_shard=20).run(tmp_path / "crawl", toy.host())
+    SyntheticStage(samples=40, size=(32, 32), damage=0.9, seed=3, samples_per_shard=20).run(
+        tmp_path / "crawl", toy.host()
+    )
     shards = tmp_path / "crawl" / "shards"
     data = bytearray((shards / "00000.tar").read_bytes())
     data[600] ^= 1
     (shards / "00000.tar").write_bytes(data[:-12000])
-    stage = Retrieve(
+    stage = RetrieveStage(
         data=tmp_path / "crawl", encoder=encoder, queries=queries(tmp_path, {"concept": "x", "texts": ["a star"]})
     )
     with pytest.raises(DataError, match="over the budget"):
@@ -151,6 +156,8 @@ def test_damage_is_quarantined(parts, tmp_path):
 
 def test_mistakes(parts, tmp_path):
     data, encoder = parts
-    stage = Retrieve(data=data, encoder=encoder, queries=queries(tmp_path, {"concept": "x", "examples": ["nobody"]}))
+    stage = RetrieveStage(
+        data=data, encoder=encoder, queries=queries(tmp_path, {"concept": "x", "examples": ["nobody"]})
+    )
     with pytest.raises(UserError, match="no sample 'nobody'"):
         stage.run(tmp_path / "out", toy.host())

@@ -14,16 +14,16 @@ from seedream_core.data.storage.shards import ShardReader
 from seedream_core.evaluation.judges.scene_accuracy import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import synthetic
-from seedream_core.stages.data.synthetic import DAMAGES, Synthetic
+from seedream_core.stages.data.synthetic import DAMAGES, SyntheticStage
 from seedream_core.synthetic.scenes.reader import read
-from seedream_core.synthetic.scenes.world import HELD_OUT, Draw, Scene
+from seedream_core.synthetic.scenes.world import HELD_OUT, Rng, Scene
 from seedream_core.workflow.config import ConfigError, dump, parse
 from seedream_core.workflow.host import Host
 
 
 def made(out, **options) -> list[tuple[bytes, Sample]]:
     out.mkdir(exist_ok=True)
-    made.metrics = Synthetic(**options).run(out, Host())
+    made.metrics = SyntheticStage(**options).run(out, Host())
     reader = ShardReader(out)
     rows = [reader.read(index) for index in range(len(reader))]
     return [(row["png"], Sample.from_json(row["json"])) for row in rows]
@@ -63,7 +63,7 @@ def test_same_config_same_bytes_and_other_seed_other_keys(tmp_path):
 
 def test_a_stopped_run_goes_on_at_its_whole_shards(tmp_path, monkeypatch):
     made(tmp_path / "whole", samples=23, samples_per_shard=5, damage=0.3)
-    members, calls = Synthetic.members, []
+    members, calls = SyntheticStage.members, []
 
     def stop(self, world, index, *rest):
         calls.append(index)
@@ -72,11 +72,11 @@ def test_a_stopped_run_goes_on_at_its_whole_shards(tmp_path, monkeypatch):
         return members(self, world, index, *rest)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Synthetic, "members", stop)
+        patch.setattr(SyntheticStage, "members", stop)
         made(tmp_path / "stopped", samples=23, samples_per_shard=5, damage=0.3)
     calls.clear()
     monkeypatch.setattr(
-        Synthetic,
+        SyntheticStage,
         "members",
         lambda self, world, index, *rest: calls.append(index) or members(self, world, index, *rest),
     )
@@ -115,10 +115,10 @@ def test_damage_is_what_truth_says(tmp_path):
 def test_where_nearly_all_is_spoiled_each_sample_is_drawn_once_and_only_whole_ones_are_repeated(
     tmp_path, monkeypatch, damage, duplicates
 ):
-    drawn, members = [], Synthetic.members
-    monkeypatch.setattr(synthetic, "Draw", lambda *key: (drawn.append(key[-1]), Draw(*key))[1])
+    drawn, members = [], SyntheticStage.members
+    monkeypatch.setattr(synthetic, "Rng", lambda *key: (drawn.append(key[-1]), Rng(*key))[1])
     monkeypatch.setattr(
-        Synthetic,
+        SyntheticStage,
         "members",
         lambda self, *given: members(self, *given) if len(drawn) <= 300 else pytest.fail("drawn again"),
     )
@@ -144,12 +144,12 @@ def test_where_nearly_all_is_spoiled_each_sample_is_drawn_once_and_only_whole_on
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
-        parse(Synthetic, {"samples": 5, **options})
+        parse(SyntheticStage, {"samples": 5, **options})
 
 
 def test_config_survives_yaml_and_plans_its_facts():
-    stage = parse(Synthetic, {"samples": 5, "size": [96, 64], "kinds": {"one": 1}})
-    assert parse(Synthetic, dump(stage)) == stage
+    stage = parse(SyntheticStage, {"samples": 5, "size": [96, 64], "kinds": {"one": 1}})
+    assert parse(SyntheticStage, dump(stage)) == stage
     assert stage.facts({}) == {"samples": 5, "width": 96, "height": 64, "held_out": sorted(HELD_OUT)}
 
 

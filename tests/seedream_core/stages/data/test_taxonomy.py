@@ -8,7 +8,7 @@ import pytest
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
-from seedream_core.stages.data.taxonomy import Taxonomy
+from seedream_core.stages.data.taxonomy import TaxonomyStage
 from seedream_core.workflow import execute
 from seedream_core.workflow.config import ConfigError, parse
 from seedream_core.workflow.host import Host
@@ -65,7 +65,7 @@ def samples(folder) -> list[Sample]:
 
 
 def run(shards, out, **options):
-    return Taxonomy(
+    return TaxonomyStage(
         data=shards,
         taxonomy=shards.parent / "tree.yaml",
         features="appearance",
@@ -170,25 +170,25 @@ def test_the_shipped_taxonomy_as_a_step(shards, tmp_path):
         metrics={},
         seconds=0.0,
     )
-    made = execute.step(Taxonomy(data=shards), tmp_path / "out", Host())
+    made = execute.step(TaxonomyStage(data=shards), tmp_path / "out", Host())
     assert made.facts == {"samples": 60} and made.metrics["nodes"]["all"] > 100
     assert "node:folk/paper_cutting" in samples(tmp_path / "out")[6].tags
 
 
 def test_wrong_options(shards, tmp_path):
     with pytest.raises(ConfigError, match="no pool 'quality'.*'high_quality'"):
-        parse(Taxonomy, {"data": str(shards), "mix": {"quality": 1.0}})
+        parse(TaxonomyStage, {"data": str(shards), "mix": {"quality": 1.0}})
     with pytest.raises(ConfigError, match="above 0"):
-        parse(Taxonomy, {"data": str(shards), "mix": {"targeted": 0.0}})
+        parse(TaxonomyStage, {"data": str(shards), "mix": {"targeted": 0.0}})
     for words, match in (
         (["red circle", "!!"], "weak_words: '!!' has no word"),
         (["2024"], "weak_words: '2024' has no word"),
     ):
         with pytest.raises(ConfigError, match=match):
-            parse(Taxonomy, {"data": str(shards), "weak_words": words})
+            parse(TaxonomyStage, {"data": str(shards), "weak_words": words})
     with pytest.raises(
         UserError, match="features: 'appearance' would serve nothing: no node of the shipped taxonomy has examples"
     ):
-        Taxonomy(data=shards, features="appearance").run(tmp_path / "out", Host())
+        TaxonomyStage(data=shards, features="appearance").run(tmp_path / "out", Host())
     with pytest.raises(DataError, match="no features are given"):
-        Taxonomy(data=shards, taxonomy=shards.parent / "tree.yaml").run(tmp_path / "out", Host())
+        TaxonomyStage(data=shards, taxonomy=shards.parent / "tree.yaml").run(tmp_path / "out", Host())

@@ -10,7 +10,7 @@ from seedream_core.data.storage import ordered
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
-from seedream_core.stages.data.text_rendering import TextRendering
+from seedream_core.stages.data.text_rendering import TextRenderingStage
 from seedream_core.workflow.host import Host
 
 
@@ -44,7 +44,7 @@ def test_fates_processes_and_kills(tmp_path, monkeypatch):
     write(tmp_path / "in", 60, told)
     for name, workers in (("a", 1), ("b", 2)):
         (tmp_path / name).mkdir()
-        stage = TextRendering(data=tmp_path / "in", scorers=(), bad_budget=0.1, samples_per_shard=15)
+        stage = TextRenderingStage(data=tmp_path / "in", scorers=(), bad_budget=0.1, samples_per_shard=15)
         metrics = stage.run(tmp_path / name, Host(workers=workers))
     assert (metrics["kept"], metrics["dropped"], metrics["quarantined"]) == (39, 20, 1)
     rows = [json.loads(row) for row in (tmp_path / "a" / "fates.jsonl").read_text().splitlines()]
@@ -57,14 +57,14 @@ def test_fates_processes_and_kills(tmp_path, monkeypatch):
         assert (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() == path.read_bytes()
     with pytest.raises(DataError, match="1 of 60 samples are unreadable"):
         (tmp_path / "c").mkdir()
-        TextRendering(data=tmp_path / "in", scorers=()).run(tmp_path / "c", Host(workers=1))
+        TextRenderingStage(data=tmp_path / "in", scorers=()).run(tmp_path / "c", Host(workers=1))
 
 
 def test_what_no_box_tells_is_read(tmp_path):
     pytest.importorskip("rapidocr")
     write(tmp_path / "in", 3)
     (tmp_path / "out").mkdir()
-    TextRendering(data=tmp_path / "in").run(tmp_path / "out", Host(workers=1))
+    TextRenderingStage(data=tmp_path / "in").run(tmp_path / "out", Host(workers=1))
     reader = ShardReader(tmp_path / "out")
     captions = [Sample.from_json(reader.read(place)["json"]).captions["en"]["textual"] for place in range(3)]
     assert captions == [f'with the text "SALE {index}"' for index in range(3)]

@@ -14,7 +14,7 @@ from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.errors import UserError
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
-from seedream_core.stages.distill.student import Student
+from seedream_core.stages.distill.student import StudentStage
 from seedream_core.workflow import artifact
 from seedream_core.workflow.config import dump, parse
 from seedream_core.workflow.host import Host, Train
@@ -32,7 +32,7 @@ import os, signal, sys
 from pathlib import Path
 from seedream_core.workflow.config import load_yaml, parse
 from seedream_core.objectives.distill import DistillModule
-from seedream_core.stages.distill.student import Student
+from seedream_core.stages.distill.student import StudentStage
 from seedream_core.workflow.host import Host
 keep = DistillModule.training_step
 def step(self, batch, index):
@@ -40,14 +40,14 @@ def step(self, batch, index):
         os.kill(os.getpid(), signal.SIGKILL)
     return keep(self, batch, index)
 DistillModule.training_step = step
-parse(Student, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(precision="f32", accelerator="cpu",
+parse(StudentStage, load_yaml(Path(sys.argv[1])).tree).run(Path(sys.argv[2]), Host(precision="f32", accelerator="cpu",
 threads=1))
 """
 
 
 @pytest.fixture(scope="module")
 def stage(tiny_generator, tiny_latents):
-    return Student(model=tiny_generator, data=tiny_latents, phases=PHASES, train=TRAIN)
+    return StudentStage(model=tiny_generator, data=tiny_latents, phases=PHASES, train=TRAIN)
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +110,8 @@ def test_facts_count_images_and_work(stage):
 
 
 def test_configs_survive_being_written_and_name_what_is_wrong(stage):
-    assert parse(Student, dump(stage)) == stage
-    default = dataclasses.replace(stage, phases=Student(model="a/b", data="c/d", train=TRAIN).phases)
+    assert parse(StudentStage, dump(stage)) == stage
+    default = dataclasses.replace(stage, phases=StudentStage(model="a/b", data="c/d", train=TRAIN).phases)
     assert [phase.name() for phase in default.phases] == ["guidance", "segmented_consistency"]
     assert set(Distiller.names()) == {"guidance", "segmented_consistency"}
     with pytest.raises(ValueError, match="phases"):

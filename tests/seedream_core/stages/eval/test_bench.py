@@ -9,8 +9,8 @@ from PIL import Image
 
 from seedream_core.errors import ConfigError
 from seedream_core.pipeline.sampler import Sampler
-from seedream_core.stages.eval.bench import Bench
-from seedream_core.stages.eval.report import Report
+from seedream_core.stages.eval.bench import BenchStage
+from seedream_core.stages.eval.report import EvalReportStage
 from seedream_core.workflow import artifact, execute
 from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
@@ -21,7 +21,7 @@ LADDER = [
 ]
 
 
-def bench(model: Path, **options) -> Bench:
+def bench(model: Path, **options) -> BenchStage:
     tree = {
         "models": {"tiny": str(model)},
         "vae": str(model.parent / "vae"),
@@ -33,7 +33,7 @@ def bench(model: Path, **options) -> Bench:
         "batch": 5,
         "precision": "f32",
     }
-    return parse(Bench, tree | options)
+    return parse(BenchStage, tree | options)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_kept_pictures_are_those_of_their_prompt_and_seed(finished, tiny_generat
 
 
 def test_a_report_follows(finished, tmp_path):
-    execute.step(Report(scores=finished), tmp_path / "report", Host(), say=lambda text: None)
+    execute.step(EvalReportStage(scores=finished), tmp_path / "report", Host(), say=lambda text: None)
     assert json.loads((tmp_path / "report/summary.json").read_text())[1]["name"] == "guided"
     assert (tmp_path / "report/report.html").stat().st_size > 20_000
 

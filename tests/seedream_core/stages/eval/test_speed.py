@@ -3,7 +3,7 @@
 import json
 
 from seedream_core.evaluation.benchmarks import Benchmark
-from seedream_core.stages.eval.speed import Speed
+from seedream_core.stages.eval.speed import SpeedStage
 from seedream_core.workflow.config import dump, parse
 from seedream_core.workflow.execute import step
 from seedream_core.workflow.host import Host
@@ -11,8 +11,8 @@ from seedream_core.workflow.host import Host
 
 def test_results_are_left_and_corpora_are_not(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    one = Speed(benchmarks=(Benchmark.find("reader")(sizes=((500, 30),), samples=60, rounds=4, goal=0.01),))
-    assert parse(Speed, dump(one)) == one
+    one = SpeedStage(benchmarks=(Benchmark.find("reader")(sizes=((500, 30),), samples=60, rounds=4, goal=0.01),))
+    assert parse(SpeedStage, dump(one)) == one
     manifest = step(one, tmp_path / "out", Host())
     told = json.loads((tmp_path / "out" / "reader.json").read_text())
     assert told["machine"]["OMP_NUM_THREADS"] == "3" and len(told["cases"]) == 3 and told["cases"][0]["ratio"] > 0
@@ -27,4 +27,4 @@ def test_results_are_left_and_corpora_are_not(tmp_path, capsys, monkeypatch):
 
 
 def test_all_there_are_by_default():
-    assert [one.name() for one in Speed().benchmarks] == list(Benchmark.names())
+    assert [one.name() for one in SpeedStage().benchmarks] == list(Benchmark.names())

@@ -6,8 +6,8 @@ import pytest
 
 from seedream_core.errors import ConfigError, UserError
 from seedream_core.flow.solvers.heun import Heun
-from seedream_core.generate import pictures
-from seedream_core.stages.generate.images import Images
+from seedream_core.generate import metadata
+from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow.config import dump, parse
 from seedream_core.workflow.host import Host
 
@@ -19,7 +19,7 @@ def rows(out):
 
 
 def test_evaluation_prompts_with_what_they_ask(tmp_path, tiny_generator):
-    stage = Images(model=tiny_generator, evaluation=6, seed=3, steps=1, guidance=1.0, size=(32, 32), solver=Heun())
+    stage = ImagesStage(model=tiny_generator, evaluation=6, seed=3, steps=1, guidance=1.0, size=(32, 32), solver=Heun())
     metrics = stage.run(tmp_path, HOST)
     assert metrics["pictures"] == 6 and metrics["seconds_per_image"] > 0
     made = rows(tmp_path)
@@ -29,7 +29,7 @@ def test_evaluation_prompts_with_what_they_ask(tmp_path, tiny_generator):
         "zh",
     }
     assert all(row["asked"]["things"] for row in made)
-    last = pictures.origin(tmp_path / "images/00005.png").request
+    last = metadata.origin(tmp_path / "images/00005.png").request
     assert (last.prompt, last.seed, last.width, last.steps, last.guidance, last.solver) == (
         made[5]["prompt"],
         8,
@@ -38,12 +38,12 @@ def test_evaluation_prompts_with_what_they_ask(tmp_path, tiny_generator):
         1.0,
         "heun",
     )
-    assert pictures.load(tmp_path / "grid.png").shape == (2 * 32 + 2, 3 * 32 + 4, 3)
+    assert metadata.load(tmp_path / "grid.png").shape == (2 * 32 + 2, 3 * 32 + 4, 3)
 
 
 def test_a_prompt_file_with_copies_in_one_row(tmp_path, tiny_generator):
     (tmp_path / "p.txt").write_text("red\n蓝\n", encoding="utf-8")
-    stage = Images(model=tiny_generator, prompts=tmp_path / "p.txt", count=3)
+    stage = ImagesStage(model=tiny_generator, prompts=tmp_path / "p.txt", count=3)
     assert stage.facts({"model": {"width": 64, "height": 64}, "prompts": {}}) == {
         "samples": 6,
         "width": 64,
@@ -51,12 +51,12 @@ def test_a_prompt_file_with_copies_in_one_row(tmp_path, tiny_generator):
     }
     stage.run(tmp_path / "out", Host(precision="f32", accelerator="cpu", micro_batch=4))
     assert [row["prompt"] for row in rows(tmp_path / "out")] == ["red"] * 3 + ["蓝"] * 3
-    assert pictures.load(tmp_path / "out/grid.png").shape == (130, 196, 3)
+    assert metadata.load(tmp_path / "out/grid.png").shape == (130, 196, 3)
 
 
 def test_held_out_pairs(tiny_generator):
     seen, unseen = (
-        Images(model=tiny_generator, evaluation=12, held_out=held_out)._lines()[0] for held_out in (False, True)
+        ImagesStage(model=tiny_generator, evaluation=12, held_out=held_out)._lines()[0] for held_out in (False, True)
     )
     assert len(seen) == len(unseen) == 12 and seen != unseen
 
@@ -64,7 +64,7 @@ def test_held_out_pairs(tiny_generator):
 def test_a_bad_prompt_file_is_found_when_the_recipe_is_planned(tmp_path, tiny_generator):
     (tmp_path / "p.jsonl").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="p.jsonl:1: not JSON"):
-        Images(model=tiny_generator, prompts=tmp_path / "p.jsonl").facts({"model": {}})
+        ImagesStage(model=tiny_generator, prompts=tmp_path / "p.jsonl").facts({"model": {}})
 
 
 @pytest.mark.parametrize(
@@ -74,17 +74,17 @@ def test_a_bad_prompt_file_is_found_when_the_recipe_is_planned(tmp_path, tiny_ge
 def test_what_the_model_cannot_draw_is_found_when_the_recipe_is_planned(tiny_generator, options, message):
     facts = {"width": 64, "height": 64, "factor": 16, "guidance_distilled": True}
     with pytest.raises(ValueError, match=message):
-        Images(model=tiny_generator, evaluation=6, **options).facts({"model": facts, "prompts": None})
+        ImagesStage(model=tiny_generator, evaluation=6, **options).facts({"model": facts, "prompts": None})
 
 
 def test_prompts_or_evaluation():
     for tree in ({"model": "x/y"}, {"model": "x/y", "prompts": "p.txt", "evaluation": 3}):
         with pytest.raises(ConfigError, match="give either prompts"):
-            parse(Images, tree)
+            parse(ImagesStage, tree)
     with pytest.raises(ConfigError, match="did you mean 'heun'"):
-        parse(Images, {"model": "x/y", "evaluation": 3, "solver": "huen"})
+        parse(ImagesStage, {"model": "x/y", "evaluation": 3, "solver": "huen"})
 
 
 def test_config_round_trip():
-    stage = parse(Images, {"model": "x/y", "evaluation": 3, "solver": "heun", "size": [64, 32]})
-    assert parse(Images, dump(stage)) == stage
+    stage = parse(ImagesStage, {"model": "x/y", "evaluation": 3, "solver": "heun", "size": [64, 32]})
+    assert parse(ImagesStage, dump(stage)) == stage

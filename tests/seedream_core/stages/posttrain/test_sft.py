@@ -7,10 +7,10 @@ import torch
 import toy_training as toy
 
 from seedream_core.errors import DataError, UserError
-from seedream_core.generate import knowledge
+from seedream_core.generate import vocabulary
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
-from seedream_core.stages.posttrain.sft import Choice, Sft
+from seedream_core.stages.posttrain.sft import Choice, SftStage
 from seedream_core.workflow import artifact, execute
 
 SCORES = [
@@ -43,7 +43,7 @@ def test_nothing_picked_names_the_scores():
 
 @pytest.fixture
 def sft(tiny_generator, tiny_latents):
-    return Sft(
+    return SftStage(
         model=tiny_generator,
         data=tiny_latents,
         prompts=("an orange star",),
@@ -63,7 +63,7 @@ def test_goes_on_from_the_models_weights(sft, tmp_path):
     assert after.spec.guidance == before.spec.guidance and after.spec.text.digest == before.spec.text.digest
     for one, other in zip(before.network.parameters(), after.network.parameters()):
         assert (one - other).abs().max() < 1e-6
-    assert knowledge.load(out) == knowledge.load(sft.model)
+    assert vocabulary.load(out) == vocabulary.load(sft.model)
     Sampler.load(out).images(["an orange star"], [0])
 
 
@@ -108,11 +108,11 @@ def test_students_and_foreign_latents_are_refused(sft):
 
 
 def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_latents, tmp_path):
-    from seedream_core.stages.quantize.calibrate import Calibrate
+    from seedream_core.stages.quantize.calibrate import CalibrateStage
 
     packed = tmp_path / "packed"
     packed.mkdir()
-    Calibrate(
+    CalibrateStage(
         model=tiny_generator,
         data=tiny_latents,
         budget=0.9,
@@ -133,8 +133,8 @@ def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_la
     model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 1, "format": "w4a8", "guidance_distilled": True}
     facts = {"model": model, "data": artifact.read(tiny_latents).facts}
     with pytest.raises(ValueError, match="weights packed in w4a8 would unlearn.*relearn: true"):
-        Sft(**options).facts(facts)
-    sft = Sft(relearn=True, **options)
+        SftStage(**options).facts(facts)
+    sft = SftStage(relearn=True, **options)
     assert sft.facts(facts)["format"] == "bf16" and not sft.facts(facts)["guidance_distilled"]
     sft.run(tmp_path / "out", toy.host())
     before, after = generator.load(packed), generator.load(tmp_path / "out")
@@ -149,5 +149,5 @@ def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_la
         assert torch.allclose(
             before.network.get_submodule(name).weight, after.network.get_submodule(name).weight, atol=1e-2, rtol=1e-2
         )
-    assert set(knowledge.load(tiny_generator)["words"]) <= set(knowledge.load(tmp_path / "out")["words"])
+    assert set(vocabulary.load(tiny_generator)["words"]) <= set(vocabulary.load(tmp_path / "out")["words"])
     Sampler.load(tmp_path / "out").images(["an orange star"], [0], steps=2)

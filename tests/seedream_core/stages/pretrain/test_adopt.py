@@ -11,7 +11,7 @@ import toy_training as toy
 from seedream_core.errors import ConfigError, DataError, UserError
 from seedream_core.models.dual_encoder import load
 from seedream_core.models.text.llm import LlmEncoder
-from seedream_core.stages.pretrain.adopt import Adopt
+from seedream_core.stages.pretrain.adopt import AdoptStage
 from seedream_core.workflow import artifact, execute, recipe, stage
 from seedream_core.workflow.config import parse
 
@@ -27,7 +27,7 @@ def llm(tiny_generator, tmp_path):
 
 
 def adopt(source, out, **options):
-    return execute.step(Adopt(source=source, **options), out, toy.host(), say=lambda line: None)
+    return execute.step(AdoptStage(source=source, **options), out, toy.host(), say=lambda line: None)
 
 
 def test_language_model(llm, tmp_path):

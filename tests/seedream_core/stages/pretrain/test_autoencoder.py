@@ -11,8 +11,8 @@ from seedream_core.data.loading.batches import Batches
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.objectives.autoencoder import AutoencoderModule
 from seedream_core.pipeline import generator
-from seedream_core.stages.data.synthetic import Synthetic
-from seedream_core.stages.pretrain.autoencoder import Autoencoder
+from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.pretrain.autoencoder import AutoencoderStage
 from seedream_core.workflow import execute
 
 NET = Conv(channels=4, stem=8, widths=(16, 16))
@@ -22,13 +22,15 @@ NET = Conv(channels=4, stem=8, widths=(16, 16))
 def pictures(tmp_path_factory):
     out = tmp_path_factory.mktemp("pictures")
     for name, seed in (("seen", 0), ("unseen", 1)):
-        execute.step(Synthetic(samples=24, size=(32, 32), seed=seed), out / name, toy.host(), say=lambda line: None)
+        execute.step(
+            SyntheticStage(samples=24, size=(32, 32), seed=seed), out / name, toy.host(), say=lambda line: None
+        )
     return out
 
 
 @pytest.fixture
 def vae(pictures):
-    return Autoencoder(
+    return AutoencoderStage(
         data=pictures / "seen",
         validation=pictures / "unseen",
         net=NET,

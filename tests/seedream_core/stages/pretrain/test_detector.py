@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core.data.curation.scorers.structure import Structure
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.structure import StructureScorer
 from seedream_core.models import detector
 from seedream_core.objectives.detector import DetectorModule
 from seedream_core.records import Sample
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.pretrain import detector as stage_file
-from seedream_core.stages.pretrain.detector import Detector
+from seedream_core.stages.pretrain.detector import DetectorStage
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow import execute
@@ -23,7 +23,9 @@ from seedream_core.workflow import execute
 def pictures(tmp_path_factory):
     out = tmp_path_factory.mktemp("pictures")
     for name, seed in (("seen", 0), ("unseen", 1)):
-        execute.step(Synthetic(samples=12, size=(64, 64), seed=seed), out / name, toy.host(), say=lambda line: None)
+        execute.step(
+            SyntheticStage(samples=12, size=(64, 64), seed=seed), out / name, toy.host(), say=lambda line: None
+        )
     return out
 
 
@@ -31,7 +33,9 @@ def pictures(tmp_path_factory):
 def stage(pictures, monkeypatch):
     monkeypatch.setattr(stage_file, "MEASURED", 9)
     train = toy.config(steps=12, global_batch=4, log_every=3, checkpoint_every=4)
-    return Detector(data=pictures / "seen", validation=pictures / "unseen", side=64, fine=8, coarse=16, train=train)
+    return DetectorStage(
+        data=pictures / "seen", validation=pictures / "unseen", side=64, fine=8, coarse=16, train=train
+    )
 
 
 def test_makes_a_detector(stage, tmp_path):
@@ -45,8 +49,8 @@ def test_makes_a_detector(stage, tmp_path):
     }
     assert manifest.metrics["pictures"] == 9 and manifest.metrics["unseen_pictures"]
     assert 0 <= manifest.metrics["decisions_right"] <= 1 and manifest.metrics["area_error"] >= 0
-    view = View.of(Sample(key="a", width=64, height=64, captions={}), render(World().sample(0, 0), 64, 64))
-    Structure(path=str(tmp_path / "detector")).start({})([view])
+    view = LazySample.of(Sample(key="a", width=64, height=64, captions={}), render(World().sample(0, 0), 64, 64))
+    StructureScorer(path=str(tmp_path / "detector")).start({})([view])
     assert 0 <= view.scores["defect_area"] <= 1
 
 

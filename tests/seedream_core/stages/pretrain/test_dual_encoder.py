@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import toy_training as toy
 
-from seedream_core.data.loading.captions import CaptionMix
+from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.models.dual_encoder import load
 from seedream_core.models.towers_config import TowersConfig
 from seedream_core.records import Sample
-from seedream_core.stages.data.synthetic import Synthetic
-from seedream_core.stages.pretrain.dual_encoder import DualEncoder, ranked, references, split
+from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.pretrain.dual_encoder import DualEncoderStage, ranked, references, split
 from seedream_core.workflow import execute
 
 TINY = TowersConfig(
@@ -26,12 +26,12 @@ TRAIN = toy.config(steps=120, global_batch=64, lr=4e-3, warmup=10, optimizer="mu
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crawl")
-    execute.step(Synthetic(samples=600, size=(32, 32)), folder, toy.host(), say=lambda line: None)
+    execute.step(SyntheticStage(samples=600, size=(32, 32)), folder, toy.host(), say=lambda line: None)
     return folder
 
 
 def test_tells_captions_apart(crawl, tmp_path):
-    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=TRAIN)
+    stage = DualEncoderStage(data=crawl, net=TINY, vocabulary=512, train=TRAIN)
     manifest = execute.step(stage, tmp_path / "encoder", toy.host(), say=lambda line: None)
     assert manifest.kind == "dual_encoder" and manifest.facts["dim"] == 32 and manifest.facts["vocabulary"] <= 512
     assert manifest.facts["parameters"] == stage.facts({})["parameters"] - (512 - manifest.facts["vocabulary"]) * 32
@@ -43,12 +43,12 @@ def test_tells_captions_apart(crawl, tmp_path):
 
 
 def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
-    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=120, global_batch=8))
+    stage = DualEncoderStage(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=120, global_batch=8))
     toy.assert_survives_kills(stage, tmp_path, kills=2)
 
 
 def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
-    stage = DualEncoder(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
+    stage = DualEncoderStage(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
     # three devices cannot share 16 samples: it is told at once where they would
     hosts = {
         "whole": toy.host(),
@@ -64,7 +64,7 @@ def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
         losses[name] = [row["loss"] for row in toy.rows(tmp_path / name)]
         assert losses[name] == pytest.approx(losses["whole"], rel=1e-3)
     assert len(losses["whole"]) == 3 and losses["whole"][0] > 2.5
-    assert not DualEncoder.distributed
+    assert not DualEncoderStage.distributed
 
 
 def test_it_says_at_the_start_that_batches_even_weights_out(crawl, tmp_path, capsys):
@@ -75,7 +75,7 @@ def test_it_says_at_the_start_that_batches_even_weights_out(crawl, tmp_path, cap
             sample = Sample.from_json(members["json"])
             writer.add(key, members | {"json": replace(sample, weight=4.0 if row % 4 else 1.0).to_json()})
     for global_batch in (512, 16):
-        stage = DualEncoder(
+        stage = DualEncoderStage(
             data=tmp_path / "weighed", net=TINY, vocabulary=512, train=toy.config(steps=1, global_batch=global_batch)
         )
         with contextlib.suppress(DataError):  # a step teaches nothing
@@ -98,9 +98,9 @@ def test_who_is_kept_back_and_what_is_refused():
     with pytest.raises(DataError, match="too few"):
         split({f"s{index}": {"en": {"short": "the same"}} for index in range(1000)})
     with pytest.raises(ValueError, match="dropout"):
-        DualEncoder(data="crawl", train=toy.config(), captions=CaptionMix())
+        DualEncoderStage(data="crawl", train=toy.config(), captions=CaptionMix())
     with pytest.raises(ValueError, match="at least 2"):
-        DualEncoder(data="crawl", train=toy.config(global_batch=1))
+        DualEncoderStage(data="crawl", train=toy.config(global_batch=1))
 
 
 def test_references_are_one_caption_of_each_chosen_sample():

@@ -7,12 +7,12 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core.generate import knowledge
+from seedream_core.generate import vocabulary
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
-from seedream_core.stages.pretrain.mmdit import Mmdit
+from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.workflow import artifact, execute, stage
 from seedream_core.workflow.config import dump, parse
 
@@ -21,7 +21,7 @@ NET = MmditConfig(width=16, depth=2, heads=2, modulation_rank=4, text_positions=
 
 @pytest.fixture
 def base(tiny_latents, tiny_generator):
-    return Mmdit(
+    return MmditStage(
         data=tiny_latents,
         vae=tiny_generator.parent / "vae",
         text=tiny_generator.parent / "text",
@@ -62,9 +62,9 @@ def test_artifact_is_as_its_facts_say_and_draws(base, tmp_path):
     averaged = toy.states(out)["callbacks"]["Ema"]["weights"]
     assert all(torch.equal(p, averaged[f"network.{name}"].bfloat16().float()) for name, p in network.named_parameters())
     assert Sampler.load(out).images(["an orange star"], [1], steps=2).shape == (1, 64, 64, 3)
-    assert not knowledge.unknown("橙色 star", knowledge.load(out))
+    assert not vocabulary.unknown("橙色 star", vocabulary.load(out))
     assert artifact.verify(out) == []
-    assert parse(Mmdit, dump(base)) == base
+    assert parse(MmditStage, dump(base)) == base
 
 
 @pytest.mark.parametrize("mode, optimizer", [("frozen", "adamw"), ("tuned", "muon")])

@@ -6,14 +6,14 @@ import toy_training as toy
 
 from seedream_core.errors import DataError
 from seedream_core.models.text.llm import LlmEncoder
-from seedream_core.stages.data.synthetic import Synthetic
-from seedream_core.stages.pretrain.text import Text, documents, split
+from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.pretrain.text import TextStage, documents, split
 from seedream_core.workflow import execute
 
 
 def test_learns_captions_and_becomes_a_text_encoder(tmp_path):
-    execute.step(Synthetic(samples=150, size=(16, 16)), tmp_path / "crawl", toy.host(), say=lambda line: None)
-    text = Text(
+    execute.step(SyntheticStage(samples=150, size=(16, 16)), tmp_path / "crawl", toy.host(), say=lambda line: None)
+    text = TextStage(
         data=tmp_path / "crawl",
         width=32,
         depth=1,
@@ -49,4 +49,4 @@ def test_a_translation_of_what_is_kept_back_is_kept_back():
 
 def test_layers_the_model_has_not_are_refused():
     with pytest.raises(ValueError, match="layers"):
-        Text(data="crawl", depth=2, layers=(0, 3), train=toy.config())
+        TextStage(data="crawl", depth=2, layers=(0, 3), train=toy.config())

@@ -11,7 +11,7 @@ from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.quant import save_quantised
 from seedream_core.quant.w4a8 import QuantLinear
-from seedream_core.stages.quantize.calibrate import Calibrate
+from seedream_core.stages.quantize.calibrate import CalibrateStage
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host
 
@@ -35,7 +35,7 @@ def finish(out, facts):
 def made(tiny_generator, tiny_latents, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "w4a8"
     out.mkdir()
-    stage = Calibrate(model=tiny_generator, data=tiny_latents, budget=0.8, samples=10, tune=3)
+    stage = CalibrateStage(model=tiny_generator, data=tiny_latents, budget=0.8, samples=10, tune=3)
     metrics = stage.run(out, Host(precision="f32"))
     facts = [artifact.read(folder).facts for folder in (tiny_generator, tiny_latents)]
     finish(out, stage.facts({"model": facts[0] | {"channels": 4, "factor": 16}, "data": facts[1]}))
@@ -86,7 +86,7 @@ def test_it_stays_quantised_when_saved_and_bundled(made, tmp_path):
 
 
 def test_the_stage_bundles_when_asked(tiny_generator, tiny_latents, tmp_path):
-    stage = Calibrate(
+    stage = CalibrateStage(
         model=tiny_generator,
         data=tiny_latents,
         budget=0.9,
@@ -103,11 +103,11 @@ def test_the_stage_bundles_when_asked(tiny_generator, tiny_latents, tmp_path):
 
 def test_an_impossible_budget_names_the_least_that_is_possible(tiny_generator, tiny_latents, tmp_path):
     with pytest.raises(UserError, match="at the least"):
-        Calibrate(model=tiny_generator, data=tiny_latents, budget=0.01, samples=2).run(tmp_path, Host())
+        CalibrateStage(model=tiny_generator, data=tiny_latents, budget=0.01, samples=2).run(tmp_path, Host())
 
 
 def test_a_quantised_model_is_not_quantised_again():
-    stage = Calibrate(model="a/b", data="c/d")
+    stage = CalibrateStage(model="a/b", data="c/d")
     facts = {"channels": 4, "factor": 16}
     with pytest.raises(ValueError, match="already"):
         stage.facts({"model": facts | {"format": "w4a8"}, "data": facts})

@@ -3,12 +3,12 @@
 import numpy as np
 
 from seedream_core.synthetic.defects import ink
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 def test_lines_are_cropped_and_about_as_high_as_asked():
     for index in range(40):
-        cover = ink.line(Draw("line", index), 24, words=2)
+        cover = ink.line(Rng("line", index), 24, words=2)
         assert cover.min() >= 0 and 0.6 < cover.max() <= 1
         assert all(
             side.any()
@@ -18,7 +18,7 @@ def test_lines_are_cropped_and_about_as_high_as_asked():
 
 
 def test_fitted_shrinks_and_never_grows():
-    cover = ink.line(Draw("line", 0), 30)
+    cover = ink.line(Rng("line", 0), 30)
     assert ink.fitted(cover, 10_000, 10_000) is cover
     small = ink.fitted(cover, 40, 1000)
     assert small.shape[1] <= 40 and abs(small.shape[1] / small.shape[0] / (cover.shape[1] / cover.shape[0]) - 1) < 0.25
@@ -40,4 +40,4 @@ def test_blend_mixes_by_cover_and_boxes_what_is_seen():
 
 
 def test_whole_reaches_both_ends():
-    assert {ink.whole(Draw(index), 2, 4) for index in range(60)} == {2, 3, 4}
+    assert {ink.whole(Rng(index), 2, 4) for index in range(60)} == {2, 3, 4}

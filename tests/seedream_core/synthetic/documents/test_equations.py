@@ -4,11 +4,9 @@ import pytest
 
 from seedream_core.synthetic.documents.equations import KNOWN, equation
 from seedream_core.synthetic.documents.formula import glyphs
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
-SOURCES = [source for source, _, _ in KNOWN] + [
-    equation(Draw("equations", index), 1 + index % 4) for index in range(60)
-]
+SOURCES = [source for source, _, _ in KNOWN] + [equation(Rng("equations", index), 1 + index % 4) for index in range(60)]
 
 
 def test_marks_are_the_glyphs_and_bars_of_mathtext():

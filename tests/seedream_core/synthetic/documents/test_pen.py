@@ -6,7 +6,7 @@ import pytest
 from seedream_core.errors import UserError
 from seedream_core.synthetic.documents import Crowded, pen
 from seedream_core.synthetic.documents.pen import Face, Pen, Theme, chinese, latin
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 WHITE = Theme("white", (255, 255, 255), (0, 0, 0), (200, 200, 200))
 
@@ -68,7 +68,7 @@ def test_shapes_are_marks_in_their_places():
 
 
 def test_themes_can_be_read():
-    themes = {theme.name: theme for theme in (Theme.drawn(Draw("theme", index)) for index in range(60))}
+    themes = {theme.name: theme for theme in (Theme.drawn(Rng("theme", index)) for index in range(60))}
     assert set(themes) == set(pen.BACKGROUNDS)
     assert all(abs(sum(theme.paper) - sum(theme.ink)) > 300 for theme in themes.values())
     assert themes["dark"].called("zh") == "深色" and themes["dark"].called("en") == "dark"

@@ -5,7 +5,7 @@ import pytest
 from seedream_core.synthetic.documents import vocabulary
 from seedream_core.synthetic.documents.pen import latin
 from seedream_core.synthetic.documents.phrases import cut, language, listed, quote, quoted, sentences, told
-from seedream_core.synthetic.scenes.world import Draw
+from seedream_core.synthetic.scenes.world import Rng
 
 
 def pairs(tree):
@@ -28,11 +28,11 @@ def test_every_word_is_there_in_both_languages():
 
 
 def test_some_are_different_and_drawn():
-    taken = vocabulary.some(Draw(1), range(10), 4)
-    assert len(set(taken)) == 4 and taken == vocabulary.some(Draw(1), range(10), 4) != vocabulary.some(
-        Draw(2), range(10), 4
+    taken = vocabulary.some(Rng(1), range(10), 4)
+    assert len(set(taken)) == 4 and taken == vocabulary.some(Rng(1), range(10), 4) != vocabulary.some(
+        Rng(2), range(10), 4
     )
-    assert sorted(vocabulary.some(Draw(1), range(3), 9)) == [0, 1, 2]
+    assert sorted(vocabulary.some(Rng(1), range(3), 9)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("spoken", ["en", "zh"])

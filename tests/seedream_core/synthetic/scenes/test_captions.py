@@ -3,31 +3,31 @@
 import pytest
 
 from seedream_core.synthetic.scenes.captions import LANGUAGES, STYLES, canonical, caption, captions, paraphrases
-from seedream_core.synthetic.scenes.world import Asked, Object, Scene, Thing, World
+from seedream_core.synthetic.scenes.world import Object, Scene, SceneRequest, Thing, World
 
 CANONICAL = [
     (
-        Asked("one", "white", (Thing("orange", "star"),), 1),
+        SceneRequest("one", "white", (Thing("orange", "star"),), 1),
         "an orange star on a white background",
         "白色背景上有一个橙色五角星",
     ),
     (
-        Asked("several", "gray", (Thing("purple", "cross"),), 3),
+        SceneRequest("several", "gray", (Thing("purple", "cross"),), 3),
         "three purple crosses on a gray background",
         "灰色背景上有三个紫色十字",
     ),
     (
-        Asked("several", "pink", (Thing("red", "heart"),), 2),
+        SceneRequest("several", "pink", (Thing("red", "heart"),), 2),
         "two red hearts on a pink background",
         "粉色背景上有两个红色心形",
     ),
     (
-        Asked("pair", "beige", (Thing("blue", "heart"), Thing("cyan", "cross")), 2, "above"),
+        SceneRequest("pair", "beige", (Thing("blue", "heart"), Thing("cyan", "cross")), 2, "above"),
         "a blue heart above a cyan cross on a beige background",
         "米色背景上，蓝色心形在青色十字的上方",
     ),
     (
-        Asked("pair", "white", (Thing("black", "circle"), Thing("orange", "square")), 2, "left"),
+        SceneRequest("pair", "white", (Thing("black", "circle"), Thing("orange", "square")), 2, "left"),
         "a black circle left of an orange square on a white background",
         "白色背景上，黑色圆形在橙色正方形的左边",
     ),

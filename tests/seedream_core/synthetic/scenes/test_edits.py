@@ -9,14 +9,14 @@ from seedream_core.evaluation.judges.scene_accuracy import fault
 from seedream_core.synthetic.scenes.edits import KINDS, back, fits
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 
 WORLD = World()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_picture_shows_what_the_edit_says(kind):
-    made = [edit for index in range(240) if (edit := KINDS[kind](WORLD.sample(8, index), WORLD, Draw("e", index)))]
+    made = [edit for index in range(240) if (edit := KINDS[kind](WORLD.sample(8, index), WORLD, Rng("e", index)))]
     assert len(made) >= 40
     wrong = Counter()
     for edit in made:
@@ -30,7 +30,7 @@ def test_the_picture_shows_what_the_edit_says(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_named_stays_to_the_pixel(kind):
     for index in range(120):
-        edit = KINDS[kind](WORLD.sample(9, index), WORLD, Draw("e", index))
+        edit = KINDS[kind](WORLD.sample(9, index), WORLD, Rng("e", index))
         if edit is None or kind == "background":
             continue
         before, after = render(edit.before, 64, 64), render(edit.after, 64, 64)
@@ -46,7 +46,7 @@ def test_both_ways():
     tasks = Counter()
     for kind, edit_of in KINDS.items():
         for index in range(80):
-            edit = edit_of(WORLD.sample(10, index), WORLD, Draw("e", index))
+            edit = edit_of(WORLD.sample(10, index), WORLD, Rng("e", index))
             undone = back(edit, WORLD) if edit else None
             if undone:
                 assert (
@@ -60,5 +60,5 @@ def test_both_ways():
 
 def test_the_same_draw_gives_the_same_edit():
     scene = WORLD.sample(3, 4)
-    assert all(edit(scene, WORLD, Draw("e", 1)) == edit(scene, WORLD, Draw("e", 1)) for edit in KINDS.values())
-    assert not np.array_equal(render(scene, 64, 64), render(KINDS["background"](scene, WORLD, Draw(1)).after, 64, 64))
+    assert all(edit(scene, WORLD, Rng("e", 1)) == edit(scene, WORLD, Rng("e", 1)) for edit in KINDS.values())
+    assert not np.array_equal(render(scene, 64, 64), render(KINDS["background"](scene, WORLD, Rng(1)).after, 64, 64))

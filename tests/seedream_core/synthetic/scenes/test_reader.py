@@ -18,8 +18,8 @@ from seedream_core.synthetic.scenes.world import (
     MARGIN,
     OPPOSITE,
     SMALLEST,
-    Draw,
     Object,
+    Rng,
     Scene,
     World,
     gap,
@@ -80,7 +80,7 @@ def through_patches(picture: np.ndarray, basis: tuple[np.ndarray, np.ndarray]) -
     return np.clip(total / 4, 0, 255).round().astype(np.uint8)
 
 
-def wrong(scene: Scene, miss: str, draw: Draw, size: tuple[int, int] = (64, 64)) -> np.ndarray | None:
+def wrong(scene: Scene, miss: str, draw: Rng, size: tuple[int, int] = (64, 64)) -> np.ndarray | None:
     """A picture that misses what the scene asks for in one way; None where the scene cannot be missed so."""
     objects, index = scene.objects, int(draw.between(0, len(scene.objects)))
     one = objects[index]
@@ -128,7 +128,7 @@ def wrong(scene: Scene, miss: str, draw: Draw, size: tuple[int, int] = (64, 64))
 
 def bitten(scene: Scene, share: float, seed: int) -> np.ndarray:
     """The picture without that share of one object, cut off along a straight line."""
-    draw = Draw("bite", seed)
+    draw = Rng("bite", seed)
     one, angle = draw.choice(scene.objects), draw.between(0, 2 * np.pi)
     ground = np.array(BACKGROUNDS[scene.background])
     alone = render(replace(scene, objects=(one,)), 64, 64).astype(int)
@@ -160,7 +160,7 @@ def share_refused(count: int, seed: int, change=lambda picture, seed: picture) -
     refused = tried = index = 0
     passed = Counter()
     while tried < count:
-        scene, miss, draw = WORLD.sample(seed, index), NEAR_MISSES[index % len(NEAR_MISSES)], Draw("miss", seed, index)
+        scene, miss, draw = WORLD.sample(seed, index), NEAR_MISSES[index % len(NEAR_MISSES)], Rng("miss", seed, index)
         index += 1
         picture = wrong(scene, miss, draw)
         if picture is not None:
@@ -219,7 +219,7 @@ def test_refuses_a_bite(share, least):
 def test_refuses_a_twin_grown_into_its_neighbour(distance, least):
     refused = []
     for seed in range(200):
-        scene, angle = WORLD.sample(8, seed), Draw("twin", seed).between(0, 2 * np.pi)
+        scene, angle = WORLD.sample(8, seed), Rng("twin", seed).between(0, 2 * np.pi)
         one = scene.objects[0]
         step = distance * one.size
         twin = replace(one, x=one.x + step * np.cos(angle), y=one.y + step * np.sin(angle))

@@ -3,11 +3,11 @@
 import pytest
 
 from seedream_core.data.captioning.captioners import Captioner
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.truth import scene_of
-from seedream_core.synthetic.scenes.world import Draw, World
+from seedream_core.synthetic.scenes.world import Rng, World
 from seedream_core.workflow.host import Host
 
 ONE = {"color": "red", "shape": "star", "x": 0.5, "y": 0.5, "size": 0.3}
@@ -60,7 +60,7 @@ def test_the_worlds_own():
 )
 def test_what_is_none(truth):
     assert scene_of(truth) is None
-    view = View(Sample(key="a", width=64, height=64, captions={}, truth=truth))
+    view = LazySample(Sample(key="a", width=64, height=64, captions={}, truth=truth))
     assert Captioner.find("truth")().start(Host())([view]) == [{}]
     for name in ("edits", "compose", "story", "segmentation", "identity"):
-        assert Pairs.find(name)().start()(view, Draw("a")) == []
+        assert Pairs.find(name)().start()(view, Rng("a")) == []

@@ -10,7 +10,7 @@ from seedream_core.workflow.stage import Folder, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crawl(Stage):
+class CrawlStage(Stage):
     makes: ClassVar[str] = "shards"
     samples: Annotated[int, Ge(1)] = 3
     "how many"

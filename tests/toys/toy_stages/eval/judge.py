@@ -8,7 +8,7 @@ from seedream_core.workflow.stage import Generator, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge(Stage):
+class JudgeStage(Stage):
     makes: ClassVar[str] = "scores"
     models: dict[str, Generator]
 

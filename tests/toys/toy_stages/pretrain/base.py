@@ -13,7 +13,7 @@ from seedream_core.workflow.stage import Autoencoder, Shards, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base(Stage):
+class BaseStage(Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
     data: tuple[Shards, ...]

@@ -9,7 +9,7 @@ from seedream_core.workflow.stage import Shards, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vae(Stage):
+class VaeStage(Stage):
     makes: ClassVar[str] = "autoencoder"
     data: Shards
     train: Train

@@ -8,7 +8,7 @@ from seedream_core.workflow.stage import Stage, Trainable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pack(Stage):
+class PackStage(Stage):
     makes: ClassVar[str] = "generator"
     model: Trainable
 

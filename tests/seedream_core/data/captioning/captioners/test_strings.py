@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from seedream_core.data.captioning.captioners.strings import Strings, in_order, lettered, written
-from seedream_core.data.curation.view import View
+from seedream_core.data.captioning.captioners.strings import StringsCaptioner, in_order, lettered, written
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.records import Sample
-from seedream_core.stages.data.caption import Caption
-from seedream_core.stages.data.knowledge import Knowledge
+from seedream_core.stages.data.caption import CaptionStage
+from seedream_core.stages.data.knowledge import KnowledgeStage
 from seedream_core.synthetic.documents import Knowledge as Kind
 from seedream_core.workflow.host import Host
 
 
-def view(*boxes, truth=None) -> View:
-    return View(Sample(key="a", width=100, height=100, captions={}, boxes=boxes, truth=truth))
+def view(*boxes, truth=None) -> LazySample:
+    return LazySample(Sample(key="a", width=100, height=100, captions={}, boxes=boxes, truth=truth))
 
 
 def line(text: str, *box: float, score: float = 0.9) -> dict:
@@ -30,12 +30,12 @@ def test_boxes_in_reading_order_and_only_sure_ones():
         line("faint", 0, 0, 1, 0.05, score=0.5),
     )
     assert written(one, 0.8) == ["Left", "right", "below"]
-    (told,) = Strings().start(Host())([one])
+    (told,) = StringsCaptioner().start(Host())([one])
     assert told == {
         "en": {"textual": 'with the text "Left", "right", "below"'},
         "zh": {"textual": "图中写着“Left”、“right”、“below”"},
     }
-    assert Strings(most=2).start(Host())([one]) == [{}]
+    assert StringsCaptioner(most=2).start(Host())([one]) == [{}]
 
 
 def test_tops_of_one_row_may_differ():
@@ -58,7 +58,7 @@ def test_tops_of_one_row_may_differ():
 
 def test_whether_a_line_is_turned_is_seen_in_pixels():
     boxes = line("two", 0.5, 0.2, 0.7, 0.6), line("one", 0.1, 0.2, 0.3, 0.6), line("under", 0.1, 0.7, 0.3, 0.9)
-    wide = View(
+    wide = LazySample(
         Sample(key="a", width=400, height=100, captions={}, boxes=boxes)
     )  # in shares "one" and "two" are higher than wide
     assert written(wide, 0.8) == ["one", "two", "under"]
@@ -93,10 +93,12 @@ def test_what_is_drawn_is_quoted_as_it_is():
 def test_knowledge_pictures_get_their_texts(tmp_path):
     for name in ("drawn", "told"):
         (tmp_path / name).mkdir()
-    Knowledge(samples=12, sides=(256, 384), kinds=(Kind.find("chart")(), Kind.find("table")())).run(
+    KnowledgeStage(samples=12, sides=(256, 384), kinds=(Kind.find("chart")(), Kind.find("table")())).run(
         tmp_path / "drawn", Host(workers=1)
     )
-    metrics = Caption(data=tmp_path / "drawn", captioners=(Strings(most=200),)).run(tmp_path / "told", Host())
+    metrics = CaptionStage(data=tmp_path / "drawn", captioners=(StringsCaptioner(most=200),)).run(
+        tmp_path / "told", Host()
+    )
     assert metrics["captioned"] == 12
     reader, tables = ShardReader(tmp_path / "told"), 0
     for place in range(len(reader)):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seedream_core.data.captioning.captioners import Captioner
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.workflow.host import Host
@@ -81,10 +81,10 @@ def folder(tmp_path_factory):
     return path
 
 
-def views() -> list[View]:
+def views() -> list[LazySample]:
     pixels = [np.full((40 + 8 * index, 64, 3), 60 * index, np.uint8) for index in range(4)]
     return [
-        View.of(Sample(key=f"k{index}", width=64, height=40 + 8 * index, captions={}), one)
+        LazySample.of(Sample(key=f"k{index}", width=64, height=40 + 8 * index, captions={}), one)
         for index, one in enumerate(pixels)
     ]
 

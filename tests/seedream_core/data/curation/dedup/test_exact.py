@@ -7,9 +7,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from seedream_core.data.curation.dedup.exact import Exact
+from seedream_core.data.curation.dedup.exact import ExactDedup
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers.digest import note
-from seedream_core.data.curation.view import View
 from seedream_core.records import Sample
 
 
@@ -25,11 +25,11 @@ def test_first_stays():
         "e": np.ascontiguousarray(pixels[::-1])[::-1],
     }
     views = [
-        View.of(Sample(key=key, width=picture.shape[1], height=picture.shape[0], captions={}), picture)
+        LazySample.of(Sample(key=key, width=picture.shape[1], height=picture.shape[0], captions={}), picture)
         for key, picture in pictures.items()
     ]
     note(views)
-    reasons = Exact()({"digest": np.stack([view.features["digest"] for view in views])}, list(pictures))
+    reasons = ExactDedup()({"digest": np.stack([view.features["digest"] for view in views])}, list(pictures))
     assert reasons == {3: "the same pixels as a", 4: "the same pixels as a"}
 
 
@@ -38,8 +38,8 @@ def test_tuples_are_alike_where_all_of_them_is():
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, "PNG")
 
-    def view(task="canny", say="draw", reference=b"1", name="ref0.png") -> View:
-        return View(
+    def view(task="canny", say="draw", reference=b"1", name="ref0.png") -> LazySample:
+        return LazySample(
             Sample(
                 key="a",
                 width=12,
@@ -51,7 +51,7 @@ def test_tuples_are_alike_where_all_of_them_is():
         )
 
     alone, other_task = (
-        View.of(Sample(key="a", width=12, height=8, captions={}, task=task), pixels) for task in ("t2i", "canny")
+        LazySample.of(Sample(key="a", width=12, height=8, captions={}, task=task), pixels) for task in ("t2i", "canny")
     )
     views = [
         alone,
@@ -65,6 +65,6 @@ def test_tuples_are_alike_where_all_of_them_is():
         view(),
     ]
     note(views)
-    assert Exact()({"digest": np.stack([one.features["digest"] for one in views])}, list(map(str, range(9)))) == {
+    assert ExactDedup()({"digest": np.stack([one.features["digest"] for one in views])}, list(map(str, range(9)))) == {
         8: "the same pixels as 2"
     }

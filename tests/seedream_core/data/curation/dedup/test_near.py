@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from seedream_core.data.curation.dedup import near
-from seedream_core.data.curation.dedup.near import Near
-from seedream_core.data.curation.scorers.signature import Signature
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.dedup.near import NearDedup
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.signature import SignatureScorer
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import Object, Scene, World
@@ -17,15 +17,15 @@ from seedream_core.synthetic.scenes.world import Object, Scene, World
 
 def features(pictures: list[np.ndarray]) -> dict[str, np.ndarray]:
     views = [
-        View.of(Sample(key="a", width=one.shape[1], height=one.shape[0], captions={}), np.ascontiguousarray(one))
+        LazySample.of(Sample(key="a", width=one.shape[1], height=one.shape[0], captions={}), np.ascontiguousarray(one))
         for one in pictures
     ]
-    Signature().start({})(views)
-    return {name: np.stack([view.features[name] for view in views]) for name in Near.needs}
+    SignatureScorer().start({})(views)
+    return {name: np.stack([view.features[name] for view in views]) for name in NearDedup.needs}
 
 
 def drop(pictures: list[np.ndarray], **options: float) -> dict[int, str]:
-    return Near(**options)(features(pictures), [f"k{row}" for row in range(len(pictures))])
+    return NearDedup(**options)(features(pictures), [f"k{row}" for row in range(len(pictures))])
 
 
 def one(color: str, x: float = 0.5, y: float = 0.5, size: float = 0.4, background: str = "white") -> np.ndarray:
@@ -94,11 +94,11 @@ def test_blocks_and_tiles_change_nothing(order, monkeypatch):
     pictures = scenes + [resized(scene, 48) for scene in scenes[::3]] + [scene[1:63, 1:63] for scene in scenes[::4]]
     mixed = [pictures[place] for place in np.random.default_rng(order).permutation(len(pictures))]
     whole = drop(mixed)
-    pairs = sorted(Near().pairs(features(mixed)))
+    pairs = sorted(NearDedup().pairs(features(mixed)))
     monkeypatch.setattr(near, "BLOCK", 7)
     monkeypatch.setattr(near, "TILE", 5)
     monkeypatch.setattr(near, "PAIRS", 2)
-    assert drop(mixed) == whole and sorted(Near().pairs(features(mixed))) == pairs
+    assert drop(mixed) == whole and sorted(NearDedup().pairs(features(mixed))) == pairs
     assert len(whole) == 35 and {later for _, later, _ in pairs} >= whole.keys()
 
 
@@ -110,7 +110,7 @@ def test_pictures_that_look_alike_cost_what_their_number_does(monkeypatch):
     for count in (256, 512):
         laid.clear()
         alike = {name: np.repeat(values, count, 0) for name, values in clean.items()}
-        assert len(Near()(alike, [f"k{row}" for row in range(count)])) == count - 1
+        assert len(NearDedup()(alike, [f"k{row}" for row in range(count)])) == count - 1
         # All of the first block with each other, then each with the one that was kept.
         assert sum(laid) == near.BLOCK * (near.BLOCK - 1) // 2 + count - near.BLOCK
 
@@ -121,7 +121,9 @@ def test_how_far_it_is_shows(capsys):
 
 
 def test_nothing_and_one():
-    assert Near()({"signature": np.zeros((0, 32, 32, 3), np.uint8), "sides": np.zeros((0, 2), np.uint32)}, []) == {}
+    assert (
+        NearDedup()({"signature": np.zeros((0, 32, 32, 3), np.uint8), "sides": np.zeros((0, 2), np.uint32)}, []) == {}
+    )
     assert drop([one("red")]) == {}
 
 
@@ -130,4 +132,4 @@ def test_wrong_options_are_refused():
 
     for wrong in ({"residual": 0.0}, {"crop": 0.5}, {"shift": -0.1}, {"distance": 1}):
         with pytest.raises(ConfigError):
-            parse(Near, wrong)
+            parse(NearDedup, wrong)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters import View
-from seedream_core.data.curation.filters.caption import Caption
+from seedream_core.data.curation.filters import LazySample
+from seedream_core.data.curation.filters.caption import CaptionFilter
 from seedream_core.records import Sample
 
 
 def judge(captions, **options):
-    return Caption(**options)(
-        View.of(Sample(key="a", width=1, height=1, captions=captions), np.zeros((1, 1, 3), np.uint8))
+    return CaptionFilter(**options)(
+        LazySample.of(Sample(key="a", width=1, height=1, captions=captions), np.zeros((1, 1, 3), np.uint8))
     )
 
 

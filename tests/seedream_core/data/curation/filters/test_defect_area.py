@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.defect_area import DefectArea
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.defect_area import DefectAreaFilter
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.records import Sample
 
 
-def view(area: float, *kinds: str) -> View:
-    made = View.of(Sample(key="a", width=8, height=8, captions={}), np.zeros((8, 8, 3), np.uint8))
+def view(area: float, *kinds: str) -> LazySample:
+    made = LazySample.of(Sample(key="a", width=8, height=8, captions={}), np.zeros((8, 8, 3), np.uint8))
     made.scores["defect_area"] = area
     made.boxes.extend({"kind": kind, "box": [0, 0, area, 1], "score": 0.9} for kind in kinds)
     return made
@@ -28,9 +28,9 @@ def view(area: float, *kinds: str) -> View:
     ],
 )
 def test_limits(area, most, keep):
-    assert DefectArea(most=most)(view(area)).keep is keep
+    assert DefectAreaFilter(most=most)(view(area)).keep is keep
 
 
 def test_the_reason_has_figures_and_kinds():
-    verdict = DefectArea()(view(0.345, "watermark", "logo", "logo"))
+    verdict = DefectAreaFilter()(view(0.345, "watermark", "logo", "logo"))
     assert not verdict.keep and verdict.reason == "34.5% under defects (logo, watermark), 20.0% and more is too much"

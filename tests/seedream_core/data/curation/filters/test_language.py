@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from seedream_core.data.curation.filters.language import Language
-from seedream_core.data.curation.scorers.language import Language as Scorer
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.language import LanguageFilter
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.language import LanguageScorer as Scorer
 from seedream_core.records import Sample
 
 
 def judged(captions, **options):
-    view = View.of(Sample(key="a", width=8, height=8, captions=captions), np.zeros((8, 8, 3), np.uint8))
+    view = LazySample.of(Sample(key="a", width=8, height=8, captions=captions), np.zeros((8, 8, 3), np.uint8))
     Scorer().start({})([view])
-    return Language(**options)(view)
+    return LanguageFilter(**options)(view)
 
 
 def test_threshold():

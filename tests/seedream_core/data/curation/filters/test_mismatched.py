@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from seedream_core.data.curation.filters.mismatched import Mismatched
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.mismatched import MismatchedFilter
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.records import Sample
 
 
 def judged(agreement, **options):
-    view = View.of(Sample(key="a", width=8, height=8, captions={}), np.zeros((8, 8, 3), np.uint8))
+    view = LazySample.of(Sample(key="a", width=8, height=8, captions={}), np.zeros((8, 8, 3), np.uint8))
     view.scores["agreement"] = agreement
-    return Mismatched(**options)(view)
+    return MismatchedFilter(**options)(view)
 
 
 def test_threshold():

@@ -3,39 +3,42 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.score import Score
-from seedream_core.data.curation.funnel import Plan
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.score import ScoreFilter
+from seedream_core.data.curation.funnel import FunnelPlan
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.errors import ConfigError
 from seedream_core.records import Sample
 from seedream_core.workflow.config import parse
 
 
-def view(**scores) -> View:
-    made = View.of(Sample(key="a", width=64, height=64, captions={}), np.zeros((64, 64, 3), np.uint8))
+def view(**scores) -> LazySample:
+    made = LazySample.of(Sample(key="a", width=64, height=64, captions={}), np.zeros((64, 64, 3), np.uint8))
     made.scores |= scores
     return made
 
 
 def test_bounds():
     assert (
-        Score(score="defect", most=0.5)(view(defect=0.5)).keep
-        and Score(score="defect", least=0.5)(view(defect=0.5)).keep
+        ScoreFilter(score="defect", most=0.5)(view(defect=0.5)).keep
+        and ScoreFilter(score="defect", least=0.5)(view(defect=0.5)).keep
     )
-    over = Score(score="defect", least=0.1, most=0.5)(view(defect=0.6123))
-    under = Score(score="defect", least=0.1, most=0.5)(view(defect=0.0512))
+    over = ScoreFilter(score="defect", least=0.1, most=0.5)(view(defect=0.6123))
+    under = ScoreFilter(score="defect", least=0.1, most=0.5)(view(defect=0.0512))
     assert (over.keep, over.reason) == (False, "defect 0.612 is over 0.5") and (under.keep, under.reason) == (
         False,
         "defect 0.0512 is under 0.1",
     )
-    assert not Score(score="aesthetic", least=5)(view(aesthetic=4.9)).keep
+    assert not ScoreFilter(score="aesthetic", least=5)(view(aesthetic=4.9)).keep
 
 
 def test_needs_follow_the_config():
-    assert Score(score="aesthetic", least=1).needs == ("aesthetic",)
-    assert [step.name() for step in Plan.of((), (Score(score="defect", most=0.5),)).steps] == ["heads", "score"]
+    assert ScoreFilter(score="aesthetic", least=1).needs == ("aesthetic",)
+    assert [step.name() for step in FunnelPlan.of((), (ScoreFilter(score="defect", most=0.5),)).steps] == [
+        "heads",
+        "score",
+    ]
     with pytest.raises(ValueError, match="needs 'charm', which no scorer gives"):
-        Plan.of((), (Score(score="charm", most=0.5),))
+        FunnelPlan.of((), (ScoreFilter(score="charm", most=0.5),))
 
 
 def test_what_cannot_be_meant():
@@ -44,4 +47,4 @@ def test_what_cannot_be_meant():
         ({"least": 2, "most": 1}, r"least \(2\) is over most \(1\)"),
     ):
         with pytest.raises(ConfigError, match=words):
-            parse(Score, {"score": "defect", **options})
+            parse(ScoreFilter, {"score": "defect", **options})

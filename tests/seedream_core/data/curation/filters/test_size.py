@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from seedream_core.data.curation.filters import View
-from seedream_core.data.curation.filters.size import Size
+from seedream_core.data.curation.filters import LazySample
+from seedream_core.data.curation.filters.size import SizeFilter
 from seedream_core.records import Sample
 
 
-def view(width: int, height: int) -> View:
+def view(width: int, height: int) -> LazySample:
     sample = Sample(key="a", width=width, height=height, captions={})
-    return View.of(sample, np.zeros((height, width, 3), np.uint8))
+    return LazySample.of(sample, np.zeros((height, width, 3), np.uint8))
 
 
 def test_both_sides_count():
-    size = Size(width=40, height=20)
+    size = SizeFilter(width=40, height=20)
     assert size(view(40, 20)).keep and size(view(400, 200)).keep
     assert size(view(39, 20)).reason == "39×20 is under 40×20"
     assert not size(view(40, 19)).keep
-    assert Size()(view(64, 64)).keep and not Size()(view(63, 64)).keep
+    assert SizeFilter()(view(64, 64)).keep and not SizeFilter()(view(63, 64)).keep

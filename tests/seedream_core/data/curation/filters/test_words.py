@@ -2,19 +2,19 @@
 
 import pytest
 
-from seedream_core.data.curation.filters.words import Words
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.words import WordsFilter
+from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 
 
-def view(text: str, language: str = "en") -> View:
-    return View(Sample(key="a", width=8, height=8, captions={language: {"short": text}}))
+def view(text: str, language: str = "en") -> LazySample:
+    return LazySample(Sample(key="a", width=8, height=8, captions={language: {"short": text}}))
 
 
 def test_found_and_not_found(tmp_path):
     (tmp_path / "list.txt").write_text("# a note\nGore\n血腥\n\n", encoding="utf-8")
-    made = Words(words=("weapon",), file=str(tmp_path / "list.txt"))
+    made = WordsFilter(words=("weapon",), file=str(tmp_path / "list.txt"))
     for text in ("a WEAPON on a table", "full of gore.", "ｇｏｒｅ"):
         assert not made(view(text)).keep
     assert made(view("一幅血腥的画", "zh")).reason == "zh.short holds '血腥'"
@@ -42,22 +42,22 @@ def test_found_and_not_found(tmp_path):
 )
 def test_whole_words_beside_any_letters(tmp_path, text, found):
     (tmp_path / "list.txt").write_text("\ufeffça\n  # other\n 血腥 \n", encoding="utf-8")
-    assert Words(words=("nude", "c++", "café", "裸体"), file=str(tmp_path / "list.txt"))(view(text)).keep != found
+    assert WordsFilter(words=("nude", "c++", "café", "裸体"), file=str(tmp_path / "list.txt"))(view(text)).keep != found
 
 
 def test_an_empty_word_is_refused():
     with pytest.raises(ValueError, match="an empty word is in every caption"):
-        Words(words=("gore", " "))
+        WordsFilter(words=("gore", " "))
 
 
 def test_a_missing_list_is_told(tmp_path):
     with pytest.raises(UserError, match="none.txt cannot be read"):
-        Words(file=str(tmp_path / "none.txt"))(view("a"))
+        WordsFilter(file=str(tmp_path / "none.txt"))(view("a"))
 
 
 def test_a_list_of_nothing_is_refused(tmp_path):
     (tmp_path / "list.txt").write_text("# a note\n\n", encoding="utf-8")
     with pytest.raises(UserError, match="list.txt holds no word"):
-        Words(file=str(tmp_path / "list.txt"))(view("anything"))
+        WordsFilter(file=str(tmp_path / "list.txt"))(view("anything"))
     with pytest.raises(ValueError, match="give words, a file of them, or both"):
-        Words()
+        WordsFilter()

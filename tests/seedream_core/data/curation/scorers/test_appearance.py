@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from seedream_core.data.curation.scorers.appearance import SIDE, Appearance, describe
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.appearance import SIDE, AppearanceScorer, describe
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
@@ -70,6 +70,6 @@ def test_what_it_is_for_shows(spoil):
 
 
 def test_scorer_notes_the_thumbnail():
-    view = View.of(Sample(key="a", width=256, height=256, captions={}), scene(2, 256))
-    Appearance().start({})([view])
+    view = LazySample.of(Sample(key="a", width=256, height=256, captions={}), scene(2, 256))
+    AppearanceScorer().start({})([view])
     assert np.array_equal(view.features["appearance"], describe(view.thumbnail)) and not view.scores

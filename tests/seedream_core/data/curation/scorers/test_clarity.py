@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from seedream_core.data.curation.scorers.clarity import LEFT, Clarity, _slopes, _smooth, blur, noise, planes
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.clarity import LEFT, ClarityScorer, _slopes, _smooth, blur, noise, planes
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Asked, Draw, Thing, World
+from seedream_core.synthetic.scenes.world import Rng, SceneRequest, Thing, World
 
 
 def scores(pixels: np.ndarray) -> dict[str, float]:
-    view = View.of(Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), pixels)
-    Clarity().start({})([view])
+    view = LazySample.of(Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), pixels)
+    ClarityScorer().start({})([view])
     return view.scores
 
 
@@ -64,7 +64,7 @@ def test_grain_neither_hides_a_blur_nor_makes_one():
 def test_edges_in_colour_alone_are_edges():
     # Cyan is as bright as this gray; JPEG keeps its colour at half the resolution.
     world = World(held_out=())
-    clean = render(world.arrange(Asked("one", "gray", (Thing("cyan", "square"),), 1), Draw("test")), 64, 64)
+    clean = render(world.arrange(SceneRequest("one", "gray", (Thing("cyan", "square"),), 1), Rng("test")), 64, 64)
     assert len(planes(clean)) == 2
     assert scores(clean)["sharpness"] > 0.5 > scores(softened(clean, 1.5))["sharpness"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.scorers.language import Language, in_language
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.language import LanguageScorer, in_language
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.world import World
@@ -41,7 +41,7 @@ def test_share_of_words(text, language, share):
 
 
 def view(captions):
-    return View.of(Sample(key="a", width=64, height=64, captions=captions), np.zeros((64, 64, 3), np.uint8))
+    return LazySample.of(Sample(key="a", width=64, height=64, captions=captions), np.zeros((64, 64, 3), np.uint8))
 
 
 def test_the_worst_caption_counts():
@@ -50,15 +50,15 @@ def test_the_worst_caption_counts():
         view({}),
         view({"zh": {"short": " "}}),
     ]
-    Language().start({})(made)
+    LanguageScorer().start({})(made)
     assert [one.scores["language"] for one in made] == [0, 1, 1]
 
 
 def test_the_embedded_worlds_captions_are_all_right():
     world = World()
     made = [view(captions(world.sample(9, index), f"9/{index}", world)) for index in range(200)]
-    Language().start({})(made)
+    LanguageScorer().start({})(made)
     assert {one.scores["language"] for one in made} == {1.0}
     swapped = [view({"zh": one.sample.captions["en"], "en": one.sample.captions["zh"]}) for one in made]
-    Language().start({})(swapped)
+    LanguageScorer().start({})(swapped)
     assert {one.scores["language"] for one in swapped} == {0.0}

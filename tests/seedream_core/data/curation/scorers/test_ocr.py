@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from seedream_core.data.curation.scorers.ocr import Ocr, fitting
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.ocr import OcrScorer, fitting
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 
 
-def view(*texts: tuple[str, int, int]) -> View:
+def view(*texts: tuple[str, int, int]) -> LazySample:
     image = Image.new("RGB", (320, 200), "white")
     for text, x, y in texts:
         ImageDraw.Draw(image).text((x, y), text, fill="black", font=ImageFont.load_default(28))
-    return View.of(Sample(key="a", width=320, height=200, captions={}), np.asarray(image))
+    return LazySample.of(Sample(key="a", width=320, height=200, captions={}), np.asarray(image))
 
 
 def test_lines_are_read():
     pytest.importorskip("rapidocr")
     written, blank = view(("SALE 50% OFF", 20, 30), ("open at 9:30", 60, 120)), view()
-    Ocr().start({})([written, blank])
+    OcrScorer().start({})([written, blank])
     first, second = written.boxes
     assert (first["text"], second["text"]) == ("SALE 50% OFF", "open at 9:30")
     left, top, right, bottom = first["box"]
@@ -36,7 +36,7 @@ def test_lines_are_read():
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(UserError, match=r"(?s)ocr needs the package rapidocr.*pip install 'seedream\[ocr\]'"):
-        Ocr().start({})
+        OcrScorer().start({})
 
 
 def test_a_page_of_small_print_does_not_cost_the_record():

@@ -5,8 +5,8 @@ size.
 import numpy as np
 from PIL import Image
 
-from seedream_core.data.curation.scorers.signature import Signature, signature
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.signature import SignatureScorer, signature
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
@@ -14,11 +14,11 @@ from seedream_core.synthetic.scenes.world import World
 
 def test_features_of_any_picture():
     for height, width in ((64, 64), (1, 1), (7, 900), (300, 200)):
-        view = View.of(
+        view = LazySample.of(
             Sample(key="a", width=width, height=height, captions={}),
             np.full((height, width, 3), (9, 90, 200), np.uint8),
         )
-        Signature().start({})([view])
+        SignatureScorer().start({})([view])
         assert (
             view.features["sides"].tolist() == [width, height]
             and sum(value.nbytes for value in view.features.values()) == 3080

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.meaningless import Meaningless
-from seedream_core.data.curation.scorers.texture import Texture
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.meaningless import MeaninglessFilter
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.texture import TextureScorer
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
 
 
-def scored(pixels: np.ndarray) -> View:
-    view = View.of(
+def scored(pixels: np.ndarray) -> LazySample:
+    view = LazySample.of(
         Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), np.ascontiguousarray(pixels)
     )
-    Texture().start({})([view])
+    TextureScorer().start({})([view])
     return view
 
 
 def meaningless(pixels: np.ndarray) -> bool:
-    return not Meaningless()(scored(pixels)).keep
+    return not MeaninglessFilter()(scored(pixels)).keep
 
 
 RANDOM = np.random.default_rng(5)

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.curation.filters.uniform import Uniform as Filter
-from seedream_core.data.curation.scorers.uniform import Uniform
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.uniform import UniformFilter as Filter
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.uniform import UniformScorer
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
 
 
-def scored(pixels: np.ndarray, **options) -> View:
-    view = View.of(Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), pixels)
-    Uniform(**options).start({})([view])
+def scored(pixels: np.ndarray, **options) -> LazySample:
+    view = LazySample.of(Sample(key="a", width=pixels.shape[1], height=pixels.shape[0], captions={}), pixels)
+    UniformScorer(**options).start({})([view])
     return view
 
 

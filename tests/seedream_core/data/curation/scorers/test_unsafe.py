@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from seedream_core.data.curation.filters.unsafe import Unsafe as Judge
-from seedream_core.data.curation.scorers.unsafe import Unsafe
-from seedream_core.data.curation.view import View
+from seedream_core.data.curation.filters.unsafe import UnsafeFilter as Judge
+from seedream_core.data.curation.lazy_sample import LazySample
+from seedream_core.data.curation.scorers.unsafe import UnsafeScorer
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
 
@@ -42,18 +42,18 @@ def folder(tmp_path_factory):
     return path
 
 
-def views() -> list[View]:
+def views() -> list[LazySample]:
     return [
-        View.of(Sample(key=f"k{shade}", width=40, height=30, captions={}), np.full((30, 40, 3), shade, np.uint8))
+        LazySample.of(Sample(key=f"k{shade}", width=40, height=30, captions={}), np.full((30, 40, 3), shade, np.uint8))
         for shade in (0, 90, 255)
     ]
 
 
 def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
     both, alone, one = views(), views(), views()
-    Unsafe(path=str(folder)).start({})(both)
-    Unsafe(path=str(folder), labels=("gore",)).start({})(alone)
-    Unsafe(path=str(folder), batch=1).start({})(one)
+    UnsafeScorer(path=str(folder)).start({})(both)
+    UnsafeScorer(path=str(folder), labels=("gore",)).start({})(alone)
+    UnsafeScorer(path=str(folder), batch=1).start({})(one)
     for first, second, third in zip(both, alone, one):
         assert 0 < second.scores["unsafe"] < first.scores["unsafe"] < 1 and first.scores["unsafe"] == pytest.approx(
             third.scores["unsafe"], abs=2e-4
@@ -64,12 +64,12 @@ def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
 
 def test_errors_name_the_folder_and_its_classes(folder, tmp_path):
     with pytest.raises(UserError, match="scorer unsafe needs a model"):
-        Unsafe().start({})
+        UnsafeScorer().start({})
     with pytest.raises(UserError, match="Neutral, NSFW, Gore"):
-        Unsafe(path=str(folder), labels=("lewd",)).start({})
+        UnsafeScorer(path=str(folder), labels=("lewd",)).start({})
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="cannot be loaded"):
-        Unsafe(path=str(tmp_path)).start({})
+        UnsafeScorer(path=str(tmp_path)).start({})
 
 
 def test_broken_weights_are_one_message_and_missing_ones_are_not_made_up(folder, tmp_path):
@@ -80,7 +80,7 @@ def test_broken_weights_are_one_message_and_missing_ones_are_not_made_up(folder,
     weights = tmp_path / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UserError, match="scorer unsafe: .*cut cannot be loaded: "):
-        Unsafe(path=str(tmp_path / "cut")).start({})
+        UnsafeScorer(path=str(tmp_path / "cut")).start({})
     weights = tmp_path / "headless" / "model.safetensors"
     save_file(
         {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("classifier")},
@@ -88,18 +88,18 @@ def test_broken_weights_are_one_message_and_missing_ones_are_not_made_up(folder,
         {"format": "pt"},
     )
     with pytest.raises(UserError, match="lacks 2 weights of ViTForImageClassification, such as classifier.bias"):
-        Unsafe(path=str(tmp_path / "headless")).start({})
+        UnsafeScorer(path=str(tmp_path / "headless")).start({})
 
 
 def test_one_process_of_many_takes_one_thread(folder):
     before = torch.get_num_threads()
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
         assert pool.submit(threads, str(folder)).result() == 1
-    Unsafe(path=str(folder)).start({})
+    UnsafeScorer(path=str(folder)).start({})
     assert torch.get_num_threads() == before
 
 
 def threads(path: str) -> int:
     torch.set_num_threads(2)
-    Unsafe(path=path).start({})
+    UnsafeScorer(path=path).start({})
     return torch.get_num_threads()

@@ -4,7 +4,7 @@ import pytest
 
 from seedream_core.data.storage.engines import Engine
 from seedream_core.records import safe_key
-from seedream_core.stages.data.ingest import Ingest
+from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.workflow.config import changed, parse
 
 NAMES = [f"名 {number}" for number in range(150)]
@@ -17,7 +17,7 @@ def test_results_in_order(workers):
 
 def test_the_engine_is_no_part_of_what_is_made():
     one, other = (
-        parse(Ingest, {"source": {"name": "folder", "path": "in"}, **engine}) for engine in ({}, {"engine": "ray"})
+        parse(IngestStage, {"source": {"name": "folder", "path": "in"}, **engine}) for engine in ({}, {"engine": "ray"})
     )
     assert one.engine.name() == "pool" and other.engine.name() == "ray" and changed(one) == changed(other)
     assert set(Engine.names()) == {"pool", "ray"}

@@ -18,7 +18,7 @@ from seedream_core.data.storage.rewrite import rewrite
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import load_json, safe_key
-from seedream_core.stages.data.synthetic import Synthetic
+from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow import execute, stage
 from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
@@ -137,7 +137,7 @@ def scenes(tmp_path_factory):
     def tell(row, sample):
         return replace(sample, boxes=(line,), truth=sample.truth | {"damage": "noise" if row % 4 else ""})
 
-    execute.step(Synthetic(samples=100, size=(64, 64)), folder / "told", Host(), say=lambda line: None)
+    execute.step(SyntheticStage(samples=100, size=(64, 64)), folder / "told", Host(), say=lambda line: None)
     rewrite(ShardReader(folder / "told"), tell, folder / "crawl", stage="test", made_from="", samples_per_shard=50)
     toy_encoder.make_encoder(folder / "encoder")
     (folder / "queries.jsonl").write_text(

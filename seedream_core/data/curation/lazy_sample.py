@@ -1,0 +1,117 @@
+"""One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the
+decoding.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from seedream_core.records import Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+
+COSTS = ("record", "thumbnail", "pixels")
+"""What a scorer or a filter may read of a sample, the cheapest first."""
+PIXELS = 64 * 10**6
+"""Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""
+MOST = 1e6
+"""Pictures' sides that a box's own may lie away from them: beyond it there is no box."""
+
+
+@dataclass(eq=False)
+class LazySample:
+    """What scorers note here is what filters judge by."""
+
+    sample: Sample
+    members: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    scores: dict[str, float] = field(default_factory=dict)
+    """Into the record of a kept sample."""
+    boxes: list[dict[str, Any]] = field(default_factory=list)
+    """`{"kind": …, "box": [left, top, right, bottom], "score": …}` in shares of the sides; into the record too."""
+    features: dict[str, "np.ndarray"] = field(default_factory=dict)
+    """Arrays of one shape and type for all samples: for what looks at many of them at once."""
+
+    @classmethod
+    def of(cls, sample: Sample, pixels: "np.ndarray") -> "LazySample":
+        """A view of pixels that are decoded already (H×W×3 uint8)."""
+        view = cls(sample)
+        view.__dict__["pixels"] = pixels
+        return view
+
+    @property
+    def further(self) -> list[str]:
+        """Its pictures beside the one it is known by, such as `ref0.png`; a sample that has any is a tuple."""
+        from seedream_core.data.images.pictures import FORMATS
+
+        return sorted(name for name in self.members if "." in name and name.rpartition(".")[2] in FORMATS)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one picture that shows what its captions say: no tuple, and for no other task than text to
+        image.
+        """
+        return self.sample.task == Sample.task and not self.further
+
+    def forget(self) -> None:
+        """Free the pixels; they are decoded again when they are asked for."""
+        if self.members:
+            for name in ("pixels", "thumbnail"):
+                self.__dict__.pop(name, None)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as the record says."""
+        return self.sample.width, self.sample.height
+
+    @cached_property
+    def thumbnail(self) -> "np.ndarray":
+        """H×W×3 uint8, the shorter side from 64 to 127 pixels where the picture has as many."""
+        from seedream_core.data.images.pictures import draft, reduced
+
+        drafted = draft(self.members) if self.members else None
+        return reduced(self.pixels if drafted is None else drafted)
+
+    @cached_property
+    def pixels(self) -> "np.ndarray":
+        """H×W×3 uint8."""
+        from seedream_core.data.images.pictures import decode
+
+        return decode(self.members)
+
+
+def portions(views: Mapping[int, LazySample]) -> Iterator[list[int]]:
+    """The views in order, no more at once than memory should hold decoded: as many as have PIXELS together, or one."""
+    part, held = [], 0
+    for place, view in views.items():
+        width, height = view.size
+        if part and held + width * height > PIXELS:
+            yield part
+            part, held = [], 0
+        part.append(place)
+        held += width * height
+    if part:
+        yield part
+
+
+def sound(boxes: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those that are boxes: a stranger's record may hold anything under that name."""
+    return [box for box in boxes if isinstance(box, dict) and _is_box(box)]
+
+
+def _is_box(box: Mapping[str, Any]) -> bool:
+    sides, score, text = box.get("box"), box.get("score", 1.0), box.get("text", "")
+    return (
+        isinstance(sides, (list, tuple))
+        and len(sides) == 4
+        and all(map(_is_number, (*sides, score)))
+        and sides[0] <= sides[2]
+        and sides[1] <= sides[3]
+        and isinstance(box.get("kind"), str)
+        and isinstance(text, str)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST <= value <= MOST
