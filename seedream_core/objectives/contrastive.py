@@ -32,8 +32,8 @@ from seedream_core.data.loading.hard_negatives import SimilarOrder
 from seedream_core.data.loading.negative_captions import every_caption, main_caption
 from seedream_core.data.loading.weights import GOLDEN, REPEATS, capped
 from seedream_core.errors import UserError
+from seedream_core.models.dual_encoder.towers import Towers
 from seedream_core.models.text.tokenizer import tokenize
-from seedream_core.models.towers import Towers
 from seedream_core.randomness import fraction
 from seedream_core.records import Batch
 from seedream_core.training.fit import Objective

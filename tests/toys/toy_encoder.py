@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from seedream_core.models.calibration import Calibration
-from seedream_core.models.dual_encoder import DualEncoder
+from seedream_core.models.dual_encoder.calibration import Calibration
+from seedream_core.models.dual_encoder.own import DualEncoder
+from seedream_core.models.dual_encoder.towers import Towers
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.models.text.tokenizer import train_tokenizer
-from seedream_core.models.towers import Towers
-from seedream_core.models.towers_config import TowersConfig
 from seedream_core.workflow import artifact
 
 TEXTS = (

@@ -202,13 +202,6 @@ def _only(members: Mapping[str, bytes]) -> str:
     return names[0]
 
 
-def square(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The whole picture as side×side×3: a caption speaks of all of it, so nothing is cropped and ratios are lost."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0))
-
-
 def _check_ours(image: Image.Image, name: str) -> None:
     _check_size(image)
     if image.format != name:

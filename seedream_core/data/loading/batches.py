@@ -19,12 +19,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from seedream_core.data.images.masks import latent_mask
-from seedream_core.data.images.pictures import decode, square
+from seedream_core.data.images.pictures import decode
 from seedream_core.data.loading import latents
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.weights import WeightedOrder, capped
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError, UserError
+from seedream_core.models.dual_encoder.own import square
 from seedream_core.randomness import generator, normal
 from seedream_core.records import Batch, Sample
 from seedream_core.workflow.host import Host, Train

@@ -15,7 +15,7 @@ from seedream_core.errors import DataError
 from seedream_core.workflow.artifact import digest
 
 if TYPE_CHECKING:
-    from seedream_core.models.dual_encoder import DualEncoderBase
+    from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 CHUNK = 64
 
@@ -61,7 +61,7 @@ class Embedder:
 def _opened(embedder: Embedder) -> "tuple[ShardReader, DualEncoderBase]":
     import torch
 
-    from seedream_core.models.dual_encoder import load
+    from seedream_core.models.dual_encoder.artifact import load
 
     if embedder.threads:
         torch.set_num_threads(embedder.threads)

@@ -107,7 +107,7 @@ class RetrieveStage(Spread, Stage):
         import numpy as np
 
         from seedream_core.data.retrieval.index import Index, concept
-        from seedream_core.models.dual_encoder import load
+        from seedream_core.models.dual_encoder.artifact import load
 
         encoder, index = load(self.encoder), Index(vectors)
         rows = {reader.keys[position]: row for row, position in enumerate(positions)}

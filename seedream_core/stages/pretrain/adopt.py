@@ -160,7 +160,7 @@ class AdoptStage(stage.Stage):
         """Vectors of two pictures and two captions: finite, and not the same."""
         import numpy as np
 
-        from seedream_core.models.dual_encoder import load
+        from seedream_core.models.dual_encoder.artifact import load
 
         encoder = load(folder)
         gray = np.full((64, 64, 3), 127, np.uint8)

@@ -12,14 +12,14 @@ from annotated_types import Ge
 
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
-from seedream_core.models.towers_config import TowersConfig
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.workflow import stage
 from seedream_core.workflow.host import Host, Train
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.models.dual_encoder import DualEncoderBase
+    from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 UNSEEN = 0.05
 LEAST, MOST = 8, 2000  # samples that are kept back
@@ -59,7 +59,7 @@ class DualEncoderStage(stage.Stage):
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         import torch
 
-        from seedream_core.models.towers import Towers
+        from seedream_core.models.dual_encoder.towers import Towers
 
         with torch.device("meta"):
             parameters = sum(p.numel() for p in Towers(self.net, self.vocabulary).parameters())
@@ -70,10 +70,10 @@ class DualEncoderStage(stage.Stage):
 
         from seedream_core.data.loading.negative_captions import every_caption
         from seedream_core.data.loading.texts import by_key
-        from seedream_core.models.calibration import Calibration
-        from seedream_core.models.dual_encoder import DualEncoder
+        from seedream_core.models.dual_encoder.calibration import Calibration
+        from seedream_core.models.dual_encoder.own import DualEncoder
+        from seedream_core.models.dual_encoder.towers import Towers
         from seedream_core.models.text.tokenizer import train_tokenizer
-        from seedream_core.models.towers import Towers
         from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, alone, forward_flops
         from seedream_core.training.fit import fit
 
@@ -150,8 +150,8 @@ def calibrate(
     from seedream_core.data.images.pictures import decode
     from seedream_core.data.loading.negative_captions import every_caption, lookalikes, main_caption, strangers
     from seedream_core.data.storage.shards import ShardReader
-    from seedream_core.models.calibration import fitted
-    from seedream_core.models.dual_encoder import BLOCK
+    from seedream_core.models.dual_encoder.base import BLOCK
+    from seedream_core.models.dual_encoder.calibration import fitted
 
     reader = ShardReader(data)
     places = {key: place for place, key in enumerate(reader.keys)}

@@ -15,9 +15,9 @@ from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.texts import by_key
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import UserError
+from seedream_core.models.dual_encoder.towers import Towers
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.models.text.tokenizer import train_tokenizer
-from seedream_core.models.towers import Towers
-from seedream_core.models.towers_config import TowersConfig
 from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
 from seedream_core.stages.data.synthetic import SyntheticStage
 

@@ -18,7 +18,7 @@ from seedream_core.workflow.artifact import digest
 from seedream_core.workflow.config import OUTSIDE
 
 if TYPE_CHECKING:
-    from seedream_core.models.dual_encoder import DualEncoderBase
+    from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 _SEEN: "WeakKeyDictionary[LazySample, tuple[DualEncoderBase, np.ndarray]]" = WeakKeyDictionary()
 """Vectors of the views that are being judged: two scorers of one encoder need not both compute them."""
@@ -55,7 +55,7 @@ def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "DualEn
 @lru_cache(maxsize=2)
 def _opened(folder: Path, digest: str) -> "DualEncoderBase":
     """Once for all scorers of a process, as long as its files are the same."""
-    from seedream_core.models.dual_encoder import load
+    from seedream_core.models.dual_encoder.artifact import load
 
     return load(folder)
 

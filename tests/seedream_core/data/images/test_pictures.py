@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from seedream_core.data.images.pictures import TooSmall, decode, normalise, square
+from seedream_core.data.images.pictures import TooSmall, decode, normalise
 from seedream_core.errors import DataError
 
 
@@ -217,44 +217,6 @@ def test_what_is_no_picture_is_refused(data, reason):
         normalise(data)
 
 
-def test_a_square_shows_the_whole_picture():
-    pixels = np.zeros((40, 80, 3), np.uint8)
-    pixels[:, 40:] = 250
-    found = square(pixels, 16)
-    assert found.shape == (16, 16, 3) and found[:, :7].max() < 5 and found[:, 9:].min() > 245
-    assert square(found, 16) is found and square(pixels[:8, :8], 16).shape == (16, 16, 3)
-
-
-@pytest.mark.parametrize(
-    "options", [{"quality": 95}, {"progressive": True}, {"restart_marker_blocks": 1, "subsampling": 0}]
-)
-def test_a_photograph_with_further_pictures_keeps_the_bytes_of_its_first(options):
-    first, second = picture(size=(40, 24)), picture(size=(40, 24)).rotate(180)
-    file = encoded(first, "MPO", save_all=True, append_images=[second, second], **options)
-    with Image.open(io.BytesIO(file)) as whole:
-        assert (whole.format, whole.n_frames) == ("MPO", 3)
-        shown = np.asarray(whole)
-    found = normalise(file)
-    assert (found.extension, found.changes) == ("jpg", ("first picture alone of a JPEG with MPF",))
-    assert (
-        found.data.count(b"\xff\xd8") == found.data.count(b"\xff\xd9") == 1
-        and b"MPF" not in found.data
-        and len(found.data) < len(file) / 2.5
-    )
-    assert found.data[-200:-2] in file and np.array_equal(decode({"jpg": found.data}), shown)
-    assert normalise(found.data).changes == () and normalise(found.data).data == found.data
-    cropped = normalise(file, (16, 16))
-    assert cropped.extension == "png" and cropped.changes == (
-        "first picture alone of a JPEG with MPF",
-        "scaled to 16×16",
-    )
-    # Tools that drop the further pictures leave the table of them.
-    end = file.index(b"\xff\xd9") + 2
-    assert normalise(file[:end]).data == found.data
-    with pytest.raises(DataError, match="undecodable JPEG"):
-        normalise(file[: end - 40])
-
-
 def test_single_jpegs_with_anything_behind_them_keep_their_bytes():
     for tail in (b"", b"\0" * 10, encoded(picture(), "JPEG")):
         data = encoded(picture(), "JPEG") + tail
@@ -294,3 +256,33 @@ def test_a_turned_photograph_that_is_too_large_as_png_stays_a_jpeg(monkeypatch):
     )
     upright = np.asarray(ImageOps.exif_transpose(Image.open(file)), int)
     assert np.abs(np.asarray(Image.open(io.BytesIO(made.data)), int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize(
+    "options", [{"quality": 95}, {"progressive": True}, {"restart_marker_blocks": 1, "subsampling": 0}]
+)
+def test_a_photograph_with_further_pictures_keeps_the_bytes_of_its_first(options):
+    first, second = picture(size=(40, 24)), picture(size=(40, 24)).rotate(180)
+    file = encoded(first, "MPO", save_all=True, append_images=[second, second], **options)
+    with Image.open(io.BytesIO(file)) as whole:
+        assert (whole.format, whole.n_frames) == ("MPO", 3)
+        shown = np.asarray(whole)
+    found = normalise(file)
+    assert (found.extension, found.changes) == ("jpg", ("first picture alone of a JPEG with MPF",))
+    assert (
+        found.data.count(b"\xff\xd8") == found.data.count(b"\xff\xd9") == 1
+        and b"MPF" not in found.data
+        and len(found.data) < len(file) / 2.5
+    )
+    assert found.data[-200:-2] in file and np.array_equal(decode({"jpg": found.data}), shown)
+    assert normalise(found.data).changes == () and normalise(found.data).data == found.data
+    cropped = normalise(file, (16, 16))
+    assert cropped.extension == "png" and cropped.changes == (
+        "first picture alone of a JPEG with MPF",
+        "scaled to 16×16",
+    )
+    # Tools that drop the further pictures leave the table of them.
+    end = file.index(b"\xff\xd9") + 2
+    assert normalise(file[:end]).data == found.data
+    with pytest.raises(DataError, match="undecodable JPEG"):
+        normalise(file[: end - 40])

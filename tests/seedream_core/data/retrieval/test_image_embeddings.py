@@ -9,7 +9,7 @@ from seedream_core.data.images.pictures import decode
 from seedream_core.data.retrieval.image_embeddings import embed
 from seedream_core.data.storage.engines import Engine
 from seedream_core.data.storage.shards import ShardReader
-from seedream_core.models.dual_encoder import load
+from seedream_core.models.dual_encoder.artifact import load
 from seedream_core.stages.data.synthetic import SyntheticStage
 
 

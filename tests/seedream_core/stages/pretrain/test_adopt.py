@@ -9,7 +9,7 @@ import toy_encoder
 import toy_training as toy
 
 from seedream_core.errors import ConfigError, DataError, UserError
-from seedream_core.models.dual_encoder import load
+from seedream_core.models.dual_encoder.artifact import load
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.stages.pretrain.adopt import AdoptStage
 from seedream_core.workflow import artifact, execute, recipe, stage

@@ -9,8 +9,8 @@ import toy_training as toy
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
-from seedream_core.models.dual_encoder import load
-from seedream_core.models.towers_config import TowersConfig
+from seedream_core.models.dual_encoder.artifact import load
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.records import Sample
 from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.pretrain.dual_encoder import DualEncoderStage, ranked, references, split

@@ -7,7 +7,7 @@ import toy_encoder
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers.agreement import AgreementScorer
 from seedream_core.errors import UserError
-from seedream_core.models.dual_encoder import load
+from seedream_core.models.dual_encoder.artifact import load
 from seedream_core.records import Sample
 
 CAPTIONS = {

@@ -9,7 +9,7 @@ from seedream_core.data.curation.scorers import embedding
 from seedream_core.data.curation.scorers.agreement import AgreementScorer
 from seedream_core.data.curation.scorers.embedding import EmbeddingScorer
 from seedream_core.errors import UserError
-from seedream_core.models.dual_encoder import load
+from seedream_core.models.dual_encoder.artifact import load
 from seedream_core.records import Sample
 
 

@@ -11,8 +11,8 @@ import torch
 import toy_encoder
 
 from seedream_core.errors import DataError
-from seedream_core.models.dual_encoder import load
-from seedream_core.models.hf_dual_encoder import REFERENCES, prepared
+from seedream_core.models.dual_encoder.artifact import load
+from seedream_core.models.dual_encoder.hf import REFERENCES, prepared
 
 
 @pytest.fixture(scope="module", params=["clip", "siglip"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seedream_core.errors import DataError
-from seedream_core.models.calibration import Calibration, fitted
+from seedream_core.models.dual_encoder.calibration import Calibration, fitted
 
 
 def test_finds_the_weights_that_made_the_labels():

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from seedream_core.errors import DataError
-from seedream_core.models.calibration import Calibration, read_calibration
-from seedream_core.models.dual_encoder import CALIBRATION, DualEncoderBase
+from seedream_core.models.dual_encoder.base import CALIBRATION, DualEncoderBase
+from seedream_core.models.dual_encoder.calibration import Calibration, read_calibration
 from seedream_core.models.text.llm import check_folder
 
 KINDS = ("clip", "siglip")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from seedream_core.models.towers import LARGEST_SCALE, Towers
-from seedream_core.models.towers_config import TowersConfig
+from seedream_core.models.dual_encoder.towers import LARGEST_SCALE, Towers
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 
 TINY = TowersConfig(
     size=32, dim=16, widths=(8, 16), image_depth=1, parts=2, text_width=16, text_depth=2, heads=2, max_tokens=12

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from seedream_core.models.attention import attend
 from seedream_core.models.autoencoder.conv import Residual
+from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.models.layers import Mlp
-from seedream_core.models.towers_config import TowersConfig
 
 LARGEST_SCALE = math.log(100)  # CLIP's limit
 

@@ -1,0 +1,83 @@
+"""What every dual encoder gives: unit vectors of pictures and captions, logits, and how well they agree.
+
+A picture or caption gets the same bits whatever stands beside it: a product's last bits depend on its shape, so always
+BLOCK of them pass a network at once, captions padded to a length that is their own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seedream_core.models.dual_encoder.calibration import Calibration
+
+BLOCK = 16
+CALIBRATION = "calibration.json"
+
+
+class DualEncoderBase(ABC):
+    """`images` and `texts` are N×dim, float32, each row of length 1."""
+
+    dim: int
+    scale: float
+    """What a cosine counts as a logit."""
+    calibration: Calibration
+    _references: np.ndarray | None = None
+
+    @abstractmethod
+    def _image_block(self, pixels: Sequence[np.ndarray]) -> Tensor:
+        """BLOCK pictures, H×W×3 uint8 of any sizes -> BLOCK×dim, not yet of length 1."""
+
+    @abstractmethod
+    def _text_block(self, texts: Sequence[str], length: int) -> Tensor:
+        """BLOCK captions, padded to `length` tokens -> BLOCK×dim, not yet of length 1."""
+
+    @abstractmethod
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens that each caption is to be padded to, by itself alone."""
+
+    def images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        blocks = [
+            self._embed(self._image_block, pixels[first : first + BLOCK]) for first in range(0, len(pixels), BLOCK)
+        ]
+        return np.concatenate(blocks) if blocks else np.empty((0, self.dim), np.float32)
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        found = np.empty((len(texts), self.dim), np.float32)
+        groups: dict[int, list[int]] = {}
+        for row, length in enumerate(self._lengths(texts) if texts else ()):
+            groups.setdefault(length, []).append(row)
+        for length, rows in groups.items():
+            for first in range(0, len(rows), BLOCK):
+                some = rows[first : first + BLOCK]
+                found[some] = self._embed(lambda block: self._text_block(block, length), [texts[row] for row in some])
+        return found
+
+    @torch.no_grad()
+    def _embed(self, network: Callable[[Sequence], Tensor], items: Sequence) -> np.ndarray:
+        full = [*items, *(items[-1:] * (BLOCK - len(items)))]
+        return torch.nn.functional.normalize(network(full).float(), dim=-1)[: len(items)].numpy()
+
+    def agreement(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
+        """How likely it is, from 0 to 1, that each picture's captions were written for it rather than for another."""
+        return self.calibration(self.logits(pictures, captions))
+
+    def logits(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
+        """N×2: the mean logit of a picture's captions, and that of captions of all sorts (the log of their mean
+        odds).
+        """
+        if self._references is None:
+            self._references = self.texts(self.calibration.references)
+        texts = self.texts([text for own in captions for text in own])
+        found, first = np.empty((len(captions), 2)), 0
+        for row, (picture, own) in enumerate(zip(pictures.astype(np.float32), captions)):
+            # one picture at a time: the same bits in any company
+            others = self.scale * (self._references @ picture)
+            found[row] = (
+                (self.scale * (texts[first : first + len(own)] @ picture)).mean(),
+                np.log(np.exp(others - others.max()).mean()) + others.max(),
+            )
+            first += len(own)
+        return found
