@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seedream_core.models.attention import attend, frequencies, split_heads
+from seedream_core.models.conditions import Conditions
 from seedream_core.models.layers import Condition, Mlp, Modulation, Positions, modulate, zero
 from seedream_core.models.mmdit_config import MmditConfig
 
@@ -110,26 +111,24 @@ class Mmdit(nn.Module):
         self.final_modulation = zero(nn.Linear(width, 2 * width))
         self.image_out = zero(nn.Linear(width, cells))
 
-    def forward(self, latents: Tensor, t: Tensor, text: Tensor, text_mask: Tensor, *, hidden: bool = False) -> Velocity:
-        """B x C x h x w latents at times t (B, 1 is noise), B x L x text_width features, B x L mask (True is a
-        token).
-        """
+    def forward(self, latents: Tensor, t: Tensor, conditions: Conditions, *, hidden: bool = False) -> Velocity:
+        """B x C x h x w latents at times t (B, 1 is noise). With `hidden`, image tokens after each block too."""
         rows, columns = latents.shape[2] // self.config.patch, latents.shape[3] // self.config.patch
         image = self.image_in(self._patches(latents, rows, columns))
         positions = self.config.rope.positions(rows, columns).to(latents.device)
         if self.config.absolute:
             image = image + self.image_positions(positions).to(image.dtype)
-        text = self.text_in(self.text_norm(text))
+        text, text_mask = self.text_in(self.text_norm(conditions.text)), conditions.text_mask
         text = text + self.text_positions[: text.shape[1]].to(text.dtype)
         condition = self.condition(t, text, text_mask)
-        conditions = (condition, condition)
+        per_stream = (condition, condition)
         if self.config.modulation == "shared":
-            conditions = (self.image_modulation(condition), self.text_modulation(condition))
+            per_stream = (self.image_modulation(condition), self.text_modulation(condition))
         rotation = frequencies(positions, self.config.width // self.config.heads)
         bias = self._bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
-            image, text = block(image, text, conditions, rotation, bias)
+            image, text = block(image, text, per_stream, rotation, bias)
             if hidden:
                 states.append(image)
         shift, scale = self.final_modulation(condition)[:, None, :].chunk(2, dim=-1)

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from seedream_core import randomness
 from seedream_core.distillers import Distiller, DistillStep
-from seedream_core.flow import guidance as cfg
 from seedream_core.flow.shift import alpha
 from seedream_core.flow.solvers.euler import Euler
+from seedream_core.flow.velocity import VelocityFunction, velocity_function
+from seedream_core.models.conditions import Conditions
 from seedream_core.models.text.llm import FrozenFeatures
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import picture_noise, time_grid, to_pixels
@@ -78,19 +79,16 @@ class DistillModule(Objective):
             draws=draws.to(self.device),
             shift=self.shift(shape),
             mask=batch.mask,
-            student=lambda z, t: self.student(z, t, *text).velocity.float(),
-            average=torch.no_grad()(lambda z, t: self.average(z, t, *text).velocity.float()),
+            student=velocity_function(self.student, text),
+            average=torch.no_grad()(velocity_function(self.average, text)),
             teacher=torch.no_grad()(self.guided(text, null)),
         )
 
-    def guided(self, text: tuple[Tensor, Tensor], null: tuple[Tensor, Tensor]) -> cfg.Velocity:
-        if self.guidance == 1:
-            return lambda z, t: self.teacher.network(z, t, *text).velocity.float()
-        return cfg.guided(self.teacher.network, text, null, self.guidance)
+    def guided(self, text: Conditions, null: Conditions) -> VelocityFunction:
+        return velocity_function(self.teacher.network, text, null=null, scale=self.guidance)
 
-    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        features, mask = self.features.to(self.device)(captions)
-        return features.to(self.device), mask.to(self.device)
+    def encode(self, captions: list[str]) -> Conditions:
+        return Conditions(*self.features.to(self.device)(captions)).to(self.device)
 
     def shift(self, shape: Sequence[int]) -> float:
         """Of the sampler's time grid for latents of this shape."""
@@ -111,7 +109,7 @@ class DistillModule(Objective):
         noise = torch.stack([picture_noise(1000 + i, shape) for i in range(len(self.prompts))]).to(self.device)
         text, null = self.encode(self.prompts), self.encode([""])
         shown = [(self.guided(text, null), spec.steps)]
-        shown += [(lambda z, t: self.student(z, t, *text).velocity.float(), steps) for steps in SAMPLE_STEPS]
+        shown += [(velocity_function(self.student, text), steps) for steps in SAMPLE_STEPS]
         rows = []
         for velocity, steps in shown:
             latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape)).to(self.device))

@@ -16,7 +16,9 @@ from seedream_core.data.loading import latents
 from seedream_core.data.loading.batches import Batches
 from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.timesteps import Timesteps
+from seedream_core.flow.velocity import predict
 from seedream_core.losses.defect_masked import defect_masked
+from seedream_core.models.conditions import Conditions
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
@@ -49,14 +51,13 @@ class FlowModule(Objective):
         self.text = start.text.tune() if text_mode == "tuned" else None
         self.features = FrozenFeatures(start.text) if self.text is None else None
 
-    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        """Features B×L×d of the captions and their mask B×L."""
+    def encode(self, captions: list[str]) -> Conditions:
+        """The captions as conditions, on the module's device."""
         if self.text is None:
-            features, mask = self.features.to(self.device)(captions)
-            return features.to(self.device), mask.to(self.device)
+            return Conditions(*self.features.to(self.device)(captions)).to(self.device)
         ids, mask = self.text.tokenize(captions)
         mask = mask.to(self.device)
-        return self.text(ids.to(self.device), mask), mask
+        return Conditions(self.text(ids.to(self.device), mask), mask)
 
     def training_step(self, batch: Batch, index: int) -> dict:
         step = self.predict(batch)
@@ -66,7 +67,7 @@ class FlowModule(Objective):
         """The network's velocity for a batch at its own noise and times."""
         noise, t = (part.to(self.device) for part in self.draw(batch))
         noisy = interpolate(batch.latents, noise, t)
-        velocity = self.network(noisy, t, *self.encode(batch.captions)).velocity
+        velocity = predict(self.network, noisy, t, self.encode(batch.captions)).velocity
         return FlowStep(
             latents=batch.latents,
             noise=noise,

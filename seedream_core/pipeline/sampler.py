@@ -9,9 +9,10 @@ from torch import Tensor
 
 from seedream_core import randomness
 from seedream_core.errors import UserError
-from seedream_core.flow import guidance as cfg
 from seedream_core.flow.shift import alpha, shift
 from seedream_core.flow.solvers import Solver
+from seedream_core.flow.velocity import velocity_function
+from seedream_core.models.conditions import Conditions
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.progress import Progress
@@ -81,11 +82,8 @@ class Sampler:
         noise = torch.stack([picture_noise(seed, shape) for seed in seeds]).to(self.device)
         method: Solver = Solver.find(solver)()
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
-            text = self._encode(list(prompts))
-            if scale == 1:
-                velocity = lambda z, t: self.loaded.network(z, t, *text).velocity.float()  # noqa: E731
-            else:
-                velocity = cfg.guided(self.loaded.network, text, self._encode([""]), scale)
+            text, null = self._encode(list(prompts)), None if scale == 1 else self._encode([""])
+            velocity = velocity_function(self.loaded.network, text, null=null, scale=scale)
             return method(velocity, noise, self.grid(steps, shape).to(self.device))
 
     @torch.inference_mode()
@@ -109,10 +107,10 @@ class Sampler:
             raise UserError(f"size {width}x{height}: {problem}") from None
         return self.loaded.network.channels, height // factor, width // factor
 
-    def _encode(self, prompts: list[str]) -> tuple[Tensor, Tensor]:
+    def _encode(self, prompts: list[str]) -> Conditions:
         ids, mask = self.loaded.text.tokenize(prompts)
         ids, mask = ids.to(self.device), mask.to(self.device)
-        return self.loaded.text(ids, mask), mask
+        return Conditions(self.loaded.text(ids, mask), mask)
 
 
 def time_grid(steps: int, shift_by: float) -> Tensor:

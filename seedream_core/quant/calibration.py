@@ -20,6 +20,8 @@ from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate
 from seedream_core.flow.shift import alpha, shift
+from seedream_core.flow.velocity import predict
+from seedream_core.models.conditions import Conditions
 from seedream_core.models.text.llm import FrozenFeatures
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.quant.sensitivity import Answer, relative_error
@@ -29,7 +31,7 @@ ROWS = 16
 # the sampler's grid of 8 steps holds those of 4, 2 and 1
 GRID = 8
 
-Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+Inputs = tuple[Tensor, Tensor, Conditions]
 
 
 class CalibrationData:
@@ -85,7 +87,7 @@ class CalibrationData:
         lengths = self.features(texts)[1].sum(1)
         batches = []
         for part in lengths.argsort().split(ROWS):
-            batches.append((z[part], t[part], *self.features([texts[i] for i in part])))
+            batches.append((z[part], t[part], Conditions(*self.features([texts[i] for i in part]))))
         return batches
 
     def grid_times(self, keys: list[str], number: int, latents: Tensor) -> Tensor:
@@ -100,7 +102,7 @@ def ask(batches: list[Inputs]) -> Answer:
     """All velocities that a network answers these batches with, in one tensor."""
 
     def answer(network: nn.Module) -> Tensor:
-        return torch.cat([network(*batch).velocity.float() for batch in batches])
+        return torch.cat([predict(network, *batch).velocity for batch in batches])
 
     return answer
 

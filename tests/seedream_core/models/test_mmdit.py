@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from seedream_core.models.conditions import Conditions
 from seedream_core.models.mmdit import Mmdit
 from seedream_core.models.mmdit_config import MmditConfig
 
@@ -23,8 +24,7 @@ def inputs(batch=2, tokens=5, side=4):
     return (
         torch.randn(batch, 4, side, side, generator=generator),
         torch.rand(batch, generator=generator),
-        torch.randn(batch, tokens, 12, generator=generator),
-        torch.ones(batch, tokens, dtype=torch.bool),
+        Conditions(torch.randn(batch, tokens, 12, generator=generator), torch.ones(batch, tokens, dtype=torch.bool)),
     )
 
 
@@ -40,18 +40,18 @@ def test_output_is_zero_at_the_start_and_every_parameter_learns_later(modulation
 @pytest.mark.parametrize("patch", (1, 2))
 def test_flops_in_closed_form_are_what_the_counter_counts(modulation, patch):
     module = network(modulation, patch=patch)
-    latents, t, text, mask = inputs(batch=3, tokens=7, side=8)
+    latents, t, conditions = inputs(batch=3, tokens=7, side=8)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(latents, t, text, mask)
+        module(latents, t, conditions)
     tokens = (8 // patch) ** 2
     assert module.config.flops(tokens, 7, channels=4, text_width=12) * 3 == counter.get_total_flops()
 
 
 def test_absolute_positions_are_counted_learn_and_tell_places_apart():
     module = network(awake=True, absolute=True)
-    latents, t, text, mask = inputs(batch=1)
+    latents, t, conditions = inputs(batch=1)
     with FlopCounterMode(display=False) as counter:
-        velocity = module(latents, t, text, mask).velocity
+        velocity = module(latents, t, conditions).velocity
     assert module.config.flops(16, 5, channels=4, text_width=12) == counter.get_total_flops()
     velocity.square().mean().backward()
     assert module.image_positions.project.weight.grad.any()
@@ -62,22 +62,23 @@ def test_absolute_positions_are_counted_learn_and_tell_places_apart():
 
 def test_padding_of_the_text_changes_nothing():
     module = network(awake=True)
-    latents, t, text, mask = inputs()
+    latents, t, conditions = inputs()
+    text, mask = conditions.text, conditions.text_mask
     padded = torch.cat([text, torch.full((2, 3, 12), 9.0)], dim=1)
     padded_mask = torch.cat([mask, torch.zeros(2, 3, dtype=torch.bool)], dim=1)
     torch.testing.assert_close(
-        module(latents, t, padded, padded_mask).velocity, module(latents, t, text, mask).velocity
+        module(latents, t, Conditions(padded, padded_mask)).velocity, module(latents, t, conditions).velocity
     )
 
 
 def test_text_time_and_place_matter():
     module = network(awake=True)
-    latents, t, text, mask = inputs()
-    base = module(latents, t, text, mask).velocity
+    latents, t, conditions = inputs()
+    base = module(latents, t, conditions).velocity
     for changed in (
-        module(latents, t, text.flip(1), mask),
-        module(latents, 1 - t, text, mask),
-        module(latents.flip(3), t, text, mask),
+        module(latents, t, Conditions(conditions.text.flip(1), conditions.text_mask)),
+        module(latents, 1 - t, conditions),
+        module(latents.flip(3), t, conditions),
     ):
         assert (changed.velocity - base).abs().max() > 1e-3
 
@@ -99,7 +100,9 @@ def test_works_at_2048_pixels_on_the_meta_device():
     with torch.device("meta"):
         module = Mmdit(MmditConfig(width=32, depth=1, heads=2), channels=16, text_width=12)
         velocity = module(
-            torch.empty(1, 16, 128, 128), torch.empty(1), torch.empty(1, 5, 12), torch.ones(1, 5, dtype=torch.bool)
+            torch.empty(1, 16, 128, 128),
+            torch.empty(1),
+            Conditions(torch.empty(1, 5, 12), torch.ones(1, 5, dtype=torch.bool)),
         ).velocity
     assert velocity.shape == (1, 16, 128, 128)
 

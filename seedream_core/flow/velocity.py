@@ -1,0 +1,43 @@
+"""The one place that calls a velocity network: what it returns is float32, guided where that is asked for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from seedream_core.flow.guidance import combine
+from seedream_core.models.conditions import Conditions
+from seedream_core.models.mmdit import Velocity
+
+VelocityFunction = Callable[[Tensor, Tensor], Tensor]
+"""(z, t) -> dz/dt: B x C x h x w and B times to B x C x h x w, float32."""
+
+
+def predict(network: nn.Module, z: Tensor, t: Tensor, conditions: Conditions, *, hidden: bool = False) -> Velocity:
+    """One evaluation of the network under the caller's autocast; the velocity is cast to float32.
+
+    With `hidden`, also the image tokens after each block.
+    """
+    found = network(z, t, conditions, hidden=hidden)
+    return replace(found, velocity=found.velocity.float())
+
+
+def velocity_function(
+    network: nn.Module, conditions: Conditions, *, null: Conditions | None = None, scale: float = 1.0
+) -> VelocityFunction:
+    """The network's velocity for these conditions; a `scale` other than 1 guides it away from the null caption.
+
+    Guidance evaluates the network on both in one batch.
+    """
+    if scale == 1:
+        return lambda z, t: predict(network, z, t, conditions).velocity
+    if null is None:
+        raise ValueError(f"guidance {scale:g} needs the conditions of the null caption")
+    both = conditions.stack(null)
+
+    def velocity(z: Tensor, t: Tensor) -> Tensor:
+        conditional, unconditional = predict(network, torch.cat([z, z]), torch.cat([t, t]), both).velocity.chunk(2)
+        return combine(unconditional, conditional, scale)
+
+    return velocity

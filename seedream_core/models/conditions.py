@@ -1,0 +1,29 @@
+"""What a velocity network is told beside latents and time."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of B samples. A network takes this record whole, so that a new condition is a new field here."""
+
+    text: Tensor
+    """Features of the text encoder, B x L x text_width."""
+    text_mask: Tensor
+    """B x L, True where a token stands and False on padding."""
+
+    def to(self, device: torch.device | str) -> "Conditions":
+        return Conditions(self.text.to(device), self.text_mask.to(device))
+
+    def stack(self, null: "Conditions") -> "Conditions":
+        """These B samples, then B copies of the null caption, padded to the same length: 2B samples."""
+        return Conditions(_pad_below(self.text, null.text), _pad_below(self.text_mask, null.text_mask))
+
+
+def _pad_below(rows: Tensor, one: Tensor) -> Tensor:
+    padded = torch.zeros_like(rows)
+    padded[:, : one.shape[1]] = one
+    return torch.cat([rows, padded])
