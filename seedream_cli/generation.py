@@ -70,6 +70,7 @@ def run(asked: Asked) -> None:
         size=size,
         steps=asked.steps,
         guidance=asked.guidance,
+        guidance_rule=origin.request.guidance_rule if origin else metadata.PLAIN,
         solver=asked.solver or (origin.request.solver if origin else "euler"),
     )
     before = metadata.load(asked.picture) if origin else None  # --out may name the same file

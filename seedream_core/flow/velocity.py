@@ -6,12 +6,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from seedream_core.flow.guidance import combine
+from seedream_core.flow.guidance import GuidanceRule
+from seedream_core.flow.guidance.plain import PlainGuidance
+from seedream_core.flow.path import expand
 from seedream_core.models.conditions import Conditions
 from seedream_core.models.mmdit import Velocity
 
 VelocityFunction = Callable[[Tensor, Tensor], Tensor]
 """(z, t) -> dz/dt: B x C x h x w and B times to B x C x h x w, float32."""
+PLAIN = PlainGuidance()
 
 
 def predict(network: nn.Module, z: Tensor, t: Tensor, conditions: Conditions, *, hidden: bool = False) -> Velocity:
@@ -24,11 +27,16 @@ def predict(network: nn.Module, z: Tensor, t: Tensor, conditions: Conditions, *,
 
 
 def velocity_function(
-    network: nn.Module, conditions: Conditions, *, null: Conditions | None = None, scale: float = 1.0
+    network: nn.Module,
+    conditions: Conditions,
+    *,
+    null: Conditions | None = None,
+    scale: float = 1.0,
+    rule: GuidanceRule = PLAIN,
 ) -> VelocityFunction:
     """The network's velocity for these conditions; a `scale` other than 1 guides it away from the null caption.
 
-    Guidance evaluates the network on both in one batch.
+    Where guidance acts, the network is evaluated on both in one batch.
     """
     if scale == 1:
         return lambda z, t: predict(network, z, t, conditions).velocity
@@ -37,7 +45,27 @@ def velocity_function(
     both = conditions.stack(null)
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:
+        active = rule.active(t)
+        if active is not None and not bool(active.any()):
+            return predict(network, z, t, conditions).velocity
         conditional, unconditional = predict(network, torch.cat([z, z]), torch.cat([t, t]), both).velocity.chunk(2)
-        return combine(unconditional, conditional, scale)
+        guided = rule.guide(unconditional, conditional, scale)
+        return guided if active is None else torch.where(expand(active, z), guided, conditional)
 
     return velocity
+
+
+def count_evaluations(
+    method: Callable[[VelocityFunction, Tensor, Tensor], Tensor], grid: Tensor, scale: float, rule: GuidanceRule
+) -> int:
+    """Evaluations of the network for one picture: what a solver asks for on this grid, twice where guidance acts."""
+    count = 0
+
+    def velocity(z: Tensor, t: Tensor) -> Tensor:
+        nonlocal count
+        active = rule.active(t)
+        count += 1 if scale == 1 or (active is not None and not bool(active.any())) else 2
+        return torch.zeros_like(z)
+
+    method(velocity, torch.zeros(1, 1, 1, 1), grid)
+    return count

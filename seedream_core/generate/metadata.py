@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seedream_core.errors import UserError
+from seedream_core.errors import ConfigError, UserError
+from seedream_core.flow.guidance import GuidanceRule
+from seedream_core.flow.guidance.plain import PlainGuidance
+from seedream_core.workflow.config import dump, parse
 
 if TYPE_CHECKING:
     import numpy
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 16_000_000
 GAP = 2
+PLAIN = PlainGuidance()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +32,13 @@ class Request:
     height: int
     steps: int
     guidance: float
+    guidance_rule: GuidanceRule = PLAIN
     solver: str
 
     @property
     def settings(self) -> tuple:
         """What must be equal for two pictures to be drawn in one batch."""
-        return self.width, self.height, self.steps, self.guidance, self.solver
+        return self.width, self.height, self.steps, self.guidance, self.guidance_rule, self.solver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +112,17 @@ def origin(path: Path) -> Origin:
             height=int(height),
             steps=int(texts["steps"]),
             guidance=float(texts["guidance"]),
+            guidance_rule=parse(GuidanceRule, json.loads(texts[RULE])) if RULE in texts else PLAIN,
             solver=texts["solver"],
         )
         if request.seed < 0 or request.steps < 1 or not 0 <= request.guidance < float("inf"):
             raise ValueError(f"seed {request.seed}, {request.steps} steps, guidance {request.guidance:g}")
-    except ValueError as problem:
+    except (ValueError, ConfigError) as problem:
         raise UserError(f"{path}: its description is damaged ({problem})") from None
     return Origin(request=request, model_digest=texts["model_digest"], version=texts["version"])
 
 
+RULE = "guidance_rule"  # written only where guidance is not plain
 _KEYS = ("prompt", "seed", "size", "steps", "guidance", "solver", "model_digest", "version")
 
 
@@ -132,12 +139,16 @@ def _texts(origin: Origin) -> dict[str, str]:
         origin.model_digest,
         origin.version,
     )
-    return {key: str(value) for key, value in zip(_KEYS, values, strict=True)}
+    texts = {key: str(value) for key, value in zip(_KEYS, values, strict=True)}
+    return texts if request.guidance_rule == PLAIN else texts | {RULE: json.dumps(dump(request.guidance_rule))}
 
 
 def index_line(file: str, request: Request, **more) -> str:
     """One line of a folder's prompts.jsonl."""
-    return json.dumps({"file": file, **asdict(request), **more}, ensure_ascii=False) + "\n"
+    row = asdict(request) | {RULE: dump(request.guidance_rule)}
+    if request.guidance_rule == PLAIN:
+        del row[RULE]
+    return json.dumps({"file": file, **row, **more}, ensure_ascii=False) + "\n"
 
 
 class Sheet:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from seedream_core.generate.metadata import Request
+from seedream_core.flow.guidance import GuidanceRule
+from seedream_core.generate.metadata import PLAIN, Request
 from seedream_core.generate.prompts import Line
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def requests(
     size: tuple[int, int] | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    guidance_rule: GuidanceRule = PLAIN,
     solver: str = "euler",
 ) -> list[Request]:
     """`count` pictures of every line; the picture at index i has seed `seed` + i, so no two share their noise.
@@ -39,6 +41,7 @@ def requests(
                     height=height,
                     steps=_first(line.steps, steps, spec.steps),
                     guidance=float(_first(line.guidance, guidance, spec.guidance)),
+                    guidance_rule=guidance_rule,
                     solver=solver,
                 )
             )
@@ -48,9 +51,15 @@ def requests(
 def pictures(sampler: "Sampler", wanted: Sequence[Request]) -> "Iterator[tuple[Request, numpy.ndarray]]":
     """Each request with its H×W×3 bytes, in order."""
     for request in wanted:
-        width, height, steps, guidance, solver = request.settings
         drawn = sampler.images(
-            [request.prompt], [request.seed], width=width, height=height, steps=steps, guidance=guidance, solver=solver
+            [request.prompt],
+            [request.seed],
+            width=request.width,
+            height=request.height,
+            steps=request.steps,
+            guidance=request.guidance,
+            guidance_rule=request.guidance_rule,
+            solver=request.solver,
         )
         yield request, drawn[0]
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from seedream_core import randomness
 from seedream_core.errors import UserError
+from seedream_core.flow.guidance import GuidanceRule, check_request
 from seedream_core.flow.shift import alpha, shift
 from seedream_core.flow.solvers import Solver
-from seedream_core.flow.velocity import velocity_function
+from seedream_core.flow.velocity import PLAIN, count_evaluations, velocity_function
 from seedream_core.models.conditions import Conditions
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
@@ -41,6 +42,7 @@ class Sampler:
         height: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        guidance_rule: GuidanceRule = PLAIN,
         solver: str = "euler",
         batch: int = 1,
         progress: Progress | None = None,
@@ -54,7 +56,14 @@ class Sampler:
         parts = []
         for rows in _chunks(len(prompts), batch):
             latents = self.latents(
-                prompts[rows], seeds[rows], width=width, height=height, steps=steps, guidance=guidance, solver=solver
+                prompts[rows],
+                seeds[rows],
+                width=width,
+                height=height,
+                steps=steps,
+                guidance=guidance,
+                guidance_rule=guidance_rule,
+                solver=solver,
             )
             parts.append(self.decode(latents))
             if progress:
@@ -71,19 +80,22 @@ class Sampler:
         height: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        guidance_rule: GuidanceRule = PLAIN,
         solver: str = "euler",
     ) -> Tensor:
         """Normalised latents, B x C x h x w, float32."""
         shape = self._shape(width or self.spec.width, height or self.spec.height)
         steps = steps or self.spec.steps
         scale = self.spec.guidance if guidance is None else guidance
-        if self.spec.guidance_distilled and scale != 1:
-            raise UserError(f"guidance {scale:g}: this model was distilled to need none", fix="leave --guidance out")
+        try:
+            check_request(scale, guidance_rule, distilled=self.spec.guidance_distilled)
+        except ValueError as problem:
+            raise UserError(str(problem), fix="leave it out") from None
         noise = torch.stack([picture_noise(seed, shape) for seed in seeds]).to(self.device)
         method: Solver = Solver.find(solver)()
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
             text, null = self._encode(list(prompts)), None if scale == 1 else self._encode([""])
-            velocity = velocity_function(self.loaded.network, text, null=null, scale=scale)
+            velocity = velocity_function(self.loaded.network, text, null=null, scale=scale, rule=guidance_rule)
             return method(velocity, noise, self.grid(steps, shape).to(self.device))
 
     @torch.inference_mode()
@@ -93,6 +105,13 @@ class Sampler:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
             images = autoencoder.decode(autoencoder.denormalise(latents))
         return to_pixels(images)
+
+    def evaluations(
+        self, width: int, height: int, *, steps: int, guidance: float, guidance_rule: GuidanceRule, solver: str
+    ) -> int:
+        """How often the network is evaluated for one picture with these settings."""
+        grid = self.grid(steps, self._shape(width, height))
+        return count_evaluations(Solver.find(solver)(), grid, guidance, guidance_rule)
 
     def grid(self, steps: int, shape: tuple[int, int, int]) -> Tensor:
         """steps + 1 times from 1 to 0, shifted for that latent shape (Seedream 3.0: by the asked size)."""

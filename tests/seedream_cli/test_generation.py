@@ -1,5 +1,6 @@
 """`seedream generate`, from a prompt to a file that can be made again."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner
 
 from seedream_cli.main import app
+from seedream_core.flow.guidance.rescaled import RescaledGuidance
 from seedream_core.generate import metadata
+from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow import artifact
+from seedream_core.workflow.host import Host
 
 PROMPT = "灰色背景上有三个紫色十字"
 
@@ -105,6 +109,17 @@ def test_from_makes_it_again_bit_for_bit(here):
     result = generate("--from", "a.png", "--out", "b.png")
     assert "the same as a.png, bit for bit" in result.stderr
     assert (here / "a.png").read_bytes() == (here / "b.png").read_bytes()
+
+
+def test_from_a_picture_of_another_guidance_rule_makes_it_again(here, tiny_generator):
+    (here / "prompts.txt").write_text(PROMPT, encoding="utf-8")
+    for folder, rule in (("plain", None), ("ruled", RescaledGuidance())):
+        stage = ImagesStage(model=tiny_generator, prompts=here / "prompts.txt", guidance=4.0, guidance_rule=rule)
+        stage.run(here / folder, Host(precision="f32", accelerator="cpu", threads=1))
+    assert apart("plain/images/00000.png", "ruled/images/00000.png") > 0
+    result = generate("--from", "ruled/images/00000.png", "--out", "b.png")
+    assert "the same as ruled/images/00000.png, bit for bit" in result.stderr
+    assert "'guidance_rule': {'name': 'rescaled'}" in str(json.loads((here / "ruled/prompts.jsonl").read_text()))
 
 
 def test_from_onto_itself_is_held_against_what_was_there(here):

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
 
+from seedream_core.flow.guidance import GuidanceRule, check_request
+from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.solvers import Solver
 from seedream_core.synthetic.scenes.world import HELD_OUT, World
 from seedream_core.workflow import artifact, stage
-from seedream_core.workflow.config import Config, nearest
+from seedream_core.workflow.config import Config, dump, nearest
 from seedream_core.workflow.host import Host
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Rung(Config):
     "solver steps; none for the model's own"
     guidance: Annotated[float, Ge(0)] | None = None
     "classifier-free guidance; none for the model's own"
+    guidance_rule: GuidanceRule | None = None
+    "how the two velocities of guidance make one, and at which times; none for plain"
     solver: Solver | None = None
     "how the steps are taken; none for euler"
 
@@ -94,11 +98,11 @@ class BenchStage(stage.Stage):
                     f"{', '.join(kept) or 'nothing'}"
                 )
         for rung in self.ladder:
-            if inputs["models"][rung.model].get("guidance_distilled") and rung.guidance not in (None, 1):
-                raise ValueError(
-                    f"ladder: {rung.name!r} sets guidance {rung.guidance:g}, but {rung.model} was distilled to "
-                    "need none"
-                )
+            distilled = inputs["models"][rung.model].get("guidance_distilled", False)
+            try:
+                check_request(rung.guidance, rung.guidance_rule, distilled=distilled)
+            except ValueError as problem:
+                raise ValueError(f"ladder: {rung.name!r} runs {rung.model} with {problem}") from None
         return {"rungs": len(self.ladder), "prompts": self.prompts + self.held_out_prompts}
 
     def run(self, out: Path, host: Host) -> dict:
@@ -174,9 +178,11 @@ class BenchStage(stage.Stage):
         method = rung.solver.name() if rung.solver else "euler"
         steps = rung.steps or sampler.spec.steps
         guidance = sampler.spec.guidance if rung.guidance is None else rung.guidance
+        rule = rung.guidance_rule or PlainGuidance()
         options = {
             "steps": steps,
             "guidance": guidance,
+            "guidance_rule": rule,
             "solver": method,
             "width": exam.world.width,
             "height": exam.world.height,
@@ -194,8 +200,9 @@ class BenchStage(stage.Stage):
             "format": sampler.spec.format,
             "steps": steps,
             "guidance": guidance,
+            "guidance_rule": dump(rule),
             "solver": method,
-            "evaluations": Solver.find(method)().evaluations(steps) * (1 if guidance == 1 else 2),
+            "evaluations": sampler.evaluations(**options),
             "seconds_per_image": alone,
             "images_per_second": sum(map(len, images.values())) / seconds,
         }

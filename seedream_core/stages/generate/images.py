@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
+from seedream_core.flow.guidance import GuidanceRule, check_request
+from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.solvers import Solver
 from seedream_core.generate.prompts import Line, read
 from seedream_core.workflow import artifact, stage
@@ -35,6 +37,8 @@ class ImagesStage(stage.Stage):
     "solver steps; none for the model's own"
     guidance: Annotated[float, Ge(0)] | None = None
     "classifier-free guidance; none for the model's own"
+    guidance_rule: GuidanceRule | None = None
+    "how the two velocities of guidance make one, and at which times; none for plain"
     solver: Solver | None = None
     "how the steps are taken; none for euler"
 
@@ -46,8 +50,7 @@ class ImagesStage(stage.Stage):
         lines, _ = self._lines()
         model = inputs["model"] or {}
         width, height = self.size or (model.get("width"), model.get("height"))
-        if model.get("guidance_distilled") and self.guidance not in (None, 1):
-            raise ValueError(f"guidance: {self.guidance:g}, but this model was distilled to need none")
+        check_request(self.guidance, self.guidance_rule, distilled=model.get("guidance_distilled", False))
         for name, side in (("width", width), ("height", height)):
             if side and side % model.get("factor", 1):
                 raise ValueError(f"size: {name} {side} is not a multiple of the model's {model['factor']}")
@@ -71,6 +74,7 @@ class ImagesStage(stage.Stage):
             size=self.size,
             steps=self.steps,
             guidance=self.guidance,
+            guidance_rule=self.guidance_rule or PlainGuidance(),
             solver=self.solver.name() if self.solver else "euler",
         )
         digest, version = artifact.read(self.model, "generator").digest, metadata.version()

@@ -9,7 +9,7 @@ import torch
 
 from seedream_core.distillers import DistillStep
 from seedream_core.distillers.guidance import Guidance
-from seedream_core.flow.guidance import combine
+from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.path import interpolate
 from seedream_core.flow.shift import shift
 
@@ -39,7 +39,7 @@ def unconditional(z, t):
 @pytest.mark.parametrize("scale", [1.0, 3.0])
 def test_the_loss_is_the_distance_from_the_guided_velocity(scale):
     def teacher(z, t):
-        return combine(unconditional(z, t), conditional(z, t), scale)
+        return PlainGuidance().guide(unconditional(z, t), conditional(z, t), scale)
 
     assert Guidance().student_loss(step(teacher, teacher)) == 0
     loss = Guidance().student_loss(step(conditional, teacher))

@@ -1,13 +1,15 @@
 """A PNG says how it was made, in any script, and loses no bit of its pixels or settings."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from seedream_core.errors import UserError
+from seedream_core.flow.guidance.interval import IntervalGuidance
 from seedream_core.generate import metadata
 from seedream_core.generate.metadata import Origin, Request
 
@@ -38,6 +40,24 @@ def test_it_is_itxt_that_any_reader_shows(tmp_path, pixels):
             and image.text["size"] == "64x32"
             and image.text["model_digest"] == "ab12"
         )
+
+
+def test_a_guidance_rule_is_kept_where_it_is_not_plain(tmp_path, pixels):
+    ruled = replace(ORIGIN, request=replace(REQUEST, guidance_rule=IntervalGuidance(start=0.2, end=0.8)))
+    metadata.save(tmp_path / "a.png", pixels, ruled)
+    assert metadata.origin(tmp_path / "a.png") == ruled
+    row = json.loads(metadata.index_line("a.png", ruled.request))
+    assert row["guidance_rule"] == {"name": "interval", "start": 0.2, "end": 0.8}
+    assert "guidance_rule" not in json.loads(metadata.index_line("a.png", REQUEST))
+    text = (tmp_path / "a.png").read_bytes()
+    assert text.count(b"interval") == 1
+    with Image.open(tmp_path / "a.png") as image:
+        damaged = PngImagePlugin.PngInfo()
+        for key, value in image.text.items():
+            damaged.add_itxt(key, value.replace("interval", "intervals"))
+        image.save(tmp_path / "b.png", pnginfo=damaged)
+    with pytest.raises(UserError, match="its description is damaged .*did you mean 'interval'"):
+        metadata.origin(tmp_path / "b.png")
 
 
 def test_without_metadata(tmp_path, pixels):

@@ -5,6 +5,9 @@ import pytest
 import torch
 
 from seedream_core.errors import UserError
+from seedream_core.flow.guidance.interval import IntervalGuidance
+from seedream_core.flow.guidance.rescaled import RescaledGuidance
+from seedream_core.flow.velocity import PLAIN
 from seedream_core.models.mmdit import Velocity
 from seedream_core.pipeline import generator
 from seedream_core.pipeline import sampler as sampling
@@ -64,6 +67,38 @@ def test_guidance_one_asks_the_network_once_per_step(tiny_generator, monkeypatch
     assert sum(rows) == 12
 
 
+def test_an_interval_over_all_times_is_plain_guidance_bit_for_bit(sampler):
+    plain = sampler.latents(PROMPTS[:2], [1, 2], guidance=3.0)
+    everywhere = sampler.latents(PROMPTS[:2], [1, 2], guidance=3.0, guidance_rule=IntervalGuidance())
+    assert torch.equal(plain, everywhere)
+    for rule in (IntervalGuidance(start=0.4, end=0.8), RescaledGuidance()):
+        other = sampler.latents(PROMPTS[:2], [1, 2], guidance=3.0, guidance_rule=rule)
+        assert (other - plain).abs().max() > 1e-3
+    assert torch.equal(
+        sampler.latents(PROMPTS[:1], [1], guidance=1.0),
+        sampler.latents(PROMPTS[:1], [1], guidance=1.0, guidance_rule=RescaledGuidance()),
+    )
+
+
+def test_evaluations_are_counted_as_they_are_made(tiny_generator, monkeypatch):
+    loaded = generator.load(tiny_generator, sampling=True)
+    sampler, rows = Sampler(loaded), []
+    forward = loaded.network.forward
+    monkeypatch.setattr(
+        loaded.network, "forward", lambda z, *rest, **more: rows.append(len(z)) or forward(z, *rest, **more)
+    )
+    for rule, solver, scale in (
+        (PLAIN, "euler", 1.0),
+        (IntervalGuidance(start=0.3, end=0.8), "euler", 2.0),
+        (IntervalGuidance(start=0.3, end=0.8), "heun", 2.0),
+        (RescaledGuidance(), "heun", 2.0),
+    ):
+        rows.clear()
+        sampler.latents(PROMPTS[:1], [1], steps=5, guidance=scale, guidance_rule=rule, solver=solver)
+        counted = sampler.evaluations(64, 64, steps=5, guidance=scale, guidance_rule=rule, solver=solver)
+        assert sum(rows) == counted
+
+
 def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
     from dataclasses import replace
 
@@ -72,6 +107,8 @@ def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
     sampler.images(PROMPTS[:1], [1], steps=1)
     with pytest.raises(UserError, match="distilled to need none"):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance=3)
+    with pytest.raises(UserError, match="guidance_rule rescaled: this model was distilled"):
+        sampler.images(PROMPTS[:1], [1], steps=1, guidance_rule=RescaledGuidance())
 
 
 @pytest.mark.parametrize("solver", ["euler", "heun"])

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from seedream_core.errors import ConfigError
+from seedream_core.flow.guidance.interval import IntervalGuidance
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.eval.bench import BenchStage
 from seedream_core.stages.eval.report import EvalReportStage
@@ -17,7 +18,14 @@ from seedream_core.workflow.host import Host
 
 LADDER = [
     {"name": "few", "model": "tiny", "steps": 2, "guidance": 1.0},
-    {"name": "guided", "model": "tiny", "steps": 3, "guidance": 2.5, "solver": "heun"},
+    {
+        "name": "guided",
+        "model": "tiny",
+        "steps": 3,
+        "guidance": 2.5,
+        "guidance_rule": {"name": "interval", "start": 0.5},
+        "solver": "heun",
+    },
 ]
 
 
@@ -48,7 +56,9 @@ def test_scores_hold_every_figure_of_every_rung(finished, tiny_generator):
     assert artifact.verify(finished) == []
     scores = json.loads((finished / "scores.json").read_text())
     few, guided = scores["rungs"]
-    assert (few["evaluations"], guided["evaluations"]) == (2, 10)  # Heun: 2 * 3 - 1, and twice for guidance
+    # Heun asks at 1, 2/3, 2/3, 1/3 and 1/3, and twice at the three times where guidance acts
+    assert (few["evaluations"], guided["evaluations"]) == (2, 8)
+    assert guided["guidance_rule"] == {"name": "interval", "start": 0.5, "end": 1.0}
     for row in (few, guided):
         assert {name: rate["count"] for name, rate in row["accuracy"].items()} == {"seen": 12, "held_out": 6}
         assert sum(part["count"] for part in row["breakdown"]) == 18
@@ -81,7 +91,8 @@ def test_kept_pictures_are_those_of_their_prompt_and_seed(finished, tiny_generat
     assert all((row["reason"] is None) == row["right"] for row in rows)
     row = next(row for row in rows if row["rung"] == "guided" and row["set"] == "held_out" and row["index"] == 3)
     assert row["seed"] == 1003
-    again = Sampler.load(tiny_generator).images([row["prompt"]], [row["seed"]], steps=3, guidance=2.5, solver="heun")[0]
+    settings = {"steps": 3, "guidance": 2.5, "guidance_rule": IntervalGuidance(start=0.5), "solver": "heun"}
+    again = Sampler.load(tiny_generator).images([row["prompt"]], [row["seed"]], **settings)[0]
     kept = np.asarray(Image.open(finished / row["picture"]))
     assert np.abs(kept.astype(int) - again.astype(int)).max() <= 1
 
@@ -118,7 +129,7 @@ def test_models_that_cannot_be_compared_are_refused_at_plan_time():
     small, big = ({"width": size, "height": size} for size in (64, 128))
     with pytest.raises(ValueError, match="128x128 and 64x64"):
         stage.facts({"models": {"tiny": small, "big": big}, "vae": {}})
-    with pytest.raises(ValueError, match="'guided' sets guidance 2.5"):
+    with pytest.raises(ValueError, match="'guided' runs tiny with guidance 2.5: this model was distilled"):
         stage.facts({"models": {"tiny": small | {"guidance_distilled": True}, "big": small}, "vae": {}})
     with pytest.raises(ValueError, match="the data of tiny held out red star"):
         stage.facts({"models": {"tiny": small | {"held_out": ["red star"]}, "big": small}, "vae": {}})

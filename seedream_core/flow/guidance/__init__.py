@@ -1,0 +1,36 @@
+"""Classifier-free guidance: each file is one rule that makes one velocity of the conditional and unconditional ones."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from seedream_core.workflow.config import Component
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidanceRule(Component):
+    """Contract: at scale 1 every rule gives the conditional velocity, so that nothing is evaluated twice there."""
+
+    suffix: ClassVar[str] = "Guidance"
+
+    def guide(self, unconditional: "Tensor", conditional: "Tensor", scale: "float | Tensor") -> "Tensor":
+        """Velocities B x C x h x w, with the null caption and with the text; a scale for all, or B x 1 x 1 x 1."""
+        raise NotImplementedError
+
+    def active(self, t: "Tensor") -> "Tensor | None":
+        """B times -> B booleans, False where the conditional velocity is taken as it is; None for guidance at all
+        times.
+        """
+        return None
+
+
+def check_request(scale: float | None, rule: GuidanceRule | None, *, distilled: bool) -> None:
+    """ValueError where a model cannot draw with this guidance; None stands for the model's own."""
+    if not distilled:
+        return
+    if scale not in (None, 1):
+        raise ValueError(f"guidance {scale:g}: this model was distilled to need none")
+    if rule is not None and rule.name() != "plain":
+        raise ValueError(f"guidance_rule {rule.name()}: this model was distilled to need no guidance")

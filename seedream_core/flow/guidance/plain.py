@@ -1,0 +1,15 @@
+"""Classifier-free guidance as it was published (arXiv 2207.12598): away from the null caption by a constant scale."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seedream_core.flow.guidance import GuidanceRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainGuidance(GuidanceRule):
+    def guide(self, unconditional: "Tensor", conditional: "Tensor", scale: "float | Tensor") -> "Tensor":
+        return unconditional + scale * (conditional - unconditional)
