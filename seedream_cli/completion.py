@@ -1,4 +1,4 @@
-"""The files under completions/: `python -m seedream_cli.completion` writes them again."""
+"""Writes the shell completion files under completions/ (`python -m seedream_cli.completion`)."""
 
 from pathlib import Path
 

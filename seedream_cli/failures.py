@@ -1,4 +1,4 @@
-"""From an exception to what a person reads: a user's mistake is one message and its fix, a bug is a traceback."""
+"""Turns exceptions into messages: a user's mistake is one message with its fix, a bug is a traceback."""
 
 import typer
 from typer.core import TyperGroup

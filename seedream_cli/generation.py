@@ -1,4 +1,4 @@
-"""What `seedream generate` does: prompts in, PNG files out, each from its own seed."""
+"""The command `seedream generate`: prompts in, PNG files out, one seed per picture."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`seedream data inspect` and `seedream data why`: what an artifact of samples holds, and one sample's story."""
+"""The commands `seedream data inspect` (what an artifact holds) and `seedream data why` (one sample's history)."""
 
 import shlex
 from pathlib import Path

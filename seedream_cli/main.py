@@ -1,4 +1,4 @@
-"""The commands. Only typer and the options are imported here, so that `seedream --help` answers at once."""
+"""The commands of `seedream`. Only typer and the options are imported here, so that `--help` is fast."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""Every argument and option, declared once."""
+"""The arguments and options of all commands, declared once."""
 
 from pathlib import Path
 from typing import Annotated

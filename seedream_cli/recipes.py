@@ -1,4 +1,4 @@
-"""What `seedream run` does beyond the core: which launcher, and the table at the end."""
+"""The command `seedream run`: chooses the launcher and prints the table at the end."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tables of a recipe: what would run (`--dry-run`) and what has run (`--status`)."""
+"""Tables of a recipe for `seedream run --dry-run` and `--status`."""
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console

@@ -1,5 +1,5 @@
-"""What `seedream data|pretrain|posttrain|distill|quantize|eval` share: list a group, show a stage's fields, run a
-stage.
+"""What the stage commands share (`data`, `pretrain`, `posttrain`, `distill`, `quantize`, `eval`): list a group, show a
+stage's fields, run a stage.
 """
 
 from pathlib import Path

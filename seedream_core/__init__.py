@@ -1,1 +1,1 @@
-"""The core of seedream: data, models, objectives, samplers and the stages that chain them."""
+"""The core of seedream: data, networks, training objectives, samplers, and the stages that recipes chain together."""

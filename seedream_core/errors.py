@@ -1,4 +1,4 @@
-"""What a user can get wrong, said in one message each: the command line prints it and no traceback."""
+"""Errors that a user can cause. The command line prints each as one message with its fix, without a traceback."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

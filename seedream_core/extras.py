@@ -1,6 +1,4 @@
-"""Packages that only some techniques need: imported where they are used, and asked for by name where they are
-missing.
-"""
+"""Optional packages (`pip install seedream[data]`): imported where they are used; a missing one is a clear error."""
 
 import importlib
 from types import ModuleType

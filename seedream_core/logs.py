@@ -1,4 +1,4 @@
-"""Logs: one JSON object to a line as work goes on, and a table of them for people at its end."""
+"""Training logs: one JSON object per line while a run goes on, and a CSV table at its end."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""How far a long piece of work has come: a Rich bar on a terminal, elsewhere one plain line every few seconds.
+"""Progress of long work: a Rich bar on a terminal, one plain line every few seconds elsewhere.
 
     with progress.track("encode", total) as p:
         for batch in batches:

@@ -1,4 +1,4 @@
-"""Random numbers drawn from (seed, sample key, step, purpose), never from a stream.
+"""Random numbers as a function of (seed, sample key, step, purpose); no generator state to save or restore.
 
 The same sample sees the same noise, time and caption on one rank or eight, in any batch, before and after a
 resume, because nothing here remembers what was drawn before.

@@ -1,4 +1,4 @@
-"""What flows through the house: samples and their fates, batches, and one step of flow matching."""
+"""The records that rooms pass to one another: samples and their fates, batches, and one step of flow matching."""
 
 import hashlib
 import json

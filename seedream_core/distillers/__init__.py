@@ -1,4 +1,4 @@
-"""Distillation: losses by which a student learns a guided teacher's answers, then its trajectories in few steps.
+"""Distillers: each file is one loss by which a student learns from a guided teacher.
 
 A distiller is one phase of the training. It sees a batch and three velocity functions of (z, t), and nothing of how
 they are batched, averaged or guided.

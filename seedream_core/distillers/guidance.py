@@ -1,4 +1,5 @@
-"""Guidance distillation: one evaluation for the two of classifier-free guidance (Seedream 2.0, A13; arXiv 2210.03142).
+"""Guidance distillation: the student learns the guided velocity in one evaluation instead of two (Seedream 2.0; arXiv
+2210.03142).
 
 The student regresses v_null + w (v_text - v_null) at one fixed w, so it needs no guidance embedding. Times are spread
 over the sampler's shifted grid, t = 1 included, where every picture begins.

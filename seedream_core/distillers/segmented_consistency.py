@@ -1,4 +1,4 @@
-"""Trajectory-segmented consistency: one jump from any point of a segment to its end (Hyper-SD, arXiv 2404.13686, A13).
+"""Trajectory-segmented consistency: one jump from any point of a segment to its end (Hyper-SD, arXiv 2404.13686).
 
 The sampler's time grid of `points` steps is cut into k segments. From z_n at grid time t_n, the teacher's ODE leads one
 step down to z_{n-1}, and both must be sent to the same z at the segment's end: L = d(Psi(z_n, v, t_end), Psi(z_{n-1},

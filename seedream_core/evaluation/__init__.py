@@ -1,1 +1,3 @@
-"""Evaluation: suites ask, judges look, metrics count, benchmarks time."""
+"""Evaluation: suites hold what is asked, judges look at pictures, metrics turn verdicts into figures, benchmarks
+measure speed.
+"""

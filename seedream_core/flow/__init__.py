@@ -1,1 +1,1 @@
-"""Flow matching: the path, its times, the solvers and the sampler."""
+"""Flow matching: the path and its times, guidance rules, and solvers."""

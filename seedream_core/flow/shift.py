@@ -1,4 +1,4 @@
-"""Resolution-aware shift of times: more tokens, more noise (Seedream 3.0, B7; base and alpha as in SD3).
+"""Resolution-aware time shift: more tokens, more noise (Seedream 3.0; base and alpha as in SD3, arXiv 2403.03206).
 
 t' = alpha t / (1 + (alpha - 1) t) moves logit t by ln alpha. A larger picture hides
 its layout less at equal noise, so training and sampling spend more time near t = 1.

@@ -1,3 +1,1 @@
-"""What surrounds the sampler when people make pictures: prompts in, named and labelled PNG files out (no torch
-here).
-"""
+"""Around the sampler: prompts in, named and labelled PNG files out. Nothing here imports torch."""

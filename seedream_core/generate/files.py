@@ -1,4 +1,4 @@
-"""Where pictures go: one named PNG, or a folder of 00000.png, 00001.png, … in prompt order."""
+"""Output files of pictures: one named PNG, or a folder of 00000.png, 00001.png, … in prompt order."""
 
 import itertools
 import re

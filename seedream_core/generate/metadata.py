@@ -1,4 +1,4 @@
-"""PNG files that carry how they were made, as iTXt; the same picture can be made again from the file alone."""
+"""Generation metadata in PNG files (iTXt), from which the same picture can be made again."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Which model draws: the one asked for, then SEEDREAM_MODEL, then the one inside the package."""
+"""Finds the model to draw with: --model, then SEEDREAM_MODEL, then the packaged one."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Prompts from .txt, .jsonl, .csv or standard input: every bad line is named at once, with its number."""
+"""Reads prompts from .txt, .jsonl, .csv or standard input; reports all bad lines at once with their numbers."""
 
 import csv
 import io

@@ -1,5 +1,5 @@
-"""What a model can know: the words and characters of its training captions, kept as vocabulary.json beside
-generator.yaml.
+"""The vocabulary of a model: words and characters of its training captions, kept as vocabulary.json beside
+generator.yaml, to warn about unknown words.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Training losses: what a step's prediction is held against."""
+"""Training losses."""

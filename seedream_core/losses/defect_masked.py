@@ -1,5 +1,5 @@
 """Flow matching that learns nothing where a picture is spoiled (Seedream 3.0, defect-aware training; the formula is
-inferred [I]).
+inferred).
 
 For each picture L = Σ M_i ‖v_i − v*_i‖² / max(1, Σ M_i) over its latent cells, M the mask of data/images/masks.py and
 the norm a mean over channels, so that a clean picture weighs what it does in flow_matching. What is masked is the loss

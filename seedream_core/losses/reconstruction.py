@@ -1,4 +1,4 @@
-"""What an autoencoder is held to: pixels, their edges, and a posterior that stays near a unit Gaussian."""
+"""The reconstruction loss of an autoencoder: pixels, edges, and the KL divergence of the posterior."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated

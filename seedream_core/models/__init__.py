@@ -1,1 +1,3 @@
-"""Networks: the MM-DiT, autoencoders and text encoders, with their configs."""
+"""Networks and their configs: velocity networks (MM-DiT), autoencoders, text encoders, dual encoders, the defect
+detector.
+"""

@@ -1,4 +1,5 @@
-"""A small fully convolutional network that says of each cell of a picture how far defects of each kind cover it [I].
+"""Defect detector: a small fully convolutional network that predicts, per cell, how much defects of each kind cover it
+(our design).
 
 3.0 names a detector of boxes and nothing more of it. Pictures are brought to one working side, so that a watermark has
 the same size in cells whatever the picture's resolution; cells are 8 pixels of it, and cover is a share, so that edges

@@ -1,6 +1,4 @@
-"""Models of others for looking at pictures (transformers), loaded from folders on this disk; their own code is never
-run.
-"""
+"""Loads vision models of the transformers library from local folders; remote code is never run."""
 
 import multiprocessing
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Configuration and arithmetic of the MM-DiT: parameters and FLOPs in closed form, without building it."""
+"""Config of the MM-DiT; parameters and FLOPs in closed form, without building the network."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ POSITION_FEATURES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class MmditConfig(Config):
-    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0, A6)."""
+    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0)."""
 
     width: Annotated[int, Ge(8)] = 192
     """Features per token."""

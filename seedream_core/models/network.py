@@ -1,4 +1,4 @@
-"""A network on disk: `config.yaml` beside `weights.safetensors`, for every network that we define."""
+"""Saves and loads our networks: `config.yaml` beside `weights.safetensors`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Lightning modules, one per training objective."""
+"""Training objectives as Lightning modules, one file each."""

@@ -1,4 +1,4 @@
-"""The objective of a defect detector: cover of each cell, on defects planted anew at every step.
+"""The objective of the defect detector: predict the cover of each cell, on defects planted afresh at every step.
 
 A planted picture is a pure function of (seed, key, step), so a resumed training sees what an uninterrupted one does.
 """

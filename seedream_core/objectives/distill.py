@@ -1,4 +1,4 @@
-"""Distillation of a guided teacher into a student that needs no guidance and few steps (Hyper-SD's TSCD, A13).
+"""Distillation of a guided teacher into a student that needs no guidance and few steps (Hyper-SD's TSCD).
 
 The teacher is the generator that training began with, guided, in every phase: it is read from its artifact, so
 checkpoints hold the student and its moving average alone. Departure: Hyper-SD's teacher is the guidance-distilled

@@ -1,4 +1,6 @@
-"""The artifact of kind `generator`: a velocity network, and where its autoencoder and text encoder stand."""
+"""Reads and writes the artifact of kind `generator`: a velocity network with paths to its autoencoder and text
+encoder.
+"""
 
 import os
 import shutil

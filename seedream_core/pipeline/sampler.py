@@ -1,4 +1,4 @@
-"""Prompts to pictures, without Lightning: one seed per picture, and each drawn alone unless speed matters more."""
+"""Draws pictures from prompts, without Lightning: one seed per picture."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

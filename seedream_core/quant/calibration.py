@@ -1,4 +1,4 @@
-"""The inputs that a network is quantised on: noisy latents with their captions, at the times that a sampler visits.
+"""Calibration inputs for quantisation: noisy latents with captions, at the times that a sampler visits.
 
 Noise and times come from (seed, key, round), so that a second run measures the same. Reads the shards itself: this
 stage starts without Lightning, which `data/loading/batches.py` imports.

@@ -1,4 +1,4 @@
-"""Two four-bit codes to a byte: the low half holds the even column, the high half the odd one."""
+"""Packs two four-bit codes into a byte: even columns in the low half, odd columns in the high half."""
 
 from __future__ import annotations
 

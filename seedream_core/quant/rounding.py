@@ -1,4 +1,4 @@
-"""From float weights to integers: a search for the scales, then rounding that makes up for its own errors (GPTQ, arXiv
+"""Rounds weights to integers: searches the scales, then compensates rounding errors column by column (GPTQ, arXiv
 2210.17323).
 
 The rounding takes columns in falling order of their activations' energy and moves each column's error onto the columns

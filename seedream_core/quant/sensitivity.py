@@ -1,4 +1,4 @@
-"""Which layers get 4, 8 or 16 bits: the measured change of the network's output, under a size budget (Seedream 4.0).
+"""Chooses 4, 8 or 16 bits per layer by the measured change of the network's output, under a size budget (Seedream 4.0).
 
 Each layer is quantised alone and the network's answer to the same inputs measured against the original's. Squared
 errors of single layers are taken to add up; from all layers at their fewest bits, the widening that removes the most

@@ -1,4 +1,6 @@
-"""Fitting a quantised network's scales and biases to the original's answers; its integers stay (Seedream 2.0, A14)."""
+"""Tunes a quantised network's scales and biases towards the original's outputs; the integers stay fixed (Seedream
+2.0).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, coloured by the page's own style sheet, so that light and dark both fit."""
+"""Charts for the report as inline SVG, styled by the page so that light and dark themes both work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the kept samples lie by their looks: a map of clusters, and for each the pictures nearest to its middle."""
+"""A map of the kept samples by appearance: clusters, and the pictures nearest to each centre."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where scores come from: every artifact behind one, walked back through the manifests."""
+"""Walks the manifests back from a result to every artifact that it was made from."""
 
 from __future__ import annotations
 

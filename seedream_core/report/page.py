@@ -1,4 +1,6 @@
-"""Scores and the steps behind them -> one self-contained page in Chinese and English, and the ladder as data."""
+"""The report of an evaluation: scores and the steps behind them as one self-contained page in Chinese and English, and
+as JSON.
+"""
 
 from __future__ import annotations
 

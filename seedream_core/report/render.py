@@ -1,4 +1,4 @@
-"""A page from its template: one file that needs nothing beside it, its style and script inside."""
+"""Renders a page from its template into one file with styles and script inside."""
 
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,5 @@
-"""A data artifact as one self-contained page: its funnel, pictures with their fates, what was measured of those that
-stay.
+"""The report of a data artifact: its funnel, pictures with their fates, and the scores of the samples that were
+kept.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The story of one sample: what every stage behind an artifact said of it, from its source on."""
+"""The history of one sample: its fate in every stage behind an artifact, from its source on."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The judge's few words about a wrong picture, in Chinese."""
+"""Chinese texts for the judge's reasons why a picture is wrong."""
 
 from __future__ import annotations
 

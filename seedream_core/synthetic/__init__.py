@@ -1,1 +1,1 @@
-"""Worlds whose truth is known: scenes, documents, and defects planted on pictures."""
+"""Drawn data whose truth is known exactly: scenes, knowledge documents, and defects planted on pictures."""

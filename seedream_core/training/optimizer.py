@@ -1,4 +1,5 @@
-"""The one optimiser of a training: AdamW, or Muon (Jordan 2024) for hidden matrices with AdamW for the rest.
+"""The optimiser of a training: AdamW, or Muon (Jordan 2024) for hidden matrices with AdamW for the rest; clips
+gradients and skips non-finite ones.
 
 Clipping, the learning rate and the guard against non-finite gradients live in `step`, so that automatic and manual
 optimisation get the same, and Lightning counts one step whichever members are inside. The learning rate is a pure

@@ -1,5 +1,5 @@
-"""Artifact folders: written under a lock, finished by a manifest that comes last, by rename (crash-safe in the manner
-of datatrove's completions).
+"""Artifact folders: written under a lock; the manifest artifact.json comes last, by rename, so a folder with one is
+complete.
 """
 
 import dataclasses

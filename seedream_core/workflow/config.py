@@ -1,6 +1,4 @@
-"""Frozen dataclasses as configs, validated by pydantic; techniques found by file name (design card: one file per
-technique).
-"""
+"""Configs as frozen dataclasses, validated by pydantic; a technique is found by its file name."""
 
 import ast
 import dataclasses

@@ -1,4 +1,4 @@
-"""YAML as people mean it: 1.2 scalars, line numbers, and no tags, duplicate keys or alias bombs."""
+"""A safe YAML reader: YAML 1.2 scalars with line numbers; refuses tags, duplicate keys and alias bombs."""
 
 import copy
 import dataclasses

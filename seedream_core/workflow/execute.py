@@ -1,4 +1,4 @@
-"""Run steps: the only writer of `step.yaml` and of manifests.
+"""Runs the steps of a recipe; the only writer of step.yaml and of manifests.
 
 For the command line:
 

@@ -1,4 +1,6 @@
-"""Where a stage runs (not part of any fingerprint) and how long it trains (part of it)."""
+"""The host file (devices, nodes, precision, micro-batch: not part of a step's fingerprint) and the training schedule
+(part of it).
+"""
 
 import os
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The model that the package brings, by the names under which stages may ask for it and its parts."""
+"""Names of the packaged model and its parts (`packaged`, `packaged/autoencoder`), where a stage takes an artifact."""
 
 from importlib import resources
 from pathlib import Path

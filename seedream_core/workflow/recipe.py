@@ -1,4 +1,4 @@
-"""A recipe: a graph of steps, checked whole before the first one runs.
+"""Reads a recipe (a graph of steps) and checks all of it before the first step runs.
 
 For the command line:
 

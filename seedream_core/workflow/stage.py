@@ -1,4 +1,6 @@
-"""A stage: a config that declares its inputs' kinds and what it makes, and runs. Found by path under `stages/`."""
+"""The base of stages: a config that declares its inputs' kinds and what it makes, and runs. Found by path under
+`stages/`.
+"""
 
 import ast
 import functools

@@ -1,4 +1,4 @@
-"""The four states of a step's folder, and the fingerprint that tells done from stale.
+"""The state of a step's folder (new, partial, done, stale), decided by its fingerprint.
 
 Not in the fingerprint: the host, log and checkpoint cadence, and where inputs stand; their contents are.
 """

@@ -1,4 +1,4 @@
-"""Balance: each file turns what a whole set of samples is like into sampling weights (Seedream 2.0 and 3.0).
+"""Balancing (Seedream 2.0 and 3.0): each member turns statistics of the whole data set into sampling weights.
 
 A member sees all samples at once (`Crowd`: looks, captions, sources; never their truth) and gives one positive weight
 for each, of any scale, and the concepts it counted, so that a report can say how many of them count before and after.

@@ -1,4 +1,4 @@
-"""Hierarchical k-means: clusters of the samples, then clusters of their centres (Vo et al. 2024, arXiv:2405.15613).
+"""Hierarchical k-means: clusters samples, then clusters the cluster centres (Vo et al. 2024, arXiv:2405.15613).
 
 Centres of small clusters lie where there are samples, but not as densely as the samples do: clustering them gives
 groups that follow what kinds there are, not how often each occurs. numpy only; the same for the same seed.

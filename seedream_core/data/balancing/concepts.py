@@ -1,4 +1,6 @@
-"""How many concepts a set of samples really has: exp(entropy) over them, and what the rarest quarter's share is."""
+"""Concept statistics of a data set: effective number of concepts (exp of the entropy) and the share of the rarest
+quarter.
+"""
 
 from array import array
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Dual-axis sampling: rare looks and rare words both count (Seedream 3.0; the formula is ours [I]).
+"""Dual-axis sampling: weights rare images and rare words up (Seedream 3.0; the formula is ours).
 
 p_i ∝ n_c(i)^-alpha · clip(mean tf·idf of i's captions, q05, q95)^beta. With several levels of clusters the first factor
 is that of a walk down the tree: a branch is taken in proportion to its samples^(1 - alpha) among its siblings.

@@ -1,4 +1,4 @@
-"""What a picture looks like in 124 numbers, without a model: colours, directions of edges, coarse layout [I].
+"""Image features without a model: 124 numbers for colours, edge directions and coarse layout (our choice).
 
 A stand-in where no embedding is given: it groups alike pictures, and knows nothing of what they mean. Roots of the
 histograms let a small object weigh more than its area. Measured on scenes of two seeds: a fourth root for colours

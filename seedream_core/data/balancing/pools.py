@@ -1,8 +1,7 @@
-"""Four pools and how often each is drawn from (Seedream 2.0: high quality, distribution maintenance, knowledge,
-targeted).
+"""Mixes four data pools by shares: high quality, distribution maintenance, knowledge, targeted (Seedream 2.0).
 
 A draw first takes a pool by its share, then a sample of that pool by its weight there; a sample may be in several, and
-one that is in none of the others is still in maintenance. The shares are unpublished: ours are a start [I].
+one that is in none of the others is still in maintenance. The shares are unpublished: ours are a starting point.
 """
 
 import json

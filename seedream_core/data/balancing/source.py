@@ -1,5 +1,5 @@
-"""Over-represented sources are down-sampled, their order kept (Seedream 2.0, distribution maintenance; the power is
-ours [I]).
+"""Down-samples over-represented sources and keeps their order (Seedream 2.0, distribution maintenance; the power is our
+choice).
 
 A source of n samples gets a share in proportion to n^alpha: with 0 < alpha < 1 a larger one still has more, but less
 so.

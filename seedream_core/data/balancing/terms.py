@@ -1,4 +1,4 @@
-"""How rare a caption's words are: mean tf·idf over words and neighbouring words, English and Chinese (Seedream 3.0).
+"""Rarity of a caption's words: mean tf·idf over words and word pairs, in English and Chinese (Seedream 3.0).
 
 tf is a term's share of its caption, so the mean is over the words as they stand and a long caption counts no more than
 a short one. Two words in a row are a term too: in "a red star" it may be only the pair that is rare.

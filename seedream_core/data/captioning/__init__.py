@@ -1,1 +1,1 @@
-"""Captions for pictures, by models or by truth."""
+"""Captions for pictures: captioners write them, text_crops prepares pictures that teach text rendering."""

@@ -1,5 +1,5 @@
-"""The text-rendering branch of one sample: marks are cropped away, poor lines dropped, the picture captioned anew
-(Seedream 2.0).
+"""Prepares one sample for text rendering: crops watermarks away, drops unreadable lines, captions the picture with its
+text (Seedream 2.0).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,3 @@
-"""Active learning: which samples to label, and the score heads learned from labels."""
+"""Active learning (Seedream 2.0). Order: acquisition chooses samples, annotations collects labels, head_training fits
+score_heads, active runs the loop.
+"""

@@ -1,4 +1,5 @@
-"""Which pictures of a pool are worth a label next (Seedream 2.0's active learning; the algorithm is [I]).
+"""Chooses the samples to label next: uncertain ones, spread by k-centre (Seedream 2.0's active learning; the algorithm
+is our choice).
 
 A seed set at random; then rounds. In each, the pictures that the head of the labels so far is least sure of are a
 shortlist, and of those k-centre takes the ones farthest from all that is labelled (core-set, Sener and Savarese, 2018).

@@ -1,4 +1,5 @@
-"""Active learning: train, choose, ask, again, until the validation curve is flat (Seedream 2.0; the loop is [I]).
+"""The active-learning loop: train, choose, ask, repeat until the validation curve is flat (Seedream 2.0; the loop is
+our design).
 
 The loop holds no state of its own: from the rounds that were asked for and their labels it comes to the same heads
 again, so that it goes on after a kill, or days later when a person has filled in the labels.

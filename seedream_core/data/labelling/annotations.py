@@ -1,5 +1,4 @@
-"""Labels and who gives them: the truth in a record, or a person who fills in a jsonl that was written for that
-(Seedream 2.0).
+"""Labels from the truth in records, or from a person who fills in a JSONL file (Seedream 2.0).
 
 A line to fill in is `{"key", "name", "picture", "choices", "label": null}`. A label is one of the choices, or a figure;
 `skip` is for a picture that cannot be told. Nothing that a person has written is ever overwritten.

@@ -1,4 +1,6 @@
-"""Heads from labels: a linear one solved to its end, or a small network; every class counts alike, however rare [I]."""
+"""Trains score heads from labels: a linear head solved exactly, or a small network; every class has equal weight,
+however rare.
+"""
 
 import itertools
 from collections.abc import Sequence

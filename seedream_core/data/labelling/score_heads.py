@@ -1,5 +1,5 @@
-"""Small heads on picture features: defect, difficulty or aesthetics, and how sure they are of it (Seedream 2.0 and 4.0;
-form [I]).
+"""Score heads on picture features: predict defect, difficulty or aesthetics, with an uncertainty (named by Seedream 2.0
+and 4.0; the form is ours).
 
 A head is a committee of members of one shape: their mean is the answer, and what it is unsure of is worth a label.
 """

@@ -1,1 +1,3 @@
-"""What training reads: batches, latents, captions, sampling weights."""
+"""What training reads: schedules say which rows a step takes, stores read them, batches collect them with a caption
+each.
+"""

@@ -1,4 +1,4 @@
-"""An order of captions in which similar ones meet, so that a batch holds negatives that are hard to tell apart [I].
+"""Orders captions so that similar ones share a contrastive batch: hard negatives for the dual encoder (our choice).
 
 Captions are sorted by their words, the words by a random rank that is drawn anew for every epoch: neighbours share the
 words of low rank, and over the epochs every word comes to be the one in which neighbours differ. It takes O(n log n),

@@ -1,6 +1,4 @@
-"""Latents at rest: mean and deviation of a posterior in fp16 for each sample, and the statistics that normalise
-them.
-"""
+"""Stored latents: mean and standard deviation of the posterior in fp16 per sample, and the normalisation statistics."""
 
 import json
 import math

@@ -1,6 +1,4 @@
-"""Captions of other pictures for each picture of a set, to hold an encoder against: any other, or the most alike
-[I].
-"""
+"""Negative captions for each picture, random or most similar, to calibrate and test a dual encoder (our choice)."""
 
 from collections.abc import Mapping, Sequence
 

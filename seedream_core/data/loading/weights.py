@@ -1,4 +1,4 @@
-"""Which sample takes which place of an epoch, by weight: systematic resampling, a pure function of seed and epoch [I].
+"""Weighted sampling without state: which sample takes which place of an epoch, by systematic resampling (our choice).
 
 In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw of them: less variance than independent draws, and
 with equal weights each sample takes its own place. From epoch to epoch the comb moves on by the golden ratio, which

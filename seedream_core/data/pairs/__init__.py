@@ -1,4 +1,4 @@
-"""Pairs: each file makes tuples for editing and control out of one sample (SeedEdit; Seedream 4.0).
+"""Training tuples for editing and control, made from single samples; each file is one kind (SeedEdit; Seedream 4.0).
 
 A tuple has references (what is given), targets (what is to be drawn), an instruction in both languages, and where it is
 known the mask of what may differ. Controls come from any picture; edits and compositions from scenes of the embedded

@@ -1,4 +1,4 @@
-"""Edges to picture: Canny's edges of any picture as its reference (Seedream 4.0: control tuples from any image)."""
+"""Canny edges as the reference for their picture (Seedream 4.0: control tuples from any image)."""
 
 from dataclasses import dataclass
 from typing import Annotated

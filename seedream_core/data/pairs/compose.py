@@ -1,5 +1,5 @@
-"""Two references composed: the objects of two pictures in one, where the instruction says (Seedream 4.0,
-multi-image).
+"""Composition tuples: two reference pictures, and a target that shows the objects of both as the instruction says
+(Seedream 4.0).
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,6 @@
-"""Depth to picture: the map that a depth model from a folder gives, near things bright (Seedream 4.0)."""
+"""Depth maps as the reference for their picture, by a depth model from a local folder; near is bright (Seedream
+4.0).
+"""
 
 from dataclasses import dataclass, field
 

@@ -1,6 +1,4 @@
-"""Edits of the embedded world's scenes, with their truth, in both directions (SeedEdit: regeneration pairs, here
-exact).
-"""
+"""Edit tuples of synthetic scenes with exact truth, in both directions (the pairs that SeedEdit regenerates)."""
 
 from dataclasses import dataclass
 from typing import Any

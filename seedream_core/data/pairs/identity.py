@@ -1,5 +1,5 @@
-"""A subject to a picture of it: one object of a scene cut out on grey, to be shown as the caption says (SeedEdit's
-identity pairs).
+"""Identity tuples: one object of a scene cut out on grey as reference, the scene as target (SeedEdit's identity
+pairs).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A hole to be filled: a box of the picture painted grey in the reference, the mask beside it (Seedream 4.0)."""
+"""Inpainting tuples: a box of the picture painted grey in the reference, with its mask (Seedream 4.0)."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A small picture to its large one: super-resolution as a control (Seedream 4.0)."""
+"""Super-resolution tuples: the picture reduced as reference, the picture as target (Seedream 4.0)."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A map of areas to picture: from a scene's truth, or from a semantic segmentation model in a folder (Seedream 4.0)."""
+"""Segmentation maps as the reference for their picture, from a scene's truth or a segmentation model (Seedream 4.0)."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A subject kept over several frames: the same object, moving from one side to the other (Seedream 4.0, image sets)."""
+"""Story tuples: one subject over several frames as it moves from one side to the other (Seedream 4.0, image sets)."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated

@@ -1,1 +1,3 @@
-"""Cross-modal retrieval over embeddings."""
+"""Cross-modal retrieval: image_embeddings are computed once, queries name concepts, the index finds their nearest
+samples.
+"""

@@ -1,4 +1,4 @@
-"""The embeddings of an artifact's pictures, in the order of its shards, made by several processes at once."""
+"""Computes the embeddings of an artifact's pictures, in the order of its shards, on several processes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

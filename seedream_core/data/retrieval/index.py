@@ -1,5 +1,5 @@
-"""Cross-modal retrieval over embeddings (Seedream 3.0): concepts injected from a few examples, a distribution brought
-to that of a reference set, neighbours paired. Which index 3.0 has is not told; this one is exact [I].
+"""Nearest-neighbour search over embeddings (Seedream 3.0's cross-modal retrieval; exact search is our choice): concepts
+from examples, matching a reference distribution, neighbour pairs.
 """
 
 from collections.abc import Sequence

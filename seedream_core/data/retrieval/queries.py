@@ -1,4 +1,4 @@
-"""A file of concepts to retrieve: one mapping each, as YAML (a list) or one line of JSON each.
+"""Reads a file of concepts to retrieve: a YAML list, or JSON lines, one mapping per concept.
 
 - concept: hanfu
   texts: [a woman in hanfu, 穿汉服的女子]   # in either language

@@ -1,4 +1,4 @@
-"""Benchmarks: each file times one thing of ours against what it must beat, once both have been seen to give the same.
+"""Speed benchmarks: each file times one of our components against a reference, after both gave the same result.
 
 The two sides take turns (ours, the other, ours, ...) in one run after a warm-up; what counts is the ratio in each
 round. A goal holds when the median ratio meets it and the middle half of the ratios lies above 1.

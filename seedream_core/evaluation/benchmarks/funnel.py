@@ -1,5 +1,4 @@
-"""The default funnel, cheapest filters first, against measuring and asking everything of every decoded picture (goal
-P12).
+"""Benchmark of curation: the funnel, cheapest filters first, against computing every score of every picture.
 
 The corpus is of JPEGs at 512 pixels, photo-like, of which a share survives; the others are ruled out by their record,
 by their thumbnail, or only by their pixels, in the shares that `mix` gives.

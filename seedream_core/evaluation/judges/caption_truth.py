@@ -1,4 +1,4 @@
-"""How much a caption says and how much of it is true, for scenes of the embedded world: richness against accuracy.
+"""Judge of captions of synthetic scenes: how much a caption says (richness) and how much of it is true (accuracy).
 
 A claim is one thing that a caption says of a scene: an object with its colour, the background, a number, a place, a
 relation, a size. Words outside the world's vocabulary claim nothing here.

@@ -1,4 +1,4 @@
-"""Two models on the same prompts and noise: on how many pictures do they differ? (McNemar's exact test, 1947.)"""
+"""Paired comparison of two models on the same prompts and noise (McNemar's exact test, 1947)."""
 
 from __future__ import annotations
 

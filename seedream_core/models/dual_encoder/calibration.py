@@ -1,5 +1,5 @@
-"""From likenesses to probabilities: Platt's sigmoid (1999) over how a picture likes its captions and captions of all
-sorts.
+"""Calibration of a dual encoder: Platt's sigmoid (1999) turns similarities into probabilities that a caption belongs to
+a picture.
 """
 
 import json

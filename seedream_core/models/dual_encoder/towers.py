@@ -1,7 +1,7 @@
 """The two networks of a bilingual dual encoder, small enough to train in minutes on a CPU (after CLIP,
 arXiv:2103.00020).
 
-Seedream 2.0 and 3.0 name such an embedding for retrieval and cleaning and publish no shape [I]: here residual
+Seedream 2.0 and 3.0 name such an embedding for retrieval and cleaning and publish no shape: here residual
 convolutions with a short transformer over their cells, and a short transformer over bilingual tokens.
 """
 

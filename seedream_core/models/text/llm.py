@@ -1,4 +1,5 @@
-"""A decoder-only bilingual LLM as text encoder: its hidden states, the last ones by default (Seedream 2.0, A5).
+"""A decoder-only bilingual language model as text encoder: its hidden states, the last layer's by default (Seedream
+2.0).
 
 Any causal model that `transformers` loads from a folder serves; ours is a small Qwen2
 that `pretrain/text` trains with its own byte-level BPE.

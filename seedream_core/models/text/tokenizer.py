@@ -1,4 +1,6 @@
-"""A byte-level BPE of our own: words of spaced and unspaced scripts become single tokens, any bytes still encode."""
+"""Trains and applies our byte-level BPE tokenizer: frequent words, Chinese ones too, are single tokens; any bytes can
+be encoded.
+"""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Features of a language model, decorrelated and centred (our own remedy; the reports are silent).
+"""Whitening of language-model features: decorrelated and centred (our choice; not in the reports).
 
 A causal model's states say what may come next. Two words that are followed alike ("red", "blue") then differ only in
 directions of little variance, and a generator takes long to find them. Running mean of the training loss after 32,000

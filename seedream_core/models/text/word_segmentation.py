@@ -1,4 +1,4 @@
-"""Words of a script without spaces, found by branching entropy (Harris 1955; Jin and Tanaka-Ishii 2006).
+"""Segments Chinese text into words by branching entropy (Harris 1955; Jin and Tanaka-Ishii 2006).
 
 Inside a word the next character is nearly certain; where many may follow, a word ends. Looking ahead alone measured
 better than looking both ways: a suffix that ends many words (色) would be cut off each of them from behind.

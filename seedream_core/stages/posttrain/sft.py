@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on a hand-picked subset: the cleanest pictures with the best captions (Seedream 2.0, A8)."""
+"""Supervised fine-tuning on a hand-picked subset: the cleanest pictures with the best captions (Seedream 2.0)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

@@ -1,5 +1,5 @@
-"""Defects planted on clean pictures, with their truth: each file is one kind (the reports name them; how they look is
-inferred [I]).
+"""Synthetic defects on clean pictures, with their boxes as truth; each file is one kind. The reports name the kinds;
+how each looks is our choice.
 
 2.0 and 3.0 speak of watermarks, logos, subtitles, stickers and mosaics; their pictures are not published, so these are
 drawn. A defect that cannot be seen is none: what is planted must change its box, or it is drawn again.

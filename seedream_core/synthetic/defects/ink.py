@@ -1,5 +1,5 @@
-"""Text and painted layers for defects: letters of Pillow's own font, and strokes that look like Chinese without a
-font.
+"""Text and brush layers that defects are drawn with: letters of Pillow's own font, and strokes that look like Chinese
+characters without a font.
 """
 
 from functools import lru_cache

@@ -1,4 +1,6 @@
-"""Logos: a small opaque emblem in a corner: a plate, ring or shield with an edge, an inner mark and letters [I]."""
+"""Logo defects: a small opaque emblem in a corner (plate, ring or shield with an inner mark and letters; our
+design).
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Mosaics: a rectangle whose content was pixelated, as faces and plates are hidden [I]."""
+"""Mosaic defects: a rectangle of the picture is pixelated, as faces and number plates are hidden (our design)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One to three defects on a clean picture, deterministic from (seed, index), and where they are.
+"""Plants one to three defects on a clean picture, deterministic from (seed, index), and returns their boxes.
 
 Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker;
 where it would lie on an earlier one too, as long as there is another place.

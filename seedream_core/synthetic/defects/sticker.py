@@ -1,6 +1,4 @@
-"""Stickers: opaque, cut out with a pale edge and a shadow: faces, star-bursts, bubbles and price tags in several
-colours [I].
-"""
+"""Sticker defects: opaque cut-outs with a pale edge and a shadow (faces, bursts, bubbles, price tags; our design)."""
 
 import math
 from dataclasses import dataclass

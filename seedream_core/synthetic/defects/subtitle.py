@@ -1,4 +1,4 @@
-"""Subtitles: a line or two of opaque text in the lower third, outlined or on a band [I]."""
+"""Subtitle defects: one or two lines of opaque text in the lower third, outlined or on a band (our design)."""
 
 from dataclasses import dataclass
 

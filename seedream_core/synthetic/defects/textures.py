@@ -1,4 +1,5 @@
-"""Pictures of nothing, photo-like in their statistics: clean grounds for defects where no photographs are at hand [I].
+"""Synthetic textures with the statistics of photographs: clean backgrounds for defects where no photographs are at
+hand.
 
 1/f noise, gradients, blobs, leaves, polygons, branches, and the regular patterns (stripes, bricks, grids) that a
 detector would else take for text and mosaics.

@@ -1,4 +1,4 @@
-"""Watermarks: half-transparent text, alone (level or slanted) or repeated over the whole picture [I]."""
+"""Watermark defects: half-transparent text, once (level or slanted) or repeated over the picture (our design)."""
 
 from dataclasses import dataclass
 

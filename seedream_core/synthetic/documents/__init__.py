@@ -1,5 +1,5 @@
-"""Knowledge pictures: formulas, charts, diagrams, wireframes and tables with captions that say all of it (Seedream
-4.0).
+"""Synthetic knowledge documents (Seedream 4.0): formulas, charts, diagrams, wireframes and tables, with captions that
+state all of their content.
 
 Each file draws one kind, from a `Draw` alone, with varied layout, density and size; whatever is written on a picture
 stands in quotes in its long captions, in both languages, and `read` gets the content back from one of them.

@@ -1,4 +1,4 @@
-"""A chart's frame: title, legend, axes with ticks and names, and the box that is left for what it shows."""
+"""The frame of a chart: title, legend, axes with ticks and labels, and the plotting area that remains."""
 
 import math
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""Charts: bars both ways, lines, pies and scattered points, every value in the caption (Seedream 4.0, synthetic
-knowledge).
+"""Draws charts (vertical and horizontal bars, lines, pies, scatter plots); the caption states every value (Seedream
+4.0).
 """
 
 import math

@@ -1,6 +1,4 @@
-"""Diagrams: flow charts, trees and networks; every node, arrow and word in the caption (Seedream 4.0, synthetic
-knowledge).
-"""
+"""Draws diagrams (flow charts, trees, networks); the caption states every node, arrow and word (Seedream 4.0)."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""LaTeX sources of equations, known ones and random ones, in what matplotlib's mathtext and LaTeX both understand."""
+"""LaTeX sources of equations, well-known and random, that both matplotlib's mathtext and LaTeX can set."""
 
 from seedream_core.synthetic.scenes.world import Rng
 

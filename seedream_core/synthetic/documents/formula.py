@@ -1,4 +1,4 @@
-"""Formulas: sheets of equations set by matplotlib's mathtext or by LaTeX, their sources in the caption (Seedream 4.0).
+"""Draws sheets of equations, set by matplotlib's mathtext or by LaTeX; the caption gives their sources (Seedream 4.0).
 
 Marks are glyphs and the bars of fractions and roots, counted in the source.
 """

@@ -1,4 +1,4 @@
-"""The pen that knowledge pictures are drawn with: it counts its marks, and lets no text overflow or touch another.
+"""Drawing primitives for documents: count the marks drawn, and refuse text that overflows or touches other text.
 
 Shapes are drawn at twice the size and reduced; text comes last and upright pixels are left as the font gives them.
 """

@@ -1,4 +1,4 @@
-"""Sentences of captions and their parts: what is written on a picture stands in straight quotes, in both languages."""
+"""Builds and parses caption sentences of documents: text that is written on a picture stands in straight quotes."""
 
 import re
 from collections.abc import Iterable

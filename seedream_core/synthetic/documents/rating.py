@@ -1,4 +1,5 @@
-"""How hard a knowledge picture is (Seedream 4.0 rates easy, medium and hard; the criteria are ours [I]).
+"""Difficulty of a knowledge document: easy, medium or hard (the levels are Seedream 4.0's; the criteria are our
+choice).
 
 What must come out right are *marks*: written characters and drawn strokes (a bar, a segment, a rule, a box, an arrow).
 Their number alone says little of a large picture, and marks per area little of a small one; the load is the geometric

@@ -1,6 +1,4 @@
-"""Tables: words, numbers and dates in rows and columns, ruled in several ways, every cell in the caption (Seedream
-4.0).
-"""
+"""Draws tables of words, numbers and dates in several rulings; the caption states every cell (Seedream 4.0)."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""What is written on knowledge pictures, in both languages; nothing here holds a quotation mark."""
+"""Words and names that are written on documents, in English and Chinese; none contains a quotation mark."""
 
 from collections.abc import Sequence
 

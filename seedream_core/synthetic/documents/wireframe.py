@@ -1,4 +1,4 @@
-"""Wireframes of user interfaces: phone screens and web pages of bars, forms, lists, cards and switches (Seedream
+"""Draws wireframes of user interfaces (phone screens and web pages of bars, forms, lists, cards, switches; Seedream
 4.0).
 """
 

@@ -1,3 +1,3 @@
-"""The embedded bilingual world: scenes and their truth, pictures, captions, evaluation prompts, and the reader that
-judges.
+"""The embedded bilingual world of coloured shapes: scenes, rendering, captions, edits, evaluation prompts, and the
+reader that judges pictures.
 """

@@ -1,4 +1,4 @@
-"""What a scene is called, in English and Chinese: the canonical caption and three truthful others.
+"""Captions of a scene in English and Chinese: the canonical caption and three true variants.
 
 A canonical caption asks for all that a picture must show. `brief` leaves the background out, `long` adds size and
 place, `paraphrase` says the canonical facts in other words.

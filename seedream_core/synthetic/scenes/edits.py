@@ -1,5 +1,5 @@
-"""Edits of scenes with their instructions, both ways: recolour, replace, move, add, remove, background (SeedEdit's
-kinds).
+"""Edits of a scene with instructions in both directions: recolour, replace, move, add, remove, change the background
+(the kinds of SeedEdit).
 
 What an edit does not name stays where it is, to the pixel.
 """

@@ -1,4 +1,4 @@
-"""Where objects go: random places that keep boxes inside an area and a gap between them, with few draws thrown away.
+"""Random places for objects: their boxes stay inside an area and keep a gap, with few rejected draws.
 
 An area is (left, top, right, bottom), a box (width, height), a place the centre of a box.
 """

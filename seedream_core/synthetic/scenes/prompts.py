@@ -1,4 +1,6 @@
-"""Evaluation prompts: canonical captions with what they ask for, a third of each kind and half of each language."""
+"""Evaluation prompts with what each asks for: canonical captions, a third of each kind of scene, half in each
+language.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Connected regions of a mask, in numpy and a union of row runs: scipy's `label` without scipy."""
+"""Connected regions of a boolean mask, in numpy (union of row runs), without scipy."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""Scenes to pixels: exact area coverage from summed-area tables, so edges are smooth at any size and place."""
+"""Renders a scene to pixels by exact area coverage (summed-area tables), so edges are smooth at any size and
+position.
+"""
 
 import struct
 import zlib

@@ -1,4 +1,6 @@
-"""Specialised captions of scenes, all of them true: as art, as style, as layout, by their looks, and as a dream."""
+"""Specialised captions of scenes (artistic, style, layout, aesthetic, surreal), all of them true (Seedream 2.0's
+caption kinds).
+"""
 
 from seedream_core.synthetic.scenes.captions import CHINESE, CHINESE_PLACES, ENGLISH_PLACES, LARGE, SMALL
 from seedream_core.synthetic.scenes.render import area

@@ -1,4 +1,4 @@
-"""Scenes that records tell of as their truth; a record may come from a stranger, whose truth is another thing."""
+"""Reads a scene from the `truth` field of a sample's record; returns None where that field holds something else."""
 
 from typing import Any
 

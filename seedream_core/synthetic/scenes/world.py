@@ -1,4 +1,4 @@
-"""The embedded world: flat shapes on plain backgrounds, drawn from (seed, index), with their truth.
+"""The embedded world: draws random scenes of flat shapes on plain backgrounds from (seed, index), with their truth.
 
 Lengths are fractions of the picture's shorter side, so one scene can be drawn at any resolution of its aspect.
 """

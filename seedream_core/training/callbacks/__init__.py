@@ -1,1 +1,1 @@
-"""What happens around a training besides its objective: averaging, checkpoints, figures, sample grids."""
+"""Lightning callbacks of every training: weight averaging, checkpoints, logs, sample grids."""

@@ -1,4 +1,4 @@
-"""The figures of a training: loss, rate, speed and share of the machine, in logs/metrics.jsonl and metrics.csv.
+"""Logs loss, learning rate, images per second and FLOP/s of a training to logs/metrics.jsonl and metrics.csv.
 
 A row holds means over the steps since the row before, over all ranks. `samples` is a sum of hashes of the keys seen
 since step 0: equal for equal pictures whatever the order, the ranks or the resumes.

@@ -1,4 +1,4 @@
-"""How a recipe's steps are started: in this process, as a child, or through SLURM."""
+"""Launchers: start a recipe's steps in this process, as child processes, or through SLURM."""
 
 import shlex
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Each step in this process: for tests and debuggers."""
+"""Launcher that runs each step in this process, for tests and debuggers."""
 
 from dataclasses import dataclass
 

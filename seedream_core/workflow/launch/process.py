@@ -1,4 +1,6 @@
-"""Each step as a child process: the subcommand a person would type. Ctrl-C goes to the child, which ends in order."""
+"""Launcher that runs each step as a child process, with the command that a person would type. Ctrl-C goes to the child,
+which stops in order.
+"""
 
 import ctypes
 import os

@@ -1,4 +1,6 @@
-"""Each step as an sbatch script, chained by `afterok`; a requeued job finds its folder partial and goes on."""
+"""Launcher that submits each step as an sbatch script, chained by `afterok`; a requeued job resumes its partial
+folder.
+"""
 
 import shlex
 import subprocess

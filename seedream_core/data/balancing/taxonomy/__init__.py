@@ -1,5 +1,5 @@
-"""A tree of concepts with their words in English and Chinese, and which samples show them (Seedream 2.0, knowledge
-injection).
+"""A taxonomy: a tree of concepts with keywords in English and Chinese, and the samples that show each (Seedream 2.0,
+knowledge injection).
 
 A YAML file holds the tree: `nodes: {name: {en: [...], zh: [...], but: [...], target: N, examples: [...], nodes:
 {...}}}`. `but` names phrases that contain a keyword and mean something else ("hot dog"), `examples` keys of samples

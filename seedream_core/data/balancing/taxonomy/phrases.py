@@ -1,5 +1,5 @@
-"""Finds phrases in captions: the longest at each place, English by words in singular or plural, Chinese by
-characters.
+"""Finds taxonomy phrases in captions: the longest match at each position; English by words (singular or plural),
+Chinese by characters.
 """
 
 import re

@@ -1,6 +1,4 @@
-"""Captioners: each file says what is in pictures, by language and field (Seedream 2.0: generic, and specialised
-ones).
-"""
+"""Captioners: each file writes captions by language and field (Seedream 2.0: generic and specialised captions)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

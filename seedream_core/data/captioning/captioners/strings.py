@@ -1,5 +1,5 @@
-"""The textual caption: strings that are written in a picture, in quotes, so that a glyph encoder can find them
-(Seedream 2.0).
+"""Captioner of written text: quotes the strings that OCR or the drawing found in a picture, so that a glyph encoder can
+find them (Seedream 2.0).
 
 Strings come from boxes of kind `text` (OCR), or from `truth.texts` of pictures that were drawn (`[text, [box in
 pixels]]`); in reading order. What OCR reads without a letter or a digit is no text but a shape: of a star it reads "★",

@@ -1,4 +1,4 @@
-"""Captions of what a sample's source knows: scenes of the embedded world, by their truth."""
+"""Captioner for synthetic scenes: writes captions from their truth."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
-"""Captions by a vision-language model from a folder (transformers), batched, one request for each language and
-field.
+"""Captioner that asks a vision-language model from a local folder (transformers), in batches, one request per language
+and field.
 """
 
 from collections.abc import Sequence
