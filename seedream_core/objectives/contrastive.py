@@ -9,8 +9,8 @@ micro batch is smaller, activations are kept for the embeddings alone and made a
 arXiv:2101.06983): the same loss and, up to rounding, the same gradient.
 
 Weights draw without repeats: a pass over the data holds every sample at most once, those of the highest weight in every
-pass and the others in as many as their weight is of it. So none is its own negative (our choice). A pass is never shorter than a
-batch: where batches are large for the data, that evens the weights out.
+pass and the others in as many as their weight is of it. So none is its own negative (our choice). A pass is never
+shorter than a batch: where batches are large for the data, that evens the weights out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
