@@ -87,7 +87,7 @@ def fit(
     checkpoints = Checkpoints(out / "checkpoints", train.checkpoint_every)
     drawn = [Samples(out / "samples", train.sample_every, ema)] if hasattr(module, "samples") else []
     with quiet():
-        trainer = _trainer(
+        trainer = trainer_for(
             host,
             max_steps=train.steps,
             max_epochs=-1,
@@ -106,14 +106,15 @@ def fit(
     return TrainingResult(last["step"], last["loss"], last["images_per_second"], last["seconds"])
 
 
-def _trainer(host: Host, **options: Any) -> Trainer:
+def trainer_for(host: Host, *, precision: str | None = None, **options: Any) -> Trainer:
+    """Lightning's Trainer on the devices, in the precision (unless another is given) that the host file names."""
     try:
         return Trainer(
             accelerator=host.accelerator,
             devices=host.devices,
             num_nodes=host.nodes,
             strategy=host.strategy,
-            precision="bf16-mixed" if host.bf16() else "32-true",
+            precision=precision or ("bf16-mixed" if host.bf16() else "32-true"),
             plugins=[CheckpointFolder(), *_environment()],
             logger=False,
             enable_progress_bar=False,

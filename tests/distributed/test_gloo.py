@@ -13,6 +13,10 @@ import toy_training as toy
 from seedream_core.logs import read_rows
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.objectives.flow import FlowModule
+from seedream_core.stages.data import encode
+from seedream_core.stages.data.encode import EncodeStage
+from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.workflow.host import Host
 
@@ -108,3 +112,61 @@ def test_bad_gradient_on_one_rank_is_skipped_by_both(tmp_path):
     rows = read_rows(tmp_path / "logs" / "metrics.jsonl")
     assert rows[-1]["step"] == 30 and rows[-1]["skipped"] == 2
     assert all(row["loss"] is not None for row in rows)
+
+
+def files(folder):
+    """Every file under a folder with its bytes, but for what only a resumed run reads."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".cache.json"
+    }
+
+
+def pictures_of(count, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    SyntheticStage(samples=count).run(folder, Host())
+    return folder
+
+
+def test_latents_of_two_processes_are_those_of_one(tiny_generator, tmp_path):
+    stage = EncodeStage(data=pictures_of(50, tmp_path), vae=tiny_generator.parent / "vae", batch=4, samples_per_shard=9)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
+    assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO))) == [0, 0]
+    assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+def test_an_encoding_that_was_killed_on_two_processes_goes_on(tiny_generator, tmp_path):
+    stage = EncodeStage(data=pictures_of(50, tmp_path), vae=tiny_generator.parent / "vae", batch=4, samples_per_shard=9)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
+
+    def killed(rank):
+        real = encode._Output.write
+
+        def write(self, group, samples):
+            if group.start >= 27:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(self, group, samples)
+
+        encode._Output.write = write
+        stage.run(tmp_path / "two", Host(**TWO))
+
+    codes = both(killed)
+    assert codes[0] == -signal.SIGKILL and codes[1] != 0
+    assert len(list((tmp_path / "two" / "shards").glob("*.tar"))) == 3
+    assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO))) == [0, 0]
+    assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+def test_pictures_of_two_processes_are_those_of_one(tiny_generator, tmp_path):
+    stage = ImagesStage(model=tiny_generator, evaluation=7, seed=5)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
+    assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO))) == [0, 0]
+    assert files(tmp_path / "two") == files(tmp_path / "one")

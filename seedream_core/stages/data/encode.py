@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedream_core.data.storage.shards import ShardReader
-    from seedream_core.models.autoencoder.latents import LatentModule, Posterior
+    from seedream_core.models.autoencoder.latents import LatentModule
 
 CACHE = ".cache.json"
 
@@ -28,6 +28,7 @@ CACHE = ".cache.json"
 @dataclass(frozen=True, kw_only=True)
 class EncodeStage(Stage):
     makes: ClassVar[str] = "latents"
+    distributed: ClassVar[bool] = True
     data: Shards
     "pictures, all of one size"
     vae: Autoencoder
@@ -49,53 +50,36 @@ class EncodeStage(Stage):
         }
 
     def run(self, out: Path, host: Host) -> dict:
-        import torch
-
         from seedream_core.data.loading import latents
         from seedream_core.data.storage import rewrite
-        from seedream_core.data.storage.shards import ShardWriter
         from seedream_core.pipeline.generator import load_autoencoder
-        from seedream_core.progress import track
+        from seedream_core.training.predict import Prediction, predict
 
-        host.limit_threads()
         started = time.monotonic()
-        reader = rewrite.whole(self.data)
-        network = load_autoencoder(self.vae).eval()
-        device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-        network.to(device)
-        whole = self._resume(out, reader, host.bf16())
-        done = min(whole * self.samples_per_shard, len(reader))
-        with (
-            ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer,
-            ThreadPoolExecutor(1) as ahead,
-            track("encode", len(reader), done=done) as progress,
-        ):
-            groups = list(self._groups(done, len(reader)))
-            # The next pictures are decoded while these are encoded.
-            pending = ahead.submit(_read, reader, groups[0]) if groups else None
-            for number, group in enumerate(groups):
-                records, pixels = pending.result()
-                pending = ahead.submit(_read, reader, groups[number + 1]) if number + 1 < len(groups) else None
-                posterior = _encode(network, pixels, host.bf16(), device)
-                for (key, record), member in zip(records, latents.pack(posterior.mean, posterior.std)):
-                    writer.add(key, {latents.MEMBER: member, "json": record})
-                progress.advance(len(group))
-        latents.write_statistics(out, network.latent_mean, network.latent_std)
-        seconds = time.monotonic() - started
+        reader, autoencoder, bf16 = rewrite.whole(self.data), load_autoencoder(self.vae).eval(), host.bf16()
+        prediction = Prediction(
+            prepare=autoencoder.to,
+            read=lambda group: _read(reader, group),
+            answer=lambda network, read: _encode(network, *read, bf16),
+        )
+        with _Output(self, out, reader, bf16) as output:
+            predict(prediction, output.plan, output.write, host)
+        latents.write_statistics(out, autoencoder.latent_mean, autoencoder.latent_std)
+        encoded = len(reader) - output.done
         return {
             "samples": len(reader),
-            "encoded_now": len(reader) - done,
-            "samples_per_second": round((len(reader) - done) / seconds, 1),
+            "encoded_now": encoded,
+            "samples_per_second": round(encoded / (time.monotonic() - started), 1),
         }
 
-    def _groups(self, first: int, count: int) -> Iterator[range]:
+    def groups(self, first: int, count: int) -> Iterator[range]:
         """Runs of samples that are encoded together; none spans two shards, so a resumed run makes the same ones."""
         for shard in range(first, count, self.samples_per_shard):
             end = min(shard + self.samples_per_shard, count)
             for start in range(shard, end, self.batch):
                 yield range(start, min(start + self.batch, end))
 
-    def _resume(self, out: Path, reader: "ShardReader", bf16: bool) -> int:
+    def resume(self, out: Path, reader: "ShardReader", bf16: bool) -> int:
         """How many shards of an interrupted run stand and hold; what it was made from is told by digests."""
         from seedream_core.data.storage.shards import ShardReader
         from seedream_core.workflow.artifact import digest, write_atomic
@@ -142,8 +126,48 @@ def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]],
     return records, np.stack(pictures)
 
 
-def _encode(network: "LatentModule", pixels: "np.ndarray", bf16: bool, device: str) -> "Posterior":
+def _encode(
+    network: "LatentModule", records: list[tuple[str, bytes]], pixels: "np.ndarray", bf16: bool
+) -> list[tuple[str, dict[str, bytes]]]:
+    """Key and members of each sample: its latent and its record."""
     import torch
 
-    with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
-        return network.encode(torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    from seedream_core.data.loading import latents
+
+    device = network.latent_mean.device
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        posterior = network.encode(images)
+    packed = latents.pack(posterior.mean, posterior.std)
+    return [(key, {latents.MEMBER: member, "json": record}) for (key, record), member in zip(records, packed)]
+
+
+class _Output:
+    """The latents of a run, written in order after the whole shards that an interrupted run left."""
+
+    def __init__(self, stage: EncodeStage, out: Path, reader: "ShardReader", bf16: bool) -> None:
+        self.stage, self.out, self.reader, self.bf16 = stage, out, reader, bf16
+        self.done = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Output":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)
+
+    def plan(self) -> list[range]:
+        """Groups of samples that are not encoded yet."""
+        from seedream_core.data.storage.shards import ShardWriter
+        from seedream_core.progress import track
+
+        whole, size = self.stage.resume(self.out, self.reader, self.bf16), self.stage.samples_per_shard
+        self.done = min(whole * size, len(self.reader))
+        self.writer = self._stack.enter_context(ShardWriter(self.out / "shards", size, first=whole))
+        self.progress = self._stack.enter_context(track("encode", len(self.reader), done=self.done))
+        return list(self.stage.groups(self.done, len(self.reader)))
+
+    def write(self, group: range, samples: list[tuple[str, dict[str, bytes]]]) -> None:
+        for key, members in samples:
+            self.writer.add(key, members)
+        self.progress.advance(len(group))

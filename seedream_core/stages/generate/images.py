@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -15,10 +16,16 @@ from seedream_core.generate.prompts import Line, read
 from seedream_core.workflow import artifact, stage
 from seedream_core.workflow.host import Host
 
+if TYPE_CHECKING:
+    import numpy
+
+    from seedream_core.generate.metadata import Request
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImagesStage(stage.Stage):
     makes: ClassVar[str] = "images"
+    distributed: ClassVar[bool] = True
     model: stage.Generator
     "what draws"
     prompts: stage.Folder | None = None
@@ -58,17 +65,14 @@ class ImagesStage(stage.Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.generate import metadata, requests
+        from seedream_core.pipeline import generator
         from seedream_core.pipeline.sampler import Sampler
-        from seedream_core.progress import track
+        from seedream_core.training.predict import Prediction, predict
 
-        host.limit_threads()
         lines, asked = self._lines()
-        device = "cuda" if host.accelerator != "cpu" and _gpu() else "cpu"
-        # as `seedream generate` draws, so that --from makes each of these again
-        sampler = Sampler.load(self.model, bf16=device == "cuda", device=device)
         wanted = requests.requests(
             lines,
-            sampler.spec,
+            generator.read_spec(self.model),
             seed=self.seed,
             count=self.count,
             size=self.size,
@@ -77,24 +81,26 @@ class ImagesStage(stage.Stage):
             guidance_rule=self.guidance_rule or PlainGuidance(),
             solver=self.solver.name() if self.solver else "euler",
         )
-        digest, version = artifact.read(self.model, "generator").digest, metadata.version()
-        folder = out / "images"
-        folder.mkdir(parents=True, exist_ok=True)
-        sheet = metadata.Sheet(wanted, columns=self.count if self.count > 1 else None)
-        rows, started = [], time.perf_counter()
-        with track("pictures", len(wanted)) as progress:
-            for index, (request, pixels) in enumerate(requests.pictures(sampler, wanted)):
-                name = f"{index:05d}.png"
-                metadata.save(
-                    folder / name, pixels, metadata.Origin(request=request, model_digest=digest, version=version)
-                )
-                sheet.add(pixels)
-                rows.append(metadata.index_line(name, request, **asked[index // self.count]))
-                progress.advance()
+        made_by = {"model_digest": artifact.read(self.model, "generator").digest, "version": metadata.version()}
+        prediction = Prediction(
+            # as `seedream generate` draws, so that --from makes each of these again
+            prepare=lambda device: Sampler.load(self.model, bf16=device.type == "cuda", device=str(device)),
+            read=lambda item: item[1],
+            answer=lambda sampler, request: next(requests.pictures(sampler, [request]))[1],
+        )
+        started = time.perf_counter()
+        with _Output(out / "images", wanted, made_by) as output:
+            predict(prediction, output.plan, output.write, host)
         seconds = time.perf_counter() - started
-        (out / "prompts.jsonl").write_text("".join(rows), encoding="utf-8")
+        sheet = metadata.Sheet(wanted, columns=self.count if self.count > 1 else None)
+        rows = []
+        for index, request in enumerate(wanted):
+            sheet.add(metadata.load(output.path(index)))
+            rows.append(metadata.index_line(output.path(index).name, request, **asked[index // self.count]))
+        artifact.write_atomic(out / "prompts.jsonl", "".join(rows))
         metadata.save(out / "grid.png", sheet.pixels)
-        return {"pictures": len(wanted), "seconds_per_image": round(seconds / len(wanted), 4)}
+        drawn = {"seconds_per_image": round(seconds / output.drawn, 4)} if output.drawn else {}
+        return {"pictures": len(wanted), **drawn}
 
     def _lines(self) -> tuple[list[Line], list[dict]]:
         """The prompts, and what else is known of each (an evaluation prompt: language, kind, what it asks for)."""
@@ -110,7 +116,49 @@ class ImagesStage(stage.Stage):
         )
 
 
-def _gpu() -> bool:
-    import torch
+class _Output:
+    """The pictures of a run, one PNG each; those that an interrupted run drew the same way stay."""
 
-    return torch.cuda.is_available()
+    def __init__(self, folder: Path, wanted: "list[Request]", made_by: dict[str, str]) -> None:
+        self.folder, self.wanted, self.made_by = folder, wanted, made_by
+        self.drawn = 0
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Output":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)
+
+    def path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}.png"
+
+    def plan(self) -> "list[tuple[int, Request]]":
+        """Number and request of each picture that is not drawn yet."""
+        from seedream_core.progress import track
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        left = [(index, request) for index, request in enumerate(self.wanted) if not self._stands(index)]
+        done = len(self.wanted) - len(left)
+        self.progress = self._stack.enter_context(track("pictures", len(self.wanted), done=done))
+        return left
+
+    def write(self, item: "tuple[int, Request]", pixels: "numpy.ndarray") -> None:
+        from seedream_core.generate import metadata
+
+        index, request = item
+        metadata.save(self.path(index), pixels, metadata.Origin(request=request, **self.made_by))
+        self.drawn += 1
+        self.progress.advance()
+
+    def _stands(self, index: int) -> bool:
+        from seedream_core.errors import UserError
+        from seedream_core.generate import metadata
+
+        if not self.path(index).is_file():
+            return False
+        try:
+            origin = metadata.origin(self.path(index))
+        except UserError:
+            return False
+        return origin == metadata.Origin(request=self.wanted[index], **self.made_by)

@@ -1,12 +1,13 @@
 """Stage generate/images: one numbered picture per prompt and copy, and what was asked beside it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from seedream_core.errors import ConfigError, UserError
 from seedream_core.flow.solvers.heun import Heun
-from seedream_core.generate import metadata
+from seedream_core.generate import metadata, requests
 from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow.config import dump, parse
 from seedream_core.workflow.host import Host
@@ -52,6 +53,25 @@ def test_a_prompt_file_with_copies_in_one_row(tmp_path, tiny_generator):
     stage.run(tmp_path / "out", Host(precision="f32", accelerator="cpu", micro_batch=4))
     assert [row["prompt"] for row in rows(tmp_path / "out")] == ["red"] * 3 + ["蓝"] * 3
     assert metadata.load(tmp_path / "out/grid.png").shape == (130, 196, 3)
+
+
+def test_an_interrupted_run_draws_only_what_is_missing_or_was_drawn_another_way(tmp_path, tiny_generator, monkeypatch):
+    stage = ImagesStage(model=tiny_generator, evaluation=6, seed=3, steps=1)
+    stage.run(tmp_path, HOST)
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "images").iterdir()}
+    (tmp_path / "images/00004.png").unlink()
+    other = metadata.origin(tmp_path / "images/00002.png")
+    metadata.save(
+        tmp_path / "images/00002.png",
+        metadata.load(tmp_path / "images/00001.png"),
+        replace(other, request=replace(other.request, steps=2)),
+    )
+    drawn = []
+    real = requests.pictures
+    monkeypatch.setattr(requests, "pictures", lambda sampler, wanted: drawn.extend(wanted) or real(sampler, wanted))
+    stage.run(tmp_path, HOST)
+    assert [request.seed for request in drawn] == [5, 7]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "images").iterdir()} == whole
 
 
 def test_held_out_pairs(tiny_generator):
