@@ -31,17 +31,18 @@ def velocity_function(
     conditions: Conditions,
     *,
     null: Conditions | None = None,
-    scale: float = 1.0,
+    scale: float | Tensor = 1.0,
     rule: GuidanceRule = PLAIN,
 ) -> VelocityFunction:
-    """The network's velocity for these conditions; a `scale` other than 1 guides it away from the null caption.
+    """The network's velocity for these conditions; a `scale` other than 1 guides it away from the null caption. It is
+    one number for all samples, or B of them.
 
     Where guidance acts, the network is evaluated on both in one batch.
     """
-    if scale == 1:
+    if not isinstance(scale, Tensor) and scale == 1:
         return lambda z, t: predict(network, z, t, conditions).velocity
     if null is None:
-        raise ValueError(f"guidance {scale:g} needs the conditions of the null caption")
+        raise ValueError("guidance needs the conditions of the null caption")
     both = conditions.stack(null)
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:
@@ -49,7 +50,8 @@ def velocity_function(
         if active is not None and not bool(active.any()):
             return predict(network, z, t, conditions).velocity
         conditional, unconditional = predict(network, torch.cat([z, z]), torch.cat([t, t]), both).velocity.chunk(2)
-        guided = rule.guide(unconditional, conditional, scale)
+        by = expand(scale, z) if isinstance(scale, Tensor) else scale
+        guided = rule.guide(unconditional, conditional, by)
         return guided if active is None else torch.where(expand(active, z), guided, conditional)
 
     return velocity

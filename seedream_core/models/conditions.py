@@ -1,6 +1,6 @@
 """What a velocity network is told beside latents and time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,8 +15,17 @@ class Conditions:
     text_mask: Tensor
     """B x L, True where a token stands and False on padding."""
 
+    guidance: Tensor | None = None
+    """B guidance scales for a network with a guidance embedding; None for one without."""
+
     def to(self, device: torch.device | str) -> "Conditions":
-        return Conditions(self.text.to(device), self.text_mask.to(device))
+        guidance = None if self.guidance is None else self.guidance.to(device)
+        return Conditions(self.text.to(device), self.text_mask.to(device), guidance)
+
+    def at(self, guidance: float | Tensor) -> "Conditions":
+        """The same with a guidance scale: one for all samples, or one of B for each."""
+        scales = torch.as_tensor(guidance, dtype=torch.float32, device=self.text.device)
+        return replace(self, guidance=scales.expand(len(self.text)))
 
     def stack(self, null: "Conditions") -> "Conditions":
         """These B samples, then B copies of the null caption, padded to the same length: 2B samples."""

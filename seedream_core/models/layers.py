@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from seedream_core.models.attention import frequencies
 from seedream_core.models.mmdit_config import POSITION_FEATURES, TIME_FEATURES, MmditConfig
 
+LARGEST_GUIDANCE = 10.0
+"""Scales up to this one are spread over the sinusoids as times from 0 to 1 are."""
+
 
 def time_features(t: Tensor, count: int = TIME_FEATURES) -> Tensor:
     """Sinusoids of t in [0, 1]: B -> B x count, float32. Scaled by 1000, the usual number of diffusion times."""
@@ -34,20 +37,37 @@ class Positions(nn.Module):
 
 
 class Condition(nn.Module):
-    """The vector that modulates every block: time plus pooled text, B x width (SD3's form)."""
+    """The vector that modulates every block: time plus pooled text, B x width (SD3's form).
 
-    def __init__(self, width: int) -> None:
+    With `guidance` the scale of classifier-free guidance is embedded and added, as time is (arXiv 2210.03142). That
+    begins as an addition of zero, so that a trained network answers as before until the embedding is trained.
+    """
+
+    def __init__(self, width: int, *, guidance: bool = False) -> None:
         super().__init__()
         self.time_in = nn.Linear(TIME_FEATURES, width)
         self.time_out = nn.Linear(width, width)
         self.text = nn.Linear(width, width)
         self.act = nn.SiLU()
+        if guidance:
+            self.guidance_in = nn.Linear(TIME_FEATURES, width)
+            self.guidance_out = zero(nn.Linear(width, width))
 
-    def forward(self, t: Tensor, text: Tensor, text_mask: Tensor) -> Tensor:
+    def forward(self, t: Tensor, text: Tensor, text_mask: Tensor, guidance: Tensor | None = None) -> Tensor:
+        """B times, B x L x width text and its mask, and B guidance scales for a network that takes them."""
         weights = text_mask.to(text.dtype)[:, :, None]
         pooled = (text * weights).sum(1) / weights.sum(1).clamp(min=1)
         features = time_features(t).to(self.time_in.weight.dtype)
-        return self.act(self.time_out(self.act(self.time_in(features))) + self.text(pooled))
+        vector = self.time_out(self.act(self.time_in(features))) + self.text(pooled)
+        return self.act(vector + self._guidance(guidance))
+
+    def _guidance(self, scale: Tensor | None) -> Tensor | float:
+        if hasattr(self, "guidance_in") != (scale is not None):
+            raise ValueError("a guidance scale goes to a network with a guidance embedding, and to no other")
+        if scale is None:
+            return 0.0
+        features = time_features(scale / LARGEST_GUIDANCE).to(self.guidance_in.weight.dtype)
+        return self.guidance_out(self.act(self.guidance_in(features)))
 
 
 class Modulation(nn.Module):

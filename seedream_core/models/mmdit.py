@@ -103,7 +103,7 @@ class Mmdit(nn.Module):
         self.text_norm = nn.RMSNorm(text_width, eps=1e-6)
         self.text_in = nn.Linear(text_width, width)
         self.text_positions = nn.Parameter(torch.randn(config.text_positions, width) * 0.02)
-        self.condition = Condition(width)
+        self.condition = Condition(width, guidance=config.guidance_embedding)
         self.blocks = nn.ModuleList(Block(config, last=index == config.depth - 1) for index in range(config.depth))
         if config.modulation == "shared":
             self.image_modulation = zero(nn.Linear(width, 6 * width))
@@ -120,7 +120,7 @@ class Mmdit(nn.Module):
             image = image + self.image_positions(positions).to(image.dtype)
         text, text_mask = self.text_in(self.text_norm(conditions.text)), conditions.text_mask
         text = text + self.text_positions[: text.shape[1]].to(text.dtype)
-        condition = self.condition(t, text, text_mask)
+        condition = self.condition(t, text, text_mask, conditions.guidance)
         per_stream = (condition, condition)
         if self.config.modulation == "shared":
             per_stream = (self.image_modulation(condition), self.text_modulation(condition))

@@ -1,12 +1,15 @@
 """Config of the MM-DiT; parameters and FLOPs in closed form, without building the network."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt
 
 from seedream_core.models.rope import Rope
 from seedream_core.workflow.config import Config
+
+if TYPE_CHECKING:
+    from torch import nn
 
 TIME_FEATURES = 256
 POSITION_FEATURES = 32
@@ -37,6 +40,9 @@ class MmditConfig(Config):
     text_positions: Annotated[int, Ge(1)] = 128
     """Longest text, in tokens: each position has a learned embedding (Seedream 2.0)."""
 
+    guidance_embedding: bool = False
+    """Whether the guidance scale is an input of the network; distill/student adds and trains it."""
+
     def __post_init__(self) -> None:
         if self.width % self.heads or (self.width // self.heads) % 4:
             raise ValueError(
@@ -46,6 +52,11 @@ class MmditConfig(Config):
     @property
     def hidden(self) -> int:
         return int(self.width * self.mlp_ratio)
+
+    def build(self, *, channels: int, text_width: int) -> "nn.Module":
+        from seedream_core.models.mmdit import Mmdit
+
+        return Mmdit(self, channels=channels, text_width=text_width)
 
     def image_tokens(self, width: int, height: int, factor: int) -> int:
         """Tokens of a picture of that many pixels; ValueError names the nearest sizes that fit."""
@@ -68,6 +79,7 @@ class MmditConfig(Config):
         edges = image_tokens * 4 * cells * width + text_tokens * 2 * text_width * width
         edges += self.absolute * image_tokens * 2 * POSITION_FEATURES * width
         condition = 2 * (TIME_FEATURES * width + 2 * width * width)
+        condition += self.guidance_embedding * 2 * (TIME_FEATURES * width + width * width)
         return blocks + edges + condition + 2 * self._modulation_products() + 4 * width * width
 
     def _modulation_products(self) -> int:

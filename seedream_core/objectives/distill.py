@@ -1,4 +1,7 @@
-"""Distillation of a guided teacher into a student that needs no guidance and few steps (Hyper-SD's TSCD).
+"""Distillation of a guided teacher into a student that needs one evaluation a step, and few steps (Hyper-SD's TSCD).
+
+The student learns one guidance scale, or a range of them through a guidance embedding (arXiv 2210.03142): then each
+sample of each step draws a scale of its own, and student, average and teacher all work at it.
 
 The teacher is the generator that training began with, guided, in every phase: it is read from its artifact, so
 checkpoints hold the student and its moving average alone. Departure: Hyper-SD's teacher is the guidance-distilled
@@ -18,6 +21,7 @@ from seedream_core.flow.solvers.euler import Euler
 from seedream_core.flow.velocity import VelocityFunction, velocity_function
 from seedream_core.models.conditions import Conditions
 from seedream_core.models.text.llm import FrozenFeatures
+from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import picture_noise, time_grid, to_pixels
 from seedream_core.records import Batch
@@ -37,14 +41,19 @@ class DistillModule(Objective):
         train: Train,
         phases: Sequence[Distiller],
         guidance: float,
+        scales: tuple[float, float] | None = None,
         prompts: Sequence[str],
         average: float = 0.95,
     ) -> None:
         super().__init__()
-        self.train_config, self.phases, self.guidance = train, tuple(phases), guidance
+        self.train_config, self.phases = train, tuple(phases)
+        self.guidance, self.scales = guidance, scales
         self.decay, self.prompts = average, list(prompts)
-        self.student = copy.deepcopy(teacher.network).requires_grad_(True).train()
-        self.average = copy.deepcopy(teacher.network).requires_grad_(False)
+        student, self.config = copy.deepcopy(teacher.network), teacher.config
+        if scales:
+            student, self.config = generator.with_guidance_embedding(student, self.config, True)
+        self.student = student.requires_grad_(True).train()
+        self.average = copy.deepcopy(student).requires_grad_(False).eval()
         # Inside a list a module is not registered: what is frozen stays out of checkpoints and averages.
         self._teacher = [teacher]
         self.features = FrozenFeatures(teacher.text)
@@ -73,19 +82,27 @@ class DistillModule(Objective):
         noise = randomness.normal(seed, batch.keys, batch.step, shape)
         draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
         text, null = self.encode(batch.captions), self.encode([""])
+        scale = self.guidance if self.scales is None else self.draw_scales(batch)
+        told = text if self.scales is None else text.at(scale)
         return DistillStep(
             latents=batch.latents,
             noise=noise.to(self.device),
             draws=draws.to(self.device),
             shift=self.shift(shape),
             mask=batch.mask,
-            student=velocity_function(self.student, text),
-            average=torch.no_grad()(velocity_function(self.average, text)),
-            teacher=torch.no_grad()(self.guided(text, null)),
+            student=velocity_function(self.student, told),
+            average=torch.no_grad()(velocity_function(self.average, told)),
+            teacher=torch.no_grad()(self.guided(text, null, scale)),
         )
 
-    def guided(self, text: Conditions, null: Conditions) -> VelocityFunction:
-        return velocity_function(self.teacher.network, text, null=null, scale=self.guidance)
+    def guided(self, text: Conditions, null: Conditions, scale: float | Tensor) -> VelocityFunction:
+        return velocity_function(self.teacher.network, text, null=null, scale=scale)
+
+    def draw_scales(self, batch: Batch) -> Tensor:
+        """A guidance scale for each sample, spread evenly over the range."""
+        lowest, highest = self.scales
+        uniform = randomness.uniform(self.train_config.seed, batch.keys, batch.step, "guidance")
+        return (lowest + (highest - lowest) * uniform).to(self.device)
 
     def encode(self, captions: list[str]) -> Conditions:
         return Conditions(*self.features.to(self.device)(captions)).to(self.device)
@@ -108,8 +125,9 @@ class DistillModule(Objective):
         shape = (self.student.channels, spec.height // factor, spec.width // factor)
         noise = torch.stack([picture_noise(1000 + i, shape) for i in range(len(self.prompts))]).to(self.device)
         text, null = self.encode(self.prompts), self.encode([""])
-        shown = [(self.guided(text, null), spec.steps)]
-        shown += [(velocity_function(self.student, text), steps) for steps in SAMPLE_STEPS]
+        told = text if self.scales is None else text.at(self.guidance)
+        shown = [(self.guided(text, null, self.guidance), spec.steps)]
+        shown += [(velocity_function(self.student, told), steps) for steps in SAMPLE_STEPS]
         rows = []
         for velocity, steps in shown:
             latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape)).to(self.device))

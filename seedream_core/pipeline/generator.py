@@ -17,7 +17,6 @@ from seedream_core.errors import DataError
 from seedream_core.models import network
 from seedream_core.models.autoencoder import AutoencoderConfig
 from seedream_core.models.autoencoder.latents import LatentModule
-from seedream_core.models.mmdit import Mmdit
 from seedream_core.models.mmdit_config import MmditConfig
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.workflow import artifact
@@ -46,6 +45,8 @@ class GeneratorSpec(Config):
     text: Part
     guidance_distilled: bool = False
     """Whether one evaluation already carries the guidance."""
+    guidance_scales: tuple[float, float] | None = None
+    """The lowest and the highest scale of a distilled network that has a guidance embedding."""
     guidance: Annotated[float, Ge(0)] = 3.0
     """Default guidance scale; 1 asks the network only once per step."""
     steps: Annotated[int, Ge(1)] = 50
@@ -109,11 +110,25 @@ def read_spec(folder: Path) -> GeneratorSpec:
     return parse(GeneratorSpec, document.tree, document=document)
 
 
+def with_guidance_embedding(module: nn.Module, config: MmditConfig, wanted: bool) -> tuple[nn.Module, MmditConfig]:
+    """A copy of a network and its config, with a new guidance embedding or with none; all other weights are the same.
+
+    The new embedding adds zero, so that the copy answers as the network does until it is trained.
+    """
+    config = replace(config, guidance_embedding=wanted)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # the embedding's first layer is random, and the same in every run
+        fresh = config.build(channels=module.channels, text_width=module.text_width)
+    kept = {name: tensor for name, tensor in module.state_dict().items() if ".guidance_" not in name}
+    fresh.load_state_dict(fresh.state_dict() | kept)
+    return fresh.to(next(module.parameters()).device), config
+
+
 def load_network(folder: Path) -> tuple[nn.Module, MmditConfig]:
     """The velocity network alone, in float32 (or as it is, when quantised)."""
 
     def build(config: MmditConfig, extra: dict) -> nn.Module:
-        return Mmdit(config, channels=extra["channels"], text_width=extra["text_width"])
+        return config.build(channels=extra["channels"], text_width=extra["text_width"])
 
     config, extra = network.read_config(folder / "network", MmditConfig)
     if read_spec(folder).format == "w4a8":

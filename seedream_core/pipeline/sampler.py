@@ -88,13 +88,21 @@ class Sampler:
         steps = steps or self.spec.steps
         scale = self.spec.guidance if guidance is None else guidance
         try:
-            check_request(scale, guidance_rule, distilled=self.spec.guidance_distilled)
+            check_request(
+                scale,
+                guidance_rule,
+                distilled=self.spec.guidance_distilled,
+                scales=self.spec.guidance_scales,
+            )
         except ValueError as problem:
             raise UserError(str(problem), fix="leave it out") from None
         noise = torch.stack([picture_noise(seed, shape) for seed in seeds]).to(self.device)
         method: Solver = Solver.find(solver)()
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
-            text, null = self._encode(list(prompts)), None if scale == 1 else self._encode([""])
+            text = self._encode(list(prompts))
+            if self.spec.guidance_scales:
+                text, scale = text.at(scale), 1.0
+            null = None if scale == 1 else self._encode([""])
             velocity = velocity_function(self.loaded.network, text, null=null, scale=scale, rule=guidance_rule)
             return method(velocity, noise, self.grid(steps, shape).to(self.device))
 
@@ -111,7 +119,8 @@ class Sampler:
     ) -> int:
         """How often the network is evaluated for one picture with these settings."""
         grid = self.grid(steps, self._shape(width, height))
-        return count_evaluations(Solver.find(solver)(), grid, guidance, guidance_rule)
+        scale = 1.0 if self.spec.guidance_scales else guidance
+        return count_evaluations(Solver.find(solver)(), grid, scale, guidance_rule)
 
     def grid(self, steps: int, shape: tuple[int, int, int]) -> Tensor:
         """steps + 1 times from 1 to 0, shifted for that latent shape (Seedream 3.0: by the asked size)."""

@@ -84,11 +84,21 @@ class CalibrationData:
             else self.grid_times(keys, number, latents)
         )
         z = interpolate(latents, noise, t)
+        scales = self.guidance_scales(keys, number)
         lengths = self.features(texts)[1].sum(1)
         batches = []
         for part in lengths.argsort().split(ROWS):
-            batches.append((z[part], t[part], Conditions(*self.features([texts[i] for i in part]))))
+            conditions = Conditions(*self.features([texts[i] for i in part]))
+            batches.append((z[part], t[part], conditions if scales is None else conditions.at(scales[part])))
         return batches
+
+    def guidance_scales(self, keys: list[str], number: int) -> Tensor | None:
+        """A scale for each sample from the range of a network with a guidance embedding; None for one without."""
+        if self.loaded.spec.guidance_scales is None:
+            return None
+        lowest, highest = self.loaded.spec.guidance_scales
+        draws = [randomness.fraction(self.seed, key, number, "calibration guidance") for key in keys]
+        return lowest + (highest - lowest) * torch.tensor(draws)
 
     def grid_times(self, keys: list[str], number: int, latents: Tensor) -> Tensor:
         spec, patch = self.loaded.spec, self.loaded.config.patch

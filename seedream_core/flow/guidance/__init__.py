@@ -1,5 +1,6 @@
 """Classifier-free guidance: each file is one rule that makes one velocity of the conditional and unconditional ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,11 +27,18 @@ class GuidanceRule(Component):
         return None
 
 
-def check_request(scale: float | None, rule: GuidanceRule | None, *, distilled: bool) -> None:
-    """ValueError where a model cannot draw with this guidance; None stands for the model's own."""
+def check_request(
+    scale: float | None, rule: GuidanceRule | None, *, distilled: bool, scales: Sequence[float] | None
+) -> None:
+    """ValueError where a model cannot draw with this guidance; None stands for the model's own.
+
+    `scales` are the lowest and the highest that a distilled model takes; None where it takes none.
+    """
     if not distilled:
         return
-    if scale not in (None, 1):
+    if scales and scale is not None and not scales[0] <= scale <= scales[1]:
+        raise ValueError(f"guidance {scale:g}: this model was distilled for {scales[0]:g} to {scales[1]:g}")
+    if not scales and scale not in (None, 1):
         raise ValueError(f"guidance {scale:g}: this model was distilled to need none")
     if rule is not None and rule.name() != "plain":
-        raise ValueError(f"guidance_rule {rule.name()}: this model was distilled to need no guidance")
+        raise ValueError(f"guidance_rule {rule.name()}: a model distilled from guidance takes none")

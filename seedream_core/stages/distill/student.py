@@ -1,5 +1,5 @@
-"""A student that needs no guidance and few evaluations: guidance distillation, then segmented consistency (Hyper-SD's
-TSCD).
+"""A student that needs one evaluation a step and few steps: guidance distillation, then segmented consistency (TSCD of
+Hyper-SD).
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from seedream_core.workflow.host import Host, Train
 from seedream_core.workflow.stage import Latents, Stage, Trainable
 
 SHOWN = 8
+Scale = Annotated[float, Ge(1)]
 
 
 def _phases() -> tuple[Distiller, ...]:
@@ -32,8 +33,10 @@ class StudentStage(Stage):
     """The teacher, and where the student begins."""
     data: Latents
     """Where on the teacher's trajectories the student learns; not at cells that a defect in the record spoils."""
-    guidance: Annotated[float, Ge(1)] | None = None
+    guidance: Scale | None = None
     """Guidance scale of the teacher; none for its own default."""
+    guidance_scales: tuple[Scale, Scale] | None = None
+    """Lowest and highest guidance scale that the student then takes, as `--guidance`; none for the one scale above."""
     phases: tuple[Distiller, ...] = field(default_factory=_phases)
     """What the student learns, one after another; each takes its share of the training steps."""
     average: Annotated[float, Ge(0), Lt(1)] = 0.95
@@ -48,19 +51,30 @@ class StudentStage(Stage):
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases: at least one is needed")
+        if self.guidance_scales and self.guidance is not None:
+            raise ValueError("guidance_scales: the scales of the range are learned, not `guidance`; leave one out")
+        if self.guidance_scales and self.guidance_scales[0] >= self.guidance_scales[1]:
+            raise ValueError(f"guidance_scales: {self.guidance_scales[0]:g} is not below {self.guidance_scales[1]:g}")
 
     def facts(self, inputs: Mapping[str, dict]) -> dict:
         model, data = inputs["model"], inputs["data"]
         for name in ("channels", "factor"):
             if model.get(name) != data.get(name):
                 raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
+        if model.get("guidance_scales"):
+            raise ValueError("model: a student of several guidance scales; name the model that it was made from")
         images = self.train.steps * self.train.global_batch
-        return model | {
-            "guidance_distilled": True,
-            "format": "bf16",
-            "images": images,
-            "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0),
-        }
+        several = {"guidance_scales": list(self.guidance_scales)} if self.guidance_scales else {}
+        return (
+            model
+            | several
+            | {
+                "guidance_distilled": True,
+                "format": "bf16",
+                "images": images,
+                "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0),
+            }
+        )
 
     def evaluations(self) -> float:
         """Forward passes of one network that a training image costs: the student counts three, a guided teacher two."""
@@ -78,10 +92,18 @@ class StudentStage(Stage):
         teacher = generator.load(self.model)
         latents.check_made_by(self.data, teacher.spec.autoencoder.digest)
         guidance = teacher.spec.guidance if self.guidance is None else self.guidance
+        if self.guidance_scales:
+            guidance = min(max(guidance, self.guidance_scales[0]), self.guidance_scales[1])
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
         prompts = sorted(set(batches.batch(0).captions))[:SHOWN]
         module = DistillModule(
-            teacher, train=self.train, phases=self.phases, guidance=guidance, average=self.average, prompts=prompts
+            teacher,
+            train=self.train,
+            phases=self.phases,
+            guidance=guidance,
+            scales=self.guidance_scales,
+            average=self.average,
+            prompts=prompts,
         )
         module.flops_per_image = (
             artifact.read(self.model).facts.get("flops_per_image_evaluation", 0) * self.evaluations() / 3
@@ -91,9 +113,11 @@ class StudentStage(Stage):
             generator.rebase(teacher.spec, self.model, out),
             format="bf16",
             guidance_distilled=True,
-            guidance=1.0,
+            guidance_scales=self.guidance_scales,
+            guidance=guidance if self.guidance_scales else 1.0,
             steps=self.steps,
         )
-        generator.write(out, module.student, teacher.config, spec)
+        generator.write(out, module.student, module.config, spec)
         vocabulary.inherit(self.model, out)
-        return fitted.metrics() | {"guidance": guidance}
+        parameters = sum(parameter.numel() for parameter in module.student.parameters())
+        return fitted.metrics() | {"guidance": guidance, "facts": {"parameters": parameters}}

@@ -98,9 +98,10 @@ class BenchStage(stage.Stage):
                     f"{', '.join(kept) or 'nothing'}"
                 )
         for rung in self.ladder:
-            distilled = inputs["models"][rung.model].get("guidance_distilled", False)
+            model = inputs["models"][rung.model]
+            distilled, scales = model.get("guidance_distilled", False), model.get("guidance_scales")
             try:
-                check_request(rung.guidance, rung.guidance_rule, distilled=distilled)
+                check_request(rung.guidance, rung.guidance_rule, distilled=distilled, scales=scales)
             except ValueError as problem:
                 raise ValueError(f"ladder: {rung.name!r} runs {rung.model} with {problem}") from None
         return {"rungs": len(self.ladder), "prompts": self.prompts + self.held_out_prompts}

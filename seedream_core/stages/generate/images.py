@@ -57,7 +57,12 @@ class ImagesStage(stage.Stage):
         lines, _ = self._lines()
         model = inputs["model"] or {}
         width, height = self.size or (model.get("width"), model.get("height"))
-        check_request(self.guidance, self.guidance_rule, distilled=model.get("guidance_distilled", False))
+        check_request(
+            self.guidance,
+            self.guidance_rule,
+            distilled=model.get("guidance_distilled", False),
+            scales=model.get("guidance_scales"),
+        )
         for name, side in (("width", width), ("height", height)):
             if side and side % model.get("factor", 1):
                 raise ValueError(f"size: {name} {side} is not a multiple of the model's {model['factor']}")

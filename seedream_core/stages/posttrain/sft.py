@@ -90,7 +90,7 @@ class SftStage(stage.Stage):
                 "relearn: true"
             )
         images = self.train.steps * self.train.global_batch
-        plain = {"guidance_distilled": False, "format": "bf16"} if self.relearn else {}
+        plain = {"guidance_distilled": False, "guidance_scales": None, "format": "bf16"} if self.relearn else {}
         return {**model, **plain, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
 
     def run(self, out: Path, host: Host) -> dict:
@@ -130,12 +130,15 @@ def _plain(start: "Pipeline") -> "Pipeline":
     """The model in float weights, drawing as a base does: in many steps, with guidance."""
     from dataclasses import replace
 
-    from seedream_core.pipeline.generator import GeneratorSpec
+    from seedream_core.pipeline.generator import GeneratorSpec, with_guidance_embedding
     from seedream_core.quant.w4a8 import dequantise
 
     as_a_base = {
         field.name: field.default
         for field in fields(GeneratorSpec)
-        if field.name in ("guidance", "steps", "guidance_distilled", "format")
+        if field.name in ("guidance", "guidance_scales", "steps", "guidance_distilled", "format")
     }
-    return replace(start, network=dequantise(start.network), spec=replace(start.spec, **as_a_base))
+    network, config = dequantise(start.network), start.config
+    if config.guidance_embedding:
+        network, config = with_guidance_embedding(network, config, False)
+    return replace(start, network=network, config=config, spec=replace(start.spec, **as_a_base))

@@ -64,6 +64,8 @@ class MmditStage(stage.Stage):
                 f"net.text_positions: {self.net.text_positions} are too few for the text encoder's "
                 f"{text['max_tokens']} tokens"
             )
+        if self.net.guidance_embedding:
+            raise ValueError("net.guidance_embedding: only distill/student trains it; leave it out here")
         tokens = self.net.image_tokens(data["width"], data["height"], data["factor"])
         text_tokens = min(text["max_tokens"], PLANNED_TEXT_TOKENS)
         flops = self.net.flops(tokens, text_tokens, channels=data["channels"], text_width=text["width"])

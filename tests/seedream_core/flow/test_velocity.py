@@ -36,7 +36,7 @@ def test_scale_one_asks_once_with_the_text_and_needs_no_null_caption():
     network = Recorded()
     velocity = velocity_function(network, TEXT)(CELLS, TIMES)
     assert velocity.dtype == torch.float32 and len(network.seen[0][0]) == 2
-    with pytest.raises(ValueError, match="guidance 3 needs the conditions of the null caption"):
+    with pytest.raises(ValueError, match="guidance needs the conditions of the null caption"):
         velocity_function(network, TEXT, scale=3.0)
 
 

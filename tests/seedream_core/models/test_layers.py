@@ -26,6 +26,21 @@ def test_pooling_of_the_text_leaves_padding_out():
     assert condition(t, text, torch.zeros_like(mask)).isfinite().all()
 
 
+def test_a_guidance_embedding_begins_as_nothing_and_then_tells_scales_apart():
+    torch.manual_seed(0)
+    plain, condition = Condition(8), Condition(8, guidance=True)
+    condition.load_state_dict(plain.state_dict(), strict=False)
+    t, text, mask = torch.rand(2), torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool)
+    assert torch.equal(condition(t, text, mask, torch.tensor([1.5, 5.0])), plain(t, text, mask))
+    torch.nn.init.normal_(condition.guidance_out.weight)
+    low, high = (condition(t, text, mask, torch.full((2,), scale)) for scale in (1.5, 5.0))
+    assert (low - high).abs().max() > 0.1
+    with pytest.raises(ValueError, match="a guidance scale goes to a network with a guidance embedding"):
+        condition(t, text, mask)
+    with pytest.raises(ValueError, match="a guidance scale goes to a network with a guidance embedding"):
+        plain(t, text, mask, torch.ones(2))
+
+
 @pytest.mark.parametrize("kind, parameters", [("full", 8 * 24 + 24), ("low_rank", 8 * 2 + 2 * 24 + 24), ("shared", 24)])
 def test_modulation_starts_at_zero_and_has_the_weights_of_its_kind(kind, parameters):
     module = Modulation(MmditConfig(width=8, heads=2, modulation=kind, modulation_rank=2), 3)

@@ -60,6 +60,16 @@ def test_absolute_positions_are_counted_learn_and_tell_places_apart():
     assert module(*inputs(side=6)).velocity.shape[2:] == (6, 6)
 
 
+def test_a_guidance_embedding_is_counted():
+    module = network(awake=True, guidance_embedding=True)
+    latents, t, conditions = inputs()
+    with FlopCounterMode(display=False) as counter:
+        velocity = module(latents, t, conditions.at(3.0)).velocity
+    assert module.config.flops(16, 5, channels=4, text_width=12) * 2 == counter.get_total_flops()
+    assert (module(latents, t, conditions.at(torch.tensor([3.0, 4.0]))).velocity[0] == velocity[0]).all()
+    assert (module(latents, t, conditions.at(4.0)).velocity - velocity).abs().max() > 1e-3
+
+
 def test_padding_of_the_text_changes_nothing():
     module = network(awake=True)
     latents, t, conditions = inputs()

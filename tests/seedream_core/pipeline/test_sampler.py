@@ -107,7 +107,7 @@ def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
     sampler.images(PROMPTS[:1], [1], steps=1)
     with pytest.raises(UserError, match="distilled to need none"):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance=3)
-    with pytest.raises(UserError, match="guidance_rule rescaled: this model was distilled"):
+    with pytest.raises(UserError, match="guidance_rule rescaled: a model distilled from guidance takes none"):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance_rule=RescaledGuidance())
 
 

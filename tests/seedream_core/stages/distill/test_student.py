@@ -12,9 +12,11 @@ from seedream_core.distillers import Distiller
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.errors import UserError
+from seedream_core.flow.velocity import PLAIN
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.distill.student import StudentStage
+from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow import artifact
 from seedream_core.workflow.config import dump, parse
 from seedream_core.workflow.host import Host, Train
@@ -33,6 +35,7 @@ from pathlib import Path
 from seedream_core.workflow.config import load_yaml, parse
 from seedream_core.objectives.distill import DistillModule
 from seedream_core.stages.distill.student import StudentStage
+from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow.host import Host
 keep = DistillModule.training_step
 def step(self, batch, index):
@@ -70,6 +73,38 @@ def test_the_student_is_a_generator_without_guidance(made, stage):
     with pytest.raises(UserError, match="distilled"):
         sampler.images(["an orange star on a white background"], [1], guidance=3.0)
     assert any(not torch.equal(a, b) for a, b in zip(weights(out).values(), weights(stage.model).values()))
+
+
+def test_a_student_of_several_scales_takes_them_and_no_others(stage, tiny_latents, tmp_path):
+    out = tmp_path / "student"
+    several = dataclasses.replace(stage, guidance_scales=(1.5, 5.0), phases=(Guidance(),))
+    metrics = several.run(out, HOST)
+    network, config = generator.load_network(out)
+    assert metrics["facts"]["parameters"] == sum(p.numel() for p in network.parameters())
+    spec = generator.read_spec(out)
+    assert config.guidance_embedding and spec.guidance_distilled
+    assert (spec.guidance_scales, spec.guidance) == ((1.5, 5.0), 2.0)
+    torch.nn.init.normal_(network.condition.guidance_out.weight, std=0.5)  # 8 steps train little
+    generator.write(out, network, config, dataclasses.replace(spec, format="f32"))
+    sampler, prompt = Sampler.load(out), ["an orange star on a white background"]
+    low, default, same, high = (sampler.latents(prompt, [1], guidance=scale) for scale in (1.5, None, 2.0, 5))
+    assert torch.equal(default, same) and (low - high).abs().max() > 1e-2 and (low - same).abs().max() > 1e-2
+    assert sampler.evaluations(64, 64, steps=4, guidance=3.0, guidance_rule=PLAIN, solver="euler") == 4
+    with pytest.raises(UserError, match="guidance 7: this model was distilled for 1.5 to 5"):
+        sampler.latents(prompt, [1], guidance=7.0)
+    model = {"channels": 4, "factor": 16}
+    facts = several.facts({"model": model, "data": model})
+    assert facts["guidance_scales"] == [1.5, 5.0]
+    with pytest.raises(ValueError, match="a student of several guidance scales"):
+        stage.facts({"model": facts, "data": model})
+    drawn = ImagesStage(model=out, evaluation=6, guidance=0.5)
+    with pytest.raises(ValueError, match="distilled for 1.5 to 5"):
+        drawn.facts({"model": facts, "prompts": None})
+    assert parse(StudentStage, dump(several)) == several
+    with pytest.raises(ValueError, match="5 is not below 1.5"):
+        dataclasses.replace(stage, guidance_scales=(5.0, 1.5))
+    with pytest.raises(ValueError, match="leave one out"):
+        dataclasses.replace(several, guidance=2.0)
 
 
 def test_sample_grids_show_teacher_and_student(made):

@@ -114,6 +114,8 @@ def test_inputs_that_do_not_fit_are_refused_at_plan_time(base, tiny_latents):
     assert base.facts({"data": data, "vae": vae, "text": text})["image_tokens"] == 16
     with pytest.raises(ValueError, match="channels 4, but vae has channels 8"):
         base.facts({"data": data, "vae": {**vae, "channels": 8}, "text": text})
+    with pytest.raises(ValueError, match="net.guidance_embedding: only distill/student"):
+        replace(base, net=replace(NET, guidance_embedding=True)).facts({"data": data, "vae": vae, "text": text})
     with pytest.raises(ValueError, match="text_positions: 64 are too few"):
         base.facts({"data": data, "vae": vae, "text": {**text, "max_tokens": 65}})
 
