@@ -9,6 +9,7 @@ For the command line:
 """
 
 import contextlib
+import errno
 import fcntl
 import functools
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from seedream_core.errors import Interrupted, NothingMade, Stopped, UserError
-from seedream_core.workflow import artifact, states
+from seedream_core.workflow import artifact, ranks, states
 from seedream_core.workflow import stage as stages
 from seedream_core.workflow.config import outside, parse
 from seedream_core.workflow.document import load_yaml
@@ -35,6 +36,8 @@ SETTLED = 60.0
 """Seconds after which a file that is not in its place yet was left by a kill: a recipe may be writing this step's
 config.
 """
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 # in a pipe, else, the children's lines would come before those that announce them
 _say = functools.partial(print, flush=True)
 
@@ -42,30 +45,25 @@ _say = functools.partial(print, flush=True)
 def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] = _say) -> artifact.Manifest | None:
     """Make one artifact: go on where a partial folder stopped, refuse a stale one, leave a done one alone."""
     _check_outside(stage, out)
+    _check_out(out)
     if not leads():
-        # what the leading process would not run, nobody may wait for
-        if stage.distributed and states.state(stage, out).name in ("new", "partial"):
+        # what the leading rank refuses this one refuses too: it must not wait for a rank that never comes
+        if stage.distributed and _check(stage, out).name != "done":
+            ranks.follow(out)
             stage.run(out, host)
         return None
-    if states.stranger(out):
-        raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
-    with _locked(out), _stopping(out):
+    with _locked(out), stopping(lambda: f"{out} keeps what was done"), _writing(out):
         artifact.sweep(out, SETTLED)
-        state = states.state(stage, out)
-        if state.name == "done":
+        if _check(stage, out).name == "done":
             shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
             say(f"{out} is done; nothing to do")
             return artifact.read(out)
-        if state.name == "stale":
-            raise UserError(f"{out} is stale: {'; '.join(state.reasons)}", "undo the change, or give another --out")
-        try:
-            facts = stage.facts(stages.gather(stage, lambda folder, kind: _facts(folder, kind)))
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        facts = _planned(stage)
         sources = states.sources(stage, out)
         if not states.made(out):  # what a run that came to nothing said of its input is no part of this one
             (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
+        ranks.lead(out)
         started = time.monotonic()
         try:
             metrics = dict(stage.run(out, host) or {})
@@ -90,6 +88,34 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         return manifest
 
 
+def _check(stage: stages.Stage, out: Path) -> states.State:
+    """The folder's state, where the stage can run or is done; UserError where it is stale or its inputs do not fit."""
+    state = states.state(stage, out)
+    if state.name == "stale":
+        raise UserError(f"{out} is stale: {'; '.join(state.reasons)}", "undo the change, or give another --out")
+    if state.name != "done":
+        _planned(stage)
+        states.sources(stage, out)
+    return state
+
+
+def _planned(stage: stages.Stage) -> dict:
+    """What the stage says of its result before it runs; UserError where its inputs do not fit."""
+    try:
+        return stage.facts(stages.gather(stage, lambda folder, kind: _facts(folder, kind)))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _check_out(out: Path) -> None:
+    """Refuse an `out` that is somebody's own folder, or where nothing may be written."""
+    if states.stranger(out):
+        raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
+    there = next(place for place in (out, *out.absolute().parents) if os.path.lexists(place))
+    if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"--out {out}: no permission to write in {there}", "give an --out in a folder of your own")
+
+
 def _check_outside(stage: stages.Stage, out: Path) -> None:
     """Refuse an `out` in a folder that the stage reads as it is found, or around it: the step would change what it is
     made from.
@@ -102,12 +128,14 @@ def _check_outside(stage: stages.Stage, out: Path) -> None:
         for folder in parts.values()
     ]
     for name, folder in (*given, *outside(stage).items()):
-        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        # realpath, unlike resolve, also gives an answer for a link that leads back to itself
+        inner, outer = Path(os.path.realpath(out)), Path(os.path.realpath(folder))
+        if folder.is_dir() and inner.is_relative_to(outer):
             raise UserError(
                 f"--out {out} lies in {folder} ({name}): the step would change what it reads",
                 f"give an --out outside of {folder}",
             )
-        if folder.resolve().is_relative_to(out.resolve()):
+        if outer.is_relative_to(inner):
             raise UserError(
                 f"{name}: {folder} lies in --out {out}: the step would change what it reads", "give an --out of its own"
             )
@@ -190,21 +218,36 @@ def set_aside(folder: Path, say: Callable[[str], Any] = _say) -> None:
 
 
 @contextlib.contextmanager
-def _stopping(out: Path) -> Iterator[None]:
-    """Ctrl-C, and the signals by which a scheduler announces an end, in one message; a training takes them over."""
+def stopping(kept: Callable[[], str], go_on: str = GO_ON) -> Iterator[None]:
+    """Ctrl-C, and the signals by which a scheduler announces an end, in one message that says what is kept; a training
+    takes them over.
+    """
 
     def stop(number: int, frame: Any) -> None:
-        raise Stopped(f"stopped by {signal.Signals(number).name}; {out} keeps what was done", GO_ON)
+        raise Stopped(f"stopped by {signal.Signals(number).name}; {kept()}", go_on)
 
     mine = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1) if mine}
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped; {out} keeps what was done", GO_ON) from None
+        raise Interrupted(f"stopped; {kept()}", go_on) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """A full disk, or a place that may not be written, in one message."""
+    try:
+        yield
+    except OSError as error:
+        place = Path(error.filename) if isinstance(error.filename, str) else out
+        if error.errno not in (*_FULL, *_FORBIDDEN) or not place.absolute().is_relative_to(out.absolute()):
+            raise
+        fix = f"make room; {GO_ON}" if error.errno in _FULL else "allow writing there, or give another --out"
+        raise UserError(f"{place}: cannot be written ({error.strerror}); {out} keeps what was done", fix) from error
 
 
 def _process() -> Launcher:
@@ -265,20 +308,39 @@ def _facts(folder: Path, kind: stages.Kind) -> dict:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder: two processes that write one artifact would ruin it."""
+    """Hold the folder: two processes that write one artifact would ruin it.
+
+    Where nothing is made in it, the lock and the folders that were created for it are taken away again.
+    """
+    created = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / artifact.LOCK, "a+")
     except (FileExistsError, NotADirectoryError):
         raise UserError(f"--out {folder}: there is a file of that name", "name a folder") from None
-    with open(folder / artifact.LOCK, "a+") as file:
+    except OSError as error:
+        raise UserError(
+            f"--out {folder}: cannot be written ({error.strerror or error})", "give an --out in a folder of your own"
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UserError(
-                f"{folder} is being written by process {file.read().strip() or '?'}", "wait for it, or stop it"
-            ) from None
+            held = UserError(
+                f"{folder} is being written by process {file.readline().strip() or '?'}", "wait for it, or stop it"
+            )
+            ranks.refuse(folder, held)
+            raise held from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            # a folder may have been set aside; one of the new ones may hold something of somebody else's meanwhile
+            with contextlib.suppress(OSError):
+                if [path.name for path in folder.iterdir()] == [artifact.LOCK]:
+                    (folder / artifact.LOCK).unlink()
+                    for place in created:
+                        place.rmdir()

@@ -259,7 +259,7 @@ def _outside(value: str, item: stages.Input) -> Path:
     if item.kind.name != "folder":
         artifact.read(folder, item.kind.name)
     elif not folder.exists():
-        raise UserError(f"{folder}: no such file or folder")
+        raise states.absent(folder, str(folder))
     return folder
 
 

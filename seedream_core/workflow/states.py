@@ -6,6 +6,7 @@ Not in the fingerprint: the host, log and checkpoint cadence, and where inputs s
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -78,7 +79,7 @@ def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
     """
     for name, place in outside(step).items():
         if not place.exists():
-            raise UserError(f"{name}: {place}: no such file or folder", "correct the path; nothing was begun")
+            raise absent(place, f"{name}: {place}")
     listed = {}
     for name, parts in _places(step).items():
         listed[name] = [
@@ -87,6 +88,17 @@ def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
             for key, source in parts.items()
         ]
     return listed
+
+
+def absent(place: Path, said: str) -> UserError:
+    """Why there is nothing to read at a place; `said` is how it was named."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(place)):  # Path makes one slash of two
+        return UserError(
+            f"{said}: a URL; nothing is read over a network", "download the files first, and name their folder"
+        )
+    if place.is_symlink():
+        return UserError(f"{said}: a symbolic link that leads nowhere, or back to itself", "correct the link")
+    return UserError(f"{said}: no such file or folder", "correct the path; nothing was begun")
 
 
 def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:

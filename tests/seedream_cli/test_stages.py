@@ -1,5 +1,12 @@
 """What the commands of stages show of them."""
 
+import os
+import resource
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -41,3 +48,19 @@ def test_help_shows_the_options_of_families_and_of_list_items():
 def test_a_stage_needs_its_two_files():
     result = invoke("eval", "bench")
     assert result.exit_code == 1 and "missing --config STEP.YAML or --set KEY=VALUE and --out DIR" in result.stderr
+
+
+def test_a_full_disk_is_one_message_and_leaves_no_temporary_file(tmp_path):
+    """A real process whose files may have 300 kB each, which fails as a full disk does."""
+    command = [sys.executable, "-m", "seedream_cli", "data", "synthetic", "--set", "samples=2000", "--out", "out"]
+    most = 300_000
+    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
+    root = str(Path(stage.__file__).parents[2])
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": root}, preexec_fn=limited, capture_output=True, text=True
+    )
+    said = done.stderr.splitlines()
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert said[-2] == "out: cannot be written (File too large); out keeps what was done"
+    assert said[-1] == "  fix: make room; the same command goes on from there"
+    assert not list(tmp_path.rglob("*.tmp")) and not list(tmp_path.rglob("*.tar"))

@@ -12,6 +12,7 @@ import unicodedata
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -81,12 +82,15 @@ class ShardWriter:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        if kind is None:
-            self.close()
-        elif self._file is not None:
-            self._file.close()
-            self._file = None
-            self._temporary.unlink()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            if self._file is not None:
+                with suppress(OSError):  # on a full disk closing fails as the write before it
+                    self._file.close()
+                self._file = None
+            self._temporary.unlink(missing_ok=True)
 
     @property
     def _temporary(self) -> Path:

@@ -14,6 +14,9 @@ from seedream_core.errors import STOPPED, UserError
 from seedream_core.workflow.artifact import write_atomic
 from seedream_core.workflow.launch import Job, Launcher
 
+THREADS = 8
+"""Cores for a process whose host file names no `threads`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Slurm(Launcher):
@@ -25,8 +28,8 @@ class Slurm(Launcher):
     "account to charge"
     time: str = "24:00:00"
     "wall-clock limit of one job"
-    cpus: Annotated[int, Ge(1)] = 8
-    "CPU cores per process"
+    cpus: Annotated[int, Ge(1)] | None = None
+    "CPU cores per process; none for the host's `threads` (8 where it names none) and one for each of its `workers`"
     lines: tuple[str, ...] = ()
     "shell lines before the command, such as `module load cuda`"
     submit: bool = True
@@ -55,6 +58,7 @@ class Slurm(Launcher):
 
     def script(self, job: Job) -> str:
         """The whole script, to be read by people too."""
+        cpus = self.cpus or (job.host.threads or THREADS) + job.host.workers
         nodes, devices = (job.host.nodes, job.host.devices) if job.stage.distributed else (1, 1)
         options = {
             "job-name": f"seedream-{job.name}",
@@ -63,7 +67,7 @@ class Slurm(Launcher):
             "time": self.time,
             "nodes": nodes,
             "ntasks-per-node": devices,
-            "cpus-per-task": self.cpus,
+            "cpus-per-task": cpus,
             "gpus-per-node": None if job.host.accelerator == "cpu" else devices,
             "chdir": Path.cwd(),
             "output": job.folder / "logs" / "slurm-%j.out",
@@ -73,7 +77,25 @@ class Slurm(Launcher):
         head += ["#SBATCH --requeue", "#SBATCH --open-mode=append"]
         # and so does one that was told of the end of its time
         head += ["#SBATCH --signal=USR1@120"]
-        again = f'|| {{ code=$?; [ $code -ne {STOPPED} ] || scontrol requeue "$SLURM_JOB_ID"; exit $code; }}'
+        # Since SLURM 22.05 srun does not take the job's own cores per task. A rank that fails ends the others, which
+        # would wait for it; one that was stopped in time must not, so its code becomes a file, and 0.
+        srun = f"srun --kill-on-bad-exit=1 --cpus-per-task={cpus}"
+        rank = f'"$@" || {{ code=$?; [ $code -eq {STOPPED} ] || exit $code; touch "$0"; }}'
         return "\n".join(
-            ["#!/bin/bash", *head, "", "set -euo pipefail", *self.lines, f"srun {shlex.join(job.command)} {again}", ""]
+            [
+                "#!/bin/bash",
+                *head,
+                "",
+                "set -euo pipefail",
+                *self.lines,
+                f"stopped={shlex.quote(str(job.folder / 'logs' / 'stopped'))}-$SLURM_JOB_ID",
+                'rm -f "$stopped"',
+                f'{srun} bash -c {shlex.quote(rank)} "$stopped" {shlex.join(job.command)}',
+                'if [ -e "$stopped" ]; then',
+                '  rm "$stopped"',
+                '  scontrol requeue "$SLURM_JOB_ID"',
+                f"  exit {STOPPED}",
+                "fi",
+                "",
+            ]
         )

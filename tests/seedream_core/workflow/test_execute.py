@@ -1,5 +1,6 @@
 """Steps go on where they stopped, are made once, and are never overwritten by another config."""
 
+import errno
 import fcntl
 import os
 import shlex
@@ -199,6 +200,76 @@ def test_one_step_by_hand_is_as_careful(toy):
     execute.step(too_many, Path("many"), Host())
     with pytest.raises(UserError, match="1999 samples are too many"):
         execute.step(toy.load("vae.data=./many").step("vae").stage, Path("vae2"), Host())
+
+
+def test_a_refused_step_leaves_nothing_behind_that_it_made(toy):
+    too_many = toy.load().step("crawl").stage.__class__(samples=2000)
+    execute.step(too_many, Path("runs/toy/crawl"), Host())
+    stage = toy.load("vae.data=./runs/toy/crawl").step("vae").stage
+    Path("kept").mkdir()
+    for out in ("new/deep", "kept"):
+        with pytest.raises(UserError, match="1999 samples are too many"):
+            execute.step(stage, Path(out), Host())
+    assert not Path("new").exists() and list(Path("kept").iterdir()) == []
+
+
+def test_an_out_where_nothing_may_be_written_is_refused_by_every_rank(toy, monkeypatch):
+    stage = toy.load().step("crawl").stage
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != Path.cwd() and real(place, mode))
+    for rank in "01":
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        with pytest.raises(UserError, match="--out new/deep: no permission to write in .*\n.*folder of your own"):
+            execute.step(stage, Path("new/deep"), Host())
+    assert not Path("new").exists()
+
+
+def test_an_out_that_cannot_be_written_is_refused_in_one_message(toy, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(UserError, match=r"--out new: cannot be written \(No space left on device\)"):
+        execute.step(toy.load().step("crawl").stage, Path("new"), Host())
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (errno.ENOSPC, "out: cannot be written .No space left on device.; out keeps.*\n.*make room; the same command"),
+        (errno.EFBIG, "out: cannot be written .File too large."),
+        (errno.EACCES, "out: cannot be written .Permission denied.*\n.*allow writing there"),
+    ],
+)
+def test_what_cannot_be_written_is_one_message_for_any_stage(toy, monkeypatch, code, message):
+    def run(*_):
+        raise OSError(code, os.strerror(code))
+
+    stage = toy.load().step("crawl").stage
+    with monkeypatch.context() as patched, pytest.raises(UserError, match=message):
+        patched.setattr(type(stage), "run", run)
+        execute.step(stage, Path("out"), Host())
+    execute.step(stage, Path("out"), Host())
+    assert artifact.verify("out") == []
+
+
+def test_a_fault_elsewhere_stays_a_fault(toy, monkeypatch):
+    stage = toy.load().step("crawl").stage
+    monkeypatch.setattr(type(stage), "run", lambda *_: os.listdir("/proc/1/none"))
+    with pytest.raises(FileNotFoundError):
+        execute.step(stage, Path("out"), Host())
+    denied = PermissionError(errno.EACCES, "Permission denied", "/elsewhere/a.png")
+    monkeypatch.setattr(type(stage), "run", lambda *_: (_ for _ in ()).throw(denied))
+    with pytest.raises(PermissionError):
+        execute.step(stage, Path("out"), Host())
+
+
+def test_an_input_that_is_a_link_to_itself_or_a_url_is_refused_in_one_message(toy):
+    Path("loop").symlink_to("loop")
+    with pytest.raises(UserError, match="loop: a symbolic link that leads nowhere, or back to itself"):
+        toy.load("crawl.source=./loop")
+    with pytest.raises(UserError, match="a URL; nothing is read over a network.*"):
+        toy.load("crawl.source=https://example.org/pictures")
 
 
 def test_processes_that_do_not_lead_only_train(toy, monkeypatch):

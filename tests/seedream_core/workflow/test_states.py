@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from seedream_core.data.curation.filters.words import WordsFilter
+from seedream_core.data.sources.folder import Folder
 from seedream_core.errors import UserError
-from seedream_core.workflow import artifact, stage, states
+from seedream_core.workflow import artifact, execute, stage, states
 from seedream_core.workflow.document import load_yaml
-from seedream_core.workflow.host import Train
+from seedream_core.workflow.host import Host, Train
 
 
 def crawl(**options):
@@ -234,6 +235,24 @@ def test_a_place_that_is_not_there_is_told_before_anything_is_begun(tmp_path, da
     step = stage.find("data/curate")(data=data, filters=(WordsFilter(file=str(tmp_path / "words.txt")),))
     with pytest.raises(UserError, match=r"filters.0.file: .*words.txt: no such file or folder"):
         states.sources(step, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("https://example.org/a.tar", "source.path: https:/example.org/a.tar: a URL; .*\n.*download the files first"),
+        ("s3://bucket/crawl", "source.path: s3:/bucket/crawl: a URL"),
+        ("loop", "source.path: loop: a symbolic link that leads nowhere, or back to itself"),
+        ("c:/pictures", "source.path: c:/pictures: no such file"),
+    ],
+)
+def test_a_source_that_cannot_be_read_says_why(tmp_path, monkeypatch, path, message):
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    step = stage.find("data/ingest")(source=Folder(path=path))
+    with pytest.raises(UserError, match=message):
+        execute.step(step, tmp_path / "out", Host())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_config_without_a_start_is_new_and_a_broken_one_is_stale(tmp_path, data):

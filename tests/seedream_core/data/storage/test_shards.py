@@ -8,6 +8,7 @@ import tarfile
 
 import pytest
 
+from seedream_core.data.storage import shards
 from seedream_core.data.storage.shards import DamagedSample, ShardReader, ShardWriter
 from seedream_core.data.storage.tar import BLOCK
 from seedream_core.errors import DataError, UserError
@@ -386,3 +387,44 @@ def test_more_shards_than_open_files(tmp_path):
     reader = ShardReader(tmp_path)
     assert all(reader.read(i) == members(i) for i in (*range(100), *range(0, 100, 7)))
     assert len(reader._open) <= 64
+
+
+class Full:
+    """A file on a disk that is full from some byte on, as `open` gives it: closing it fails as well."""
+
+    def __init__(self, path, mode, buffering):
+        self.file, self.room = open(path, mode), 20_000
+
+    def write(self, data):
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(28, "No space left on device")
+        return self.file.write(data)
+
+    def close(self):
+        self.file.close()
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_whole_shards_and_no_temporary_file(tmp_path, monkeypatch):
+    write(tmp_path, count=10)
+    monkeypatch.setattr(shards, "open", Full, raising=False)
+    with pytest.raises(OSError, match="No space left"), ShardWriter(tmp_path, 100, first=1) as writer:
+        for i in range(10, 100):
+            writer.add(f"s{i:04d}", members(i))
+    assert sorted(os.listdir(tmp_path)) == ["00000.index.json", "00000.tar"]
+
+
+def test_a_disk_that_is_full_at_the_last_moment_leaves_no_temporary_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    for place in ((os, "fsync"), (shards, "write_atomic"), (os, "replace")):
+        with (
+            monkeypatch.context() as patched,
+            pytest.raises(OSError, match="No space left"),
+            ShardWriter(tmp_path) as writer,
+        ):
+            writer.add("s1", members(1))
+            patched.setattr(*place, full)
+        assert not [name for name in os.listdir(tmp_path) if name.endswith((".tmp", ".tar"))]

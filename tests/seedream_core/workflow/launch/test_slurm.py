@@ -20,6 +20,8 @@ steps:
   base: {run: pretrain/base, data: [crawl], vae: vae, paint: red, train: {steps: 4}}
 """
 TRAINING, ALONE = SimpleNamespace(distributed=True), SimpleNamespace(distributed=False)
+SRUN = ('srun() { shift 2; "$@"; }', "SLURM_JOB_ID=7")
+"""A cluster of one: what comes after the two options of srun is run here."""
 SBATCH = """#!/bin/sh
 echo "$@" >> calls
 echo "$(wc -l < calls | tr -d ' ');cluster"
@@ -59,9 +61,10 @@ def test_jobs_are_chained_by_the_ids_of_their_inputs(loaded, monkeypatch):
 def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "it's; rm -rf $HOME"
+    (folder / "logs").mkdir(parents=True)
     host = Host(devices=8, nodes=2)
     job = Job("base", TRAINING, folder, ("printf", "%s|", "a b", "$HOME", "'"), host, print)
-    script = Slurm(account="me", time="01:00:00", lines=('srun() { "$@"; }',)).script(job)
+    script = Slurm(account="me", time="01:00:00", lines=SRUN).script(job)
     head = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")]
     assert {
         "job-name=seedream-base",
@@ -79,12 +82,35 @@ def test_a_script_is_shell_that_survives_any_name(tmp_path, monkeypatch):
     assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout == "a b|$HOME|'|"
 
 
-def test_a_job_that_was_stopped_in_time_is_requeued_and_one_that_failed_is_not(tmp_path):
-    for code, requeued in ((75, True), (1, False), (0, False)):
-        lines = (f"srun() {{ return {code}; }}", "scontrol() { echo $@; }", "SLURM_JOB_ID=7")
-        script = Slurm(lines=lines).script(Job("base", ALONE, tmp_path, ("true",), Host(), print))
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (code, "requeue 7\n" if requeued else "")
+@pytest.mark.parametrize(("code", "requeued"), [(75, True), (1, False), (0, False)])
+def test_a_job_that_was_stopped_in_time_is_requeued_and_one_that_failed_is_not(tmp_path, code, requeued):
+    (tmp_path / "logs").mkdir()
+    job = Job("base", ALONE, tmp_path, ("bash", "-c", f"exit {code}"), Host(), print)
+    script = Slurm(lines=(*SRUN, "scontrol() { echo $@; }")).script(job)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (code, "requeue 7\n" if requeued else "")
+    assert not list((tmp_path / "logs").iterdir())
+
+
+def test_a_rank_that_fails_ends_the_others_and_one_that_was_stopped_does_not(tmp_path):
+    """`srun --kill-on-bad-exit=1` ends all ranks where one exits with another code than 0."""
+    (tmp_path / "logs").mkdir()
+    for code, seen in ((75, "0"), (3, "3")):
+        job = Job("base", TRAINING, tmp_path, ("bash", "-c", f"exit {code}"), Host(), print)
+        lines = ('srun() { echo "$1"; shift 2; local code=0; "$@" || code=$?; echo $code; }', "SLURM_JOB_ID=7")
+        script = Slurm(lines=(*lines, "scontrol() { :; }")).script(job)
+        said = subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout
+        assert said.split() == ["--kill-on-bad-exit=1", seen]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "host", "cores"),
+    [(None, {}, 8), (None, {"threads": 4, "workers": 2}, 6), (None, {"workers": 4}, 12), (5, {"threads": 4}, 5)],
+)
+def test_cores_of_a_process_follow_its_threads_and_workers(cpus, host, cores):
+    script = Slurm(cpus=cpus).script(Job("x", TRAINING, Path("x"), ("true",), Host(**host), print))
+    assert f"#SBATCH --cpus-per-task={cores}" in script.splitlines()
+    assert f"\nsrun --kill-on-bad-exit=1 --cpus-per-task={cores} " in script
 
 
 def test_print_only_says_lines_that_can_be_pasted(loaded, monkeypatch):
