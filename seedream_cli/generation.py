@@ -7,10 +7,12 @@ from pathlib import Path
 import typer
 
 from seedream_core.errors import ConfigError, Problem, UserError
-from seedream_core.generate import files, metadata, prompts, requests, vocabulary
+from seedream_core.generate import files, metadata, prompts, requests, sizes, vocabulary
 from seedream_core.generate.model import find
 from seedream_core.progress import track
-from seedream_core.workflow import artifact
+from seedream_core.workflow import artifact, execute
+
+AGAIN = "the same command draws all of them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Asked:
     solver: str | None = None
     seed: int | None = None
     count: int = 1
+    batch: int | None = None
     out: Path | None = None
     metadata: bool = True
 
@@ -41,6 +44,13 @@ def stage_name(asked: Asked) -> str:
 
 
 def run(asked: Asked) -> None:
+    """Draw what the command line asks for; a signal ends it with a word on what was written."""
+    made: list[Path] = []
+    with execute.stopping(lambda: _written(made), AGAIN):
+        _draw(asked, made)
+
+
+def _draw(asked: Asked, made: list[Path]) -> None:
     # All that can be said without torch is said before its import, which takes seconds.
     size = _size(asked.size)
     origin = metadata.origin(asked.picture) if asked.picture else None
@@ -73,18 +83,22 @@ def run(asked: Asked) -> None:
         guidance_rule=origin.request.guidance_rule if origin else metadata.PLAIN,
         solver=asked.solver or (origin.request.solver if origin else "euler"),
     )
+    if warning := sizes.untrained(sampler.spec, wanted):
+        typer.echo(warning, err=True)
     before = metadata.load(asked.picture) if origin else None  # --out may name the same file
     started = time.perf_counter()
-    drawn = requests.pictures(sampler, wanted)
+    drawn = requests.pictures(sampler, wanted, asked.batch)
     if len(wanted) == 1:
         request, pixels = next(drawn)
         _save(targets[0], request, pixels, digest, asked.metadata)
+        made.append(targets[0])
         typer.echo(targets[0])
     else:
         sheet = metadata.Sheet(wanted, columns=asked.count if asked.count > 1 and len(lines) > 1 else None)
         with track("pictures", len(wanted)) as progress:
             for target, (request, pixels) in zip(targets, drawn, strict=True):
                 _save(target, request, pixels, digest, asked.metadata)
+                made.append(target)
                 sheet.add(pixels)
                 progress.advance()
         metadata.save(targets[0].parent / files.GRID, sheet.pixels)
@@ -92,6 +106,13 @@ def run(asked: Asked) -> None:
     _say_made(wanted, time.perf_counter() - started)
     if origin and wanted == [origin.request]:
         _compare(asked.picture, before, pixels)
+
+
+def _written(made: list[Path]) -> str:
+    """What was drawn until a signal came."""
+    if not made:
+        return "no picture was written"
+    return f"{len(made)} picture{'s' if len(made) > 1 else ''} written, the last one {made[-1]}"
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

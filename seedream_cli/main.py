@@ -75,6 +75,7 @@ def generate(
     solver: options.Solver = None,
     seed: options.Seed = None,
     count: options.Count = 1,
+    batch: options.Batch = None,
     out: options.PictureOut = None,
     no_metadata: options.NoMetadata = False,
     picture: options.FromPicture = None,
@@ -103,6 +104,7 @@ def generate(
         solver=solver,
         seed=seed,
         count=count,
+        batch=batch,
         out=out,
         metadata=not no_metadata,
     )

@@ -49,9 +49,9 @@ class Sampler:
     ) -> numpy.ndarray:
         """One picture per prompt and seed: uint8, B x height x width x 3.
 
-        A `batch` of more is faster and rounds otherwise, which quantised activations enlarge: 32 at once differed from
-        each alone by up to 19/255 in single pixels (packaged model, float32, 96 prompts; the judge said the same of
-        all).
+        A `batch` of more rounds otherwise, which quantised activations enlarge: of 200 prompts drawn by the packaged
+        model in float32 (AVX2), 114 were the same bytes when drawn 2 at once, 26 when drawn 8 at once, and single
+        pixels differed by up to 92/255.
         """
         parts = []
         for rows in _chunks(len(prompts), batch):

@@ -1,7 +1,12 @@
 """`seedream generate`, from a prompt to a file that can be made again."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy
@@ -12,6 +17,7 @@ from typer.testing import CliRunner
 from seedream_cli.main import app
 from seedream_core.flow.guidance.rescaled import RescaledGuidance
 from seedream_core.generate import metadata
+from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host
@@ -80,6 +86,55 @@ def test_a_batch_does_not_change_a_picture(here):
         generate(prompt, "--seed", 3 + index, "--out", f"{index}.png")
         assert apart(f"{index}.png", f"d/{index:05d}.png") <= 1
     assert apart("0.png", "1.png") > 10
+
+
+def test_pictures_drawn_at_once_are_those_drawn_alone(here):
+    generate("red", "blue", "green", "--out", "alone", "--seed", 3)
+    generate("red", "blue", "green", "--out", "together", "--seed", 3, "--batch", 2)
+    for index in range(3):
+        name = f"{index:05d}.png"
+        assert metadata.origin(here / "alone" / name) == metadata.origin(here / "together" / name)
+        assert apart(f"alone/{name}", f"together/{name}") <= 1
+
+
+def test_a_size_that_the_model_was_not_trained_at_is_drawn_with_a_warning(here):
+    said = "size 32x64: this model was trained at 64x64; other sizes may not show the prompt\n"
+    assert said in generate("red", "--size", "32x64", "--out", "a.png").stderr
+    assert "trained at" not in generate("red", "--size", "64x64", "--out", "b.png").stderr
+
+
+def test_a_size_beyond_memory_is_refused_before_anything_is_drawn(here, monkeypatch):
+    monkeypatch.setattr(Sampler, "images", lambda *_, **__: pytest.fail("drawn"))
+    result = generate("red", "--size", "100000x100000", "--out", "a.png", ok=False)
+    assert result.exit_code == 1 and not Path("a.png").exists()
+    assert "size 100000x100000: about " in result.stderr and "GiB of memory are needed, and" in result.stderr
+    assert "give a smaller size; this model was trained at 64x64" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_stopped_run_says_what_was_written_and_leaves_nothing_half_done(here, number, code):
+    Path("p.txt").write_text("a red circle\n" * 5000)
+    root = str(Path(artifact.__file__).parents[2])
+    command = [sys.executable, "-m", "seedream_cli", "generate", "--prompts", "p.txt", "--out", "d"]
+    child = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    while not Path("d/00001.png").is_file() and child.poll() is None:
+        time.sleep(0.05)
+    child.send_signal(number)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == code and "Traceback" not in said
+    pictures = sorted(path.name for path in Path("d").iterdir())
+    name = "stopped by SIGTERM" if number == signal.SIGTERM else "stopped"
+    assert f"{name}; {len(pictures)} pictures written, the last one d/{pictures[-1]}\n" in said
+    assert "the same command draws all of them again" in said
+    for picture in pictures:
+        metadata.load(here / "d" / picture)
 
 
 def test_every_setting_reaches_the_picture_and_its_metadata(here):

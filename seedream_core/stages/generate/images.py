@@ -1,5 +1,6 @@
 """Pictures of a prompt file or of the embedded world's evaluation prompts, one seed each."""
 
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from seedream_core.workflow.host import Host
 
 if TYPE_CHECKING:
     import numpy
+    import torch
 
     from seedream_core.generate.metadata import Request
 
@@ -69,15 +71,15 @@ class ImagesStage(stage.Stage):
         return {"samples": len(lines) * self.count, "width": width, "height": height}
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.generate import metadata, requests
+        from seedream_core.generate import metadata, requests, sizes
         from seedream_core.pipeline import generator
         from seedream_core.pipeline.sampler import Sampler
         from seedream_core.training.predict import Prediction, predict
 
-        lines, asked = self._lines()
+        (lines, asked), spec = self._lines(), generator.read_spec(self.model)
         wanted = requests.requests(
             lines,
-            generator.read_spec(self.model),
+            spec,
             seed=self.seed,
             count=self.count,
             size=self.size,
@@ -86,15 +88,20 @@ class ImagesStage(stage.Stage):
             guidance_rule=self.guidance_rule or PlainGuidance(),
             solver=self.solver.name() if self.solver else "euler",
         )
+        if warning := sizes.untrained(spec, wanted):
+            print(warning, file=sys.stderr)
         made_by = {"model_digest": artifact.read(self.model, "generator").digest, "version": metadata.version()}
-        prediction = Prediction(
+        batch = requests.default_batch("cuda" if host.accelerator != "cpu" and _gpu() else "cpu")
+
+        def prepare(device: "torch.device") -> Sampler:
             # as `seedream generate` draws, so that --from makes each of these again
-            prepare=lambda device: Sampler.load(self.model, bf16=device.type == "cuda", device=str(device)),
-            read=lambda item: item[1],
-            answer=lambda sampler, request: next(requests.pictures(sampler, [request]))[1],
-        )
+            sampler = Sampler.load(self.model, bf16=device.type == "cuda", device=str(device))
+            sizes.check(sampler, wanted, min(batch, len(wanted)))
+            return sampler
+
+        prediction = Prediction(prepare=prepare, read=lambda rows: rows, answer=requests.draw)
         started = time.perf_counter()
-        with _Output(out / "images", wanted, made_by) as output:
+        with _Output(out / "images", wanted, made_by, batch) as output:
             predict(prediction, output.plan, output.write, host)
         seconds = time.perf_counter() - started
         sheet = metadata.Sheet(wanted, columns=self.count if self.count > 1 else None)
@@ -124,8 +131,8 @@ class ImagesStage(stage.Stage):
 class _Output:
     """The pictures of a run, one PNG each; those that an interrupted run drew the same way stay."""
 
-    def __init__(self, folder: Path, wanted: "list[Request]", made_by: dict[str, str]) -> None:
-        self.folder, self.wanted, self.made_by = folder, wanted, made_by
+    def __init__(self, folder: Path, wanted: "list[Request]", made_by: dict[str, str], batch: int) -> None:
+        self.folder, self.wanted, self.made_by, self.batch = folder, wanted, made_by, batch
         self.drawn = 0
         self._stack = ExitStack()
 
@@ -138,23 +145,25 @@ class _Output:
     def path(self, index: int) -> Path:
         return self.folder / f"{index:05d}.png"
 
-    def plan(self) -> "list[tuple[int, Request]]":
-        """Number and request of each picture that is not drawn yet."""
+    def plan(self) -> "list[list[Request]]":
+        """Batches of the pictures that are not drawn yet."""
+        from seedream_core.generate import requests
         from seedream_core.progress import track
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        left = [(index, request) for index, request in enumerate(self.wanted) if not self._stands(index)]
-        done = len(self.wanted) - len(left)
+        self._left = [index for index in range(len(self.wanted)) if not self._stands(index)]
+        done = len(self.wanted) - len(self._left)
         self.progress = self._stack.enter_context(track("pictures", len(self.wanted), done=done))
-        return left
+        return list(requests.batches([self.wanted[index] for index in self._left], self.batch))
 
-    def write(self, item: "tuple[int, Request]", pixels: "numpy.ndarray") -> None:
+    def write(self, rows: "list[Request]", pictures: "numpy.ndarray") -> None:
         from seedream_core.generate import metadata
 
-        index, request = item
-        metadata.save(self.path(index), pixels, metadata.Origin(request=request, **self.made_by))
-        self.drawn += 1
-        self.progress.advance()
+        for request, pixels in zip(rows, pictures, strict=True):
+            index = self._left[self.drawn]
+            metadata.save(self.path(index), pixels, metadata.Origin(request=request, **self.made_by))
+            self.drawn += 1
+        self.progress.advance(len(rows))
 
     def _stands(self, index: int) -> bool:
         from seedream_core.errors import UserError
@@ -167,3 +176,9 @@ class _Output:
         except UserError:
             return False
         return origin == metadata.Origin(request=self.wanted[index], **self.made_by)
+
+
+def _gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -67,8 +67,8 @@ def test_an_interrupted_run_draws_only_what_is_missing_or_was_drawn_another_way(
         replace(other, request=replace(other.request, steps=2)),
     )
     drawn = []
-    real = requests.pictures
-    monkeypatch.setattr(requests, "pictures", lambda sampler, wanted: drawn.extend(wanted) or real(sampler, wanted))
+    real = requests.draw
+    monkeypatch.setattr(requests, "draw", lambda sampler, rows: drawn.extend(rows) or real(sampler, rows))
     stage.run(tmp_path, HOST)
     assert [request.seed for request in drawn] == [5, 7]
     assert {path.name: path.read_bytes() for path in (tmp_path / "images").iterdir()} == whole
