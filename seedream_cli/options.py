@@ -120,7 +120,10 @@ Guidance = Annotated[
     float | None,
     typer.Option("--guidance", min=0.0, metavar="G", help="Classifier-free guidance (default: the model's)."),
 ]
-Solver = Annotated[str | None, typer.Option("--solver", metavar="NAME", help="euler or heun (default: euler).")]
+Solver = Annotated[
+    str | None,
+    typer.Option("--solver", metavar="NAME", help="dpm_solver, euler, heun or stochastic_euler (default: euler)."),
+]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, metavar="S", help="Picture i is drawn from seed S+i (default: 0).")
 ]

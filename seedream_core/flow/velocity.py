@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seedream_core.flow.guidance import GuidanceRule
 from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.path import expand
+from seedream_core.flow.solvers import Solver
 from seedream_core.models.conditions import Conditions
 from seedream_core.models.mmdit import Velocity
 
@@ -57,9 +58,7 @@ def velocity_function(
     return velocity
 
 
-def count_evaluations(
-    method: Callable[[VelocityFunction, Tensor, Tensor], Tensor], grid: Tensor, scale: float, rule: GuidanceRule
-) -> int:
+def count_evaluations(solver: Solver, grid: Tensor, scale: float, rule: GuidanceRule) -> int:
     """Evaluations of the network for one picture: what a solver asks for on this grid, twice where guidance acts."""
     count = 0
 
@@ -69,5 +68,6 @@ def count_evaluations(
         count += 1 if scale == 1 or (active is not None and not bool(active.any())) else 2
         return torch.zeros_like(z)
 
-    method(velocity, torch.zeros(1, 1, 1, 1), grid)
+    start = torch.zeros(1, 1, 1, 1)
+    solver(velocity, start, grid, lambda step: start)
     return count

@@ -130,7 +130,7 @@ class DistillModule(Objective):
         shown += [(velocity_function(self.student, told), steps) for steps in SAMPLE_STEPS]
         rows = []
         for velocity, steps in shown:
-            latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape)).to(self.device))
+            latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape))).end
             pixels = torch.from_numpy(to_pixels(autoencoder.decode(autoencoder.denormalise(latents))))
             rows.append(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
         return torch.stack(rows)

@@ -1,6 +1,6 @@
 """Draws pictures from prompts, without Lightning: one seed per picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy
@@ -43,7 +43,7 @@ class Sampler:
         steps: int | None = None,
         guidance: float | None = None,
         guidance_rule: GuidanceRule = PLAIN,
-        solver: str = "euler",
+        solver: Solver | str = "euler",
         batch: int = 1,
         progress: Progress | None = None,
     ) -> numpy.ndarray:
@@ -81,7 +81,7 @@ class Sampler:
         steps: int | None = None,
         guidance: float | None = None,
         guidance_rule: GuidanceRule = PLAIN,
-        solver: str = "euler",
+        solver: Solver | str = "euler",
     ) -> Tensor:
         """Normalised latents, B x C x h x w, float32."""
         shape = self._shape(width or self.spec.width, height or self.spec.height)
@@ -97,14 +97,14 @@ class Sampler:
         except ValueError as problem:
             raise UserError(str(problem), fix="leave it out") from None
         noise = torch.stack([picture_noise(seed, shape) for seed in seeds]).to(self.device)
-        method: Solver = Solver.find(solver)()
+        method = Solver.read(solver) if isinstance(solver, str) else solver
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16):
             text = self._encode(list(prompts))
             if self.spec.guidance_scales:
                 text, scale = text.at(scale), 1.0
             null = None if scale == 1 else self._encode([""])
             velocity = velocity_function(self.loaded.network, text, null=null, scale=scale, rule=guidance_rule)
-            return method(velocity, noise, self.grid(steps, shape).to(self.device))
+            return method(velocity, noise, self.grid(steps, shape), self._step_noise(seeds, shape)).end
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> numpy.ndarray:
@@ -115,12 +115,13 @@ class Sampler:
         return to_pixels(images)
 
     def evaluations(
-        self, width: int, height: int, *, steps: int, guidance: float, guidance_rule: GuidanceRule, solver: str
+        self, width: int, height: int, *, steps: int, guidance: float, guidance_rule: GuidanceRule, solver: Solver | str
     ) -> int:
         """How often the network is evaluated for one picture with these settings."""
         grid = self.grid(steps, self._shape(width, height))
         scale = 1.0 if self.spec.guidance_scales else guidance
-        return count_evaluations(Solver.find(solver)(), grid, scale, guidance_rule)
+        method = Solver.read(solver) if isinstance(solver, str) else solver
+        return count_evaluations(method, grid, scale, guidance_rule)
 
     def grid(self, steps: int, shape: tuple[int, int, int]) -> Tensor:
         """steps + 1 times from 1 to 0, shifted for that latent shape (Seedream 3.0: by the asked size)."""
@@ -135,6 +136,10 @@ class Sampler:
             raise UserError(f"size {width}x{height}: {problem}") from None
         return self.loaded.network.channels, height // factor, width // factor
 
+    def _step_noise(self, seeds: Sequence[int], shape: tuple[int, int, int]) -> Callable[[int], Tensor]:
+        """What a stochastic solver draws at each step, from each picture's own seed."""
+        return lambda step: torch.stack([picture_noise(seed, shape, step, "solver") for seed in seeds]).to(self.device)
+
     def _encode(self, prompts: list[str]) -> Conditions:
         ids, mask = self.loaded.text.tokenize(prompts)
         ids, mask = ids.to(self.device), mask.to(self.device)
@@ -146,9 +151,9 @@ def time_grid(steps: int, shift_by: float) -> Tensor:
     return shift(torch.linspace(1, 0, steps + 1), shift_by)
 
 
-def picture_noise(seed: int, shape: tuple[int, int, int]) -> Tensor:
-    """The noise that one picture begins with: C x h x w, from its own seed alone."""
-    return torch.randn(shape, generator=randomness.generator(seed, "image", 0, "noise"))
+def picture_noise(seed: int, shape: tuple[int, int, int], step: int = 0, purpose: str = "noise") -> Tensor:
+    """The noise that one picture begins with, or meets at a solver's step: C x h x w, from its own seed alone."""
+    return torch.randn(shape, generator=randomness.generator(seed, "image", step, purpose))
 
 
 def to_pixels(images: Tensor) -> numpy.ndarray:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from seedream_cli.main import app
 from seedream_core.flow.guidance.rescaled import RescaledGuidance
+from seedream_core.flow.solvers import Solver
 from seedream_core.generate import metadata
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.generate.images import ImagesStage
@@ -175,6 +176,19 @@ def test_from_a_picture_of_another_guidance_rule_makes_it_again(here, tiny_gener
     result = generate("--from", "ruled/images/00000.png", "--out", "b.png")
     assert "the same as ruled/images/00000.png, bit for bit" in result.stderr
     assert "'guidance_rule': {'name': 'rescaled'}" in str(json.loads((here / "ruled/prompts.jsonl").read_text()))
+
+
+def test_from_makes_a_stochastic_picture_again_with_the_solvers_options(here):
+    options = '{"name": "stochastic_euler", "noise": 0.4}'
+    generate("red", "--out", "a.png", "--solver", options)
+    assert "the same as a.png, bit for bit" in generate("--from", "a.png", "--out", "b.png").stderr
+    generate("red", "--out", "c.png", "--solver", "stochastic_euler")
+    assert (here / "a.png").read_bytes() != (here / "c.png").read_bytes()
+
+
+def test_help_names_every_solver():
+    shown = " ".join(generate("--help", env={"COLUMNS": "200"}).output.split())
+    assert f"{', '.join(Solver.names()[:-1])} or {Solver.names()[-1]} (default: euler)" in shown
 
 
 def test_from_onto_itself_is_held_against_what_was_there(here):

@@ -1,20 +1,17 @@
 """Euler's method: one evaluation per step."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from seedream_core.flow.solvers import Solver
+from seedream_core.flow.solvers import Solver, Transition, Velocity, at
 
 
 @dataclass(frozen=True, kw_only=True)
 class Euler(Solver):
-    def __call__(self, velocity: Callable[[Tensor, Tensor], Tensor], z: Tensor, grid: Tensor) -> Tensor:
-        for start, end in itertools.pairwise(grid):
-            z = z + (end - start) * velocity(z, start.expand(len(z)))
-        return z
+    def step(self, velocity: Velocity, z: Tensor, t: Tensor, t_next: Tensor, past: Any = None) -> Transition:
+        return Transition(z + (t_next - t) * velocity(z, at(t, z)))
 
     def evaluations(self, steps: int) -> int:
         return steps

@@ -1,27 +1,24 @@
-"""Heun's method: Euler, corrected by the velocity at the end; second order, no correction in the last step.
+"""Heun's method: Euler, corrected by the velocity at the end; second order, no correction in the step to t = 0.
 
-The last step stays Euler because a velocity at t = 0 is not trained (logit-normal times never reach it).
+That step stays Euler's because a velocity at t = 0 is not trained (logit-normal times never reach it).
 """
 
-import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from seedream_core.flow.solvers import Solver
+from seedream_core.flow.solvers import Solver, Transition, Velocity, at
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heun(Solver):
-    def __call__(self, velocity: Callable[[Tensor, Tensor], Tensor], z: Tensor, grid: Tensor) -> Tensor:
-        for index, (start, end) in enumerate(itertools.pairwise(grid)):
-            slope = velocity(z, start.expand(len(z)))
-            guess = z + (end - start) * slope
-            if index == len(grid) - 2:
-                return guess
-            z = z + (end - start) * 0.5 * (slope + velocity(guess, end.expand(len(z))))
-        return z
+    def step(self, velocity: Velocity, z: Tensor, t: Tensor, t_next: Tensor, past: Any = None) -> Transition:
+        slope = velocity(z, at(t, z))
+        guess = z + (t_next - t) * slope
+        if t_next == 0:
+            return Transition(guess)
+        return Transition(z + (t_next - t) * 0.5 * (slope + velocity(guess, at(t_next, z))))
 
     def evaluations(self, steps: int) -> int:
         return 2 * steps - 1

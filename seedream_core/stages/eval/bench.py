@@ -176,7 +176,7 @@ class BenchStage(stage.Stage):
         """Draws and judges every picture of one row."""
         from seedream_core.progress import track
 
-        method = rung.solver.name() if rung.solver else "euler"
+        method = rung.solver or Solver.read("euler")
         steps = rung.steps or sampler.spec.steps
         guidance = sampler.spec.guidance if rung.guidance is None else rung.guidance
         rule = rung.guidance_rule or PlainGuidance()
@@ -202,7 +202,7 @@ class BenchStage(stage.Stage):
             "steps": steps,
             "guidance": guidance,
             "guidance_rule": dump(rule),
-            "solver": method,
+            "solver": method.text(),
             "evaluations": sampler.evaluations(**options),
             "seconds_per_image": alone,
             "images_per_second": sum(map(len, images.values())) / seconds,

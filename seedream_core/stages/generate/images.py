@@ -86,7 +86,7 @@ class ImagesStage(stage.Stage):
             steps=self.steps,
             guidance=self.guidance,
             guidance_rule=self.guidance_rule or PlainGuidance(),
-            solver=self.solver.name() if self.solver else "euler",
+            solver=self.solver.text() if self.solver else "euler",
         )
         if warning := sizes.untrained(spec, wanted):
             print(warning, file=sys.stderr)

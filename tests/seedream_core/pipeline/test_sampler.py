@@ -7,6 +7,7 @@ import torch
 from seedream_core.errors import UserError
 from seedream_core.flow.guidance.interval import IntervalGuidance
 from seedream_core.flow.guidance.rescaled import RescaledGuidance
+from seedream_core.flow.solvers.stochastic_euler import StochasticEuler
 from seedream_core.flow.velocity import PLAIN
 from seedream_core.models.mmdit import Velocity
 from seedream_core.pipeline import generator
@@ -111,7 +112,7 @@ def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance_rule=RescaledGuidance())
 
 
-@pytest.mark.parametrize("solver", ["euler", "heun"])
+@pytest.mark.parametrize("solver", ["dpm_solver", "euler", "heun"])
 def test_a_straight_flow_arrives_at_its_data_in_any_number_of_steps(tiny_generator, monkeypatch, solver):
     loaded = generator.load(tiny_generator, sampling=True)
     sampler, data = Sampler(loaded), torch.full((4, 4, 4), 0.25)
@@ -120,6 +121,14 @@ def test_a_straight_flow_arrives_at_its_data_in_any_number_of_steps(tiny_generat
     for steps in (1, 3):
         latents = sampler.latents(PROMPTS[:1], [5], steps=steps, solver=solver)
         torch.testing.assert_close(latents[0], data, atol=1e-5, rtol=0)
+
+
+def test_a_stochastic_solver_draws_its_noise_from_each_pictures_seed(sampler):
+    together = sampler.latents(PROMPTS[:2], [4, 5], solver="stochastic_euler")
+    torch.testing.assert_close(sampler.latents(PROMPTS[1:2], [5], solver="stochastic_euler")[0], together[1])
+    faint = sampler.latents(PROMPTS[:2], [4, 5], solver=StochasticEuler(noise=1e-4))
+    torch.testing.assert_close(faint, sampler.latents(PROMPTS[:2], [4, 5]), atol=1e-3, rtol=1e-3)
+    assert (together - faint).abs().mean() > 0.05
 
 
 def test_times_fall_from_noise_to_data():

@@ -97,6 +97,12 @@ def test_kept_pictures_are_those_of_their_prompt_and_seed(finished, tiny_generat
     assert np.abs(kept.astype(int) - again.astype(int)).max() <= 1
 
 
+def test_a_solvers_options_count(tiny_generator):
+    rows = [{"name": "a", "model": "tiny", "solver": {"name": "stochastic_euler", "noise": 0.3}}]
+    rung = bench(tiny_generator, ladder=rows).ladder[0]
+    assert rung.solver.text() == '{"name": "stochastic_euler", "noise": 0.3}'
+
+
 def test_a_report_follows(finished, tmp_path):
     execute.step(EvalReportStage(scores=finished), tmp_path / "report", Host(), say=lambda text: None)
     assert json.loads((tmp_path / "report/summary.json").read_text())[1]["name"] == "guided"
