@@ -69,8 +69,7 @@ def make_generator(folder: Path, seed: int = 0) -> Path:
     from seedream_core.generate import vocabulary
     from seedream_core.models import network
     from seedream_core.models.autoencoder.conv import Conv
-    from seedream_core.models.mmdit import Mmdit
-    from seedream_core.models.mmdit_config import MmditConfig
+    from seedream_core.models.dit.mmdit import Mmdit, MmditConfig
     from seedream_core.models.text.llm import LlmEncoder
     from seedream_core.pipeline import generator
 

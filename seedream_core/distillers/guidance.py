@@ -1,8 +1,9 @@
 """Guidance distillation: the student learns the guided velocity in one evaluation instead of two (Seedream 2.0; arXiv
 2210.03142).
 
-The student regresses v_null + w (v_text - v_null) at one fixed w, so it needs no guidance embedding. Times are spread
-over the sampler's shifted grid, t = 1 included, where every picture begins.
+The student regresses v_null + w (v_text - v_null): at one fixed w, or at each sample's own w, which a guidance
+embedding tells it (`guidance_scales` of distill/student). Times are spread over the sampler's shifted grid, t = 1
+included, where every picture begins.
 """
 
 from dataclasses import dataclass

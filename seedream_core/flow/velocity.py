@@ -11,7 +11,7 @@ from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.path import expand
 from seedream_core.flow.solvers import Solver
 from seedream_core.models.conditions import Conditions
-from seedream_core.models.mmdit import Velocity
+from seedream_core.models.dit import Velocity
 
 VelocityFunction = Callable[[Tensor, Tensor], Tensor]
 """(z, t) -> dz/dt: B x C x h x w and B times to B x C x h x w, float32."""

@@ -94,3 +94,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         return scores.softmax(dim=-1, dtype=torch.float32).to(v.dtype) @ v
     mask = None if bias is None else bias.to(q.dtype)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def padding_bias(text_mask: Tensor, image_tokens: int) -> Tensor | None:
+    """B x 1 x 1 x (L + N), -inf at the padding of the text, which stands before the image; None where there is none."""
+    if text_mask.is_meta or bool(text_mask.all()):
+        return None
+    hidden = F.pad(~text_mask, (0, image_tokens), value=False)
+    bias = torch.zeros(hidden.shape, device=hidden.device).masked_fill(hidden, float("-inf"))
+    return bias[:, None, None, :]

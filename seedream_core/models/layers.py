@@ -1,12 +1,15 @@
-"""Layers of the MM-DiT: time embedding, AdaLN modulation, MLP."""
+"""Layers of diffusion transformers: patches, time and guidance embeddings, AdaLN modulation, MLP."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seedream_core.models.attention import frequencies
-from seedream_core.models.mmdit_config import POSITION_FEATURES, TIME_FEATURES, MmditConfig
+
+TIME_FEATURES = 256
+POSITION_FEATURES = 32
 
 LARGEST_GUIDANCE = 10.0
 """Scales up to this one are spread over the sinusoids as times from 0 to 1 are."""
@@ -36,38 +39,48 @@ class Positions(nn.Module):
         return self.project(torch.cat(frequencies(positions, POSITION_FEATURES), dim=-1))
 
 
-class Condition(nn.Module):
-    """The vector that modulates every block: time plus pooled text, B x width (SD3's form).
+class TimeCondition(nn.Module):
+    """The vector that modulates every block, B x width: time, and the guidance scale for networks that take one.
 
-    With `guidance` the scale of classifier-free guidance is embedded and added, as time is (arXiv 2210.03142). That
-    begins as an addition of zero, so that a trained network answers as before until the embedding is trained.
+    The guidance embedding is added to that of time (arXiv 2210.03142). It begins as an addition of zero, so that a
+    trained network answers as before until the embedding is trained.
     """
 
     def __init__(self, width: int, *, guidance: bool = False) -> None:
         super().__init__()
         self.time_in = nn.Linear(TIME_FEATURES, width)
         self.time_out = nn.Linear(width, width)
-        self.text = nn.Linear(width, width)
         self.act = nn.SiLU()
         if guidance:
             self.guidance_in = nn.Linear(TIME_FEATURES, width)
             self.guidance_out = zero(nn.Linear(width, width))
 
+    def forward(self, t: Tensor, guidance: Tensor | None = None) -> Tensor:
+        """B times, and B guidance scales for a network that takes them."""
+        return self.act(self._sum(t, guidance))
+
+    def _sum(self, t: Tensor, guidance: Tensor | None) -> Tensor:
+        vector = self.time_out(self.act(self.time_in(time_features(t).to(self.time_in.weight.dtype))))
+        if hasattr(self, "guidance_in") != (guidance is not None):
+            raise ValueError("a guidance scale goes to a network with a guidance embedding, and to no other")
+        if guidance is None:
+            return vector
+        features = time_features(guidance / LARGEST_GUIDANCE).to(self.guidance_in.weight.dtype)
+        return vector + self.guidance_out(self.act(self.guidance_in(features)))
+
+
+class Condition(TimeCondition):
+    """The same with the pooled text added (SD3's form)."""
+
+    def __init__(self, width: int, *, guidance: bool = False) -> None:
+        super().__init__(width, guidance=guidance)
+        self.text = nn.Linear(width, width)
+
     def forward(self, t: Tensor, text: Tensor, text_mask: Tensor, guidance: Tensor | None = None) -> Tensor:
         """B times, B x L x width text and its mask, and B guidance scales for a network that takes them."""
         weights = text_mask.to(text.dtype)[:, :, None]
         pooled = (text * weights).sum(1) / weights.sum(1).clamp(min=1)
-        features = time_features(t).to(self.time_in.weight.dtype)
-        vector = self.time_out(self.act(self.time_in(features))) + self.text(pooled)
-        return self.act(vector + self._guidance(guidance))
-
-    def _guidance(self, scale: Tensor | None) -> Tensor | float:
-        if hasattr(self, "guidance_in") != (scale is not None):
-            raise ValueError("a guidance scale goes to a network with a guidance embedding, and to no other")
-        if scale is None:
-            return 0.0
-        features = time_features(scale / LARGEST_GUIDANCE).to(self.guidance_in.weight.dtype)
-        return self.guidance_out(self.act(self.guidance_in(features)))
+        return self.act(self._sum(t, guidance) + self.text(pooled))
 
 
 class Modulation(nn.Module):
@@ -78,15 +91,16 @@ class Modulation(nn.Module):
     network computes once for all blocks (PixArt's adaLN-single).
     """
 
-    def __init__(self, config: MmditConfig, count: int) -> None:
+    def __init__(
+        self, width: int, count: int, *, kind: Literal["full", "low_rank", "shared"] = "low_rank", rank: int
+    ) -> None:
         super().__init__()
-        self.kind, self.count = config.modulation, count
-        width = config.width
+        self.kind, self.count = kind, count
         if self.kind == "shared":
             self.table = nn.Parameter(torch.zeros(count * width))
         elif self.kind == "low_rank":
-            self.down = nn.Linear(width, config.modulation_rank, bias=False)
-            self.up = zero(nn.Linear(config.modulation_rank, count * width))
+            self.down = nn.Linear(width, rank, bias=False)
+            self.up = zero(nn.Linear(rank, count * width))
         else:
             self.full = zero(nn.Linear(width, count * width))
 
@@ -124,3 +138,16 @@ def zero(linear: nn.Linear) -> nn.Linear:
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear
+
+
+def to_patches(latents: Tensor, patch: int) -> Tensor:
+    """B x C x h x w -> B x N x (C patch²): the cells of each token, row by row."""
+    batch, channels, height, width = latents.shape
+    cells = latents.reshape(batch, channels, height // patch, patch, width // patch, patch)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(batch, height // patch * (width // patch), -1)
+
+
+def from_patches(tokens: Tensor, rows: int, columns: int, patch: int) -> Tensor:
+    """What `to_patches` took apart: B x N x (C patch²) -> B x C x h x w."""
+    cells = tokens.reshape(len(tokens), rows, columns, -1, patch, patch)
+    return cells.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), -1, rows * patch, columns * patch)

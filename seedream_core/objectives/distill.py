@@ -109,8 +109,8 @@ class DistillModule(Objective):
 
     def shift(self, shape: Sequence[int]) -> float:
         """Of the sampler's time grid for latents of this shape."""
-        spec, patch = self.teacher.spec, self.teacher.config.patch
-        return spec.shift * alpha(shape[1] * shape[2] / patch**2, spec.base_tokens)
+        spec = self.teacher.spec
+        return spec.shift * alpha(self.teacher.config.latent_tokens(shape), spec.base_tokens)
 
     def optimizer_step(self, *args: object, **options: object) -> None:
         super().optimizer_step(*args, **options)

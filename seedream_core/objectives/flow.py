@@ -83,8 +83,7 @@ class FlowModule(Objective):
         seed, shape = self.train_config.seed, batch.latents.shape[1:]
         noise = randomness.normal(seed, batch.keys, batch.step, shape)
         uniform = randomness.uniform(seed, batch.keys, batch.step, "time")
-        tokens = shape[1] * shape[2] / self.start.config.patch**2
-        return noise, self.timesteps(uniform, tokens)
+        return noise, self.timesteps(uniform, self.start.config.latent_tokens(shape))
 
     def samples(self) -> Tensor:
         """A row of pictures per prompt, from the same noise each time."""
@@ -119,7 +118,7 @@ def train_generator(
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it
     text_tokens = start.text.tokenize(first.captions)[1].shape[1]
-    image_tokens = first.latents.shape[2] * first.latents.shape[3] // start.config.patch**2
+    image_tokens = int(start.config.latent_tokens(first.latents.shape))
     flops = start.config.flops(image_tokens, text_tokens, channels=first.latents.shape[1], text_width=start.text.width)
     module.flops_per_image = flops
     fitted = fit(module, batches, train, host, out)

@@ -17,7 +17,7 @@ from seedream_core.errors import DataError
 from seedream_core.models import network
 from seedream_core.models.autoencoder import AutoencoderConfig
 from seedream_core.models.autoencoder.latents import LatentModule
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit import DitConfig
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.workflow import artifact
 from seedream_core.workflow.config import Config, dump, load_yaml, parse
@@ -68,7 +68,7 @@ class Pipeline:
     autoencoder: LatentModule
     text: LlmEncoder
     spec: GeneratorSpec
-    config: MmditConfig
+    config: DitConfig
 
 
 def part(folder: Path, owner: Path) -> Part:
@@ -85,7 +85,7 @@ def rebase(spec: GeneratorSpec, source: Path, out: Path) -> GeneratorSpec:
     return replace(spec, autoencoder=moved(spec.autoencoder), text=moved(spec.text))
 
 
-def write(out: Path, module: nn.Module, config: MmditConfig, spec: GeneratorSpec) -> None:
+def write(out: Path, module: nn.Module, config: DitConfig, spec: GeneratorSpec) -> None:
     """Write network/ and generator.yaml; the weights in the format that the spec names (bf16 or f32)."""
     if spec.format == "w4a8":
         raise ValueError("4-bit networks are written by seedream_core.quant")
@@ -110,7 +110,7 @@ def read_spec(folder: Path) -> GeneratorSpec:
     return parse(GeneratorSpec, document.tree, document=document)
 
 
-def with_guidance_embedding(module: nn.Module, config: MmditConfig, wanted: bool) -> tuple[nn.Module, MmditConfig]:
+def with_guidance_embedding(module: nn.Module, config: DitConfig, wanted: bool) -> tuple[nn.Module, DitConfig]:
     """A copy of a network and its config, with a new guidance embedding or with none; all other weights are the same.
 
     The new embedding adds zero, so that the copy answers as the network does until it is trained.
@@ -119,23 +119,23 @@ def with_guidance_embedding(module: nn.Module, config: MmditConfig, wanted: bool
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the embedding's first layer is random, and the same in every run
         fresh = config.build(channels=module.channels, text_width=module.text_width)
-    kept = {name: tensor for name, tensor in module.state_dict().items() if ".guidance_" not in name}
-    fresh.load_state_dict(fresh.state_dict() | kept)
+    names = fresh.state_dict()
+    fresh.load_state_dict(names | {name: tensor for name, tensor in module.state_dict().items() if name in names})
     return fresh.to(next(module.parameters()).device), config
 
 
-def load_network(folder: Path) -> tuple[nn.Module, MmditConfig]:
+def load_network(folder: Path) -> tuple[nn.Module, DitConfig]:
     """The velocity network alone, in float32 (or as it is, when quantised)."""
 
-    def build(config: MmditConfig, extra: dict) -> nn.Module:
+    def build(config: DitConfig, extra: dict) -> nn.Module:
         return config.build(channels=extra["channels"], text_width=extra["text_width"])
 
-    config, extra = network.read_config(folder / "network", MmditConfig)
+    config, extra = network.read_config(folder / "network", DitConfig)
     if read_spec(folder).format == "w4a8":
         from seedream_core.quant import load_quantised
 
         return load_quantised(build(config, extra), folder / "network").eval(), config
-    return network.load(folder / "network", MmditConfig, build).eval(), config
+    return network.load(folder / "network", DitConfig, build).eval(), config
 
 
 def load_autoencoder(folder: Path) -> LatentModule:

@@ -125,7 +125,7 @@ class Sampler:
 
     def grid(self, steps: int, shape: tuple[int, int, int]) -> Tensor:
         """steps + 1 times from 1 to 0, shifted for that latent shape (Seedream 3.0: by the asked size)."""
-        tokens = shape[1] * shape[2] / self.loaded.config.patch**2
+        tokens = self.loaded.config.latent_tokens(shape)
         return time_grid(steps, self.spec.shift * alpha(tokens, self.spec.base_tokens))
 
     def _shape(self, width: int, height: int) -> tuple[int, int, int]:

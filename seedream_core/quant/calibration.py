@@ -101,8 +101,7 @@ class CalibrationData:
         return lowest + (highest - lowest) * torch.tensor(draws)
 
     def grid_times(self, keys: list[str], number: int, latents: Tensor) -> Tensor:
-        spec, patch = self.loaded.spec, self.loaded.config.patch
-        tokens = latents.shape[2] * latents.shape[3] / patch**2
+        spec, tokens = self.loaded.spec, self.loaded.config.latent_tokens(latents.shape)
         draws = [randomness.fraction(self.seed, key, number, "calibration time") for key in keys]
         index = torch.tensor([1 + int(draw * GRID) for draw in draws])
         return shift(index / GRID, spec.shift * alpha(tokens, spec.base_tokens))

@@ -64,6 +64,8 @@ class Component(Config):
     """
 
     suffix: ClassVar[str] = ""
+    default: ClassVar[str | None] = None
+    """The member that a mapping without a `name` means, in families that began as a single config."""
 
     @classmethod
     def name(cls) -> str:
@@ -105,6 +107,8 @@ class Component(Config):
     @classmethod
     def _resolve(cls, value: Any) -> Any:
         options = {"name": value} if isinstance(value, str) else value
+        if isinstance(options, dict) and cls.default:
+            options = {"name": cls.default} | options
         if not isinstance(options, dict) or not isinstance(options.get("name"), str):
             raise PydanticCustomError(
                 "component", "expected the name of a {family}, or a mapping with a `name`", {"family": cls.__name__}
@@ -180,7 +184,9 @@ def changed(config: Any) -> Any:
     Places outside the artifacts are not among them: what is there counts, by `outside`.
     """
     if isinstance(config, Config):
-        options = {"name": config.name()} if isinstance(config, Component) else {}
+        # A family's default has no name here, so that what was made before there was a family is not made again.
+        named = isinstance(config, Component) and config.name() != config.default
+        options = {"name": config.name()} if named else {}
         for field in dataclasses.fields(config):
             value = getattr(config, field.name)
             if (
@@ -415,7 +421,7 @@ def _resolved(kind: Any, value: Any) -> Any:
     """The class that a value is parsed as: for a family, the member it names."""
     kind = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, Component) and Component in kind.__bases__:
-        name = value.get("name") if isinstance(value, dict) else value
+        name = value.get("name", kind.default) if isinstance(value, dict) else value
         return kind.find(name) if name in kind.names() else kind
     return kind
 

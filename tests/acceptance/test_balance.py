@@ -19,7 +19,7 @@ from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.evaluation.judges.scene_accuracy import SceneAccuracy, scene_accuracy
 from seedream_core.flow.timesteps.logit_normal import LogitNormal
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.records import Sample
 from seedream_core.stages.data.balance import BalanceStage
 from seedream_core.stages.data.encode import EncodeStage

@@ -11,7 +11,7 @@ import pytest
 import toy_training as toy
 
 from seedream_core.logs import read_rows
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.stages.data import encode
 from seedream_core.stages.data.encode import EncodeStage

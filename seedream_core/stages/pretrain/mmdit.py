@@ -1,4 +1,4 @@
-"""Pre-training of an MM-DiT by flow matching on cached latents (Seedream 2.0 and 3.0)."""
+"""Pre-training of a velocity network, an MM-DiT by default, by flow matching on latents (Seedream 2.0 and 3.0)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit import DitConfig
 from seedream_core.workflow import stage
 from seedream_core.workflow.host import Host, Train
 
@@ -35,8 +35,8 @@ class MmditStage(stage.Stage):
     # In the quickstart, one seed each, both whitened: frozen 264, tuned 237 of 300 prompts right, in 806 against 984 s.
     text_mode: Literal["frozen", "tuned"] = "frozen"
     "whether the text encoder learns with the network; if so, the tuned one is part of this artifact"
-    net: MmditConfig
-    "the network"
+    net: DitConfig
+    "the network; options without a name are those of an MM-DiT"
     timesteps: Timesteps = field(default_factory=lambda: Timesteps.find("logit_normal")())
     "distribution of training times"
     captions: CaptionMix = CaptionMix()
@@ -59,10 +59,10 @@ class MmditStage(stage.Stage):
                 raise ValueError(
                     f"data has {name} {data[name]}, but vae has {name} {vae[name]}: other latents than these"
                 )
-        if text["max_tokens"] > self.net.text_positions:
+        longest = self.net.longest_text
+        if longest is not None and text["max_tokens"] > longest:
             raise ValueError(
-                f"net.text_positions: {self.net.text_positions} are too few for the text encoder's "
-                f"{text['max_tokens']} tokens"
+                f"net.text_positions: {longest} are too few for the text encoder's {text['max_tokens']} tokens"
             )
         if self.net.guidance_embedding:
             raise ValueError("net.guidance_embedding: only distill/student trains it; leave it out here")
@@ -73,8 +73,8 @@ class MmditStage(stage.Stage):
         held_out = {"held_out": data["held_out"]} if "held_out" in data else {}
         return {
             **held_out,
-            "network": "mmdit",
-            "parameters": parameters(self.net, data["channels"], text["width"]),
+            "network": self.net.name(),
+            "parameters": self.net.parameters(channels=data["channels"], text_width=text["width"]),
             "image_tokens": tokens,
             "text_tokens": text_tokens,
             "flops_per_image_evaluation": flops,
@@ -94,7 +94,6 @@ class MmditStage(stage.Stage):
         from seedream_core.data.loading.batches import Batches
         from seedream_core.data.loading.texts import distinct
         from seedream_core.generate import vocabulary
-        from seedream_core.models.mmdit import Mmdit
         from seedream_core.models.text.llm import LlmEncoder
         from seedream_core.objectives.flow import train_generator
         from seedream_core.pipeline import generator
@@ -103,7 +102,7 @@ class MmditStage(stage.Stage):
         facts = artifact.read(self.data, "latents").facts
         text = LlmEncoder.load(self.text / "network")
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
-        network = Mmdit(self.net, channels=facts["channels"], text_width=text.width)
+        network = self.net.build(channels=facts["channels"], text_width=text.width)
         tokens = self.net.image_tokens(facts["width"], facts["height"], facts["factor"])
         spec = generator.GeneratorSpec(
             format=self.format,
@@ -130,13 +129,3 @@ class MmditStage(stage.Stage):
         )
         vocabulary.write(vocabulary.build(distinct(self.data)), out)
         return metrics
-
-
-def parameters(net: MmditConfig, channels: int, text_width: int) -> int:
-    """Counted on the meta device: nothing is allocated."""
-    import torch
-
-    from seedream_core.models.mmdit import Mmdit
-
-    with torch.device("meta"):
-        return sum(p.numel() for p in Mmdit(net, channels=channels, text_width=text_width).parameters())

@@ -5,7 +5,7 @@ import torch
 
 from seedream_core.flow.velocity import predict, velocity_function
 from seedream_core.models.conditions import Conditions
-from seedream_core.models.mmdit import Velocity
+from seedream_core.models.dit import Velocity
 
 TEXT = Conditions(torch.ones(2, 5, 3), torch.ones(2, 5, dtype=torch.bool))
 NULL = Conditions(torch.full((1, 1, 3), 7.0), torch.ones(1, 1, dtype=torch.bool))

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from seedream_core.models.layers import Condition, Mlp, Modulation, modulate, time_features
-from seedream_core.models.mmdit_config import MmditConfig
 
 
 def test_time_features_tell_near_times_apart_in_any_precision():
@@ -43,7 +42,7 @@ def test_a_guidance_embedding_begins_as_nothing_and_then_tells_scales_apart():
 
 @pytest.mark.parametrize("kind, parameters", [("full", 8 * 24 + 24), ("low_rank", 8 * 2 + 2 * 24 + 24), ("shared", 24)])
 def test_modulation_starts_at_zero_and_has_the_weights_of_its_kind(kind, parameters):
-    module = Modulation(MmditConfig(width=8, heads=2, modulation=kind, modulation_rank=2), 3)
+    module = Modulation(8, 3, kind=kind, rank=2)
     assert sum(parameter.numel() for parameter in module.parameters()) == parameters
     condition = torch.zeros(2, 48) if kind == "shared" else torch.randn(2, 8)
     vectors = module(condition)
@@ -53,7 +52,7 @@ def test_modulation_starts_at_zero_and_has_the_weights_of_its_kind(kind, paramet
 
 
 def test_shared_modulation_adds_its_own_table():
-    module = Modulation(MmditConfig(width=8, heads=2, modulation="shared"), 2)
+    module = Modulation(8, 2, kind="shared", rank=2)
     module.table.data += 1
     common = torch.randn(2, 48)
     torch.testing.assert_close(torch.cat(module(common), -1)[:, 0], common[:, :16] + 1)

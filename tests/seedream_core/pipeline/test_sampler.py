@@ -9,7 +9,7 @@ from seedream_core.flow.guidance.interval import IntervalGuidance
 from seedream_core.flow.guidance.rescaled import RescaledGuidance
 from seedream_core.flow.solvers.stochastic_euler import StochasticEuler
 from seedream_core.flow.velocity import PLAIN
-from seedream_core.models.mmdit import Velocity
+from seedream_core.models.dit import Velocity
 from seedream_core.pipeline import generator
 from seedream_core.pipeline import sampler as sampling
 from seedream_core.pipeline.sampler import Sampler

@@ -8,7 +8,7 @@ from seedream_core.flow.solvers.euler import Euler
 from seedream_core.flow.solvers.heun import Heun
 from seedream_core.flow.velocity import PLAIN, count_evaluations, velocity_function
 from seedream_core.models.conditions import Conditions
-from seedream_core.models.mmdit import Velocity
+from seedream_core.models.dit import Velocity
 from seedream_core.workflow.config import parse
 
 TEXT = Conditions(torch.full((3, 2, 1), 2.0), torch.ones(3, 2, dtype=torch.bool))

@@ -8,7 +8,7 @@ import torch
 import toy_training as toy
 
 from seedream_core.generate import vocabulary
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler

@@ -5,26 +5,94 @@ text positions, 2D RoPE on the image. Inferred: separate projections and modulat
 (as in SD3), the zero-initialised output, and a pooled text vector in the condition.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from seedream_core.models.attention import attend, frequencies, split_heads
+from seedream_core.models.attention import attend, frequencies, padding_bias, split_heads
 from seedream_core.models.conditions import Conditions
-from seedream_core.models.layers import Condition, Mlp, Modulation, Positions, modulate, zero
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit import DitConfig, Velocity
+from seedream_core.models.layers import (
+    POSITION_FEATURES,
+    TIME_FEATURES,
+    Condition,
+    Mlp,
+    Modulation,
+    Positions,
+    from_patches,
+    modulate,
+    to_patches,
+    zero,
+)
+from seedream_core.models.rope import Rope
 
 
-@dataclass(frozen=True)
-class Velocity:
-    """What the network predicts: d z_t / d t = noise - data."""
+@dataclass(frozen=True, kw_only=True)
+class MmditConfig(DitConfig):
+    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0, A6)."""
 
-    velocity: Tensor
-    """B x C x h x w."""
-    hidden: list[Tensor]
-    """Image tokens after each block, B x N x width; empty unless asked for."""
+    width: Annotated[int, Ge(8)] = 192
+    """Features per token."""
+    depth: Annotated[int, Ge(1)] = 8
+    """Blocks."""
+    heads: Annotated[int, Ge(1)] = 3
+    """Attention heads; the width must be a multiple of them."""
+    mlp_ratio: Annotated[float, Gt(0)] = 4.0
+    """Hidden features of the MLP over the width."""
+    modulation: Literal["full", "low_rank", "shared"] = "low_rank"
+    """AdaLN weights: a matrix per block and stream, a low-rank one, or one for all blocks plus a table per block."""
+    modulation_rank: Annotated[int, Ge(1)] = 48
+    """Rank of `low_rank` modulation."""
+    rope: Rope = field(default_factory=lambda: Rope.find("scaled")())
+    """Positions of the image tokens."""
+    absolute: bool = False
+    """Adds to image tokens where they stand, beside the rotary positions, which tell only distances."""
+    text_positions: Annotated[int, Ge(1)] = 128
+    """Longest text, in tokens: each position has a learned embedding (Seedream 2.0)."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or (self.width // self.heads) % 4:
+            raise ValueError(
+                f"width {self.width} over heads {self.heads} must be a whole multiple of 4 (two axes, pairs)"
+            )
+
+    @property
+    def hidden(self) -> int:
+        return int(self.width * self.mlp_ratio)
+
+    @property
+    def longest_text(self) -> int:
+        return self.text_positions
+
+    def build(self, *, channels: int, text_width: int) -> "Mmdit":
+        return Mmdit(self, channels=channels, text_width=text_width)
+
+    def flops(self, image_tokens: int, text_tokens: int, *, channels: int, text_width: int) -> int:
+        width, tokens = self.width, image_tokens + text_tokens
+        stream = 2 * width * (4 * width + 2 * self.hidden)
+        attention = 4 * tokens * tokens * width
+        blocks = self.depth * (tokens * stream + attention)
+        # The last block's text stream ends with its keys and values: no queries, no output, no MLP.
+        blocks -= text_tokens * (2 * width * (2 * width + 2 * self.hidden) + 4 * tokens * width)
+        cells = channels * self.patch**2
+        edges = image_tokens * 4 * cells * width + text_tokens * 2 * text_width * width
+        edges += self.absolute * image_tokens * 2 * POSITION_FEATURES * width
+        condition = 2 * (TIME_FEATURES * width + 2 * width * width)
+        condition += self.guidance_embedding * 2 * (TIME_FEATURES * width + width * width)
+        return blocks + edges + condition + 2 * self._modulation_products() + 4 * width * width
+
+    def _modulation_products(self) -> int:
+        """Multiplications of the blocks' AdaLN matrices, for one picture."""
+        outputs = 6 * self.width * (2 * self.depth - 1) + 2 * self.width
+        if self.modulation == "full":
+            return self.width * outputs
+        if self.modulation == "low_rank":
+            return self.modulation_rank * (outputs + 2 * self.depth * self.width)
+        return 2 * self.width * 6 * self.width
 
 
 class Stream(nn.Module):
@@ -34,7 +102,7 @@ class Stream(nn.Module):
         super().__init__()
         width = config.width
         self.last = last
-        self.modulation = Modulation(config, 2 if last else 6)
+        self.modulation = Modulation(width, 2 if last else 6, kind=config.modulation, rank=config.modulation_rank)
         self.qkv = nn.Linear(width, (2 if last else 3) * width)
         if not last:
             self.out = nn.Linear(width, width)
@@ -114,7 +182,7 @@ class Mmdit(nn.Module):
     def forward(self, latents: Tensor, t: Tensor, conditions: Conditions, *, hidden: bool = False) -> Velocity:
         """B x C x h x w latents at times t (B, 1 is noise). With `hidden`, image tokens after each block too."""
         rows, columns = latents.shape[2] // self.config.patch, latents.shape[3] // self.config.patch
-        image = self.image_in(self._patches(latents, rows, columns))
+        image = self.image_in(to_patches(latents, self.config.patch))
         positions = self.config.rope.positions(rows, columns).to(latents.device)
         if self.config.absolute:
             image = image + self.image_positions(positions).to(image.dtype)
@@ -125,7 +193,7 @@ class Mmdit(nn.Module):
         if self.config.modulation == "shared":
             per_stream = (self.image_modulation(condition), self.text_modulation(condition))
         rotation = frequencies(positions, self.config.width // self.config.heads)
-        bias = self._bias(text_mask, rows * columns)
+        bias = padding_bias(text_mask, rows * columns)
         states = []
         for block in self.blocks:
             image, text = block(image, text, per_stream, rotation, bias)
@@ -133,22 +201,4 @@ class Mmdit(nn.Module):
                 states.append(image)
         shift, scale = self.final_modulation(condition)[:, None, :].chunk(2, dim=-1)
         image = self.image_out(modulate(F.layer_norm(image, image.shape[-1:]), shift, scale))
-        return Velocity(self._unpatch(image, rows, columns), states)
-
-    def _patches(self, latents: Tensor, rows: int, columns: int) -> Tensor:
-        batch, patch = latents.shape[0], self.config.patch
-        cells = latents.reshape(batch, self.channels, rows, patch, columns, patch)
-        return cells.permute(0, 2, 4, 1, 3, 5).reshape(batch, rows * columns, -1)
-
-    def _unpatch(self, tokens: Tensor, rows: int, columns: int) -> Tensor:
-        batch, patch = tokens.shape[0], self.config.patch
-        cells = tokens.reshape(batch, rows, columns, self.channels, patch, patch)
-        return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, self.channels, rows * patch, columns * patch)
-
-    @staticmethod
-    def _bias(text_mask: Tensor, image_tokens: int) -> Tensor | None:
-        if text_mask.is_meta or bool(text_mask.all()):
-            return None
-        hidden = F.pad(~text_mask, (0, image_tokens), value=False)
-        bias = torch.zeros(hidden.shape, device=hidden.device).masked_fill(hidden, float("-inf"))
-        return bias[:, None, None, :]
+        return Velocity(from_patches(image, rows, columns, self.config.patch), states)

@@ -1,9 +1,10 @@
-"""The MM-DiT's arithmetic, held against its parts counted by hand."""
+"""Sizes and FLOPs of the MM-DiT, against its parts counted by hand."""
 
 import pytest
 
 from seedream_core.errors import ConfigError
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit import DitConfig
+from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.workflow.config import dump, parse
 
 
@@ -52,5 +53,5 @@ def test_what_cannot_be_built_is_refused():
 
 
 def test_round_trip():
-    config = parse(MmditConfig, {"width": 64, "heads": 2, "rope": {"name": "scaled"}, "modulation": "shared"})
-    assert parse(MmditConfig, dump(config)) == config and config.hidden == 256
+    config = parse(DitConfig, {"width": 64, "heads": 2, "rope": {"name": "scaled"}, "modulation": "shared"})
+    assert parse(DitConfig, dump(config)) == config and config.hidden == 256

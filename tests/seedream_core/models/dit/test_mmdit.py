@@ -3,8 +3,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.models.conditions import Conditions
-from seedream_core.models.mmdit import Mmdit
-from seedream_core.models.mmdit_config import MmditConfig
+from seedream_core.models.dit.mmdit import Mmdit, MmditConfig
 
 MODULATIONS = ("full", "low_rank", "shared")
 

@@ -1,0 +1,76 @@
+"""Diffusion transformers: each file is one network that predicts the velocity of noisy latents.
+
+A network built by a member has the attributes `channels` and `text_width`, and is called as
+
+    network(latents, t, conditions, hidden=False) -> Velocity
+
+with B x C x h x w latents, B times (1 is noise) and the Conditions of B samples. Only flow/velocity.py calls it. It is
+made of linear layers where it is to be quantised, and is all that a new architecture needs: every stage takes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge
+
+from seedream_core.workflow.config import Component
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """What a network predicts: d z_t / d t = noise - data."""
+
+    velocity: "Tensor"
+    """B x C x h x w."""
+    hidden: "list[Tensor]"
+    """Image tokens after each block, B x N x width; empty unless asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DitConfig(Component):
+    """Contract: the network's size in tokens, FLOPs and parameters is known before it is built."""
+
+    suffix: ClassVar[str] = "Config"
+    default: ClassVar[str] = "mmdit"
+
+    patch: Annotated[int, Ge(1)] = 1
+    """Latent cells along a token's side: 2 for f8 autoencoders, 1 for f16 and above."""
+    guidance_embedding: bool = False
+    """Whether the guidance scale is an input of the network; distill/student adds and trains it."""
+
+    def build(self, *, channels: int, text_width: int) -> "nn.Module":
+        """The network with its first weights, for latents of so many channels and text features of that width."""
+        raise NotImplementedError
+
+    def flops(self, image_tokens: int, text_tokens: int, *, channels: int, text_width: int) -> int:
+        """FLOPs of one forward pass for one picture: matrix products only, as `FlopCounterMode` counts them."""
+        raise NotImplementedError
+
+    @property
+    def longest_text(self) -> int | None:
+        """Tokens that a text may have; None where there is no limit."""
+        return None
+
+    def parameters(self, *, channels: int, text_width: int) -> int:
+        """Counted on the meta device: nothing is allocated."""
+        import torch
+
+        with torch.device("meta"):
+            return sum(p.numel() for p in self.build(channels=channels, text_width=text_width).parameters())
+
+    def latent_tokens(self, shape: Sequence[int]) -> float:
+        """Image tokens of latents of a shape that ends in rows and columns."""
+        return shape[-2] * shape[-1] / self.patch**2
+
+    def image_tokens(self, width: int, height: int, factor: int) -> int:
+        """Tokens of a picture of that many pixels; ValueError names the nearest sizes that fit."""
+        cell = factor * self.patch
+        for name, pixels in (("width", width), ("height", height)):
+            if pixels % cell or pixels < cell:
+                lower = max(pixels // cell, 1) * cell
+                raise ValueError(f"{name} {pixels} is not a multiple of {cell}; try {lower} or {lower + cell}")
+        return (width // cell) * (height // cell)
