@@ -136,8 +136,7 @@ Batch = Annotated[
         metavar="N",
         show_default=False,
         help="Pictures drawn at once (default: 1 on a CPU, 16 on a GPU); above 1 the same seed draws slightly "
-        "different "
-        "pixels.",
+        "different pixels.",
     ),
 ]
 PictureOut = Annotated[

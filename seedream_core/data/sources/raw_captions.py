@@ -18,6 +18,8 @@ LONG = {"en": 200, "zh": 80}
 BARE = ("caption", "text", "prompt")
 INSTRUCTION = "instruction"
 """Caption field of a tuple: what to do with its references."""
+BEFORE = "before"
+"""Caption field of a tuple: what the first of its references shows."""
 _HAN = re.compile("[\u3400-\u9fff]")
 
 Captions = dict[str, dict[str, str]]

@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ class EncodeStage(Stage):
 
         started = time.monotonic()
         reader, autoencoder, bf16 = rewrite.whole(self.data), load_autoencoder(self.vae).eval(), host.bf16()
+        _check_members(reader, self.data)
         prediction = Prediction(
             prepare=autoencoder.to,
             read=lambda group: _read(reader, group),
@@ -107,6 +108,37 @@ class EncodeStage(Stage):
         return 0
 
 
+def _check_members(reader: "ShardReader", data: Path) -> None:
+    """Refuse samples that hold more than a picture and its record, before anything is encoded."""
+    from seedream_core.data.images.pictures import FORMATS
+
+    more = reader.extensions().keys() - {*FORMATS, "json"}
+    for index in range(len(reader)) if more else ():
+        if own := sorted(more.intersection(reader.places(index).layout)):
+            raise _uncarried(reader.keys[index], f"{', '.join(own)} in {data}")
+
+
+def _check_record(key: str, members: Mapping[str, bytes]) -> None:
+    """Refuse a sample whose captions say more than what its picture shows: training would take them for captions."""
+    from seedream_core.data.sources.raw_captions import BEFORE, INSTRUCTION
+    from seedream_core.records import Sample
+
+    sample = Sample.from_json(members["json"])
+    if sample.task != Sample.task:
+        raise _uncarried(key, f"task {sample.task}")
+    fields = {name for texts in sample.captions.values() for name in texts}
+    if own := sorted(fields & {INSTRUCTION, BEFORE}):
+        raise _uncarried(key, f"captions {', '.join(own)}")
+
+
+def _uncarried(key: str, what: str) -> DataError:
+    return DataError(
+        f"sample {key} is part of a tuple ({what}); encode carries one picture and its captions and would lose "
+        "the rest",
+        "name shards of single pictures, such as those that data/pairs was made from",
+    )
+
+
 def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]], "np.ndarray"]:
     """Keys, records and pictures B×H×W×3."""
     import numpy as np
@@ -116,6 +148,7 @@ def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]],
     records, pictures = [], []
     for index in group:
         members = reader.read(index)
+        _check_record(reader.keys[index], members)
         records.append((reader.keys[index], members["json"]))
         pictures.append(decode(members))
     if len({picture.shape for picture in pictures}) > 1:

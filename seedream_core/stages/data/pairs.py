@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge, Le, Len
 
 from seedream_core.data.pairs import Pair, Pairs
-from seedream_core.data.sources.raw_captions import INSTRUCTION
+from seedream_core.data.sources.raw_captions import BEFORE, INSTRUCTION
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
 from seedream_core.records import Fate, Sample, safe_key
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedream_core.data.curation.lazy_sample import LazySample
-
-BEFORE = "before"
-"""Caption field: what the first of the references shows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,23 @@
 """Latents are the autoencoder's, once: interrupted runs go on and end in the same bytes, changed inputs begin anew."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from seedream_core.data.images.pictures import decode
 from seedream_core.data.loading.batches import Batches
 from seedream_core.data.loading.latents import read_statistics, unpack
-from seedream_core.data.storage.shards import ShardReader
+from seedream_core.data.pairs import Pairs
+from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError
 from seedream_core.models import network
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.pipeline.generator import load_autoencoder
+from seedream_core.records import Sample
 from seedream_core.stages.data import encode
 from seedream_core.stages.data.encode import EncodeStage
+from seedream_core.stages.data.pairs import PairsStage
 from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.workflow.host import Host, Train
 
@@ -142,3 +147,36 @@ def test_damaged_and_mixed_data(tmp_path, inputs):
     shard.write_bytes(shard.read_bytes()[:-3000])
     with pytest.raises(DataError, match="data/curate"):
         EncodeStage(data=tmp_path / "a", vae=inputs["vae"]).run(tmp_path / "out", HOST)
+
+
+def test_tuples_are_refused_by_name_before_anything_is_encoded(tmp_path, inputs):
+    tuples = PairsStage(data=inputs["data"], pairs=(Pairs.find("inpainting")(),))
+    (tmp_path / "pairs").mkdir()
+    tuples.run(tmp_path / "pairs", Host())
+    key = ShardReader(tmp_path / "pairs").keys[0]
+    with pytest.raises(
+        DataError, match=f"sample {key} is part of a tuple .editmask.png, ref0.png in .*\n.*single pict"
+    ):
+        run(tmp_path / "out", inputs | {"data": tmp_path / "pairs"})
+    assert not (tmp_path / "out" / "shards").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "inpainting"}, "sample s0-0000001 is part of a tuple .task inpainting."),
+        ({"captions": {"en": {"short": "a", "instruction": "b"}}}, "s0-0000001 is part of a tuple .captions instruct"),
+        ({"captions": {"zh": {"before": "a"}}}, "s0-0000001 is part of a tuple .captions before."),
+    ],
+)
+def test_what_no_picture_shows_never_becomes_its_caption(tmp_path, inputs, change, message):
+    reader = ShardReader(inputs["data"])
+    with ShardWriter(tmp_path / "data" / "shards") as writer:
+        for index in range(3):
+            members = reader.read(index)
+            if index == 1:
+                members["json"] = replace(Sample.from_json(members["json"]), **change).to_json()
+            writer.add(reader.keys[index], members)
+    with pytest.raises(DataError, match=message):
+        run(tmp_path / "out", inputs | {"data": tmp_path / "data"})
+    assert not list(tmp_path.rglob("out/shards/*.tar"))
