@@ -14,6 +14,7 @@ FAULTS = (
     (r"a (\w+) object of no known shape.*", "有形状无法辨认的{0}物体"),
     (r"a (\w+) object between (\w+) and (\w+)", "有{0}物体介于{1}与{2}之间"),
     (r"a (\w+ \w+) too small to count", "{0}太小，不算数"),
+    (r"a (\w+ \w+) with a hole or a speck", "{0}上有空洞或杂色斑点"),
     (r"something that no object explains", "有无法解释的痕迹"),
     (r"background (\w+), not (\w+)", "背景是{0}，应为{1}"),
     (r"(\d+) objects, not (\d+)", "有 {0} 个物体，应为 {1} 个"),

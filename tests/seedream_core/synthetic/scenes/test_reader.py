@@ -1,5 +1,6 @@
 """The judge, tested both ways: it reads what was drawn, also through blur and noise, and refuses near misses."""
 
+import io
 from collections import Counter
 from dataclasses import replace
 
@@ -215,6 +216,77 @@ def test_refuses_a_bite(share, least):
     assert sum(refused) / len(refused) >= least
 
 
+def planted(scene: Scene, seed: int, fault: str, side: int) -> np.ndarray | None:
+    """The picture with a hole or a speck of another colour, `side`×`side` pixels, anywhere wholly inside an object; or
+    with `side` pixels cut off one side of an object. None where no object has room.
+    """
+    draw, picture, ground = Rng("plant", fault, seed), render(scene, 64, 64), BACKGROUNDS[scene.background]
+    one = draw.choice(scene.objects)
+    alone = render(replace(scene, objects=(one,)), 64, 64)
+    if fault == "cut":
+        left, top, right, bottom = (64 * edge for edge in one.box)
+        rows, columns = np.indices((64, 64)) + 0.5
+        sides = (columns < left + side, columns > right - side, rows < top + side, rows > bottom - side)
+        picture[draw.choice(sides) & (alone != ground).any(-1)] = ground
+        return picture
+    whole = (alone == COLORS[one.color]).all(-1)
+    spots = np.argwhere(np.lib.stride_tricks.sliding_window_view(whole, (side, side)).all((2, 3)))
+    if not len(spots):
+        return None
+    top, left = spots[int(draw.between(0, len(spots)))]
+    other = COLORS[draw.choice([name for name in COLORS if name != one.color])]
+    picture[top : top + side, left : left + side] = ground if fault == "hole" else other
+    return picture
+
+
+def share_passed(kind: str, side: int, count: int) -> float:
+    scenes = [WORLD.sample(77, index) for index in range(count)]
+    pictures = [planted(scene, index, kind, side) for index, scene in enumerate(scenes)]
+    passed = [fault(read(p), s.asked) is None for p, s in zip(pictures, scenes, strict=True) if p is not None]
+    assert len(passed) > 0.9 * count
+    print(f"{kind} of {side}: {sum(passed)} of {len(passed)} pass")
+    return sum(passed) / len(passed)
+
+
+# Of 300, 1.0% of the holes and 4.0% of the specks pass. Before enclosed parts were measured it was 37% and 20%, and of
+# 2×2 all of the holes and 91% of the specks.
+@pytest.mark.parametrize(("kind", "side", "most"), [("hole", 3, 0.05), ("speck", 3, 0.05)])
+def test_refuses_a_hole_or_a_speck_of_three_pixels(kind, side, most):
+    assert share_passed(kind, side, 300) <= most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "side", "least", "most"),
+    [("hole", 2, 0, 0.2), ("speck", 2, 0, 0.25), ("cut", 2, 0.9, 1), ("cut", 4, 0.3, 0.5), ("cut", 6, 0, 0.1)],
+)
+def test_what_the_tolerance_passes(kind, side, least, most):
+    """README's figures: small dents of an outline pass as a hand-drawn one's do."""
+    assert least <= share_passed(kind, side, 1000) <= most
+
+
+def through_jpeg(picture: np.ndarray, seed: int) -> np.ndarray:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=75)
+    return np.asarray(Image.open(stream))
+
+
+def resized(picture: np.ndarray, seed: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((56, 56), Image.BICUBIC).resize((64, 64), Image.BICUBIC))
+
+
+@pytest.mark.parametrize("way", [through_jpeg, resized], ids=lambda way: way.__name__)
+def test_a_round_trip_leaves_no_hole(way):
+    assert share_right(150, 5, way) >= 0.98
+
+
+def test_a_shape_that_is_none_of_the_six_is_named_so():
+    """A bar and a frame: what is drawn over them overlaps by more than half."""
+    for change in (bar, frame):
+        reading = read(picture_with(change))
+        assert reading.problems == ("a blue object of no known shape",), change.__name__
+
+
 @pytest.mark.parametrize(("distance", "least"), [(0.3, 0.8), (0.4, 0.97), (0.6, 0.97)])
 def test_refuses_a_twin_grown_into_its_neighbour(distance, least):
     refused = []
@@ -267,6 +339,17 @@ def between_colours(picture):
 
 def hole(picture):
     picture[19:26, 19:26] = BACKGROUNDS["white"]
+
+
+def bar(picture):
+    picture[:] = BACKGROUNDS["white"]
+    picture[20:32, 14:40] = COLORS["blue"]
+
+
+def frame(picture):
+    picture[:] = BACKGROUNDS["white"]
+    picture[12:36, 12:36] = COLORS["blue"]
+    picture[18:30, 18:30] = BACKGROUNDS["white"]
 
 
 def speck(picture):
