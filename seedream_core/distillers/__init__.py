@@ -63,6 +63,6 @@ class Distiller(Component):
         raise NotImplementedError
 
     @property
-    def asks(self) -> tuple[int, int]:
+    def evaluations(self) -> tuple[int, int]:
         """Evaluations of the teacher and of the average in one loss: what a step costs beside the student's own."""
         raise NotImplementedError

@@ -26,5 +26,5 @@ class Guidance(Distiller):
         return distance(step.student(z, t), step.teacher(z, t), step.mask)
 
     @property
-    def asks(self) -> tuple[int, int]:
+    def evaluations(self) -> tuple[int, int]:
         return 1, 0

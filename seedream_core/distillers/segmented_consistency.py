@@ -74,7 +74,7 @@ class SegmentedConsistency(Distiller):
         return distance(step.student(z, start), self.target(step, z, start, middle, end), mask)
 
     @property
-    def asks(self) -> tuple[int, int]:
+    def evaluations(self) -> tuple[int, int]:
         return self.substeps, (min(self.segments) < self.points) + (self.jumps if self.simulated else 0)
 
     @property

@@ -38,6 +38,7 @@ __all__ = [
     "outside",
     "outside_unless",
     "parse",
+    "with_new_keys",
 ]
 
 OUTSIDE = {"outside": True}
@@ -54,6 +55,8 @@ def outside_unless(option: str) -> dict[str, Any]:
 class Config:
     """Base of every `@dataclass(frozen=True, kw_only=True)` config. Strict: no unknown keys, no coercion, no NaN."""
 
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Former key -> key. An error about a former key names the new one; artifacts made with it are still compared."""
     __pydantic_config__ = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -161,6 +164,20 @@ def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tup
         raise ConfigError([document.problem((*prefix, *path), message) for path, message in problems]) from None
     except UserError as error:
         raise ConfigError([document.problem(prefix, str(error))]) from None
+
+
+def with_new_keys(kind: Any, tree: Any) -> Any:
+    """Plain values of a config of class `kind`, at every depth, with keys that were renamed since they were written."""
+    kind = _resolved(kind, tree)
+    if isinstance(tree, dict):
+        renamed = getattr(kind, "renamed", {})
+        return {
+            renamed.get(key, key): with_new_keys(_child(kind, renamed.get(key, key)), value)
+            for key, value in tree.items()
+        }
+    if isinstance(tree, list):
+        return [with_new_keys(_child(kind, index), value) for index, value in enumerate(tree)]
+    return tree
 
 
 def dump(config: Any, free: bool = True) -> Any:
@@ -379,6 +396,8 @@ def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
         case "missing" | "missing_keyword_only_argument" | "missing_argument":
             return path, f"missing item {last}" if isinstance(detail["loc"][-1], int) else f"missing key {last!r}"
         case "unexpected_keyword_argument" | "extra_forbidden":
+            if new := getattr(owner, "renamed", {}).get(last):
+                return path, f"unknown key {last!r}; it is now {new!r}"
             keys = [field.name for field in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
             return path, f"unknown key {last!r}" + (
                 nearest(last, keys) or f"; the keys are {', '.join(keys) or 'none'}"

@@ -17,7 +17,7 @@ import yaml
 
 from seedream_core.errors import ConfigError, UserError
 from seedream_core.workflow import artifact, stage
-from seedream_core.workflow.config import changed, describe, dump, outside, parse
+from seedream_core.workflow.config import changed, describe, dump, outside, parse, with_new_keys
 from seedream_core.workflow.document import load_yaml
 
 _STARTED = "# started from "
@@ -54,7 +54,7 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
         manifest = artifact.read(folder)
         reasons = _was(manifest.stage, step) or [
             *_grown(manifest.version, step),
-            *_edits(manifest.options, step),
+            *_edits(with_new_keys(type(step), manifest.options), step),
             *_moved(manifest.inputs, step, waiting).values(),
         ]
         return State("stale", tuple(reasons)) if reasons else State("done")
@@ -189,7 +189,7 @@ def _since_start(step: stage.Stage, start: Begun, folder: Path, waiting: Collect
     try:
         tree = load_yaml(folder / artifact.CONFIG).tree
         del tree["run"]
-        edits = _edits(options(parse(type(step), tree)), step)
+        edits = _edits(options(parse(type(step), with_new_keys(type(step), tree))), step)
     except (ConfigError, TypeError, KeyError) as error:
         edits = [f"its {artifact.CONFIG} no longer fits: {error}"]
     return [*_grown(start.version, step), *edits, *_moved(start.inputs, step, waiting).values()]

@@ -44,7 +44,7 @@ def crawl(
 ) -> tuple[Path, Path]:
     """A long-tailed crawl, and the same balanced."""
     execute.step(SyntheticStage(samples=6000, seed=seed, zipf=EXPONENT, kinds=kinds), folder / "crawl", HOST)
-    execute.step(BalanceStage(data=folder / "crawl", by=(by,)), folder / "balanced", HOST)
+    execute.step(BalanceStage(data=folder / "crawl", balances=(by,)), folder / "balanced", HOST)
     return folder / "crawl", folder / "balanced"
 
 

@@ -40,7 +40,7 @@ def judged(stage, faces, index: int) -> tuple[bool, bool, str, str, float]:
 def test_five_hundred_are_made_read_back_and_rated(name, record_property):
     if name == "formula":
         pytest.importorskip("matplotlib")
-    stage = knowledge.KnowledgeStage(samples=EACH, seed=SEED, kinds=(Kind.find(name)(),), extreme=0.5)
+    stage = knowledge.KnowledgeStage(samples=EACH, seed=SEED, kinds=(Kind.find(name)(),), keep_extreme=0.5)
     faces, started = stage.faces(), time.process_time()
     for index in range(20):
         knowledge.made(stage, faces, index)

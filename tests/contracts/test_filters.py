@@ -11,7 +11,7 @@ from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow.config import dump, parse
 
-GIVEN = {"score": {"score": "defect", "most": 0.5}, "words": {"words": ("weapon",)}}
+GIVEN = {"score": {"score": "defect", "max_value": 0.5}, "words": {"words": ("weapon",)}}
 """Options of filters that have required ones."""
 MEASURED = {"agreement": 0.9, "defect": 0.1, "unsafe": 0.1}
 """What models from outside would say of a clean scene."""

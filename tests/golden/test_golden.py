@@ -103,7 +103,7 @@ steps:
     run: posttrain/sft
     model: mmdit
     data: latents
-    choose: {{by: margin, best: 0.3}}
+    choose: {{score: margin, best: 0.3}}
     timesteps: *times
     train: {{<<: *log, global_batch: 16, lr: 5e-3, ema: 0.99}}
   student:

@@ -8,8 +8,9 @@ further seeds 0.75 gave, with beta 1, 2.9 times with one object and 2.4 with sev
 and 2.7.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -25,6 +26,7 @@ LEAST_PER_CLUSTER = 4
 
 @dataclass(frozen=True, kw_only=True)
 class DualAxisBalance(Balance):
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_samples"}
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
     "how far clusters are evened out: 0 leaves them as they are, 1 gives all of a level the same share"
     beta: Annotated[float, Ge(0)] = 2.0
@@ -35,7 +37,7 @@ class DualAxisBalance(Balance):
     "caption fields whose words count; all fields of a sample that has none of these"
     chinese: Literal["bigrams", "jieba"] = "bigrams"
     "how Chinese is cut: in pairs of characters, or into words by jieba (`pip install 'seedream[data]'`)"
-    least: Annotated[int, Ge(1)] = 2
+    min_samples: Annotated[int, Ge(1)] = 2
     "terms in fewer samples than this do not count: most are misspelt"
     seed: Annotated[int, Ge(0)] = 0
     "of the clusters"
@@ -51,7 +53,7 @@ class DualAxisBalance(Balance):
         terms = words.collect(crowd.captions, self.fields, self.chinese)
         concepts = {f"clusters, level {level + 1}": Concepts.labels(paths[:, level]) for level in range(paths.shape[1])}
         return Balanced(
-            _walk(paths, self.alpha) * _rarity(terms, self.least) ** self.beta,
+            _walk(paths, self.alpha) * _rarity(terms, self.min_samples) ** self.beta,
             concepts | {"caption terms": terms.concepts},
         )
 

@@ -23,9 +23,9 @@ class Rules:
     """What a line must be to teach how text is drawn, and what may be cut for it."""
 
     marks: tuple[str, ...]
-    crop_most: float
-    sure: float
-    least_height: int
+    max_crop: float
+    min_confidence: float
+    min_height: int
 
 
 def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
@@ -42,10 +42,10 @@ def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str
     marks = [tuple(box["box"]) for box in boxes if box["kind"] in rules.marks]
     frame = around(marks)
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
-    if lost > rules.crop_most:
+    if lost > rules.max_crop:
         return (
             None,
-            f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.crop_most:.0%}",
+            f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.max_crop:.0%}",
         )
     if frame != WHOLE and view.further:
         return None, f"tuple: {', '.join(view.further)} would not be cropped as its picture is"
@@ -59,8 +59,8 @@ def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str
         box
         for box in inside
         if box.get("text", "").strip()
-        and box.get("score", 1.0) >= rules.sure
-        and (box["box"][3] - box["box"][1]) * height >= rules.least_height
+        and box.get("score", 1.0) >= rules.min_confidence
+        and (box["box"][3] - box["box"][1]) * height >= rules.min_height
     ]
     if len(clear) < len(inside):
         poor = next(box for box in inside if box not in clear)
@@ -76,7 +76,7 @@ def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str
         view,
         frame,
         [box | {"box": _moved(_clipped(box["box"], frame), frame)} for box in (*clear, *others)],
-        rules.sure,
+        rules.min_confidence,
     )
 
 
@@ -97,7 +97,7 @@ def around(marks: Sequence[Box]) -> Box:
 
 
 def _written(
-    view: LazySample, frame: Box, boxes: list[dict[str, Any]], sure: float
+    view: LazySample, frame: Box, boxes: list[dict[str, Any]], min_confidence: float
 ) -> tuple[dict[str, bytes] | None, str]:
     members: Mapping[str, bytes] = view.members
     sample = replace(view.sample, boxes=tuple(boxes))
@@ -109,7 +109,7 @@ def _written(
         members = {"png": packed(cut)}
         # Truth and scores are of the whole picture.
         sample = replace(sample, width=cut.shape[1], height=cut.shape[0], truth=None, scores={})
-    captioner = StringsCaptioner(sure=sure)
+    captioner = StringsCaptioner(min_confidence=min_confidence)
     (told,) = captioner.start(Host())([LazySample(sample)])
     if not told:
         return None, f"much text: over the {captioner.most} strings of a caption"
@@ -125,7 +125,7 @@ def _written(
 
 def _shape(box: Mapping[str, Any], rules: Rules) -> bool:
     text = box.get("text", "").strip()
-    return bool(text) and not lettered(text) and box.get("score", 1.0) >= rules.sure
+    return bool(text) and not lettered(text) and box.get("score", 1.0) >= rules.min_confidence
 
 
 def _inside(box: Sequence[float], frame: Box) -> bool:

@@ -12,7 +12,7 @@ keeps a round from asking for near-equal pictures, so curate duplicates away bef
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
@@ -33,17 +33,25 @@ LEAST_HELD = 10
 class ActiveLearning(Config):
     """How labels are asked for."""
 
+    renamed: ClassVar[Mapping[str, str]] = {
+        "first": "seed_labels",
+        "diverse": "diverse_share",
+        "doubt": "uncertainty",
+        "flat": "min_rise",
+        "most": "max_labels",
+    }
+
     head: Kind = "linear"
     "what learns: a linear head, or a small network, which takes ten times as long"
-    first: Annotated[int, Ge(10)] = 200
+    seed_labels: Annotated[int, Ge(10)] = 200
     "labels of the seed set"
     batch: Annotated[int, Ge(5)] = 100
     "labels of each round after it"
     held_out: Annotated[float, Gt(0), Lt(1)] = 0.2
     "share of each round that is drawn at random and only validates"
-    diverse: Annotated[float, Ge(0), Le(1)] = 0.0
+    diverse_share: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of the seed set that lies far apart instead of being drawn at random: for pools of rare kinds"
-    doubt: Doubt = "entropy"
+    uncertainty: Doubt = "entropy"
     (
         "what makes a picture worth a label: entropy, or a narrow margin between the two likeliest classes; of figures "
         "the spread of members"
@@ -52,9 +60,9 @@ class ActiveLearning(Config):
     "times the batch that k-centre chooses from; 1 leaves the choice to doubt alone"
     patience: Annotated[int, Ge(1)] = 5
     "rounds over which the validation score must have risen"
-    flat: Annotated[float, Ge(0)] = 0.005
+    min_rise: Annotated[float, Ge(0)] = 0.005
     "least rise; less ends the asking"
-    most: Annotated[int, Ge(10)] = 3000
+    max_labels: Annotated[int, Ge(10)] = 3000
     "labels at most"
     seed: Annotated[int, Ge(0)] = 0
     "of what is drawn at random, and of the heads"
@@ -91,7 +99,7 @@ class Pool:
     @property
     def reserve(self) -> list[str]:
         """What validates, in the order in which it is asked for."""
-        return self.order[: max(1, round(self.options.held_out * min(self.options.most, len(self.keys))))]
+        return self.order[: max(1, round(self.options.held_out * min(self.options.max_labels, len(self.keys))))]
 
     def fit(self, labels: Mapping[str, float]) -> Head:
         """A head from these labels."""
@@ -107,16 +115,16 @@ class Pool:
         """
         labelled = [key for key in self.order if key in given]
         cut = round(len(labelled) * self.options.held_out)
-        held, count = self._held(labelled, max(0, self.options.first - len(labelled)))
+        held, count = self._held(labelled, max(0, self.options.seed_labels - len(labelled)))
         free = [key for key in self.order[len(self.reserve) :] if key not in given]
-        apart = round(count * self.options.diverse)
+        apart = round(count * self.options.diverse_share)
         drawn = free[: count - apart]
         spread = self._apart(free[len(drawn) : len(drawn) + SPREAD], drawn, apart)
         return Round((*labelled[cut:], *drawn, *spread), (*labelled[:cut], *held))
 
     def next(self, head: Head, asked: Collection[str]) -> Round | None:
         """The round after all that was asked for; None where no more may or can be."""
-        count = min(self.options.batch, self.options.most - len(asked))
+        count = min(self.options.batch, self.options.max_labels - len(asked))
         held, count = self._held(asked, count)
         known, reserved = set(asked), set(self.reserve)
         free = [key for key in self.keys if key not in known and key not in reserved]
@@ -139,7 +147,7 @@ class Pool:
         if len(heads) <= self.options.patience or shown < LEAST_HELD:
             return False
         before, now = (self.quality(head, held) for head in (heads[-1 - self.options.patience], heads[-1]))
-        return now - before < self.options.flat
+        return now - before < self.options.min_rise
 
     def _held(self, asked: Collection[str], count: int) -> tuple[tuple[str, ...], int]:
         """The reserve's part of a round of `count` labels, and what is left of that number."""
@@ -151,7 +159,7 @@ class Pool:
     def _doubt(self, head: Head, keys: Sequence[str]) -> np.ndarray:
         places = np.array([self.rows[key] for key in keys])
         blocks = [
-            head.doubt(self.features[places[start : start + BLOCK]], self.options.doubt)
+            head.doubt(self.features[places[start : start + BLOCK]], self.options.uncertainty)
             for start in range(0, len(places), BLOCK)
         ]
         return np.concatenate(blocks)

@@ -51,7 +51,7 @@ def learn(
     random: Answer | None = None,
     note: Callable[[LearningResult], None] = lambda learned: None,
 ) -> LearningResult:
-    """Ask until the curve is flat, `pool.options.most` labels are spent, or nothing is left.
+    """Ask until the curve is flat, `pool.options.max_labels` labels are spent, or nothing is left.
 
     `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels
     that came unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but
@@ -74,7 +74,7 @@ def learn(
                 return learned
             following = pool.next(learned.heads[-1], asked)
             if following is None:
-                learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.most else ALL
+                learned.stopped = f"{len(asked)} labels were spent" if len(asked) >= pool.options.max_labels else ALL
                 return learned
             rounds.append(following)
             note(learned)
@@ -90,7 +90,7 @@ def learn(
             learned.curve.append(_point(pool, "random", number, learned, pool.fit(_told(random(rest)))))
         note(learned)
         if pool.flat(learned.heads, learned.held):
-            learned.stopped = f"{pool.options.patience} rounds brought less than {pool.options.flat:g}"
+            learned.stopped = f"{pool.options.patience} rounds brought less than {pool.options.min_rise:g}"
             return learned
 
 

@@ -92,7 +92,7 @@ def lacking(number: int, count: int, known: int) -> NothingMade:
     """What to tell where labels are missing and nobody is there to be asked."""
     return NothingMade(
         f"round {number} needs {count} labels that are not there yet",
-        "give ask=FOLDER: their pictures and lines to fill in are "
+        "give export=FOLDER: their pictures and lines to fill in are "
         f"written there; or, where the {known} labels that are there shall do, an active.first of no more",
     )
 

@@ -1,7 +1,8 @@
 """Inpainting tuples: a box of the picture painted grey in the reference, with its mask (Seedream 4.0)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Gt, Lt
@@ -16,21 +17,22 @@ GREY = 128
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintingPairs(Pairs):
-    least: Annotated[float, Gt(0), Lt(1)] = 0.2
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_side", "most": "max_side"}
+    min_side: Annotated[float, Gt(0), Lt(1)] = 0.2
     """Least side of the hole, as a share of the picture's."""
-    most: Annotated[float, Gt(0), Lt(1)] = 0.6
+    max_side: Annotated[float, Gt(0), Lt(1)] = 0.6
     """Its longest side."""
 
     def __post_init__(self) -> None:
-        if self.least > self.most:
-            raise ValueError(f"least: {self.least} is over most ({self.most})")
+        if self.min_side > self.max_side:
+            raise ValueError(f"min_side: {self.min_side} is over max_side ({self.max_side})")
 
     def start(self) -> Make:
         return self._make
 
     def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         height, width, _ = view.pixels.shape
-        high, wide = (max(1, round(side * draw.between(self.least, self.most))) for side in (height, width))
+        high, wide = (max(1, round(side * draw.between(self.min_side, self.max_side))) for side in (height, width))
         top, left = int(draw.between(0, height - high + 1)), int(draw.between(0, width - wide + 1))
         mask = np.zeros((height, width), bool)
         mask[top : top + high, left : left + wide] = True

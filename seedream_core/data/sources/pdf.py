@@ -10,11 +10,11 @@ import atexit
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 from PIL import Image
@@ -40,7 +40,8 @@ _END = re.compile(r"[.。!?！？]\s*$")
 
 @dataclass(frozen=True, kw_only=True)
 class Pdf(Source):
-    least: Annotated[int, Ge(1)] = 128
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_side"}
+    min_side: Annotated[int, Ge(1)] = 128
     """Pixels of a figure's shorter side; smaller ones (icons, rules) are counted as ignored."""
 
     def listing(self) -> Listing:
@@ -73,7 +74,7 @@ class Pdf(Source):
                 continue
             for figure, (width, height) in enumerate(sizes):
                 where = f"{place}#{page + 1}.{figure + 1}"
-                if min(width, height) < self.least:
+                if min(width, height) < self.min_side:
                     listing.ignored["small figure"] += 1
                 elif width * height > PIXELS:
                     listing.lost.append(

@@ -19,7 +19,7 @@ from seedream_core.data.storage.shards import OPEN_SHARDS, ShardReader
 from seedream_core.errors import UserError
 from seedream_core.workflow import states
 from seedream_core.workflow.artifact import CONFIG, MANIFEST
-from seedream_core.workflow.config import parse
+from seedream_core.workflow.config import parse, with_new_keys
 from seedream_core.workflow.document import load_yaml
 from seedream_core.workflow.stage import Stage
 
@@ -141,7 +141,7 @@ class EarlierRun:
         tree = load_yaml(self.folder / CONFIG).tree
         if (was := tree.pop("run", None)) != stage.path():
             raise UserError(f"retry: {self.folder} was made by {was}, not by {stage.path()}")
-        then, now = essence(parse(type(stage), tree)), essence(stage)
+        then, now = essence(parse(type(stage), with_new_keys(type(stage), tree))), essence(stage)
         edits = [
             f"{name}: {then.get(name)} -> {now.get(name)}" for name in then | now if then.get(name) != now.get(name)
         ]

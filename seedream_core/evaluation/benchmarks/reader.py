@@ -6,10 +6,10 @@ must cost: one pread and one crc32 of the same bytes.
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 from isal.isal_zlib import crc32
@@ -24,6 +24,7 @@ NOISE = 4 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderBenchmark(Benchmark):
+    renamed: ClassVar[Mapping[str, str]] = {"max_bytes": "max_bytes"}
     sizes: tuple[tuple[int, int], ...] = (
         (1000, 300),
         (8000, 300),
@@ -34,8 +35,8 @@ class ReaderBenchmark(Benchmark):
     )
     """Bytes of a sample's picture and of its text."""
     samples: Annotated[int, Ge(2)] = 5000
-    """Of each size, or what `most_bytes` allows."""
-    most_bytes: Annotated[int, Ge(1)] = 100 * 10**6
+    """Of each size, or what `max_bytes` allows."""
+    max_bytes: Annotated[int, Ge(1)] = 100 * 10**6
     """Written for each size."""
     goal: float = 5.0
     """Least ratio where a sample has up to `goal_bytes`."""
@@ -44,7 +45,7 @@ class ReaderBenchmark(Benchmark):
     def run(self, folder: Path) -> list[Comparison]:
         found = []
         for picture, text in self.sizes:
-            count = max(2, min(self.samples, self.most_bytes // (picture + text)))
+            count = max(2, min(self.samples, self.max_bytes // (picture + text)))
             place = folder / f"{picture}-{text}"
             _write(place, count, picture, text)
             found += self._compare(

@@ -35,13 +35,14 @@ def _both() -> tuple[Balance, ...]:
 @dataclass(frozen=True, kw_only=True)
 class BalanceStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
+    renamed: ClassVar[Mapping[str, str]] = {"by": "balances", "repeats": "max_repeats"}
     data: Shards
     "what to weigh"
-    by: tuple[Balance, ...] = field(default_factory=_both)
+    balances: tuple[Balance, ...] = field(default_factory=_both)
     "their weights are multiplied with each other, and with the weight that a sample has already"
     features: str | None = None
     "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
-    repeats: Annotated[float, Ge(1)] = 10.0
+    max_repeats: Annotated[float, Ge(1)] = 10.0
     (
         "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
         "few have "
@@ -51,8 +52,8 @@ class BalanceStage(Spread, Stage):
     "samples in one tar file"
 
     def __post_init__(self) -> None:
-        if not self.by:
-            raise ValueError("by: name at least one way to weigh, such as dual_axis")
+        if not self.balances:
+            raise ValueError("balances: name at least one way to weigh, such as dual_axis")
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         return dict(inputs["data"])
@@ -68,7 +69,7 @@ class BalanceStage(Spread, Stage):
         reader = rewrite.whole(self.data)
         crowd, before, tags = self._crowd(reader, host)
         after, concepts = self._weigh(crowd)
-        shares = capped(before * after, self.repeats)
+        shares = capped(before * after, self.max_repeats)
         weights = [float(f"{weight:.6g}") for weight in shares]  # short in JSON
         rewrite.rewrite(
             reader,
@@ -86,7 +87,7 @@ class BalanceStage(Spread, Stage):
         }
         write_atomic(out / REPORT, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         _table(report["concepts"])
-        if warning := above(shares, self.repeats):
+        if warning := above(shares, self.max_repeats):
             print(warning, file=sys.stderr)
         return {
             "samples": len(reader),
@@ -124,7 +125,7 @@ class BalanceStage(Spread, Stage):
         import numpy as np
 
         weights, concepts = np.ones(len(crowd)), {}
-        for technique in self.by:
+        for technique in self.balances:
             balanced = technique(crowd)
             weights *= balanced.weights
             concepts |= balanced.concepts

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
@@ -44,13 +44,15 @@ name.
 class Stratum(Config):
     """Samples that are alike in quality, and the captions that they get."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_scores"}
+
     fields: tuple[str, ...]
     """Caption fields to write."""
-    least: dict[str, float] = field(default_factory=dict)
+    min_scores: dict[str, float] = field(default_factory=dict)
     """Score -> least value; a sample without the score is not of this stratum. None takes every sample."""
 
     def __call__(self, sample: Sample) -> bool:
-        return all(sample.scores.get(name, float("-inf")) >= value for name, value in self.least.items())
+        return all(sample.scores.get(name, float("-inf")) >= value for name, value in self.min_scores.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +270,7 @@ class CaptionStage(Stage):
         )
 
     def _wanted(self) -> list[str]:
-        return sorted({name for stratum in self.strata for name in stratum.least})
+        return sorted({name for stratum in self.strata for name in stratum.min_scores})
 
     def _counted(self, notes: Sequence[str], before: Set[str]) -> list[str]:
         """Notes on a sample but for scores beyond those that may be counted: in records of strangers their names have

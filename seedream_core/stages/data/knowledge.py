@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,7 @@ class Plan:
 class KnowledgeStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
+    renamed: ClassVar[Mapping[str, str]] = {"aspect": "max_aspect", "extreme": "keep_extreme"}
     samples: Annotated[int, Ge(1)]
     "pictures to make"
     seed: Annotated[int, Ge(0)] = 0
@@ -50,11 +52,11 @@ class KnowledgeStage(Spread, Stage):
     "what is drawn, each with its weight; `formula` needs the extra: pip install 'seedream[data]'"
     sides: tuple[int, int] = (256, 768)
     "least and largest width and height in pixels; both are drawn, in multiples of 16"
-    aspect: Annotated[float, Ge(1)] = 2.0
+    max_aspect: Annotated[float, Ge(1)] = 2.0
     "longest side over shortest, at most"
     levels: dict[str, float] = field(default_factory=lambda: dict.fromkeys(rating.LEVELS, 1.0))
     "weights of easy, medium and hard"
-    extreme: Annotated[float, Ge(0), Le(1)] = 0.25
+    keep_extreme: Annotated[float, Ge(0), Le(1)] = 0.25
     "share of the extremely hard pictures that are kept; the others are drawn anew as hard ones"
     chinese: Annotated[float, Ge(0), Le(1)] = 0.0
     "share of pictures whose words are Chinese: needs a font that has them"
@@ -138,7 +140,7 @@ class KnowledgeStage(Spread, Stage):
         kind = named[draw.weighted({name: one.weight for name, one in named.items()})]
         least, largest = self.sides
         width = _side(draw, least, largest)
-        height = _side(draw, max(least, width / self.aspect), min(largest, width * self.aspect))
+        height = _side(draw, max(least, width / self.max_aspect), min(largest, width * self.max_aspect))
         level = draw.weighted(self.levels)
         bounds = dict(
             zip(
@@ -147,7 +149,7 @@ class KnowledgeStage(Spread, Stage):
             )
         )
         load = _between(draw, *bounds[level])
-        if load >= rating.EXTREME and draw.between(0, 1) >= self.extreme:
+        if load >= rating.EXTREME and draw.between(0, 1) >= self.keep_extreme:
             load = _between(draw, rating.HARD, rating.EXTREME)
         chinese = kind.written and draw.between(0, 1) < self.chinese
         return Plan(kind, (width, height), load, "zh" if chinese else "en")

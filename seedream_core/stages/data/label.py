@@ -39,6 +39,7 @@ def _appearance() -> Scorer:
 class LabelStage(Spread, Stage):
     makes: ClassVar[str] = "heads"
     version: ClassVar[int] = 2
+    renamed: ClassVar[Mapping[str, str]] = {"pool": "max_pool", "ask": "export"}
     data: Shards
     "pictures to choose from"
     encoder: DualEncoder | None = None
@@ -51,25 +52,27 @@ class LabelStage(Spread, Stage):
     "what a head sees of a picture: the features of this scorer"
     active: ActiveLearning = ActiveLearning()
     "how labels are asked for"
-    pool: Annotated[int, Ge(20)] = 50_000
+    max_pool: Annotated[int, Ge(20)] = 50_000
     "pictures at most to choose from, drawn at random"
     truth: str = ""
     """dotted path of the label in records that tell it (truth.damage, tags.watermark): nobody is asked, and
     logs/curve.jsonl also shows what as many random labels teach"""
-    ask: Path | None = field(default=None, metadata=FREE)
+    export: Path | None = field(default=None, metadata=FREE)
     (
-        "folder for pictures and round-NNN.jsonl, where a person fills in each `label` before the same command goes on "
-        "(export)"
+        "folder for pictures and round-NNN.jsonl, where a person fills in each `label`; the same command then goes on "
+        "from there"
     )
-    labels: Path | None = field(default=None, metadata=outside_unless("ask"))
+    labels: Path | None = field(default=None, metadata=outside_unless("export"))
     """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them,
-    and what is in the folder `ask` comes on top; they may then change at any time. Without that folder they are all
+    and what is in the folder `export` comes on top; they may then change at any time. Without that folder they are all
     there is to learn from, and count by their contents, as data does: where others stand in the file, what was made
     from it is stale"""
 
     def __post_init__(self) -> None:
-        if bool(self.truth) == bool(self.ask or self.labels):
-            raise ValueError("give truth, where records tell the label; else ask, labels or both, where a person does")
+        if bool(self.truth) == bool(self.export or self.labels):
+            raise ValueError(
+                "give truth, where records tell the label; else export, labels or both, where a person does"
+            )
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         return {"tasks": sorted({self.task, *(inputs.get("heads") or {}).get("tasks", ())})}
@@ -82,7 +85,7 @@ class LabelStage(Spread, Stage):
         started = time.monotonic()
         reader = ShardReader(self.data)
         chosen = self._chosen(reader)
-        if self.labels and not self.ask:
+        if self.labels and not self.export:
             self._check_labels(chosen)
         name, pool, places = self._pool(reader, list(chosen.values()), out, host)
         pictures = annotations.Pictures(reader, places)
@@ -94,8 +97,8 @@ class LabelStage(Spread, Stage):
         else:
             told = self._known(out, chosen)
             known = {key: label for key, label in told.items() if key in pool.rows}
-            person = annotations.HumanAnnotator(pictures, self.task, known, self.ask)
-            learned = self._learn(out, pool, person, given=known, further=self.ask is not None)
+            person = annotations.HumanAnnotator(pictures, self.task, known, self.export)
+            learned = self._learn(out, pool, person, given=known, further=self.export is not None)
         metrics = {
             "labels": learned.labels,
             "held_out": len(learned.held),
@@ -132,7 +135,7 @@ class LabelStage(Spread, Stage):
         drawn = sorted(
             range(len(reader)), key=lambda place: (fraction(self.active.seed, reader.keys[place], 0, "pool"), place)
         )
-        return {reader.keys[place]: place for place in sorted(drawn[: self.pool])}
+        return {reader.keys[place]: place for place in sorted(drawn[: self.max_pool])}
 
     def _check_labels(self, chosen: Collection[str]) -> None:
         """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on
@@ -141,7 +144,7 @@ class LabelStage(Spread, Stage):
         from seedream_core.data.labelling import active, annotations
 
         labels = annotations.read(self.labels, self.task, chosen, self._named(chosen))
-        if len(labels) < (needed := min(self.active.first, len(chosen))):
+        if len(labels) < (needed := min(self.active.seed_labels, len(chosen))):
             raise annotations.lacking(0, needed - len(labels), len(labels))
         if len({label for label in labels.values() if label != active.SKIP}) < 2:
             raise DataError(
@@ -164,7 +167,7 @@ class LabelStage(Spread, Stage):
         models = {"encoder": self.encoder} if self.encoder else {}
         sieve = FilterPass(self.data, digest(self.data), FunnelPlan.of((self.scorer,), ()), tuple(models.items()))
         made_from = json.dumps(
-            [sieve.digest, *map(digest, models.values()), dump(self.scorer), self.pool, self.active.seed]
+            [sieve.digest, *map(digest, models.values()), dump(self.scorer), self.max_pool, self.active.seed]
         )
         with (
             PassResults(out / FEATURES, made_from) as ledger,
@@ -199,12 +202,12 @@ class LabelStage(Spread, Stage):
         sources = [
             *([out / LABELS] if (out / LABELS).is_file() else []),
             *([self.labels] if self.labels else []),
-            *([self.ask] if self.ask and self.ask.is_dir() else []),
+            *([self.export] if self.export and self.export.is_dir() else []),
         ]
         known: dict[str, Label] = {}
         for source in sources:
             known |= annotations.read(source, self.task, chosen, self._named(chosen))
-        if self.ask:
+        if self.export:
             annotations.write(out / LABELS, known, self.task)
         return known
 
@@ -218,12 +221,12 @@ class LabelStage(Spread, Stage):
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest, write_atomic
 
-        made_from = json.dumps([digest(self.data), dump(self.scorer), self.task, dump(self.active), self.pool])
+        made_from = json.dumps([digest(self.data), dump(self.scorer), self.task, dump(self.active), self.max_pool])
         path = out / ROUNDS
         before = json.loads(path.read_bytes()) if path.is_file() else {}
         rounds = [Round(**one) for one in before["rounds"]] if before.get("made_from") == made_from else []
         shown = [0]
-        with track("label", self.active.most) as progress:
+        with track("label", self.active.max_labels) as progress:
 
             def note(learned: "LearningResult") -> None:
                 write_atomic(path, json.dumps({"made_from": made_from, "rounds": [asdict(one) for one in rounds]}))
@@ -244,12 +247,13 @@ class LabelStage(Spread, Stage):
             alike = f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn"
             if learned.stopped == active.ALL:
                 raise NothingMade(alike, "give other pictures, or more of them in the pool")
-            if self.ask:  # what a person has labelled stays in --out
+            if self.export:  # what a person has labelled stays in --out
                 raise DataError(
-                    alike, f"raise active.first and active.most, in another --out, with labels={out / LABELS}"
+                    alike,
+                    f"raise active.seed_labels and active.max_labels, in another --out, with labels={out / LABELS}",
                 )
             raise NothingMade(
-                alike, "raise active.first and active.most" if self.truth else "give some of another kind"
+                alike, "raise active.seed_labels and active.max_labels" if self.truth else "give some of another kind"
             )
         head = replace(pool.fit(labels), origin=origin)
         score_heads.save(out, (score_heads.load(self.heads) if self.heads else {}) | {self.task: head})

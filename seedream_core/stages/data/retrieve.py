@@ -32,6 +32,7 @@ FAR = "not among the nearest of any concept"
 class RetrieveStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
+    renamed: ClassVar[Mapping[str, str]] = {"same": "duplicate_cosine"}
     data: Shards
     "where to search"
     encoder: DualEncoder
@@ -40,7 +41,7 @@ class RetrieveStage(Spread, Stage):
     "a .yaml or .jsonl file of concepts: concept, texts in either language, examples (keys in `data`), count"
     count: Annotated[int, Ge(1)] = 100
     "samples to take for a concept that has no count of its own"
-    same: Annotated[float, Gt(0), Le(1)] = 0.995
+    duplicate_cosine: Annotated[float, Gt(0), Le(1)] = 0.995
     "cosine above which two samples are one picture twice: of these the concept takes the nearer one"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
@@ -120,7 +121,7 @@ class RetrieveStage(Spread, Stage):
                 )
             pictures = np.asarray(vectors[[rows[key] for key in one.examples]], np.float32)
             found[one.concept] = concept(
-                index, encoder.texts(list(one.texts)), pictures, one.count or self.count, self.same
+                index, encoder.texts(list(one.texts)), pictures, one.count or self.count, self.duplicate_cosine
             )
         return found
 
@@ -132,7 +133,9 @@ class RetrieveStage(Spread, Stage):
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
-        made_from = json.dumps([digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.same])
+        made_from = json.dumps(
+            [digest(self.data), digest(self.encoder), digest(self.queries), self.count, self.duplicate_cosine]
+        )
         damage = list(reader.damage)
         with (
             ResumableWriter(out, self.samples_per_shard, made_from) as journal,

@@ -28,6 +28,7 @@ SHOWN = 12
 @dataclass(frozen=True, kw_only=True)
 class TaxonomyStage(Stage):
     makes: ClassVar[str] = "shards"
+    renamed: ClassVar[Mapping[str, str]] = {"repeats": "max_repeats"}
     data: Shards
     "samples to place"
     taxonomy: Folder | None = None
@@ -54,7 +55,7 @@ class TaxonomyStage(Stage):
     "share of draws from each pool; what an empty pool leaves falls to the others"
     alpha: Annotated[float, Gt(0), Le(1)] = 0.75
     "maintenance draws a source of n samples in proportion to n^alpha: the large ones less, their order kept"
-    repeats: Annotated[float, Ge(1)] = 10.0
+    max_repeats: Annotated[float, Ge(1)] = 10.0
     (
         "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
         "few have "
@@ -95,7 +96,7 @@ class TaxonomyStage(Stage):
         reader, tree, weak_words = rewrite.whole(self.data), Taxonomy.read(self.taxonomy), self._weak_words()
         self._check_examples(tree)
         nodes, members, found = self._place(rewrite.StoredRecords(reader), tree, weak_words)
-        even = capped(pools.mixed(members, self.mix), self.repeats)
+        even = capped(pools.mixed(members, self.mix), self.max_repeats)
         weights = [float(f"{weight:.6g}") for weight in even]
 
         def change(row: int, sample: Sample) -> Sample:
@@ -116,7 +117,7 @@ class TaxonomyStage(Stage):
         coverage = tree.coverage(nodes, self.target)
         shares = pools.table(members, np.array(weights), lambda line: print(line, file=sys.stderr))
         _told(coverage)
-        if warning := above(even, self.repeats):
+        if warning := above(even, self.max_repeats):
             print(f"{warning}; a larger share of maintenance in `mix` draws others too", file=sys.stderr)
         report = {
             "samples": len(reader),

@@ -4,6 +4,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,11 @@ def _ocr() -> tuple[Scorer, ...]:
 class TextRenderingStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
+    renamed: ClassVar[Mapping[str, str]] = {
+        "crop_most": "max_crop",
+        "sure": "min_confidence",
+        "least_height": "min_height",
+    }
     data: Shards
     "samples with text in their pictures; boxes of kind text in a record are taken as they are, and only else is read"
     scorers: tuple[Scorer, ...] = field(default_factory=_ocr)
@@ -37,11 +43,11 @@ class TextRenderingStage(Spread, Stage):
         "kinds of boxes that are cropped away; the cropped picture's record has no truth and no scores any more, for "
         "those were of the whole"
     )
-    crop_most: Annotated[float, Ge(0), Le(1)] = 0.25
+    max_crop: Annotated[float, Ge(0), Le(1)] = 0.25
     "largest share of a picture that may be cropped for it"
-    sure: Annotated[float, Ge(0), Le(1)] = 0.8
+    min_confidence: Annotated[float, Ge(0), Le(1)] = 0.8
     "least confidence of a line; a picture with a poorer one is dropped, for it would teach broken letters"
-    least_height: Annotated[int, Ge(1)] = 8
+    min_height: Annotated[int, Ge(1)] = 8
     "least height of a line in pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples that is quarantined without a stop"
@@ -100,7 +106,7 @@ class _Take:
             if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):
                 for score in scorers:
                     score([view])
-            members, why = letter(view, Rules(stage.marks, stage.crop_most, stage.sure, stage.least_height))
+            members, why = letter(view, Rules(stage.marks, stage.max_crop, stage.min_confidence, stage.min_height))
             fate = "kept" if members else "dropped"
         except DataError as error:
             fate, why = "quarantined", error.message

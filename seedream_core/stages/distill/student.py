@@ -79,7 +79,10 @@ class StudentStage(Stage):
     def evaluations(self) -> float:
         """Forward passes of one network that a training image costs: the student counts three, a guided teacher two."""
         whole, guided = sum(phase.share for phase in self.phases), 1 if self.guidance == 1 else 2
-        return 3 + sum(phase.share * (guided * phase.asks[0] + phase.asks[1]) for phase in self.phases) / whole
+        return (
+            3
+            + sum(phase.share * (guided * phase.evaluations[0] + phase.evaluations[1]) for phase in self.phases) / whole
+        )
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.loading import latents

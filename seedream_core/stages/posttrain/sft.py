@@ -23,27 +23,29 @@ if TYPE_CHECKING:
 class Choice(Config):
     """Which samples are picked, by the scores in their records."""
 
-    least: dict[str, float] = field(default_factory=dict)
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_scores", "by": "score"}
+
+    min_scores: dict[str, float] = field(default_factory=dict)
     """Score -> what a sample must reach in it; a sample without that score is not picked."""
-    by: str | None = None
+    score: str | None = None
     """The score whose best samples are picked, of those that reach the least."""
     best: Annotated[float, Gt(0), Le(1)] = 1.0
     """Which share of them, the best first."""
 
     def __post_init__(self) -> None:
-        if self.best < 1 and self.by is None:
-            raise ValueError("best: name the score in `by`")
+        if self.best < 1 and self.score is None:
+            raise ValueError("best: name the score in `score`")
 
     def pick(self, scores: list[Mapping[str, float]]) -> list[int]:
         """Positions of the picked samples, in the order of the data."""
-        needed = {*self.least, *([self.by] if self.by else [])}
+        needed = {*self.min_scores, *([self.score] if self.score else [])}
         reach = [
             i
             for i, given in enumerate(scores)
-            if needed <= given.keys() and all(given[name] >= low for name, low in self.least.items())
+            if needed <= given.keys() and all(given[name] >= low for name, low in self.min_scores.items())
         ]
-        if self.by:
-            reach = sorted(reach, key=lambda i: (-scores[i][self.by], i))[: round(len(reach) * self.best)]
+        if self.score:
+            reach = sorted(reach, key=lambda i: (-scores[i][self.score], i))[: round(len(reach) * self.best)]
         if not reach:
             known = sorted({name for given in scores for name in given})
             raise DataError(
@@ -57,9 +59,10 @@ class Choice(Config):
 class SftStage(stage.Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
+    renamed: ClassVar[Mapping[str, str]] = {"relearn": "convert_to_base"}
     model: stage.Generator
     "where to start; `packaged` is the model that this package brings"
-    relearn: bool = False
+    convert_to_base: bool = False
     "tune a packed or distilled model as a plain flow again: it forgets its few steps, so distil it afterwards"
     data: stage.Latents
     "what to pick from"
@@ -83,14 +86,14 @@ class SftStage(stage.Stage):
                 raise ValueError(
                     f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own"
                 )
-        if not self.relearn and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
+        if not self.convert_to_base and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
             what = "weights packed in w4a8" if model.get("format") == "w4a8" else "a guidance-distilled student"
             raise ValueError(
                 f"model: {what} would unlearn that here; tune the model it was made from and distil again, or set "
-                "relearn: true"
+                "convert_to_base: true"
             )
         images = self.train.steps * self.train.global_batch
-        plain = {"guidance_distilled": False, "guidance_scales": None, "format": "bf16"} if self.relearn else {}
+        plain = {"guidance_distilled": False, "guidance_scales": None, "format": "bf16"} if self.convert_to_base else {}
         return {**model, **plain, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
 
     def run(self, out: Path, host: Host) -> dict:
@@ -109,7 +112,7 @@ class SftStage(stage.Stage):
         picked = self.choose.pick(scores)
         start = generator.load(self.model)
         start = replace(start, spec=generator.rebase(start.spec, self.model, out))
-        if self.relearn:
+        if self.convert_to_base:
             start = _plain(start)
         batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host, only=picked)
         metrics = train_generator(

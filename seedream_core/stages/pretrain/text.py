@@ -21,6 +21,7 @@ MEASURED = 2000
 class TextStage(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
     distributed: ClassVar[bool] = True
+    renamed: ClassVar[Mapping[str, str]] = {"texts": "max_texts"}
     data: stage.Shards
     "whose captions to learn, in all languages and fields"
     vocabulary: Annotated[int, Ge(300)] = 1024
@@ -37,7 +38,7 @@ class TextStage(stage.Stage):
     "hidden states that make a feature, side by side: 0 is the embedding, -1 the last, most bent on what comes next"
     whiten: bool = True
     "decorrelate the features: words that are followed alike otherwise have nearly the same ones"
-    texts: Annotated[int, Ge(100)] = 200_000
+    max_texts: Annotated[int, Ge(100)] = 200_000
     "most different captions to read, and as many translations"
     train: Train
     "how long and how hard"
@@ -72,7 +73,7 @@ class TextStage(stage.Stage):
         from seedream_core.objectives.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
         from seedream_core.training.fit import fit
 
-        seen, unseen = split(distinct(self.data, self.texts))
+        seen, unseen = split(distinct(self.data, self.max_texts))
         tokenizer = train_tokenizer(seen, self.vocabulary)
         end = tokenizer.token_to_id(END)
         config = Qwen2Config(
@@ -90,7 +91,7 @@ class TextStage(stage.Stage):
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
         model = Qwen2ForCausalLM(config)
         encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens, self.layers)
-        learned = seen + documents(translations(self.data, self.texts), set(unseen))
+        learned = seen + documents(translations(self.data, self.max_texts), set(unseen))
         lengths = encoder.tokenize(learned[:: -(-len(learned) // MEASURED)])[1].sum(1).double()
         module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
         module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())

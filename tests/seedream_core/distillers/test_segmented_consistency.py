@@ -55,7 +55,7 @@ def test_a_step_costs_what_it_asks():
         calls.update(teacher=0, average=0)
         batch = step(field, counted("average"))
         distiller.student_loss(replace(batch, teacher=counted("teacher")))
-        assert (calls["teacher"], calls["average"]) == distiller.asks
+        assert (calls["teacher"], calls["average"]) == distiller.evaluations
 
 
 def test_a_grid_that_does_not_divide_is_refused_with_one_that_does():

@@ -2,22 +2,34 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from annotated_types import Ge, Interval, MinLen
 from toy_paint import Paint
 
 from seedream_core.errors import ConfigError
-from seedream_core.workflow.config import OUTSIDE, Config, changed, describe, dump, outside, outside_unless, parse
+from seedream_core.workflow.config import (
+    OUTSIDE,
+    Config,
+    changed,
+    describe,
+    dump,
+    outside,
+    outside_unless,
+    parse,
+    with_new_keys,
+)
 from seedream_core.workflow.document import read_text
 from seedream_core.workflow.host import FREE, Train
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inner(Config):
+    renamed: ClassVar[Mapping[str, str]] = {"side": "size"}
     size: Annotated[int, Ge(1)] = 4
     "side in pixels"
     ratio: Annotated[float, Interval(gt=0, le=1)] = 0.5
@@ -117,6 +129,18 @@ def test_all_problems_come_at_once_with_their_lines():
 def test_a_fault_in_an_item_is_not_told_twice():
     assert problems(GOOD | {"least": ["x"]}).keys() == {"least.0"}
     assert problems(GOOD | {"least": []}).keys() == {"least"}
+
+
+def test_a_former_key_names_the_new_one_at_any_depth():
+    message = "unknown key 'side'; it is now 'size'"
+    assert problems(GOOD | {"inner": {"side": 2}, "named": {"x": {"side": 2}}, "maybe": {"side": 2}}) == {
+        "inner.side": message,
+        "named.x.side": message,
+        "maybe.side": message,
+    }
+    tree = GOOD | {"inner": {"side": 2}, "named": {"side": {"side": 2}}, "coats": ["red", {"name": "sky_blue"}]}
+    assert parse(Outer, with_new_keys(Outer, tree)).named["side"].size == 2
+    assert with_new_keys(Outer, tree)["inner"] == {"size": 2} and with_new_keys(Outer, GOOD) == GOOD
 
 
 def test_what_is_no_mapping_is_refused():

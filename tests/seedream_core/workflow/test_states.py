@@ -82,6 +82,25 @@ def test_stale_names_the_keys_that_count(tmp_path, data, options, reasons, finis
     assert state.name == ("stale" if reasons else "done" if finished else "partial")
 
 
+@pytest.mark.parametrize(("coats", "reasons"), [(2, ()), (3, ("paint.coats: 2 -> 3",))])
+@pytest.mark.parametrize("finished", [True, False])
+def test_an_artifact_made_before_a_key_was_renamed_is_compared_by_its_values(
+    tmp_path, data, monkeypatch, coats, reasons, finished
+):
+    folder, step = tmp_path / "base", base(data, coats=2)
+    if finished:
+        made(folder, step)
+    else:
+        begin(folder, step)
+    for name in (artifact.CONFIG, artifact.MANIFEST):
+        if (file := folder / name).is_file():
+            file.write_text(file.read_text().replace("coats", "layers"))
+    monkeypatch.setattr(type(step.paint), "renamed", {"layers": "coats"})
+    state = states.state(base(data, coats=coats), folder)
+    assert state.reasons == reasons
+    assert state.name == ("stale" if reasons else "done" if finished else "partial")
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_an_input_made_anew_with_other_contents_makes_stale(tmp_path, data, finished):
     folder, step = tmp_path / "base", base(data)

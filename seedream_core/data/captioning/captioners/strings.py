@@ -6,9 +6,9 @@ pixels]]`); in reading order. What OCR reads without a letter or a digit is no t
 of crosses "++".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
@@ -23,9 +23,10 @@ TURNED = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class StringsCaptioner(Captioner):
-    sure: Annotated[float, Ge(0), Le(1)] = 0.8
+    renamed: ClassVar[Mapping[str, str]] = {"sure": "min_confidence", "most": "max_strings"}
+    min_confidence: Annotated[float, Ge(0), Le(1)] = 0.8
     """Least confidence of a box that is quoted."""
-    most: Annotated[int, Ge(1)] = 12
+    max_strings: Annotated[int, Ge(1)] = 12
     """Strings at most; a page of text is no caption."""
 
     def known(self) -> tuple[str, ...]:
@@ -35,8 +36,8 @@ class StringsCaptioner(Captioner):
         return lambda views: [self._of(view) for view in views]
 
     def _of(self, view: LazySample) -> Captions:
-        strings = written(view, self.sure)
-        if not strings or len(strings) > self.most:
+        strings = written(view, self.min_confidence)
+        if not strings or len(strings) > self.max_strings:
             return {}
         english = ", ".join(f'"{text}"' for text in strings)
         chinese = "、".join(f"“{text}”" for text in strings)

@@ -2,10 +2,10 @@
 and field.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -47,6 +47,7 @@ REQUESTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class VlmCaptioner(Captioner):
+    renamed: ClassVar[Mapping[str, str]] = {"tokens": "max_tokens"}
     path: str = field(metadata=OUTSIDE)
     """Folder of an image-text-to-text model with its processor; its own code is never run."""
     fields: tuple[str, ...] = ("short", "long")
@@ -57,7 +58,7 @@ class VlmCaptioner(Captioner):
     """`language.field` -> another request than ours."""
     batch: Annotated[int, Ge(1)] = 8
     """Pictures that are captioned at once."""
-    tokens: Annotated[int, Ge(1)] = 256
+    max_tokens: Annotated[int, Ge(1)] = 256
     """Tokens of a caption at most."""
 
     def known(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class VlmCaptioner(Captioner):
                     for start in range(0, len(views), self.batch):
                         part = slice(start, start + self.batch)
                         for captions, text in zip(
-                            told[part], _ask(model, processor, device, pictures[part], request, self.tokens)
+                            told[part], _ask(model, processor, device, pictures[part], request, self.max_tokens)
                         ):
                             if text:
                                 captions[language][name] = text

@@ -42,11 +42,12 @@ Match = tuple[float, int, str]
 @dataclass(frozen=True, kw_only=True)
 class NearDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("signature", "sides")
-    residual: Annotated[float, Gt(0), Le(1)] = 0.15
+    renamed: ClassVar[Mapping[str, str]] = {"residual": "max_residual", "crop": "max_crop", "shift": "max_shift"}
+    max_residual: Annotated[float, Gt(0), Le(1)] = 0.15
     """Largest difference that is left anywhere between two that are the same picture, as a share of its contrast."""
-    crop: Annotated[float, Ge(0), Le(0.1)] = 0.04
+    max_crop: Annotated[float, Ge(0), Le(0.1)] = 0.04
     """Largest crop at one edge, as a share of the side."""
-    shift: Annotated[float, Ge(0), Le(0.1)] = 0.005
+    max_shift: Annotated[float, Ge(0), Le(0.1)] = 0.005
     """How far both may show what the other does not, as a share of the side: more where the uncropped picture is
     missing.
     """
@@ -108,10 +109,10 @@ class NearDedup(Dedup):
                 stretch = (np.log(other[:, 0] / other[:, 1]) - np.log(one[:, 0] / one[:, 1])) / 2
                 doubt = np.maximum(0.004, 0.5 / np.minimum(one.min(1), other.min(1)))
                 laid = registration.lay(
-                    first, second, stretch.astype(np.float32), doubt.astype(np.float32), self.crop, self.shift
+                    first, second, stretch.astype(np.float32), doubt.astype(np.float32), self.max_crop, self.max_shift
                 )
                 left = registration.residual(first, second, laid)
-                for place in np.flatnonzero(left <= self.residual):
+                for place in np.flatnonzero(left <= self.max_residual):
                     earlier, row = map(int, pairs[place])
                     yield (
                         row,

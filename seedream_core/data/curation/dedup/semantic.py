@@ -22,7 +22,8 @@ ROUNDS = 10
 @dataclass(frozen=True, kw_only=True)
 class SemanticDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("embedding",)
-    above: Annotated[float, Gt(0), Le(1)] = 0.98
+    renamed: ClassVar[Mapping[str, str]] = {"above": "min_cosine"}
+    min_cosine: Annotated[float, Gt(0), Le(1)] = 0.98
     """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder
     trained for 1,000 steps on 2,000 scenes had "an orange heart" and "an orange square" at 0.998, and 114 of the 364
     dropped at 0.98 were other things."""
@@ -49,10 +50,11 @@ class SemanticDedup(Dedup):
             for place, row in enumerate(rows[first : first + ROWS].tolist()):
                 likeness = np.concatenate([earlier[place], inside[place, new]])
                 # rounded: float16 lets a vector's product with itself fall below 1
-                like = np.flatnonzero(likeness.round(3) >= self.above)
+                like = np.flatnonzero(likeness.round(3) >= self.min_cosine)
                 if len(like):
                     found[row] = (
-                        f"cosine {likeness[like[0]]:.3f} to {keys[owners[like[0]]]}, from {self.above:.3f} on the same"
+                        f"cosine {likeness[like[0]]:.3f} to {keys[owners[like[0]]]}, "
+                        f"from {self.min_cosine:.3f} on the same"
                     )
                     continue
                 kept[len(owners)] = block[place]

@@ -1,5 +1,6 @@
 """Blurred pictures: even the sharpest edges rise slowly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,9 +13,10 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class BlurredFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("sharpness",)
-    least: Annotated[float, Ge(0), Le(1)] = 0.5
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_sharpness"}
+    min_sharpness: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least sharpness: 1 for no blur, 0.5 where `scorers/clarity.py` draws its limit, 0 where nothing has an edge."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["sharpness"]
-        return Verdict(found >= self.least, f"sharpness {found:.2f} is under {self.least:.2f}")
+        return Verdict(found >= self.min_sharpness, f"sharpness {found:.2f} is under {self.min_sharpness:.2f}")

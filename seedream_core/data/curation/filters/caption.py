@@ -1,7 +1,8 @@
 """Captions that are missing, empty, not text, or too long to be a caption."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 
@@ -11,9 +12,10 @@ from seedream_core.records import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionFilter(Filter):
+    renamed: ClassVar[Mapping[str, str]] = {"longest": "max_characters"}
     languages: tuple[str, ...] = ()
     """Languages that must each have a caption; none asks for one in any language."""
-    longest: Annotated[int, Ge(1)] = 1000
+    max_characters: Annotated[int, Ge(1)] = 1000
     """Characters at most."""
 
     def __call__(self, view: LazySample) -> Verdict:
@@ -30,8 +32,8 @@ class CaptionFilter(Filter):
     def _problem(self, text: str) -> str:
         if not text.strip():
             return "is empty"
-        if len(text) > self.longest:
-            return f"has {len(text)} characters, over {self.longest}"
+        if len(text) > self.max_characters:
+            return f"has {len(text)} characters, over {self.max_characters}"
         # What is left of bytes in another encoding: half a surrogate pair, the replacement mark, control characters.
         broken = next(
             (

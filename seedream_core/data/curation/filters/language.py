@@ -2,6 +2,7 @@
 English.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -14,11 +15,12 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class LanguageFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("language",)
-    least: Annotated[float, Ge(0), Le(1)] = 0.5
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_share"}
+    min_share: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least share of words in the declared language, in the caption that has the fewest."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["language"]
         return Verdict(
-            found >= self.least, f"{found:.0%} of a caption's words are in its language, under {self.least:.0%}"
+            found >= self.min_share, f"{found:.0%} of a caption's words are in its language, under {self.min_share:.0%}"
         )

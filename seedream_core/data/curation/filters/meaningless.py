@@ -1,5 +1,6 @@
 """Meaningless texture: nothing but noise, one tile repeated, or no structure at all (first funnel of Seedream 2.0)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,13 +13,14 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class MeaninglessFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("texture",)
-    most: Annotated[float, Ge(0), Le(1)] = 0.6
+    renamed: ClassVar[Mapping[str, str]] = {"most": "max_texture"}
+    max_texture: Annotated[float, Ge(0), Le(1)] = 0.6
     """Largest texture score: 1 for white noise, an exact tile and a smooth ramp. Scenes and scikit-image's photographs
     reach 0.47; 160 tilings after JPEG at 85 have at least 0.72."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["texture"]
         return Verdict(
-            found <= self.most,
-            f"texture {found:.2f} is over {self.most:.2f}: noise, one tile repeated, or no structure",
+            found <= self.max_texture,
+            f"texture {found:.2f} is over {self.max_texture:.2f}: noise, one tile repeated, or no structure",
         )

@@ -7,6 +7,7 @@ with a single thing wrong are found less: 23%, 62% and 80% of 307; an interchang
 never.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -19,9 +20,13 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class MismatchedFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("agreement",)
-    least: Annotated[float, Ge(0), Le(1)] = 0.5
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_agreement"}
+    min_agreement: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least chance that the captions are the picture's own; at even odds they are more likely another's."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["agreement"]
-        return Verdict(found >= self.least, f"agreement of captions and picture {found:.2f} is under {self.least:.2f}")
+        return Verdict(
+            found >= self.min_agreement,
+            f"agreement of captions and picture {found:.2f} is under {self.min_agreement:.2f}",
+        )

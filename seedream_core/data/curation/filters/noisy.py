@@ -1,5 +1,6 @@
 """Noisy pictures: grain over all of the picture that is none of its texture."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,11 +13,12 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class NoisyFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("noise",)
-    most: Annotated[float, Ge(0), Le(1)] = 0.0255
+    renamed: ClassVar[Mapping[str, str]] = {"most": "max_noise"}
+    max_noise: Annotated[float, Ge(0), Le(1)] = 0.0255
     """Largest standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film
     grain of 5 levels passes; noise of 20 levels, which is 13.4 in brightness where the channels differ, is caught after
     JPEG at 75."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["noise"]
-        return Verdict(found <= self.most, f"noise of {255 * found:.1f} levels is over {255 * self.most:.1f}")
+        return Verdict(found <= self.max_noise, f"noise of {255 * found:.1f} levels is over {255 * self.max_noise:.1f}")

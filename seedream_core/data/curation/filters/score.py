@@ -1,6 +1,8 @@
 """Any one score between two bounds: what a scorer noted, a head of data/label among them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from seedream_core.data.curation.filters import Filter, LazySample
 from seedream_core.records import Verdict
@@ -8,18 +10,21 @@ from seedream_core.records import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreFilter(Filter):
+    renamed: ClassVar[Mapping[str, str]] = {"least": "min_value", "most": "max_value"}
     score: str
     """Its name, as in the record's `scores`: `defect`, `aesthetic`, `difficulty`, …"""
-    least: float | None = None
+    min_value: float | None = None
     """Lower bound; none for no bound."""
-    most: float | None = None
+    max_value: float | None = None
     """Upper bound; none for no bound."""
 
     def __post_init__(self) -> None:
-        if self.least is None and self.most is None:
-            raise ValueError(f"score {self.score}: give least, most or both")
-        if self.least is not None and self.most is not None and self.least > self.most:
-            raise ValueError(f"score {self.score}: least ({self.least:g}) is over most ({self.most:g})")
+        if self.min_value is None and self.max_value is None:
+            raise ValueError(f"score {self.score}: give min_value, max_value or both")
+        if self.min_value is not None and self.max_value is not None and self.min_value > self.max_value:
+            raise ValueError(
+                f"score {self.score}: min_value ({self.min_value:g}) is over max_value ({self.max_value:g})"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -27,8 +32,9 @@ class ScoreFilter(Filter):
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores[self.score]
-        if self.least is not None and found < self.least:
-            return Verdict(False, f"{self.score} {found:.3g} is under {self.least:.3g}")
+        if self.min_value is not None and found < self.min_value:
+            return Verdict(False, f"{self.score} {found:.3g} is under {self.min_value:.3g}")
         return Verdict(
-            self.most is None or found <= self.most, f"{self.score} {found:.3g} is over {self.most or 0:.3g}"
+            self.max_value is None or found <= self.max_value,
+            f"{self.score} {found:.3g} is over {self.max_value or 0:.3g}",
         )

@@ -1,5 +1,6 @@
 """Pictures of nearly one colour: most pixels lie close to the median."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,9 +13,12 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class UniformFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("uniform",)
-    most: Annotated[float, Ge(0), Le(1)] = 0.99
+    renamed: ClassVar[Mapping[str, str]] = {"most": "max_share"}
+    max_share: Annotated[float, Ge(0), Le(1)] = 0.99
     """Largest share of pixels near the median colour (the emptiest of the embedded scenes measured 0.986)."""
 
     def __call__(self, view: LazySample) -> Verdict:
         share = view.scores["uniform"]
-        return Verdict(share <= self.most, f"{share:.1%} of the pixels are of one colour, over {self.most:.1%}")
+        return Verdict(
+            share <= self.max_share, f"{share:.1%} of the pixels are of one colour, over {self.max_share:.1%}"
+        )

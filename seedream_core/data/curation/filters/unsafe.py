@@ -1,5 +1,6 @@
 """Pictures that a classifier takes for unsafe (scorer `unsafe`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -12,9 +13,10 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class UnsafeFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("unsafe",)
-    most: Annotated[float, Ge(0), Le(1)] = 0.5
+    renamed: ClassVar[Mapping[str, str]] = {"most": "max_probability"}
+    max_probability: Annotated[float, Ge(0), Le(1)] = 0.5
     """Largest probability that is kept."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["unsafe"]
-        return Verdict(found <= self.most, f"unsafe with {found:.2f}, over {self.most:.2f}")
+        return Verdict(found <= self.max_probability, f"unsafe with {found:.2f}, over {self.max_probability:.2f}")

@@ -24,14 +24,15 @@ BYTES = 24 * 1024
 @dataclass(frozen=True, kw_only=True)
 class OcrScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("text_area", "text_confidence")
-    sure: Annotated[float, Ge(0), Le(1)] = 0.5
+    renamed: ClassVar[Mapping[str, str]] = {"sure": "min_confidence"}
+    min_confidence: Annotated[float, Ge(0), Le(1)] = 0.5
     """Least confidence of a line that is noted."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         engine = extra("rapidocr", "ocr", "scorer ocr").RapidOCR(
             params={
                 "Global.log_level": "error",
-                "Global.text_score": self.sure,
+                "Global.text_score": self.min_confidence,
                 "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             }
         )

@@ -119,7 +119,7 @@ def test_without_marks_the_bytes_stay():
     ],
 )
 def test_what_teaches_nothing(boxes, reason):
-    members, why = letter(view(*boxes), replace(RULES, least_height=6))
+    members, why = letter(view(*boxes), replace(RULES, min_height=6))
     assert members is None
     assert re.search(reason, why), why
 
@@ -144,7 +144,7 @@ def test_what_else_the_record_marks_stays_and_follows():
 
 
 def test_a_line_that_is_sure_enough_is_quoted():
-    members, _ = letter(view(line(score=0.6)), replace(RULES, sure=0.5))
+    members, _ = letter(view(line(score=0.6)), replace(RULES, min_confidence=0.5))
     assert Sample.from_json(members["json"]).captions["en"]["textual"] == 'with the text "SALE"'
 
 

@@ -11,7 +11,7 @@ from seedream_core.data.labelling.acquisition import LEAST_HELD, ActiveLearning,
 from seedream_core.data.labelling.score_heads import CLASSES
 
 KEYS = [f"k{index:03d}" for index in range(400)]
-OPTIONS = ActiveLearning(first=40, batch=20, most=200, held_out=0.2, patience=2)
+OPTIONS = ActiveLearning(seed_labels=40, batch=20, max_labels=200, held_out=0.2, patience=2)
 
 
 def pool(options=OPTIONS, task="defect") -> tuple[Pool, dict[str, float]]:
@@ -32,7 +32,7 @@ def test_rounds_are_of_new_keys_and_of_the_asked_size():
 
 
 def test_a_pool_that_runs_dry():
-    one, truth = pool(replace(OPTIONS, most=1000))
+    one, truth = pool(replace(OPTIONS, max_labels=1000))
     asked = list(KEYS[:390])
     last = one.next(one.fit({key: truth[key] for key in KEYS}), asked)
     assert set(last.train) | set(last.held) <= set(KEYS[390:])
@@ -62,7 +62,7 @@ def nearest(one: Pool, keys) -> float:
 
 @pytest.mark.parametrize("kind", ["entropy", "margin"])
 def test_doubt_of_three_classes(kind):
-    one, _ = pool(replace(OPTIONS, doubt=kind, shortlist=1), "difficulty")
+    one, _ = pool(replace(OPTIONS, uncertainty=kind, shortlist=1), "difficulty")
     head = one.fit({key: float(place % 3) for place, key in enumerate(KEYS)})
     chosen = one.next(head, ()).train
     doubts = head.doubt(one.features[[one.rows[key] for key in chosen]], kind)
@@ -70,13 +70,13 @@ def test_doubt_of_three_classes(kind):
         one.features[[one.rows[key] for key in KEYS if key not in chosen and key not in one.reserve]], kind
     )
     assert doubts.min() >= others.max()
-    assert {*pool(replace(OPTIONS, doubt="entropy", shortlist=1), "difficulty")[0].next(head, ()).train} != {
-        *pool(replace(OPTIONS, doubt="margin", shortlist=1), "difficulty")[0].next(head, ()).train
+    assert {*pool(replace(OPTIONS, uncertainty="entropy", shortlist=1), "difficulty")[0].next(head, ()).train} != {
+        *pool(replace(OPTIONS, uncertainty="margin", shortlist=1), "difficulty")[0].next(head, ()).train
     }
 
 
 def test_seed_set_may_lie_far_apart():
-    drawn, apart = (pool(replace(OPTIONS, diverse=share))[0] for share in (0.0, 0.75))
+    drawn, apart = (pool(replace(OPTIONS, diverse_share=share))[0] for share in (0.0, 0.75))
     assert drawn.begin().train[:8] == apart.begin().train[:8] and len(apart.begin().train) == 32
     assert nearest(apart, apart.begin().train) > nearest(drawn, drawn.begin().train)
 

@@ -18,7 +18,9 @@ def pool(**options) -> Pool:
         KEYS,
         FEATURES,
         "defect",
-        ActiveLearning(**{"first": 40, "batch": 20, "most": 160, "held_out": 0.25, "patience": 9} | options),
+        ActiveLearning(
+            **{"seed_labels": 40, "batch": 20, "max_labels": 160, "held_out": 0.25, "patience": 9} | options
+        ),
     )
 
 
@@ -48,9 +50,9 @@ def test_goes_on_from_any_round():
 
 
 def test_stops_where_nothing_rises():
-    learned = learn(pool(most=500, patience=3, flat=0.02, first=100), [], truth)
+    learned = learn(pool(max_labels=500, patience=3, min_rise=0.02, seed_labels=100), [], truth)
     assert learned.stopped == "3 rounds brought less than 0.02" and 160 <= learned.labels < 500
-    assert learn(pool(most=900, patience=99), [], truth).stopped == "nothing is left to ask for"
+    assert learn(pool(max_labels=900, patience=99), [], truth).stopped == "nothing is left to ask for"
 
 
 def test_random_labels_beside_it():
@@ -110,7 +112,7 @@ def test_held_out_labels_of_one_kind_are_no_score():
         def one_kind(now, number):
             return truth(now, number) | dict.fromkeys(now.held, kind)
 
-        learned = learn(pool(first=20), [], one_kind, further=False)
+        learned = learn(pool(seed_labels=20), [], one_kind, further=False)
         assert [point["score"] for point in learned.curve] == [None] and learned.curve[0]["held_out"] == 5
     assert learn(pool(), [], truth, given=given, further=False).curve[0]["score"] > 0.5
 

@@ -130,7 +130,7 @@ def test_figures_come_with_their_nearest_captions(tmp_path, source):
     }
     listing = source("pdf", tmp_path).listing()
     assert listing.ignored == {".txt": 1, "small figure": 1} and listing.lost == []
-    assert "书/a.pdf#1.3" in found(tmp_path, source, least=30)
+    assert "书/a.pdf#1.3" in found(tmp_path, source, min_side=30)
 
 
 def test_a_plain_jpeg_keeps_its_bytes_and_others_are_drawn(tmp_path, source):

@@ -99,14 +99,14 @@ def test_killed_and_resumed_to_the_same_bytes(crawl, balanced, tmp_path, monkeyp
 
 
 def test_weights_that_were_there_are_multiplied(crawl, balanced, tmp_path):
-    stage(balanced, by=(SourceBalance(),)).run(tmp_path, Host())
+    stage(balanced, balances=(SourceBalance(),)).run(tmp_path, Host())
     assert [sample.weight for sample in samples(tmp_path)] == pytest.approx(
         [sample.weight for sample in samples(balanced)], rel=1e-4
     )
 
 
 def test_a_cap_on_repeats(crawl, tmp_path):
-    stage(crawl, repeats=2.0).run(tmp_path, Host())
+    stage(crawl, max_repeats=2.0).run(tmp_path, Host())
     assert max(sample.weight for sample in samples(tmp_path)) == 2.0
 
 
@@ -121,7 +121,9 @@ def test_more_repeats_than_asked_are_told(crawl, tmp_path, capsys):
                 },
             )
     for name, repeats, told in (("few", 5.0, True), ("enough", 20.0, False)):
-        BalanceStage(data=tmp_path / "in", by=(SourceBalance(),), repeats=repeats).run(tmp_path / name, Host(workers=1))
+        BalanceStage(data=tmp_path / "in", balances=(SourceBalance(),), max_repeats=repeats).run(
+            tmp_path / name, Host(workers=1)
+        )
         assert {sample.weight for sample in samples(tmp_path / name)} == {0.0, 20.0}
         line = "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times"
         assert (line in capsys.readouterr().err) == told
@@ -135,7 +137,9 @@ def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):
     (source / "features").mkdir()
     colours = np.array([[("red" in sample.tags[-1]) * 9.0, 1.0] for sample in samples(crawl)], np.float32)
     np.save(source / "features" / "appearance.npy", colours)
-    one = BalanceStage(data=source, features="appearance", by=(DualAxisBalance(alpha=1.0, beta=0.0, clusters=(2,)),))
+    one = BalanceStage(
+        data=source, features="appearance", balances=(DualAxisBalance(alpha=1.0, beta=0.0, clusters=(2,)),)
+    )
     one.run(tmp_path / "out", Host())
     weights = np.array([sample.weight for sample in samples(tmp_path / "out")])
     red = colours[:, 0] > 0
@@ -149,7 +153,7 @@ def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):
 
 def test_damage_and_nothing_to_weigh_by(crawl, tmp_path):
     with pytest.raises(ConfigError, match="at least one way"):
-        parse(BalanceStage, {"data": str(crawl), "by": []})
+        parse(BalanceStage, {"data": str(crawl), "balances": []})
     copied = tmp_path / "bad" / "shards"
     with ShardWriter(copied) as writer:
         writer.add("a", rows(crawl)[0])

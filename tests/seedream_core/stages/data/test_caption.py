@@ -76,8 +76,8 @@ def test_every_field_in_both_languages_and_the_old_one_stays_as_alt(world, tmp_p
 
 def test_better_strata_get_richer_captions(world, tmp_path):
     strata = (
-        Stratum(least={"aesthetic": 0.8}, fields=("short", "long", "artistic")),
-        Stratum(least={"aesthetic": 0.4}, fields=("short", "long")),
+        Stratum(min_scores={"aesthetic": 0.8}, fields=("short", "long", "artistic")),
+        Stratum(min_scores={"aesthetic": 0.4}, fields=("short", "long")),
         Stratum(fields=("short",)),
     )
     CaptionStage(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
@@ -108,7 +108,10 @@ def test_no_caption_is_ever_lost():
 
 
 def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys):
-    strata = (Stratum(least={"aesthetic": 0.8}, fields=("long",)), Stratum(least={"aesthetik": 0.1}, fields=("short",)))
+    strata = (
+        Stratum(min_scores={"aesthetic": 0.8}, fields=("long",)),
+        Stratum(min_scores={"aesthetik": 0.1}, fields=("short",)),
+    )
     metrics = CaptionStage(data=world, captioners=(truth(),), strata=strata, replace=True).run(tmp_path, Host())
     found = records(tmp_path)
     for sample in found:
@@ -134,7 +137,10 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
 @pytest.mark.parametrize("replace", [True, False])
 def test_nothing_written_at_all_is_told(world, tmp_path, replace):
     stage = CaptionStage(
-        data=world, captioners=(truth(),), strata=(Stratum(least={"aestetic": 0.5}, fields=("long",)),), replace=replace
+        data=world,
+        captioners=(truth(),),
+        strata=(Stratum(min_scores={"aestetic": 0.5}, fields=("long",)),),
+        replace=replace,
     )
     for _ in "twice":  # the second goes on where the first ended
         with pytest.raises(
@@ -148,7 +154,7 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
     silent = CaptionStage(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
     with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
         silent.run(tmp_path, Host())
-    some = dataclasses.replace(silent, strata=(Stratum(least={"aesthetic": 0.5}, fields=("textual",)),))
+    some = dataclasses.replace(silent, strata=(Stratum(min_scores={"aesthetic": 0.5}, fields=("textual",)),))
     with pytest.raises(
         UserError,
         match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask",
@@ -169,7 +175,7 @@ def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypat
     stage = CaptionStage(
         data=tmp_path / "in",
         captioners=(truth(),),
-        strata=(Stratum(least={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)), Stratum(fields=("short",))),
+        strata=(Stratum(min_scores={"aesthetic": 0.5, "beauty": 0.1}, fields=("long",)), Stratum(fields=("short",))),
     )
     stage.run(tmp_path / "out", Host())
     counted = json.loads((tmp_path / "out" / ".journal.json").read_bytes())["changes"]
@@ -191,9 +197,9 @@ def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatc
     monkeypatch.setattr(
         Captioner.find("truth"), "start", lambda self, host: lambda views: (asked.extend(views), original(views))[1]
     )
-    CaptionStage(data=world, captioners=(truth(),), strata=(Stratum(least={"aesthetic": 0.8}, fields=("long",)),)).run(
-        tmp_path, Host()
-    )
+    CaptionStage(
+        data=world, captioners=(truth(),), strata=(Stratum(min_scores={"aesthetic": 0.8}, fields=("long",)),)
+    ).run(tmp_path, Host())
     assert len(asked) == 30
 
 

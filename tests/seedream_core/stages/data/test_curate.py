@@ -326,7 +326,7 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
 
     kept = (
         Filter.find("words")(file="it's no list.txt"),
-        Filter.find("score")(score="sharpness", most=0.5),
+        Filter.find("score")(score="sharpness", max_value=0.5),
         Filter.find("noisy")(),
     )
     told = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
@@ -334,7 +334,7 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
     option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
     (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
     assert parse(CurateStage, load_yaml(tmp_path / "given.yaml").tree).filters == kept
-    assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, most: 0.5}, noisy]"
+    assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, max_value: 0.5}, noisy]"
     assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith(
         "leave it out with --set 'filters=[]'"
     )
@@ -393,7 +393,7 @@ def test_scorers_look_with_heads_that_were_learnt(tmp_path):
     judged = CurateStage(
         data=tmp_path / "out",
         heads=tmp_path / "heads",
-        filters=(Filter.find("score")(score="defect", most=0.5),),
+        filters=(Filter.find("score")(score="defect", max_value=0.5),),
         dedup=(),
     )
     metrics = judged.run(tmp_path / "judged", Host())

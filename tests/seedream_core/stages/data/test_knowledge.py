@@ -84,7 +84,7 @@ def test_kinds_and_levels_are_drawn_by_weight(tmp_path):
     ],
 )
 def test_sides_stay_in_their_range(sides, aspect, drawn):
-    stage = KnowledgeStage(samples=1, sides=sides, aspect=aspect)
+    stage = KnowledgeStage(samples=1, sides=sides, max_aspect=aspect)
     plans = [stage.plan(index).size for index in range(400)]
     assert {side for size in plans for side in size} == set(drawn)
     assert all(max(size) <= aspect * min(size) for size in plans)
@@ -92,7 +92,7 @@ def test_sides_stay_in_their_range(sides, aspect, drawn):
 
 @pytest.mark.parametrize("extreme, least, most", [(0.0, 0, 0), (0.25, 0.02, 0.2), (1.0, 0.25, 0.5)])
 def test_extremely_hard_ones_are_fewer(extreme, least, most):
-    stage = KnowledgeStage(samples=1, levels={"hard": 1.0}, extreme=extreme)
+    stage = KnowledgeStage(samples=1, levels={"hard": 1.0}, keep_extreme=extreme)
     share = sum(stage.plan(index).load >= rating.EXTREME for index in range(400)) / 400
     assert least <= share <= most
 

@@ -29,7 +29,7 @@ from seedream_core.workflow.host import Host
 
 HOST = Host(workers=1, threads=1)
 COUNT, BROKEN = 160, 7
-ACTIVE = ActiveLearning(first=30, batch=20, most=90, held_out=0.25)
+ACTIVE = ActiveLearning(seed_labels=30, batch=20, max_labels=90, held_out=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_truth(data, told, capsys):
 
 
 def test_heads_judge_in_a_funnel(data, told):
-    funnel = Funnel(FunnelPlan.of((), (ScoreFilter(score="defect", most=0.5),)), {"heads": told})
+    funnel = Funnel(FunnelPlan.of((), (ScoreFilter(score="defect", max_value=0.5),)), {"heads": told})
     some = views(data)
     rulings = funnel(some)
     right = [(ruling.fate == "dropped") == view.sample.truth["frame"] for view, ruling in zip(some, rulings)]
@@ -132,7 +132,7 @@ def test_heads_judge_in_a_funnel(data, told):
 
 
 def test_what_cannot_be_read_is_told(data, tmp_path, capsys):
-    label(data, tmp_path / "out", truth="truth.frame", active=replace(ACTIVE, most=30))
+    label(data, tmp_path / "out", truth="truth.frame", active=replace(ACTIVE, max_labels=30))
     assert f"not asked about, for it cannot be read: s{BROKEN:03d}: picture: undecodable PNG" in capsys.readouterr().err
 
 
@@ -140,7 +140,7 @@ def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
     ask, out, given = tmp_path / "ask", tmp_path / "out", []
     for number in range(4):
         with pytest.raises(UserError) as stopped:
-            label(data, out, ask=ask)
+            label(data, out, export=ask)
         file = ask / f"round-{number:03d}.jsonl"
         assert (
             f"{(30, 20, 20, 20)[number]} pictures wait for a label in {file}; {sum(given)} are labelled"
@@ -153,9 +153,9 @@ def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
             for row in rows[:3]
         )
         with pytest.raises(UserError, match="pictures wait"):
-            label(data, out, ask=ask)  # nothing was filled in: the same question, nothing else
+            label(data, out, export=ask)  # nothing was filled in: the same question, nothing else
         given.append(fill(ask))
-    label(data, out, ask=ask)
+    label(data, out, export=ask)
     assert given == [30, 20, 20, 20]
     assert (out / "heads.safetensors").read_bytes() == (told / "heads.safetensors").read_bytes()
     assert (out / "labels.jsonl").read_bytes() == (told / "labels.jsonl").read_bytes()
@@ -183,7 +183,7 @@ def test_labels_and_answers_are_both_read(data, tmp_path):
         ask, out = tmp_path / name / "ask", tmp_path / name / "out"
         for _ in range(9):
             try:
-                label(data, out, labels=given, ask=ask)
+                label(data, out, labels=given, export=ask)
                 break
             except UserError as error:
                 waiting.append(int(error.message.split()[0]))
@@ -196,7 +196,7 @@ def test_labels_and_answers_are_both_read(data, tmp_path):
     )
     with (tmp_path / "one" / "ask" / "more.jsonl").open("w") as more:
         more.write(json.dumps({"key": keys[0], "label": "skip"}) + "\n")
-    stage = LabelStage(data=data, active=ACTIVE, labels=given, ask=tmp_path / "one" / "ask")
+    stage = LabelStage(data=data, active=ACTIVE, labels=given, export=tmp_path / "one" / "ask")
     pool = Pool([f"s{index:03d}" for index in range(COUNT)], np.zeros((COUNT, 1), "float32"), "defect", ACTIVE)
     (tmp_path / "later").mkdir()
     known = stage._known(tmp_path / "later", pool.keys)
@@ -246,12 +246,12 @@ def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
         more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
     with pytest.raises(NothingMade, match="needs 1 labels that are not there yet"):
         label(data, out, labels=given)
-    assert label(data, out, labels=given, active=replace(ACTIVE, first=29)).metrics["labels"] == 29
+    assert label(data, out, labels=given, active=replace(ACTIVE, seed_labels=29)).metrics["labels"] == 29
     assert not (out / artifact.SCRATCH).exists()
     with pytest.raises(NothingMade, match="all 90 labels are alike"):
         label(data, tmp_path / "truth", truth="width")
     with pytest.raises(NothingMade, match="all 159 labels are alike") as all_alike:
-        label(data, tmp_path / "all", truth="width", active=replace(ACTIVE, most=3000))
+        label(data, tmp_path / "all", truth="width", active=replace(ACTIVE, max_labels=3000))
     assert all_alike.value.fix == "give other pictures, or more of them in the pool"
     assert label(data, tmp_path / "truth", truth="truth.frame").metrics["labels"] == 90
 
@@ -269,7 +269,7 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
     out, ask = tmp_path / "out", tmp_path / "ask"
     for _ in range(5):
         with pytest.raises(UserError) as wrong:
-            label(data, out, ask=ask)
+            label(data, out, export=ask)
         for file in ask.glob("*.jsonl"):
             file.write_text(file.read_text().replace('"label": null', '"label": false'))
     assert (
@@ -280,9 +280,9 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
         label(
             data,
             tmp_path / "more",
-            ask=tmp_path / "ask2",
+            export=tmp_path / "ask2",
             labels=out / "labels.jsonl",
-            active=replace(ACTIVE, first=110, most=130),
+            active=replace(ACTIVE, seed_labels=110, max_labels=130),
         )
 
 
@@ -290,18 +290,18 @@ def test_beside_questions_labels_may_change_at_any_time(data, tmp_path):
     out, ask = tmp_path / "out", tmp_path / "ask"
     given, keys = by_hand(tmp_path, 20)
     with pytest.raises(UserError, match="10 pictures wait"):
-        label(data, out, labels=given, ask=ask)
+        label(data, out, labels=given, export=ask)
     with given.open("a") as more:
         more.write(json.dumps({"key": keys[0], "label": True}) + "\n")
     while not (out / "artifact.json").exists():
         fill(ask)
         try:
-            label(data, out, labels=given, ask=ask)
+            label(data, out, labels=given, export=ask)
         except UserError as error:
             assert "pictures wait" in error.message
     given.write_text("")
     digest = artifact.read(out).digest
-    assert label(data, out, labels=given, ask=ask).digest == digest
+    assert label(data, out, labels=given, export=ask).digest == digest
 
 
 def test_no_score_where_what_is_held_out_is_all_alike(data, tmp_path, capsys):
@@ -330,7 +330,7 @@ def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
         label(data, out, labels=given)
     assert "where the 20 labels that are there shall do, an active.first of no more" in stopped.value.fix
     with pytest.raises(UserError, match="10 pictures wait .*; 20 are labelled"):
-        label(data, out, labels=given, ask=ask)
+        label(data, out, labels=given, export=ask)
     asked = [json.loads(line)["key"] for line in (ask / "round-000.jsonl").read_text().splitlines()]
     assert not set(asked) & set(keys)  # what is known is not asked for
     given.unlink()  # it was read: its labels stay
@@ -338,7 +338,7 @@ def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
     while not (out / "artifact.json").exists():
         fill(ask, skipped)
         try:
-            label(data, out, ask=ask)
+            label(data, out, export=ask)
         except UserError as error:
             assert "pictures wait" in error.message
     every = [json.loads(line)["key"] for file in ask.glob("*.jsonl") for line in file.read_text().splitlines()]
@@ -351,14 +351,14 @@ def test_labels_from_elsewhere_and_nothing_is_lost(data, tmp_path):
 def test_wrong_lines_are_named(data, tmp_path):
     ask, out = tmp_path / "ask", tmp_path / "out"
     with pytest.raises(UserError, match="pictures wait"):
-        label(data, out, ask=ask)
+        label(data, out, export=ask)
     fill(ask)
     file = ask / "round-000.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows[2]["label"], rows[4]["key"] = "dirt", "other"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(DataError) as wrong:
-        label(data, out, ask=ask)
+        label(data, out, export=ask)
     assert f'{file}:3: label: "dirt" is no label for defect' in wrong.value.message
     assert f"{file}:5: key: 'other' is not in the pool (160 pictures of {data})" in wrong.value.message
 
@@ -387,7 +387,12 @@ def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
 def test_heads_of_several_tasks_come_together(data, told, tmp_path):
     out = tmp_path / "both"
     manifest = label(
-        data, out, task="aesthetic", truth="truth.clutter", heads=told, active=replace(ACTIVE, head="mlp", most=50)
+        data,
+        out,
+        task="aesthetic",
+        truth="truth.clutter",
+        heads=told,
+        active=replace(ACTIVE, head="mlp", max_labels=50),
     )
     assert manifest.facts == {"tasks": ["aesthetic", "defect"]} and manifest.metrics["score_active"] > 0.7
     both = score_heads.load(out)
@@ -405,8 +410,8 @@ def test_difficulty(data, tmp_path):
         tmp_path / "out",
         task="difficulty",
         truth="truth.level",
-        pool=120,
-        active=replace(ACTIVE, doubt="margin", diverse=0.5),
+        max_pool=120,
+        active=replace(ACTIVE, uncertainty="margin", diverse_share=0.5),
     )
     assert manifest.metrics["score_active"] > 0.5 and manifest.metrics["pool"] in (119, 120)
     assert score_heads.load(tmp_path / "out")["difficulty"].classes == ("easy", "medium", "hard")
@@ -425,11 +430,11 @@ class Mute(Scorer):
 
 
 def test_what_cannot_be(data, tmp_path):
-    for options in ({}, {"truth": "truth.frame", "ask": "questions"}):
-        with pytest.raises(ConfigError, match="give truth, where records tell the label; else ask"):
+    for options in ({}, {"truth": "truth.frame", "export": "questions"}):
+        with pytest.raises(ConfigError, match="give truth, where records tell the label; else export"):
             parse(LabelStage, {"data": str(data), **options})
     with pytest.raises(DataError, match="all 30 labels are alike"):
-        label(data, tmp_path / "a", truth="boxes", active=replace(ACTIVE, most=30))
+        label(data, tmp_path / "a", truth="boxes", active=replace(ACTIVE, max_labels=30))
     with pytest.raises(DataError, match="its record has no truth.frames"):
         label(data, tmp_path / "b", truth="truth.frames")
     with pytest.raises(UserError, match="test_label gives no features of 160 samples"):
@@ -437,4 +442,4 @@ def test_what_cannot_be(data, tmp_path):
     with pytest.raises(UserError, match="none.jsonl: no such file or folder"):
         label(data, tmp_path / "d", labels=tmp_path / "none.jsonl")
     with pytest.raises(DataError, match="no such file or folder of labels"):
-        label(data, tmp_path / "d", labels=tmp_path / "none.jsonl", ask=tmp_path / "ask")
+        label(data, tmp_path / "d", labels=tmp_path / "none.jsonl", export=tmp_path / "ask")

@@ -204,6 +204,6 @@ def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_pat
 def test_wrong_options_are_told():
     with pytest.raises(ConfigError, match="kinds: paint: there are recolour"):
         parse(PairsStage, {"data": "x/y", "pairs": [{"name": "edits", "kinds": ["paint"]}]})
-    for name, options in {"canny": {"low": 0.5, "high": 0.1}, "inpainting": {"least": 0.7, "most": 0.2}}.items():
+    for name, options in {"canny": {"low": 0.5, "high": 0.1}, "inpainting": {"min_side": 0.7, "max_side": 0.2}}.items():
         with pytest.raises(ConfigError, match=f"{next(iter(options))}: "):
             parse(PairsStage, {"data": "x/y", "pairs": [{"name": name, **options}]})

@@ -49,7 +49,7 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
         {"concept": "one", "texts": ["a red circle", "红色圆形"], "examples": [keys[7]], "count": 9},
         {"concept": "two", "examples": [keys[7], keys[60]]},
     )
-    stage = RetrieveStage(data=data, encoder=encoder, queries=path, count=5, samples_per_shard=4, same=1.0)
+    stage = RetrieveStage(data=data, encoder=encoder, queries=path, count=5, samples_per_shard=4, duplicate_cosine=1.0)
     manifest = execute.step(stage, tmp_path / "out", toy.host(), say=lambda line: None)
     assert artifact.verify(tmp_path / "out") == [] and manifest.facts["width"] == 32
     reader = ShardReader(tmp_path / "out")

@@ -116,7 +116,7 @@ def test_maintenance_alone_evens_out_sources_and_keeps_their_order(shards, tmp_p
 
 
 def test_knowledge_is_drawn_by_target(shards, tmp_path):
-    run(shards, tmp_path / "out", mix={"knowledge": 1.0}, repeats=60.0)
+    run(shards, tmp_path / "out", mix={"knowledge": 1.0}, max_repeats=60.0)
     found = samples(tmp_path / "out")
     by_node = {
         name: sum(sample.weight for sample in found if f"node:{name}" in sample.tags)
@@ -130,14 +130,14 @@ def test_knowledge_is_drawn_by_target(shards, tmp_path):
 def test_more_repeats_than_asked_are_told(shards, tmp_path, capsys):
     with pytest.raises(UserError, match="high_quality: no sample of .* has the score clarty"):
         run(shards, tmp_path / "bad", high_quality={"clarty": 0.9})
-    run(shards, tmp_path / "out", mix={"high_quality": 1.0}, high_quality={"clarity": 0.95}, repeats=5.0)
+    run(shards, tmp_path / "out", mix={"high_quality": 1.0}, high_quality={"clarity": 0.95}, max_repeats=5.0)
     assert {sample.weight for sample in samples(tmp_path / "out")} == {0.0, 20.0}
     told = capsys.readouterr().err
     assert (
         "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times; a "
         "larger share" in told
     )
-    run(shards, tmp_path / "other", repeats=5.0)
+    run(shards, tmp_path / "other", max_repeats=5.0)
     assert "repeats" not in capsys.readouterr().err
 
 

@@ -25,9 +25,9 @@ SCORES = [
     "choice, picked",
     [
         (Choice(), [0, 1, 2, 3]),
-        (Choice(least={"clarity": 0.3}), [0, 2]),
-        (Choice(by="margin", best=0.5), [1, 3]),
-        (Choice(least={"clarity": 0.1}, by="margin", best=0.67), [1, 2]),
+        (Choice(min_scores={"clarity": 0.3}), [0, 2]),
+        (Choice(score="margin", best=0.5), [1, 3]),
+        (Choice(min_scores={"clarity": 0.1}, score="margin", best=0.67), [1, 2]),
     ],
 )
 def test_picks_by_scores(choice, picked):
@@ -36,8 +36,8 @@ def test_picks_by_scores(choice, picked):
 
 def test_nothing_picked_names_the_scores():
     with pytest.raises(DataError, match="none of 4 samples is picked; their scores are clarity, margin"):
-        Choice(least={"clarity": 1.1}).pick(SCORES)
-    with pytest.raises(ValueError, match="name the score in `by`"):
+        Choice(min_scores={"clarity": 1.1}).pick(SCORES)
+    with pytest.raises(ValueError, match="name the score in `score`"):
         Choice(best=0.5)
 
 
@@ -132,9 +132,9 @@ def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_la
     }
     model = {"channels": 4, "factor": 16, "flops_per_image_evaluation": 1, "format": "w4a8", "guidance_distilled": True}
     facts = {"model": model, "data": artifact.read(tiny_latents).facts}
-    with pytest.raises(ValueError, match="weights packed in w4a8 would unlearn.*relearn: true"):
+    with pytest.raises(ValueError, match="weights packed in w4a8 would unlearn.*convert_to_base: true"):
         SftStage(**options).facts(facts)
-    sft = SftStage(relearn=True, **options)
+    sft = SftStage(convert_to_base=True, **options)
     assert sft.facts(facts)["format"] == "bf16" and not sft.facts(facts)["guidance_distilled"]
     sft.run(tmp_path / "out", toy.host())
     before, after = generator.load(packed), generator.load(tmp_path / "out")

@@ -35,7 +35,7 @@ def test_boxes_in_reading_order_and_only_sure_ones():
         "en": {"textual": 'with the text "Left", "right", "below"'},
         "zh": {"textual": "图中写着“Left”、“right”、“below”"},
     }
-    assert StringsCaptioner(most=2).start(Host())([one]) == [{}]
+    assert StringsCaptioner(max_strings=2).start(Host())([one]) == [{}]
 
 
 def test_tops_of_one_row_may_differ():
@@ -96,7 +96,7 @@ def test_knowledge_pictures_get_their_texts(tmp_path):
     KnowledgeStage(samples=12, sides=(256, 384), kinds=(Kind.find("chart")(), Kind.find("table")())).run(
         tmp_path / "drawn", Host(workers=1)
     )
-    metrics = CaptionStage(data=tmp_path / "drawn", captioners=(StringsCaptioner(most=200),)).run(
+    metrics = CaptionStage(data=tmp_path / "drawn", captioners=(StringsCaptioner(max_strings=200),)).run(
         tmp_path / "told", Host()
     )
     assert metrics["captioned"] == 12

@@ -90,7 +90,7 @@ def views() -> list[LazySample]:
 
 
 def captioner(folder, **options) -> Captioner:
-    return Captioner.find("vlm")(path=str(folder), tokens=6, **options)
+    return Captioner.find("vlm")(path=str(folder), max_tokens=6, **options)
 
 
 def test_every_field_and_language_alike_in_any_batch(folder):

@@ -72,13 +72,13 @@ def test_only_kept_ones_are_compared_with():
     clean = one("red", 0.35, 0.4)
     chain = [clean, clean[5:123, 5:123], clean[10:118, 10:118]]
     assert drop(chain).keys() == {1}
-    assert drop(chain[1:]).keys() == {1} and drop(chain, crop=0.09).keys() == {1, 2}
+    assert drop(chain[1:]).keys() == {1} and drop(chain, max_crop=0.09).keys() == {1, 2}
 
 
 def test_what_sticks_out_is_allowed_on_demand():
     clean = one("red", 0.35, 0.4)
     parts = [clean[:122, :122], clean[6:, 6:]]
-    assert drop(parts) == {} and drop(parts, shift=0.06).keys() == {1}
+    assert drop(parts) == {} and drop(parts, max_shift=0.06).keys() == {1}
 
 
 def test_the_aspect_counts():

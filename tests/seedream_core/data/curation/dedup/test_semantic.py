@@ -21,7 +21,7 @@ def angles(*degrees):
 
 def test_a_chain_is_not_dropped_whole():
     # 0 and 8 degrees are alike (cosine 0.990), 8 and 16 are, 0 and 16 are not (0.961)
-    found = SemanticDedup(above=0.985)({"embedding": angles(0, 8, 16, 90, 0)}, keys(5))
+    found = SemanticDedup(min_cosine=0.985)({"embedding": angles(0, 8, 16, 90, 0)}, keys(5))
     assert found == {1: "cosine 0.990 to k0, from 0.985 on the same", 4: "cosine 1.000 to k0, from 0.985 on the same"}
 
 
@@ -40,6 +40,6 @@ def test_planted_copies(monkeypatch, rows, clusters):
 
 def test_equal_at_the_top():
     vectors = unit(np.random.default_rng(0).normal(size=(3, 128)))[[0, 1, 0, 2, 1]]
-    assert SemanticDedup(above=1.0)({"embedding": vectors}, keys(5)).keys() == {2, 4}
+    assert SemanticDedup(min_cosine=1.0)({"embedding": vectors}, keys(5)).keys() == {2, 4}
     assert SemanticDedup(clusters=9)({"embedding": vectors}, keys(5)).keys() == {2, 4}
     assert SemanticDedup()({"embedding": vectors[:0]}, []) == {}

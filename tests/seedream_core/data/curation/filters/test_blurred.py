@@ -36,4 +36,4 @@ def test_scenes(size):
 def test_the_limit_is_an_option():
     view = LazySample(SAMPLE, scores={"sharpness": 0.4})
     assert BlurredFilter()(view).reason == "sharpness 0.40 is under 0.50" and not BlurredFilter()(view).keep
-    assert BlurredFilter(least=0.4)(view).keep
+    assert BlurredFilter(min_sharpness=0.4)(view).keep

@@ -41,4 +41,4 @@ def test_options():
     both = {"en": {"short": "a"}, "zh": {"short": "星"}}
     assert judge(both, languages=("en", "zh")).keep
     assert judge({"en": {"short": "a"}}, languages=("en", "zh")).reason == "no caption in zh"
-    assert judge({"en": {"short": "abc"}}, longest=2).reason == "en.short has 3 characters, over 2"
+    assert judge({"en": {"short": "abc"}}, max_characters=2).reason == "en.short has 3 characters, over 2"

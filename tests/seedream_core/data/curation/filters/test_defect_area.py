@@ -28,7 +28,7 @@ def view(area: float, *kinds: str) -> LazySample:
     ],
 )
 def test_limits(area, most, keep):
-    assert DefectAreaFilter(most=most)(view(area)).keep is keep
+    assert DefectAreaFilter(max_area=most)(view(area)).keep is keep
 
 
 def test_the_reason_has_figures_and_kinds():

@@ -16,5 +16,5 @@ def judged(captions, **options):
 
 def test_threshold():
     half = {"zh": {"short": "红圆 red circle"}}
-    assert judged(half).keep and not judged(half, least=0.6).keep
+    assert judged(half).keep and not judged(half, min_share=0.6).keep
     assert judged({"zh": {"short": "a red circle"}}).reason == "0% of a caption's words are in its language, under 50%"

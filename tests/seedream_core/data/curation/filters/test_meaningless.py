@@ -10,4 +10,4 @@ def test_the_limit():
     assert (
         MeaninglessFilter()(view).reason.startswith("texture 0.90 is over 0.60") and not MeaninglessFilter()(view).keep
     )
-    assert MeaninglessFilter(most=0.9)(view).keep
+    assert MeaninglessFilter(max_texture=0.9)(view).keep

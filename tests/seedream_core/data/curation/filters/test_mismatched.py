@@ -14,5 +14,5 @@ def judged(agreement, **options):
 
 
 def test_threshold():
-    assert judged(0.5, least=0.5).keep and not judged(0.49, least=0.5).keep
-    assert judged(0.03, least=0.25).reason == "agreement of captions and picture 0.03 is under 0.25"
+    assert judged(0.5, min_agreement=0.5).keep and not judged(0.49, min_agreement=0.5).keep
+    assert judged(0.03, min_agreement=0.25).reason == "agreement of captions and picture 0.03 is under 0.25"

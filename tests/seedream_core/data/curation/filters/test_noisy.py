@@ -10,4 +10,4 @@ def test_the_limit():
     grain, noise = LazySample(sample, scores={"noise": 5 / 255}), LazySample(sample, scores={"noise": 20 / 255})
     assert NoisyFilter()(grain).keep and not NoisyFilter()(noise).keep
     assert NoisyFilter()(noise).reason == "noise of 20.0 levels is over 6.5"
-    assert not NoisyFilter(most=0.01)(grain).keep and NoisyFilter(most=0.1)(noise).keep
+    assert not NoisyFilter(max_noise=0.01)(grain).keep and NoisyFilter(max_noise=0.1)(noise).keep

@@ -19,32 +19,32 @@ def view(**scores) -> LazySample:
 
 def test_bounds():
     assert (
-        ScoreFilter(score="defect", most=0.5)(view(defect=0.5)).keep
-        and ScoreFilter(score="defect", least=0.5)(view(defect=0.5)).keep
+        ScoreFilter(score="defect", max_value=0.5)(view(defect=0.5)).keep
+        and ScoreFilter(score="defect", min_value=0.5)(view(defect=0.5)).keep
     )
-    over = ScoreFilter(score="defect", least=0.1, most=0.5)(view(defect=0.6123))
-    under = ScoreFilter(score="defect", least=0.1, most=0.5)(view(defect=0.0512))
+    over = ScoreFilter(score="defect", min_value=0.1, max_value=0.5)(view(defect=0.6123))
+    under = ScoreFilter(score="defect", min_value=0.1, max_value=0.5)(view(defect=0.0512))
     assert (over.keep, over.reason) == (False, "defect 0.612 is over 0.5") and (under.keep, under.reason) == (
         False,
         "defect 0.0512 is under 0.1",
     )
-    assert not ScoreFilter(score="aesthetic", least=5)(view(aesthetic=4.9)).keep
+    assert not ScoreFilter(score="aesthetic", min_value=5)(view(aesthetic=4.9)).keep
 
 
 def test_needs_follow_the_config():
-    assert ScoreFilter(score="aesthetic", least=1).needs == ("aesthetic",)
-    assert [step.name() for step in FunnelPlan.of((), (ScoreFilter(score="defect", most=0.5),)).steps] == [
+    assert ScoreFilter(score="aesthetic", min_value=1).needs == ("aesthetic",)
+    assert [step.name() for step in FunnelPlan.of((), (ScoreFilter(score="defect", max_value=0.5),)).steps] == [
         "heads",
         "score",
     ]
     with pytest.raises(ValueError, match="needs 'charm', which no scorer gives"):
-        FunnelPlan.of((), (ScoreFilter(score="charm", most=0.5),))
+        FunnelPlan.of((), (ScoreFilter(score="charm", max_value=0.5),))
 
 
 def test_what_cannot_be_meant():
     for options, words in (
-        ({}, "give least, most or both"),
-        ({"least": 2, "most": 1}, r"least \(2\) is over most \(1\)"),
+        ({}, "give min_value, max_value or both"),
+        ({"min_value": 2, "max_value": 1}, r"min_value \(2\) is over max_value \(1\)"),
     ):
         with pytest.raises(ConfigError, match=words):
             parse(ScoreFilter, {"score": "defect", **options})

@@ -29,5 +29,5 @@ def test_others_are_left_alone():
     assert len(kept(none, 0.66)) == 1000 and len(kept(none, tags=("photo",))) == 1000
     assert (
         kept(TooHardFilter(keep=0.0, tag=""), tags=()) == set()
-        and kept(TooHardFilter(keep=0.0, most=0.5), 0.6) == set()
+        and kept(TooHardFilter(keep=0.0, max_difficulty=0.5), 0.6) == set()
     )

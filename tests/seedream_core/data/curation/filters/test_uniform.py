@@ -13,4 +13,4 @@ def test_the_limit():
     assert UniformFilter()(view(0.99)).keep
     assert UniformFilter()(view(0.996)).reason == "99.6% of the pixels are of one colour, over 99.0%"
     assert not UniformFilter()(view(0.996)).keep
-    assert UniformFilter(most=1.0)(view(1.0)).keep and not UniformFilter(most=0.4)(view(0.5)).keep
+    assert UniformFilter(max_share=1.0)(view(1.0)).keep and not UniformFilter(max_share=0.4)(view(0.5)).keep

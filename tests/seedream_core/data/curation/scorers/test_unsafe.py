@@ -59,7 +59,9 @@ def test_scores_are_sums_of_probabilities_alike_in_any_batch(folder):
             third.scores["unsafe"], abs=2e-4
         )
     assert len({view.scores["unsafe"] for view in both}) > 1
-    assert [Judge(most=0.0)(view).keep for view in both] == [False] * 3 and Judge(most=1.0)(both[0]).keep
+    assert [Judge(max_probability=0.0)(view).keep for view in both] == [False] * 3 and Judge(max_probability=1.0)(
+        both[0]
+    ).keep
 
 
 def test_errors_name_the_folder_and_its_classes(folder, tmp_path):

@@ -106,7 +106,11 @@ SPREAD = {
     "data/balance": {"data": "crawl"},
     "data/curate": {"data": "crawl", "dedup": ["near"]},
     "data/knowledge": {"samples": 70, "kinds": ["wireframe"], "sides": [192, 224]},
-    "data/label": {"data": "crawl", "truth": "truth.damage", "active": {"first": 20, "batch": 10, "most": 40}},
+    "data/label": {
+        "data": "crawl",
+        "truth": "truth.damage",
+        "active": {"seed_labels": 20, "batch": 10, "max_labels": 40},
+    },
     "data/pairs": {"data": "crawl", "pairs": ["canny"]},
     "data/retrieve": {"data": "crawl", "encoder": "encoder", "queries": "queries.jsonl"},
     "data/text_rendering": {"data": "crawl", "scorers": []},
