@@ -133,8 +133,7 @@ def _check_record(key: str, members: Mapping[str, bytes]) -> None:
 
 def _uncarried(key: str, what: str) -> DataError:
     return DataError(
-        f"sample {key} is part of a tuple ({what}); encode carries one picture and its captions and would lose "
-        "the rest",
+        f"sample {key} is part of a tuple ({what}); encode carries one picture and captions, and would lose the rest",
         "name shards of single pictures, such as those that data/pairs was made from",
     )
 

@@ -1,5 +1,7 @@
 """The sampler: a picture is a function of its prompt and seed, whatever is drawn beside it."""
 
+from dataclasses import replace
+
 import numpy
 import pytest
 import torch
@@ -101,8 +103,6 @@ def test_evaluations_are_counted_as_they_are_made(tiny_generator, monkeypatch):
 
 
 def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
-    from dataclasses import replace
-
     loaded = generator.load(tiny_generator, sampling=True)
     sampler = Sampler(replace(loaded, spec=replace(loaded.spec, guidance_distilled=True, guidance=1.0)))
     sampler.images(PROMPTS[:1], [1], steps=1)
@@ -129,6 +129,33 @@ def test_a_stochastic_solver_draws_its_noise_from_each_pictures_seed(sampler):
     faint = sampler.latents(PROMPTS[:2], [4, 5], solver=StochasticEuler(noise=1e-4))
     torch.testing.assert_close(faint, sampler.latents(PROMPTS[:2], [4, 5]), atol=1e-3, rtol=1e-3)
     assert (together - faint).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("own", "width", "height", "middle"),
+    [
+        (1.0, 64, 64, 0.5),  # as many tokens as the base has
+        (3.0, 64, 64, 0.75),  # the model's own shift: 3 * 0.5 / (1 + 2 * 0.5)
+        (1.0, 128, 128, 2 / 3),  # four times the tokens, and so a shift of 2
+        (1.0, 128, 32, 0.5),
+        (3.0, 128, 128, 6 / 7),  # both: a shift of 6
+        (1.0, 32, 32, 1 / 3),
+    ],
+)
+def test_the_times_that_the_network_is_asked_at_follow_the_models_shift_and_the_size(
+    tiny_generator, own, width, height, middle
+):
+    loaded = generator.load(tiny_generator, sampling=True)
+    asked, forward = [], loaded.network.forward
+
+    def note(z, t, *rest, **more):
+        asked.append(float(t[0]))
+        return forward(z, t, *rest, **more)
+
+    loaded.network.forward = note
+    sampler = Sampler(replace(loaded, spec=replace(loaded.spec, shift=own, base_tokens=16)))
+    sampler.latents(PROMPTS[:1], [1], steps=2, guidance=1, width=width, height=height)
+    assert asked == pytest.approx([1.0, middle])
 
 
 def test_times_fall_from_noise_to_data():

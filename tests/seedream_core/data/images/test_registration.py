@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from seedream_core.data.curation.scorers.signature import signature
-from seedream_core.data.images.registration import contrast, lay, prepare, residual
+from seedream_core.data.images.registration import Alignment, contrast, lay, prepare, residual
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import Object, Scene, World
 
@@ -94,6 +94,25 @@ def test_a_pair_does_not_depend_on_the_others():
         alone = lay(first[here], second[here], nothing[here], nothing[here] + np.float32(0.01), CROP, SHIFT)
         assert all(np.array_equal(value[here], getattr(alone, name)) for name, value in vars(together).items())
         assert residual(first[here], second[here], alone)[0] == residual(first, second, together)[place]
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+def test_a_residual_is_the_windows_difference_over_the_contrast(channels):
+    """By hand: pictures that lie exactly over one another but for one block that is wider than the window."""
+
+    def spread(*pictures: np.ndarray) -> float:
+        return max(np.sqrt(np.mean([part.var() for part in picture[0]])) for picture in pictures)
+
+    first = np.random.default_rng(3).uniform(0.3, 0.7, (1, 3, 32, 32)).astype(np.float32)
+    second = first.copy()
+    second[:, :channels, 10:20, 12:22] += 0.1
+    none, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+    left = residual(first, second, Alignment(none, none, none, none, one, none))
+    assert left[0] == pytest.approx(0.1 * np.sqrt(channels / 3) / (spread(first, second) + 0.02), rel=1e-4)
+    second = first.copy()
+    second[:, :, 15, 15] += 0.2  # one pixel: a fiftieth of its window, so that it counts by itself
+    left = residual(first, second, Alignment(none, none, none, none, one, none))
+    assert left[0] == pytest.approx(0.3 * 0.2 / (spread(first, second) + 0.02), rel=1e-4)
 
 
 def test_uniform_pictures_have_no_contrast():

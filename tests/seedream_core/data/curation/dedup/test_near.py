@@ -67,6 +67,18 @@ def test_a_mirror_image_is_another_picture():
     assert drop([photo, photo[:, ::-1], photo[::-1], photo.transpose(1, 0, 2)]) == {}
 
 
+@pytest.mark.parametrize(("darker", "same"), [(8, True), (12, False)])
+def test_a_part_that_differs_counts_from_the_residual_on(darker, same):
+    """A square of 32 pixels less bright: residuals of 0.12 and 0.18, on either side of the limit."""
+    clean = one("red", 0.4)
+    other = clean.copy()
+    other[90:122, 90:122] -= darker
+    (pair,) = NearDedup(residual=1.0).pairs(features([clean, other]))
+    assert pair[2] == pytest.approx(0.015 * darker, abs=0.005)
+    assert (drop([clean, other]).keys() == {1}) is same
+    assert drop([clean, other], residual=pair[2] - 1e-4) == {} and drop([clean, other], residual=pair[2] + 1e-4)
+
+
 def test_only_kept_ones_are_compared_with():
     # Each is a crop of the one before; the third is none of the first's, but of the second, which is dropped.
     clean = one("red", 0.35, 0.4)
