@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from seedream_core.errors import DataError
 
@@ -177,18 +177,17 @@ class Batch:
     mask: "Tensor | None" = None
     """B×1×h×w, 0 at latents that defects spoil; None where no sample of the batch has boxes."""
 
-    def to(self, device: Any, **options: Any) -> "Batch":
-        def move(tensor: "Tensor | None") -> "Tensor | None":
-            return None if tensor is None else tensor.to(device, **options)
+    def to(self, device: Any, **options: Any) -> Self:
+        return self._each(lambda tensor: tensor.to(device, **options))
 
-        return Batch(
-            step=self.step,
-            keys=self.keys,
-            captions=self.captions,
-            latents=move(self.latents),
-            images=move(self.images),
-            mask=move(self.mask),
-        )
+    def pin_memory(self) -> Self:
+        """In page-locked memory, from where a copy to a GPU need not wait."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def _each(self, change: "Callable[[Tensor], Tensor]") -> Self:
+        from torch import Tensor
+
+        return replace(self, **{name: change(part) for name, part in vars(self).items() if isinstance(part, Tensor)})
 
 
 @dataclass(kw_only=True)

@@ -113,7 +113,7 @@ def train_generator(
     prompts: Sequence[str],
 ) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
-    latents.check_made_by(batches.data, start.spec.autoencoder.digest)
+    latents.check_made_by(batches.store.data, start.spec.autoencoder.digest)
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it

@@ -1,18 +1,15 @@
 """The objective of a small language model: the next token of captions in every language and field."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
 
-from seedream_core.data.loading.batches import micro_batches, rows
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.records import Batch
 from seedream_core.training.fit import Objective
-from seedream_core.workflow.host import Host, Train
+from seedream_core.workflow.host import Train
 
 
 class LanguageModule(Objective):
@@ -33,34 +30,6 @@ class LanguageModule(Objective):
         logits = self.model(input_ids=ids, use_cache=False).logits[:, :-1]
         followed = mask[:, 1:]
         return F.cross_entropy(logits[followed].float(), ids[:, 1:][followed], reduction="none")
-
-
-class TextBatches(LightningDataModule):
-    """Texts by position; the batch of a step is a pure function of the step."""
-
-    def __init__(self, texts: Sequence[str], train: Train, host: Host) -> None:
-        super().__init__()
-        self.texts, self.train, self.host = texts, train, host
-        self.first_step = 0
-
-    def train_dataloader(self) -> DataLoader:
-        rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        return DataLoader(_Steps(self, rank, ranks, micro_batches(self.train, self.host)), batch_size=None)
-
-
-class _Steps(IterableDataset):
-    def __init__(self, owner: TextBatches, rank: int, ranks: int, parts: int) -> None:
-        super().__init__()
-        self.owner, self.rank, self.ranks, self.parts = owner, rank, ranks, parts
-
-    def __iter__(self) -> Iterator[Batch]:
-        texts, train = self.owner.texts, self.owner.train
-        for step in range(self.owner.first_step, train.steps):
-            mine = rows(train.seed, step, train.global_batch, len(texts))[self.rank :: self.ranks]
-            size = len(mine) // self.parts
-            for first in range(0, len(mine), size):
-                part = mine[first : first + size]
-                yield Batch(step=step, keys=[str(row) for row in part], captions=[texts[row] for row in part])
 
 
 @torch.no_grad()

@@ -130,7 +130,9 @@ def test_its_whole_life(name, tiny_latents, tiny_generator, tmp_path):
         assert artifact.verify(tmp_path / step) == []
         pictures = Sampler.load(tmp_path / step).images(PROMPT, [1], steps=2, guidance=3.0)
         assert pictures.shape == (1, 64, 64, 3)
-    again = SftStage(model=tmp_path / "w4a8", relearn=True, data=tiny_latents, train=train, prompts=tuple(PROMPT))
+    again = SftStage(
+        model=tmp_path / "w4a8", convert_to_base=True, data=tiny_latents, train=train, prompts=tuple(PROMPT)
+    )
     assert not made(again, "again").facts["guidance_scales"]
     spec, (_, config) = generator.read_spec(tmp_path / "again"), generator.load_network(tmp_path / "again")
     assert (spec.guidance_scales, config.guidance_embedding, spec.format) == (None, False, "bf16")

@@ -6,7 +6,6 @@ evens out what the rounding gave to one and kept from another faster than chance
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -66,13 +65,7 @@ class WeightedOrder:
 
     def slots(self, epoch: int) -> np.ndarray:
         """The sample at each place, in the order of the samples."""
-        return _slots(self, epoch)
-
-
-@lru_cache(maxsize=4)
-def _slots(weighted: WeightedOrder, epoch: int) -> np.ndarray:
-    count = len(weighted.expected)
-    comb = np.arange(count) + (fraction(weighted.seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
-    return np.searchsorted(np.cumsum(weighted.expected), comb, side="right").clip(
-        max=np.flatnonzero(weighted.expected)[-1]
-    )
+        count = len(self.expected)
+        comb = np.arange(count) + (fraction(self.seed, "slots", 0, "slots") + epoch * GOLDEN) % 1.0
+        found = np.searchsorted(np.cumsum(self.expected), comb, side="right")
+        return found.clip(max=np.flatnonzero(self.expected)[-1])

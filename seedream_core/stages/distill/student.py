@@ -86,7 +86,7 @@ class StudentStage(Stage):
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.loading import latents
-        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.batches import latent_batches
         from seedream_core.generate import vocabulary
         from seedream_core.objectives.distill import DistillModule
         from seedream_core.pipeline import generator
@@ -97,7 +97,7 @@ class StudentStage(Stage):
         guidance = teacher.spec.guidance if self.guidance is None else self.guidance
         if self.guidance_scales:
             guidance = min(max(guidance, self.guidance_scales[0]), self.guidance_scales[1])
-        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
+        batches = latent_batches(self.data, train=self.train, captions=self.captions, host=host)
         prompts = sorted(set(batches.batch(0).captions))[:SHOWN]
         module = DistillModule(
             teacher,

@@ -99,7 +99,7 @@ class SftStage(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         from dataclasses import replace
 
-        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.batches import latent_batches
         from seedream_core.data.loading.texts import distinct
         from seedream_core.data.storage.shards import ShardReader
         from seedream_core.generate import vocabulary
@@ -114,7 +114,7 @@ class SftStage(stage.Stage):
         start = replace(start, spec=generator.rebase(start.spec, self.model, out))
         if self.convert_to_base:
             start = _plain(start)
-        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host, only=picked)
+        batches = latent_batches(self.data, train=self.train, captions=self.captions, host=host, only=picked)
         metrics = train_generator(
             start,
             batches,

@@ -47,15 +47,15 @@ class AutoencoderStage(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.batches import picture_batches
         from seedream_core.models import network
         from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, quality
         from seedream_core.pipeline import generator
         from seedream_core.training.fit import fit
 
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
-        batches = Batches(self.data, kind="images", train=self.train, host=host)
-        judged = Batches(self.validation, kind="images", train=self.train, host=host) if self.validation else batches
+        batches = picture_batches(self.data, train=self.train, host=host)
+        judged = picture_batches(self.validation, train=self.train, host=host) if self.validation else batches
         shown = judged.batch(0).images[:SHOWN]
         module = AutoencoderModule(
             self.net.build(), train=self.train, loss=self.loss, shown=shown, latent_noise=self.latent_noise

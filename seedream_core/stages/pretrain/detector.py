@@ -58,13 +58,13 @@ class DetectorStage(stage.Stage):
         import torch
 
         from seedream_core.data.curation.judging import judge, planted_pictures, planted_scenes
-        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.batches import picture_batches
         from seedream_core.models import detector, network
         from seedream_core.objectives.detector import DetectorModule
         from seedream_core.training.fit import fit
 
         torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
-        batches = Batches(self.data, kind="images", train=self.train, host=host)
+        batches = picture_batches(self.data, train=self.train, host=host)
         fresh = self._network()
         if self.start:
             network.fill(fresh, detector.load(self.start).state_dict(), self.start)

@@ -68,13 +68,14 @@ class DualEncoderStage(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
+        from seedream_core.data.loading.batches import twin_batches
         from seedream_core.data.loading.negative_captions import every_caption
         from seedream_core.data.loading.texts import by_key
         from seedream_core.models.dual_encoder.calibration import Calibration
         from seedream_core.models.dual_encoder.own import DualEncoder
         from seedream_core.models.dual_encoder.towers import Towers
         from seedream_core.models.text.tokenizer import train_tokenizer
-        from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, alone, forward_flops
+        from seedream_core.objectives.contrastive import ContrastiveModule, alone, forward_flops
         from seedream_core.training.fit import fit
 
         told = by_key(self.data)
@@ -87,7 +88,7 @@ class DualEncoderStage(stage.Stage):
         module = ContrastiveModule(towers, tokenizer, train=self.train, at_once=host.micro_batch)
         host = alone(host)
         module.flops_per_image = forward_flops(towers)
-        batches = PairBatches(
+        batches = twin_batches(
             self.data,
             told,
             tokenizer,
@@ -98,8 +99,8 @@ class DualEncoderStage(stage.Stage):
             group=self.group,
             only=[places[key] for key in learned],
         )
-        if batches.passes.warning:
-            print(batches.passes.warning, file=sys.stderr)
+        if batches.schedule.warning:
+            print(batches.schedule.warning, file=sys.stderr)
         fitted = fit(module, batches, self.train, host, out)
         towers.float().to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
         encoder = DualEncoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))

@@ -91,7 +91,7 @@ class MmditStage(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.data.loading.batches import Batches
+        from seedream_core.data.loading.batches import latent_batches
         from seedream_core.data.loading.texts import distinct
         from seedream_core.generate import vocabulary
         from seedream_core.models.text.llm import LlmEncoder
@@ -116,7 +116,7 @@ class MmditStage(stage.Stage):
             shift=getattr(self.timesteps, "shift", 1.0),
         )
         start = generator.Pipeline(network, generator.load_autoencoder(self.vae), text, spec, self.net)
-        batches = Batches(self.data, kind="latents", train=self.train, captions=self.captions, host=host)
+        batches = latent_batches(self.data, train=self.train, captions=self.captions, host=host)
         metrics = train_generator(
             start,
             batches,

@@ -67,10 +67,11 @@ class TextStage(stage.Stage):
         import torch
         from transformers import Qwen2Config, Qwen2ForCausalLM
 
+        from seedream_core.data.loading.batches import text_batches
         from seedream_core.data.loading.texts import distinct, translations
         from seedream_core.models.text.llm import LlmEncoder
         from seedream_core.models.text.tokenizer import END, train_tokenizer
-        from seedream_core.objectives.language import LanguageModule, TextBatches, perplexity, unigram_perplexity
+        from seedream_core.objectives.language import LanguageModule, perplexity, unigram_perplexity
         from seedream_core.training.fit import fit
 
         seen, unseen = split(distinct(self.data, self.max_texts))
@@ -95,7 +96,7 @@ class TextStage(stage.Stage):
         lengths = encoder.tokenize(learned[:: -(-len(learned) // MEASURED)])[1].sum(1).double()
         module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
         module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())
-        fitted = fit(module, TextBatches(learned, self.train, host), self.train, host, out)
+        fitted = fit(module, text_batches(learned, train=self.train, host=host), self.train, host, out)
         encoder.model.to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
         if self.whiten:
             encoder.whiten(seen[:MEASURED])

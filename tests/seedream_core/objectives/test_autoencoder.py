@@ -6,7 +6,7 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.batches import picture_batches
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, psnr
@@ -25,7 +25,7 @@ def test_psnr_of_a_known_error():
 
 def test_statistics_are_the_latents_own(tmp_path):
     SyntheticStage(samples=16, size=(32, 32)).run(tmp_path, toy.host())
-    batches = Batches(tmp_path, kind="images", train=toy.config(global_batch=8))
+    batches = picture_batches(tmp_path, train=toy.config(global_batch=8))
     torch.manual_seed(0)
     network = Conv(channels=4, stem=8, widths=(16, 16)).build()
     mean, std = measure(network, batches, 1000)

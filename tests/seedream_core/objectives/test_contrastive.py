@@ -6,19 +6,18 @@ import json
 import math
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 import toy_training as toy
 
+from seedream_core.data.loading.batches import twin_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.texts import by_key
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
-from seedream_core.errors import UserError
 from seedream_core.models.dual_encoder.towers import Towers
 from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.models.text.tokenizer import train_tokenizer
-from seedream_core.objectives.contrastive import ContrastiveModule, PairBatches, Passes, forward_flops, info_nce
+from seedream_core.objectives.contrastive import ContrastiveModule, forward_flops, info_nce
 from seedream_core.stages.data.synthetic import SyntheticStage
 
 TINY = TowersConfig(
@@ -44,7 +43,7 @@ def parts(tmp_path_factory):
 
 def batches(parts, group=4, **options):
     folder, told, tokenizer = parts
-    return PairBatches(
+    return twin_batches(
         folder,
         told,
         tokenizer,
@@ -92,7 +91,7 @@ def test_runs_of_similar_captions_meet(parts):
     def alike(group):
         made, shared = batches(parts, group), []
         for step in range(12):
-            mains = [set(made.main[key].split()) for key in made.batch(step).keys]
+            mains = [set(made.store.main[key].split()) for key in made.batch(step).keys]
             shared += [max(len(one & other) for other in mains if other is not one) for one in mains]
         return sum(shared) / len(shared)
 
@@ -122,59 +121,6 @@ def test_a_batch_in_parts_has_the_loss_and_the_gradient_of_the_whole(parts, at_o
     torch.testing.assert_close(loss, whole)
     assert loss > 1  # of sixteen captions, where parts by themselves would have those of a part
     torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-6)
-
-
-def passes(weights, group=4, global_batch=16) -> Passes:
-    places = range(len(weights))
-    return Passes(
-        [f"caption {place % 90}" for place in places],
-        [[place % 7, 7 + place % 90] for place in places],
-        np.asarray(weights, float),
-        group,
-        global_batch,
-    )
-
-
-def test_a_pass_takes_each_sample_once_and_the_heavier_more_often():
-    weights = [0.0] * 40 + [0.5] * 80 + [1.0] * 60 + [3.0] * 20
-    one, epochs = passes(weights), 60
-    made = [one.order(0, epoch, one.size).tolist() for epoch in range(epochs)]
-    assert one.size == 53 and all(len(set(order)) == len(order) == 53 for order in made)  # 160 of weight in all, by 3
-    assert made == [passes(weights).order(0, epoch, 53).tolist() for epoch in range(epochs)] and made[0] != made[1]
-    taken = Counter(row for order in made for row in order)
-    assert not any(taken[row] for row in range(40))
-    for row, weight in enumerate(weights):
-        assert abs(taken[row] - epochs * 53 / 160 * weight) <= 2, (row, weight, taken[row])
-
-
-def test_equal_weights_are_a_whole_pass_and_no_weight_outgrows_its_batches():
-    assert sorted(passes([1.0] * 200).order(0, 3, 200).tolist()) == list(range(200))
-    assert passes([1.0] * 199 + [1000.0]).size == 16  # 200 / 16 would be fewer than a batch
-    few = passes([0.0] * 190 + [1.0] * 10)
-    assert sorted(few.order(0, 0, few.size).tolist()) == list(range(190, 200))
-
-
-def test_weights_that_batches_even_out_are_told():
-    tenth = [10.0] * 100 + [1.0] * 900
-    large = passes(tenth, global_batch=512)
-    orders = [large.order(0, epoch, large.size) for epoch in range(100)]
-    taken = np.bincount(torch.cat(orders).numpy(), minlength=1000) / 100
-    assert taken[:100].mean() == 1 and 0.44 < taken[100:].mean() < 0.47
-    assert large.warning == (
-        "weights: 1000 samples in batches of 512 leave them too little room: the lightest are taken in 0.46 of the "
-        "passes, "
-        "where their weight asks for 0.1; with a train.global_batch of at most 190 it counts as it is"
-    )
-    assert passes(tenth, global_batch=190).warning == "" != passes(tenth, global_batch=191).warning
-    assert "taken in 1 of the passes" in passes(tenth, global_batch=1000).warning
-    for even in ([1.0] * 50, [0.0] * 45 + [2.0] * 5):
-        assert passes(even, global_batch=50).warning == ""
-
-
-def test_one_sample_alone_teaches_nothing():
-    with pytest.raises(UserError, match="only 1 of 20 samples to learn from has one above 0"):
-        passes([0.0] * 19 + [1.0])
-    assert sorted(set(passes([0.0] * 18 + [1.0, 3.0], global_batch=2).order(0, 0, 2).tolist())) == [18, 19]
 
 
 def test_weights_of_records(parts, tmp_path):

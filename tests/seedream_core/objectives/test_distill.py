@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.batches import latent_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
@@ -47,7 +47,7 @@ def test_checkpoints_hold_the_student_and_its_average_but_not_the_teacher(teache
 
 def test_without_guidance_the_teacher_is_the_conditional_velocity(teacher, tiny_latents):
     module = DistillModule(teacher, train=TRAIN, phases=PHASES, guidance=1.0, prompts=PROMPTS)
-    step = module.prepare(Batches(tiny_latents, kind="latents", train=TRAIN, host=HOST).batch(0))
+    step = module.prepare(latent_batches(tiny_latents, train=TRAIN, host=HOST).batch(0))
     t = torch.rand(6)
     torch.testing.assert_close(step.teacher(step.noise, t), step.student(step.noise, t))
     assert Guidance().student_loss(step) < 1e-10
@@ -56,7 +56,7 @@ def test_without_guidance_the_teacher_is_the_conditional_velocity(teacher, tiny_
 def test_a_cell_that_a_defect_spoils_teaches_nothing(teacher, tiny_latents):
     """In every phase, though each begins elsewhere."""
     module = DistillModule(teacher, train=TRAIN, phases=PHASES, guidance=2.0, prompts=PROMPTS)
-    batch = Batches(tiny_latents, kind="latents", train=TRAIN, captions=CaptionMix(dropout=0.0), host=HOST).batch(0)
+    batch = latent_batches(tiny_latents, train=TRAIN, captions=CaptionMix(dropout=0.0), host=HOST).batch(0)
     mask = torch.ones(6, 1, 4, 4)
     mask[:, :, 1:3, 2] = 0
     one = module.prepare(replace(batch, mask=mask))
@@ -83,7 +83,7 @@ def test_the_average_moves_once_for_each_update_whatever_the_micro_batches(teach
     host = Host(precision="f32", accelerator="cpu", threads=1, micro_batch=2)
     fit(
         module,
-        Batches(tiny_latents, kind="latents", train=train, captions=CaptionMix(), host=host),
+        latent_batches(tiny_latents, train=train, captions=CaptionMix(), host=host),
         train,
         host,
         tmp_path,
@@ -138,7 +138,7 @@ def test_a_sample_keeps_its_scale_in_other_company_and_begins_as_the_teacher(tea
     module = DistillModule(
         teacher, train=TRAIN, phases=PHASES, guidance=3.0, scales=(1.5, 5.0), average=0.5, prompts=PROMPTS
     )
-    batch = Batches(tiny_latents, kind="latents", train=TRAIN, host=HOST).batch(0)
+    batch = latent_batches(tiny_latents, train=TRAIN, captions=CaptionMix(), host=HOST).batch(0)
     scales = module.draw_scales(batch)
     part = replace(batch, keys=batch.keys[2:4])
     assert torch.equal(module.draw_scales(part), scales[2:4]) and len(set(scales.tolist())) == 6

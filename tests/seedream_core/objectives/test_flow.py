@@ -6,7 +6,7 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.batches import latent_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses.defect_masked import defect_masked
@@ -29,7 +29,7 @@ def module(tiny_generator):
 
 @pytest.fixture(scope="module")
 def batch(tiny_latents):
-    return Batches(tiny_latents, kind="latents", train=TRAIN, captions=CaptionMix()).batch(3)
+    return latent_batches(tiny_latents, train=TRAIN, captions=CaptionMix()).batch(3)
 
 
 def test_noise_and_times_belong_to_the_sample(module, batch):

@@ -10,10 +10,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from seedream_core.data.loading import batches as module
-from seedream_core.data.loading.batches import Batches, micro_batches, order, rows
+from seedream_core.data.loading import stores
+from seedream_core.data.loading.batches import Batches, latent_batches, micro_batches, picture_batches, text_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.latents import NORMALISATION
+from seedream_core.data.loading.schedules import Shuffled
+from seedream_core.data.loading.stores import PictureStore
 from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
@@ -61,8 +63,9 @@ def pictures(tmp_path):
 
 
 def make(data, kind="latents", steps=6, global_batch=8, seed=0, mix=CaptionMix(), **host) -> Batches:
-    return Batches(
-        data, kind=kind, train=Train(steps=steps, global_batch=global_batch, seed=seed), captions=mix, host=Host(**host)
+    batches = latent_batches if kind == "latents" else picture_batches
+    return batches(
+        data, train=Train(steps=steps, global_batch=global_batch, seed=seed), captions=mix, host=Host(**host)
     )
 
 
@@ -70,23 +73,11 @@ def same(a, b) -> bool:
     return a.step == b.step and a.keys == b.keys and a.captions == b.captions and torch.equal(a.latents, b.latents)
 
 
-def test_every_sample_once_per_epoch_in_a_new_order():
-    drawn = [i for step in range(23) for i in rows(5, step, 8, COUNT)]
-    epochs = [drawn[e * COUNT : (e + 1) * COUNT] for e in range(8)]
-    assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 8
-    assert order(5, 0, COUNT).tolist() == epochs[0] and rows(6, 0, 8, COUNT) != rows(5, 0, 8, COUNT)
-
-
-def test_a_batch_larger_than_the_data():
-    assert sorted(set(rows(0, 3, 64, 5))) == [0, 1, 2, 3, 4]
-
-
 def test_equal_weights_change_nothing_be_they_what_they_may(tmp_path, latents):
     (tmp_path / "third").mkdir()
     third = make(write(tmp_path / "third", [1 / 3] * COUNT))
     assert all(same(make(latents).batch(step), third.batch(step)) for step in range(9))
-    assert third.weighted is None
+    assert isinstance(third.schedule, Shuffled)
 
 
 def test_samples_come_as_often_as_their_weight_says(weighted):
@@ -109,7 +100,7 @@ def test_weighted_resume_ranks_and_workers_change_nothing(weighted):
 
 
 def test_weights_count_within_a_subset(weighted):
-    batches = Batches(weighted, kind="latents", train=Train(steps=1, global_batch=4), only=[0, 1, 2])
+    batches = latent_batches(weighted, train=Train(steps=1, global_batch=4), only=[0, 1, 2])
     counts = Counter(key for step in range(60) for key in batches.batch(step).keys)
     assert set(counts) == {"s1", "s2"} and 6 < counts["s1"] / counts["s2"] < 10  # 4.0 to 0.5
 
@@ -214,7 +205,7 @@ def test_captions_follow_their_sample(latents):
 
 def test_a_set_that_is_too_large_is_read_each_time(latents, monkeypatch):
     kept = make(latents)
-    monkeypatch.setattr(module, "RESIDENT_BYTES", 10)
+    monkeypatch.setattr(stores, "RESIDENT_BYTES", 10)
     read = make(latents)
     assert all(same(kept.batch(step), read.batch(step)) for step in range(4))
     assert kept.store._kept and not read.store._kept
@@ -253,22 +244,26 @@ def test_squares_of_two_sizes_in_an_order_of_their_own(pictures):
         buffer = io.BytesIO()
         Image.new("RGB", (50, 8), (255, 0, 0)).save(buffer, "PNG")
         writer.add("odd", {"png": buffer.getvalue(), "json": record(0)})
-    made = Batches(
-        pictures, kind="images", train=Train(steps=2, global_batch=4), captions=CaptionMix(), host=Host(), side=12
-    )
-    made.order = lambda seed, epoch, count: torch.arange(count).flip(0)
+
+    class Backwards(Shuffled):
+        def order(self, epoch):
+            return np.arange(self.count)[::-1]
+
+    train = Train(steps=2, global_batch=4)
+    store = PictureStore(pictures, seed=0, captions=CaptionMix(), side=12)
+    made = Batches(store, Backwards(0, len(store), 4), train=train)
     first = next(iter(made.train_dataloader()))
     assert first.keys[0] == "odd" and first.images.shape == (4, 3, 12, 12)
     assert first.images[0].flatten(1).mean(1).tolist() == [1, -1, -1]
 
 
 def test_only_a_selection(latents):
-    picked = Batches(latents, kind="latents", train=Train(steps=3, global_batch=4), host=Host(), only=[2, 5, 11, 22])
+    picked = latent_batches(latents, train=Train(steps=3, global_batch=4), host=Host(), only=[2, 5, 11, 22])
     assert len(picked) == 4
     for batch in picked.train_dataloader():
         assert sorted(batch.keys) == ["s11", "s2", "s22", "s5"]
     with pytest.raises(DataError, match="no samples"):
-        Batches(latents, kind="latents", train=Train(steps=3), host=Host(), only=[])
+        latent_batches(latents, train=Train(steps=3), host=Host(), only=[])
 
 
 def test_a_damaged_shard_stops_before_training(latents):
@@ -276,3 +271,29 @@ def test_a_damaged_shard_stops_before_training(latents):
     shard.write_bytes(shard.read_bytes()[:3000])
     with pytest.raises(DataError, match="00001.tar"):
         make(latents)
+
+
+def test_texts_come_in_parts_and_in_the_order_of_their_step():
+    texts = [f"text {i}" for i in range(10)]
+    train = Train(steps=3, global_batch=6)
+    whole = list(text_batches(texts, train=train).train_dataloader())
+    parts = list(text_batches(texts, train=train, host=Host(micro_batch=2)).train_dataloader())
+    assert [key for batch in parts for key in batch.keys] == [key for batch in whole for key in batch.keys]
+    assert len(whole) == 3 and len(parts) == 9 and all(len(batch.captions) == 2 for batch in parts)
+    assert all(batch.captions == [texts[int(key)] for key in batch.keys] for batch in parts)
+    assert sorted(key for batch in whole for key in batch.keys)[:10] != [str(i) for i in range(10)]  # 18 of 10
+
+
+def test_tensors_of_a_batch_move_together_and_nothing_else_changes(latents):
+    batch = make(latents).batch(1)
+    moved = batch.to("meta", non_blocking=True)
+    assert moved.latents.is_meta and moved.mask is None and (moved.keys, moved.step) == (batch.keys, 1)
+    assert make(latents).transfer_batch_to_device(batch, torch.device("meta"), 0).latents.is_meta
+
+
+def test_workers_stay_and_memory_is_pinned_only_for_a_gpu(latents, monkeypatch):
+    assert not make(latents).train_dataloader().persistent_workers
+    assert make(latents, workers=2).train_dataloader().persistent_workers
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert make(latents).train_dataloader().pin_memory
+    assert not make(latents, accelerator="cpu").train_dataloader().pin_memory

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seedream_core.data.images.pictures import decode
-from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.batches import latent_batches, picture_batches
 from seedream_core.data.loading.latents import read_statistics, unpack
 from seedream_core.data.pairs import Pairs
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
@@ -70,8 +70,8 @@ def test_latents_are_the_autoencoders(tmp_path, inputs):
 def test_batches_give_what_the_autoencoder_normalises(tmp_path, inputs):
     run(tmp_path, inputs)
     module = load_autoencoder(inputs["vae"])
-    batch = Batches(tmp_path, kind="latents", train=Train(steps=1, global_batch=70)).batch(0)
-    pictures = Batches(inputs["data"], kind="images", train=Train(steps=1, global_batch=70)).batch(0)
+    batch = latent_batches(tmp_path, train=Train(steps=1, global_batch=70)).batch(0)
+    pictures = picture_batches(inputs["data"], train=Train(steps=1, global_batch=70)).batch(0)
     assert batch.keys == pictures.keys
     with torch.no_grad():
         posterior = module.encode(pictures.images)

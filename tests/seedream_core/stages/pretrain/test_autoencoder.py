@@ -7,7 +7,7 @@ import pytest
 import torch
 import toy_training as toy
 
-from seedream_core.data.loading.batches import Batches
+from seedream_core.data.loading.batches import picture_batches
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.objectives.autoencoder import AutoencoderModule
 from seedream_core.pipeline import generator
@@ -53,9 +53,7 @@ def test_learns_and_measures_what_it_stores(vae, tmp_path):
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
     assert manifest.metrics["psnr_unseen"] and 5 < manifest.metrics["psnr"] < 40
     network = generator.load_autoencoder(out)
-    posterior = network.encode(
-        Batches(vae.data, kind="images", train=replace(vae.train, global_batch=24)).batch(0).images
-    )
+    posterior = network.encode(picture_batches(vae.data, train=replace(vae.train, global_batch=24)).batch(0).images)
     normal = network.normalise(posterior.mean + posterior.std * torch.randn_like(posterior.mean))
     assert normal.mean((0, 2, 3)).abs().max() < 0.15
     assert (normal.std((0, 2, 3)) - 1).abs().max() < 0.15

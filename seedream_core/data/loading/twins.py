@@ -1,0 +1,46 @@
+"""Pictures with captions for contrastive training, and which captions are true of more than one picture of a batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seedream_core.data.loading.negative_captions import every_caption, main_caption
+from seedream_core.data.loading.stores import PictureStore
+from seedream_core.records import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwinBatch(Batch):
+    twins: Tensor
+    """B×B: caption `column` may be true of picture `row`, though it was written for another."""
+
+
+class TwinStore(PictureStore):
+    """`told` holds the captions of each sample by key."""
+
+    def __init__(self, data: Path, told: Mapping[str, Mapping], **options: Any) -> None:
+        super().__init__(data, **options)
+        self.texts = {key: frozenset(every_caption(languages)) for key, languages in told.items()}
+        self.main = {key: main_caption(languages) for key, languages in told.items()}
+
+    def main_captions(self) -> list[str]:
+        """The main caption of every row."""
+        return [self.main[self.keys[position]] for position in self.rows]
+
+    def batch(self, rows: Sequence[int], step: int) -> TwinBatch:
+        plain = super().batch(rows, step)
+        return TwinBatch(**vars(plain), twins=self.twins(plain.keys, plain.captions))
+
+    def twins(self, keys: Sequence[str], captions: Sequence[str]) -> Tensor:
+        rows = [
+            [
+                row != column and (caption in self.texts[one] or self.main[one] == self.main[other])
+                for column, (other, caption) in enumerate(zip(keys, captions))
+            ]
+            for row, one in enumerate(keys)
+        ]
+        return torch.tensor(rows)
