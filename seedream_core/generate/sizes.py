@@ -51,7 +51,8 @@ def needed_bytes(sampler: "Sampler", width: int, height: int, decoder_values: fl
     """
     config = sampler.loaded.config
     cell = sampler.loaded.autoencoder.config.factor * config.patch
-    tokens = (width // cell) * (height // cell) + config.text_positions
+    text_tokens = config.longest_text or sampler.loaded.text.max_tokens
+    tokens = (width // cell) * (height // cell) + text_tokens
     block = tokens * (8 * config.width + 5 * config.hidden)  # projections, heads, residuals; the MLP's hidden features
     decoder = width * height * (DECODER_LAYERS * decoder_values + PIXEL_VALUES)
     return int(FLOAT_BYTES * max((1 + guided) * block, decoder))

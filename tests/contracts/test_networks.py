@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.distillers.guidance import Guidance
 from seedream_core.flow.velocity import predict
+from seedream_core.generate.sizes import needed_bytes
 from seedream_core.models.conditions import Conditions
 from seedream_core.models.dit import DitConfig
 from seedream_core.pipeline import generator
@@ -128,8 +129,10 @@ def test_its_whole_life(name, tiny_latents, tiny_generator, tmp_path):
     assert any(isinstance(layer, QuantLinear) and layer.bits == 4 for layer in network.modules())
     for step in ("base", "tuned", "student", "w4a8"):
         assert artifact.verify(tmp_path / step) == []
-        pictures = Sampler.load(tmp_path / step).images(PROMPT, [1], steps=2, guidance=3.0)
-        assert pictures.shape == (1, 64, 64, 3)
+        sampler = Sampler.load(tmp_path / step)
+        assert sampler.images(PROMPT, [1], steps=2, guidance=3.0).shape == (1, 64, 64, 3)
+        # so large a picture that the network's tokens decide: the estimate must know them
+        assert needed_bytes(sampler, 1024, 1024, 0) > needed_bytes(sampler, 64, 64, 0) > 0
     again = SftStage(
         model=tmp_path / "w4a8", convert_to_base=True, data=tiny_latents, train=train, prompts=tuple(PROMPT)
     )

@@ -37,6 +37,8 @@ class DitConfig(Component):
     suffix: ClassVar[str] = "Config"
     default: ClassVar[str] = "mmdit"
 
+    width: Annotated[int, Ge(8)] = 192
+    """Features per token."""
     patch: Annotated[int, Ge(1)] = 1
     """Latent cells along a token's side: 2 for f8 autoencoders, 1 for f16 and above."""
     guidance_embedding: bool = False
@@ -48,6 +50,11 @@ class DitConfig(Component):
 
     def flops(self, image_tokens: int, text_tokens: int, *, channels: int, text_width: int) -> int:
         """FLOPs of one forward pass for one picture: matrix products only, as `FlopCounterMode` counts them."""
+        raise NotImplementedError
+
+    @property
+    def hidden(self) -> int:
+        """Features inside the MLP of a block."""
         raise NotImplementedError
 
     @property

@@ -33,10 +33,8 @@ from seedream_core.models.rope import Rope
 
 @dataclass(frozen=True, kw_only=True)
 class MmditConfig(DitConfig):
-    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0, A6)."""
+    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0)."""
 
-    width: Annotated[int, Ge(8)] = 192
-    """Features per token."""
     depth: Annotated[int, Ge(1)] = 8
     """Blocks."""
     heads: Annotated[int, Ge(1)] = 3

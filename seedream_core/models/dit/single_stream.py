@@ -26,8 +26,6 @@ EPS = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class SingleStreamConfig(DitConfig):
-    width: Annotated[int, Ge(8)] = 192
-    """Features per token."""
     depth: Annotated[int, Ge(1)] = 8
     """Blocks."""
     heads: Annotated[int, Ge(1)] = 3
