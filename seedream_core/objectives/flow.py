@@ -19,6 +19,7 @@ from seedream_core.flow.timesteps import Timesteps
 from seedream_core.flow.velocity import predict
 from seedream_core.losses.defect_masked import defect_masked
 from seedream_core.models.conditions import Conditions
+from seedream_core.models.text.feature_cache import FeatureCache
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
@@ -115,6 +116,8 @@ def train_generator(
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
     latents.check_made_by(batches.store.data, start.spec.autoencoder.digest)
     module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
+    if module.features:
+        module.features.keep_on_disk(FeatureCache(out / artifact.SCRATCH / "text", start.spec.text.digest))
     first = batches.batch(0)
     # as many as a step's longest caption has: the others are padded to it
     text_tokens = start.text.tokenize(first.captions)[1].shape[1]

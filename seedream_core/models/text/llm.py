@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seedream_core.errors import DataError
 from seedream_core.models.network import fill
 from seedream_core.models.text import qwen2
+from seedream_core.models.text.feature_cache import FeatureCache
 from seedream_core.models.text.whitening import Whitening
 from seedream_core.workflow.artifact import load_tensors, save_tensors, write_atomic
 
@@ -60,9 +61,30 @@ class LlmEncoder(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """B x L x width, zero on padding, which sits on the right, where a causal model never looks back from."""
-        states = self.model(input_ids=ids, use_cache=False, output_hidden_states=True).hidden_states
-        features = torch.cat([states[layer] for layer in self.layers], dim=-1)
+        features = torch.cat(self._states(ids), dim=-1)
         return (self.whitening(features) if self.whitening else features) * mask[:, :, None]
+
+    def _states(self, ids: Tensor) -> list[Tensor]:
+        """The hidden states of `layers` alone: those of all layers together are many times as much memory."""
+        depth, kept = self.model.config.num_hidden_layers, {}
+        read = [layer % (depth + 1) for layer in self.layers]
+
+        def keep(number: int, args: tuple, named: dict) -> None:
+            kept[number] = args[0] if args else named["hidden_states"]
+
+        # what a layer takes in is what transformers calls the hidden state of its number
+        hooks = [
+            self.model.layers[number].register_forward_pre_hook(
+                lambda _, args, named, number=number: keep(number, args, named), with_kwargs=True
+            )
+            for number in set(read) - {depth}
+        ]
+        try:
+            kept[depth] = self.model(input_ids=ids, use_cache=False).last_hidden_state
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [kept[number] for number in read]
 
     def tune(self) -> "LlmEncoder":
         """Let all that features depend on learn: layers above the highest that is read would never get a gradient."""
@@ -176,23 +198,30 @@ def check_folder(folder: Path) -> dict:
 
 
 class FrozenFeatures:
-    """Features of a frozen encoder, computed once per caption and kept in half precision up to `gigabytes`."""
+    """Features of a frozen encoder, computed once per caption and kept in bf16: in memory up to `gigabytes`, and on
+    disk where a cache is given.
+    """
 
     def __init__(self, encoder: LlmEncoder, gigabytes: float = 0.5) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.limit = int(gigabytes * 2**30)
         self.size = 0
         self.kept: OrderedDict[str, Tensor] = OrderedDict()
+        self.disk: FeatureCache | None = None
 
     def to(self, device: torch.device) -> "FrozenFeatures":
         """Compute on this device from now on; what comes out stays on the CPU."""
         self.encoder.to(device)
         return self
 
+    def keep_on_disk(self, cache: FeatureCache) -> None:
+        """Look there before computing, and leave there what was computed."""
+        self.disk = cache
+
     @torch.no_grad()
     def __call__(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Features B x L x width, float32, zero on padding, and mask B x L."""
-        missing = [caption for caption in dict.fromkeys(captions) if caption not in self.kept]
+        missing = [caption for caption in dict.fromkeys(captions) if not self._find(caption)]
         # One length at a time, in eighths: with other padding the last bits of a feature differ, and then a resumed
         # run, which meets captions in other company, would not end as an uninterrupted one.
         groups: dict[int, list[str]] = {}
@@ -201,11 +230,18 @@ class FrozenFeatures:
         for eighths, group in groups.items():
             self._compute(group, eighths * 8)
         rows = [self.kept[caption] for caption in captions]
+        if self.disk:
+            self.disk.add({caption: self.kept[caption] for caption in missing})
         features = nn.utils.rnn.pad_sequence(rows, batch_first=True).float()
         lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(features.shape[1])[None, :] < lengths[:, None]
         self._shrink()
         return features, mask
+
+    def _find(self, caption: str) -> bool:
+        if caption not in self.kept and self.disk and (row := self.disk.read(caption)) is not None:
+            self._keep(caption, row)
+        return caption in self.kept
 
     def _compute(self, captions: list[str], length: int) -> None:
         ids, mask = self.encoder.tokenize(captions)
@@ -214,8 +250,11 @@ class FrozenFeatures:
         with torch.autocast(device.type, enabled=False):  # the same features whoever asks
             features = self.encoder(ids.to(device), mask.to(device)).cpu()
         for caption, row, length in zip(captions, features, mask.sum(1).tolist()):
-            self.kept[caption] = row[:length].to(torch.bfloat16)
-            self.size += self.kept[caption].nbytes
+            self._keep(caption, row[:length].to(torch.bfloat16))
+
+    def _keep(self, caption: str, row: Tensor) -> None:
+        self.kept[caption] = row
+        self.size += row.nbytes
 
     def _shrink(self) -> None:
         while self.size > self.limit:

@@ -79,12 +79,12 @@ class Qwen2(nn.Module):
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
 
     def forward(self, input_ids: Tensor, **_: bool) -> SimpleNamespace:
-        """All hidden states, as `output_hidden_states` gives them: the embedding first, the last ones normed."""
-        states = [self.embed_tokens(input_ids)]
-        rotation = self._rotation(input_ids.shape[1], states[0].device)
+        """The last layer's states after the norm, as transformers names them."""
+        states = self.embed_tokens(input_ids)
+        rotation = self._rotation(input_ids.shape[1], states.device)
         for layer in self.layers:
-            states.append(layer(states[-1], rotation))
-        return SimpleNamespace(hidden_states=(*states[:-1], self.norm(states[-1])))
+            states = layer(states, rotation)
+        return SimpleNamespace(last_hidden_state=self.norm(states))
 
     def _rotation(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         size = self.config.hidden_size // self.config.num_attention_heads

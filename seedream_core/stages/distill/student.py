@@ -88,6 +88,7 @@ class StudentStage(Stage):
         from seedream_core.data.loading import latents
         from seedream_core.data.loading.batches import latent_batches
         from seedream_core.generate import vocabulary
+        from seedream_core.models.text.feature_cache import FeatureCache
         from seedream_core.objectives.distill import DistillModule
         from seedream_core.pipeline import generator
         from seedream_core.training.fit import fit
@@ -108,6 +109,7 @@ class StudentStage(Stage):
             average=self.average,
             prompts=prompts,
         )
+        module.features.keep_on_disk(FeatureCache(out / artifact.SCRATCH / "text", teacher.spec.text.digest))
         module.flops_per_image = (
             artifact.read(self.model).facts.get("flops_per_image_evaluation", 0) * self.evaluations() / 3
         )

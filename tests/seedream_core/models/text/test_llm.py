@@ -6,6 +6,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import Qwen2Config, Qwen2Model
 
 from seedream_core.errors import DataError
+from seedream_core.models.text.feature_cache import FeatureCache
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder, check_folder
 
 
@@ -74,6 +75,32 @@ def test_tuning_leaves_out_what_no_feature_depends_on(encoder):
         encoder.layers = layers
         still = {name for name, p in encoder.tune().model.named_parameters() if not p.requires_grad}
         assert still == {name for name, _ in encoder.model.named_parameters() if frozen and name.startswith(frozen)}
+
+
+@pytest.mark.parametrize("layers", [(-1,), (0,), (1, -1), (2, 0, -2)])
+def test_the_layers_that_are_read_are_transformers_hidden_states(encoder, layers):
+    encoder.layers = layers
+    ids, mask = encoder.tokenize(["ab", "a long neighbour"])
+    states = encoder.model(input_ids=ids, output_hidden_states=True).hidden_states
+    expected = torch.cat([states[layer] for layer in layers], -1) * mask[:, :, None]
+    assert torch.equal(encoder(ids, mask), expected)
+    assert not any(part._forward_pre_hooks for part in encoder.model.modules())
+
+
+def test_features_come_back_from_disk_to_the_same_bits(encoder, tmp_path, monkeypatch):
+    captions = ["ab", "", "a long caption", "猫"]
+    first = FrozenFeatures(encoder)
+    first.keep_on_disk(FeatureCache(tmp_path, "digest"))
+    features, mask = first(captions)
+    assert all(map(torch.equal, FrozenFeatures(encoder)(captions), (features, mask)))
+    first.disk.flush()
+    again = FrozenFeatures(encoder)
+    again.keep_on_disk(FeatureCache(tmp_path, "digest"))
+    monkeypatch.setattr(again, "_compute", lambda *_: pytest.fail("computed again"))
+    assert all(map(torch.equal, again(captions), (features, mask)))
+    again.limit = 0
+    again(captions)
+    assert not again.kept and torch.equal(again(captions)[0], features)
 
 
 def test_a_folder_that_brings_code_is_refused(encoder, tmp_path):

@@ -45,7 +45,7 @@ def test_the_same_features_as_transformers(tmp_path, changes):
     theirs, ours = folder(tmp_path, **changes), qwen2.read(tmp_path)
     ids = torch.randint(50, (3, 17))
     torch.testing.assert_close(
-        ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
+        ours(ids).last_hidden_state, theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
     )
 
 
@@ -53,9 +53,9 @@ def test_the_same_features_as_transformers(tmp_path, changes):
 def test_weights_kept_in_bf16_compute_in_f32(tmp_path):
     theirs, ours = folder(tmp_path, torch.bfloat16), qwen2.read(tmp_path)
     ids = torch.randint(50, (1, 5))
-    assert ours(ids).hidden_states[-1].dtype == torch.float32
+    assert ours(ids).last_hidden_state.dtype == torch.float32
     torch.testing.assert_close(
-        ours(ids).hidden_states[-1], theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
+        ours(ids).last_hidden_state, theirs(input_ids=ids).last_hidden_state, rtol=1e-4, atol=1e-5
     )
 
 
@@ -64,7 +64,7 @@ def test_causal(tmp_path):
     folder(tmp_path)
     model, ids = qwen2.read(tmp_path), torch.randint(50, (1, 8))
     torch.testing.assert_close(
-        model(ids).hidden_states[-1][:, :5], model(ids[:, :5]).hidden_states[-1], rtol=1e-5, atol=1e-6
+        model(ids).last_hidden_state[:, :5], model(ids[:, :5]).last_hidden_state, rtol=1e-5, atol=1e-6
     )
 
 
