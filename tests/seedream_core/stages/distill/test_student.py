@@ -1,6 +1,7 @@
 """A student is made that needs no guidance; training it is exactly resumable; recipes hear of what does not fit."""
 
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from seedream_core.distillers.guidance import Guidance
 from seedream_core.distillers.segmented_consistency import SegmentedConsistency
 from seedream_core.errors import UserError
 from seedream_core.flow.velocity import PLAIN
+from seedream_core.models.text import feature_cache
+from seedream_core.models.text.llm import FrozenFeatures
 from seedream_core.pipeline import generator
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.distill.student import StudentStage
@@ -130,6 +133,20 @@ def test_a_killed_training_ends_as_one_that_was_not(made, stage, tmp_path):
     assert run.returncode == -signal.SIGKILL
     stage.run(out, HOST)
     assert all(torch.equal(tensor, weights(made[0])[name]) for name, tensor in weights(out).items())
+
+
+def test_a_run_leaves_its_text_features_on_disk_and_the_next_one_takes_them(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(feature_cache, "FILE_SECONDS", 0.0)
+    short = dataclasses.replace(stage, train=dataclasses.replace(TRAIN, steps=2, checkpoint_every=2, sample_every=9))
+    short.run(tmp_path / "out", HOST)
+    kept = tmp_path / "out" / artifact.SCRATCH
+    assert [path.name for path in kept.glob("text/*")] == [artifact.read(stage.model.parent / "text").digest[:16]]
+    shutil.copytree(kept, tmp_path / "next" / artifact.SCRATCH)
+    monkeypatch.setattr(FrozenFeatures, "_compute", lambda *_: pytest.fail("computed again"))
+    short.run(tmp_path / "next", HOST)
+    assert all(
+        torch.equal(tensor, weights(tmp_path / "next")[name]) for name, tensor in weights(tmp_path / "out").items()
+    )
 
 
 def test_facts_count_images_and_work(stage):
