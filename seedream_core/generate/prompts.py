@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from seedream_core.errors import ConfigError, Problem, UserError
+
+Convert = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +23,20 @@ class Line:
     size: tuple[int, int] | None = None
     steps: int | None = None
     guidance: float | None = None
+    extra: Mapping[str, Any] | None = None
+    """Values of keys that only the reader of this file knows."""
 
 
-KEYS = tuple(field.name for field in fields(Line))
-_UNKNOWN = f"unknown key; a prompt takes {', '.join(KEYS)}"
+FIELDS = tuple(field.name for field in fields(Line))
 
 
-def read(source: str) -> list[Line]:
-    """`source` is a path, or `-` for standard input (one prompt per line)."""
+def read(source: str, keys: Mapping[str, Convert] | None = None) -> list[Line]:
+    """`source` is a path, or `-` for standard input (one prompt per line).
+
+    `keys` are those that a line may have beside its prompt, each with a function from key and value to what it means
+    that raises ValueError; without them, those of generation (seed, size, steps, guidance).
+    """
+    keys = GENERATION if keys is None else keys
     if source == "-":
         name, kind, data = "standard input", ".txt", sys.stdin.buffer.read()
     else:
@@ -45,9 +54,9 @@ def read(source: str) -> list[Line]:
         )
     problems: list[Problem] = []
     lines = []
-    for number, row in _ROWS[kind](_decode(name, data), problems, name):
+    for number, row in _ROWS[kind](_decode(name, data), problems, name, ("prompt", *keys)):
         try:
-            lines.append(_line(row))
+            lines.append(_line(row, keys))
         except _Bad as bad:
             problems.append(Problem(name, number, bad.key, str(bad)))
     if problems:
@@ -82,13 +91,13 @@ def _decode(name: str, data: bytes) -> str:
         raise ConfigError([Problem(name, number, "", "not UTF-8; save the file as UTF-8")]) from None
 
 
-def _text_rows(text: str, problems: list[Problem], name: str):
+def _text_rows(text: str, problems: list[Problem], name: str, keys: Sequence[str]):
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, {"prompt": line.strip()}
 
 
-def _json_rows(text: str, problems: list[Problem], name: str):
+def _json_rows(text: str, problems: list[Problem], name: str, keys: Sequence[str]):
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -103,11 +112,11 @@ def _json_rows(text: str, problems: list[Problem], name: str):
         yield number, {"prompt": row} if isinstance(row, str) else row
 
 
-def _csv_rows(text: str, problems: list[Problem], name: str):
+def _csv_rows(text: str, problems: list[Problem], name: str, keys: Sequence[str]):
     reader = csv.reader(io.StringIO(text), strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
-        wrong = [Problem(name, 1, key, _UNKNOWN) for key in header if key not in KEYS]
+        wrong = [Problem(name, 1, key, _unknown(keys)) for key in header if key not in keys]
         if header and "prompt" not in header:
             wrong.append(Problem(name, 1, "prompt", "the first line names the columns, and no column has this name"))
         problems += wrong
@@ -130,22 +139,32 @@ def _csv_rows(text: str, problems: list[Problem], name: str):
 _ROWS = {".txt": _text_rows, ".jsonl": _json_rows, ".csv": _csv_rows}
 
 
-def _line(row: Any) -> Line:
+def _unknown(keys: Iterable[str]) -> str:
+    return f"unknown key; a prompt takes {', '.join(keys)}"
+
+
+def _line(row: Any, keys: Mapping[str, Convert]) -> Line:
     if not isinstance(row, dict):
         raise _Bad("", "a line is a JSON object with a prompt, or a JSON string")
     for key in row:
-        if key not in KEYS:
-            raise _Bad(str(key), _UNKNOWN)
+        if key not in ("prompt", *keys):
+            raise _Bad(str(key), _unknown(("prompt", *keys)))
     prompt = row.get("prompt")
     if not isinstance(prompt, str):
         raise _Bad("prompt", "missing" if prompt is None else f"{prompt!r} is not a text")
     if not is_text(prompt):
         raise _Bad("prompt", f"{prompt!r} is not valid UTF-8")
     values: dict[str, Any] = {"prompt": prompt.strip()}
-    for key, convert in (("seed", _whole), ("size", _size), ("steps", _count), ("guidance", _number)):
+    for key, convert in keys.items():
         if row.get(key) is not None:
-            values[key] = convert(key, row[key])
-    return Line(**values)
+            try:
+                values[key] = convert(key, row[key])
+            except _Bad:
+                raise
+            except ValueError as problem:
+                raise _Bad(key, str(problem)) from None
+    extra = {key: values.pop(key) for key in list(values) if key not in FIELDS}
+    return Line(**values, extra=extra or None)
 
 
 def is_text(prompt: str) -> bool:
@@ -157,7 +176,7 @@ def is_text(prompt: str) -> bool:
     return True
 
 
-def _whole(key: str, value: Any) -> int:
+def whole(key: str, value: Any) -> int:
     try:
         whole = None if isinstance(value, bool | float) else int(value)
     except (TypeError, ValueError):
@@ -168,7 +187,7 @@ def _whole(key: str, value: Any) -> int:
 
 
 def _count(key: str, value: Any) -> int:
-    if (count := _whole(key, value)) < 1:
+    if (count := whole(key, value)) < 1:
         raise _Bad(key, "must be at least 1")
     return count
 
@@ -188,3 +207,6 @@ def _size(key: str, value: Any) -> tuple[int, int]:
         return size(str(value))
     except ValueError as problem:
         raise _Bad(key, str(problem)) from None
+
+
+GENERATION: Mapping[str, Convert] = {"seed": whole, "size": _size, "steps": _count, "guidance": _number}

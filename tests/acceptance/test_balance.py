@@ -17,7 +17,7 @@ from seedream_core.data.balancing.concepts import Concepts
 from seedream_core.data.balancing.dual_axis import DualAxisBalance
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.storage.shards import ShardReader
-from seedream_core.evaluation.judges.scene_accuracy import SceneAccuracy, scene_accuracy
+from seedream_core.evaluation.judges.scenes import SceneAccuracy, scene_accuracy
 from seedream_core.flow.timesteps.logit_normal import LogitNormal
 from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.records import Sample

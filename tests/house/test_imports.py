@@ -70,6 +70,12 @@ def test_techniques_never_import_objectives_training_or_stages():
     assert breaches(filter(under(*FAMILIES), CORE), above) == []
 
 
+def test_evaluation_knows_nothing_of_one_world():
+    worlds = under("evaluation.suites.scenes", "evaluation.judges.scenes")
+    names = [name for name in filter(under("evaluation"), CORE) if not worlds(name)]
+    assert breaches(names, under("synthetic"), ("start", "later", "types")) == []
+
+
 def test_the_workflow_imports_leaves_only():
     assert breaches(filter(under("workflow"), CORE), under(*FAMILIES, "training", "objectives", "stages")) == []
 

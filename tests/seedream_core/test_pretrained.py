@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seedream_core.evaluation.judges.scene_accuracy import matches, scene_accuracy
+from seedream_core.evaluation.judges.scenes import matches, scene_accuracy
 from seedream_core.generate.model import find
 from seedream_core.pipeline.generator import load_autoencoder
 from seedream_core.pipeline.sampler import Sampler, to_pixels

@@ -13,7 +13,7 @@ import numpy as np
 
 from seedream_core.data.balancing.terms import segmenter, terms
 from seedream_core.errors import DataError
-from seedream_core.evaluation.judges.scene_accuracy import Rate
+from seedream_core.evaluation.metrics.rate import Rate
 from seedream_core.records import Sample
 
 POOLS = ("maintenance", "high_quality", "knowledge", "targeted")

@@ -1,1 +1,92 @@
-"""Judges: what is seen in a picture, against what was asked for."""
+"""Judges: what is seen in a picture, held against what its prompt asked for.
+
+A judge says which items of a suite it applies to. Of those it gives a verdict per atom and a score of the whole. An
+atom is the smallest part of a request that can be wrong by itself: object, colour, count, relation, ground, text or
+question.
+"""
+
+import itertools
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from seedream_core.evaluation.suites import SuiteItem
+from seedream_core.workflow.config import Component
+from seedream_core.workflow.host import Host
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Look = Callable[[SuiteItem, "np.ndarray"], "Judgement"]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One part of a request, as one judge saw it."""
+
+    judge: str
+    kind: str
+    asked: str
+    """What the picture should show, in a few words."""
+    score: float
+    """From 0 (wrong) to 1 (right)."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one judge says of one picture."""
+
+    atoms: tuple[Atom, ...]
+    score: float
+    """Of the whole picture, from 0 to 1."""
+    reason: str | None = None
+    """What is wrong, in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge(Component):
+    """Contract: `applies(item)` needs no model; `start(host)` loads what the judge needs, and gives a function from an
+    item and its picture (uint8 H×W×3) to a judgement that does not depend on other pictures.
+    """
+
+    suffix: ClassVar[str] = "Judge"
+
+    def applies(self, item: SuiteItem) -> bool:
+        raise NotImplementedError
+
+    def start(self, host: Host) -> "Look":
+        raise NotImplementedError
+
+
+class Judging:
+    """The judges that apply, started once, over the pictures of each row."""
+
+    def __init__(self, judges: Sequence[Judge], items: Sequence[SuiteItem], host: Host) -> None:
+        self.items, self.judges = items, judges
+        self.looks = {judge.name(): judge.start(host) for judge in judges}
+
+    def __call__(self, images: "np.ndarray") -> list[dict[str, Judgement]]:
+        """Of each picture, what each judge says that applies to its prompt."""
+        return [
+            {judge.name(): self.looks[judge.name()](item, picture) for judge in self.judges if judge.applies(item)}
+            for item, picture in zip(self.items, images, strict=True)
+        ]
+
+    def means(self, judged: Sequence[Mapping[str, Judgement]]) -> dict[str, dict]:
+        """Mean score of each judge over the prompts that it applies to, and of each kind of atom."""
+        means = {}
+        for judge in self.judges:
+            own = [found[judge.name()] for found in judged if judge.name() in found]
+            kinds: dict[str, list[float]] = {}
+            for atom in itertools.chain.from_iterable(judgement.atoms for judgement in own):
+                kinds.setdefault(atom.kind, []).append(atom.score)
+            means[judge.name()] = {
+                "score": statistics.mean(judgement.score for judgement in own),
+                "prompts": len(own),
+                "atoms": {kind: statistics.mean(scores) for kind, scores in kinds.items()},
+            }
+        return means

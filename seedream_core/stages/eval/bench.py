@@ -1,22 +1,28 @@
-"""Compares models on the same prompts and noise: strict scene accuracy, distances, seconds and megabytes."""
+"""Compares models on the same prompts and noise: what judges see in every picture, distances, seconds and megabytes.
+
+A suite says what is asked, judges say what is seen. The scenes of the embedded world have a reader of their own, strict
+accuracy, and distances to true pictures; a user's prompts get the judges that are named and a page side by side.
+"""
 
 import itertools
 import json
 import os
 import platform
+import shutil
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge
 
+from seedream_core.evaluation.judges import Judge, Judging
+from seedream_core.evaluation.suites import Suite, SuiteItem
 from seedream_core.flow.guidance import GuidanceRule, check_request
 from seedream_core.flow.guidance.plain import PlainGuidance
 from seedream_core.flow.solvers import Solver
-from seedream_core.synthetic.scenes.world import HELD_OUT, World
 from seedream_core.workflow import artifact, stage
 from seedream_core.workflow.config import Config, dump, nearest
 from seedream_core.workflow.host import Host
@@ -24,10 +30,12 @@ from seedream_core.workflow.host import Host
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.evaluation.suites.exam import Exam
+    from seedream_core.evaluation.judges import Judgement
+    from seedream_core.evaluation.suites.scenes import Exam, ScenesSuite
     from seedream_core.pipeline.sampler import Sampler
 
 FORMAT = 1
+KEPT = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +59,29 @@ class Rung(Config):
 @dataclass(frozen=True, kw_only=True)
 class BenchStage(stage.Stage):
     makes: ClassVar[str] = "scores"
+    version: ClassVar[int] = 2  # the reader of scenes refuses small holes and specks
     models: dict[str, stage.Generator]
     "the models, each under a name that the ladder uses"
-    vae: stage.Autoencoder
-    "whose encoder gives the features of the distances, and whose round trip is judged too"
-    ladder: Annotated[tuple[Rung, ...], MinLen(1)]
-    "the rows to compare, in order"
-    prompts: Annotated[int, Ge(6)] = 300
-    "prompts of colour-shape pairs that training shows: a third of each kind, half in each language"
-    held_out_prompts: Annotated[int, Ge(0)] = 120
-    "prompts with a pair that training never shows"
-    held_out: tuple[str, ...] = HELD_OUT
-    "those pairs, as data/synthetic held them out"
+    suite: Suite | None = None
+    "what is asked; none for scenes, with the three options of prompts that follow"
+    judges: tuple[Judge, ...] = ()
+    "who looks at the pictures; scenes are always read by their own reader"
+    vae: stage.Autoencoder | None = None
+    "for scenes: whose encoder gives the features of the distances, and whose round trip is judged too"
+    ladder: tuple[Rung, ...] = ()
+    "the rows to compare, in order; none for one row per model, run its own way"
+    prompts: Annotated[int, Ge(6)] | None = None
+    "short for suite {name: scenes, prompts: N}"
+    held_out_prompts: Annotated[int, Ge(0)] | None = None
+    "short for suite {name: scenes, held_out_prompts: N}"
+    held_out: tuple[str, ...] | None = None
+    "short for suite {name: scenes, held_out: [PAIR, ...]}"
     seed: Annotated[int, Ge(0)] = 1000
     "of prompts and reference pictures; picture i starts from noise seed + i"
-    pictures: Annotated[int, Ge(0)] = 24
-    "how many pictures of each row and set are kept"
+    pictures: Annotated[int, Ge(0)] | None = None
+    "how many pictures of each row and set are kept; none for 24 of scenes, and all of other suites"
     repeats: Annotated[int, Ge(1)] = 7
-    "single pictures timed for the median"
+    "for scenes: single pictures timed for the median"
     batch: Annotated[int, Ge(1)] = 32
     "pictures drawn at once"
     precision: Literal["auto", "bf16", "f32"] = "auto"
@@ -79,83 +92,104 @@ class BenchStage(stage.Stage):
             if rung.model not in self.models:
                 known = nearest(rung.model, self.models) or f"; the models are {', '.join(self.models)}"
                 raise ValueError(f"ladder: {rung.name!r} runs {rung.model!r}, which is none of `models`{known}")
-        names = [rung.name for rung in self.ladder]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"ladder: two rows are named {twice[0]!r}")
-        World(held_out=self.held_out)  # refuses pairs that are none
-        if self.held_out_prompts and not self.held_out:
-            raise ValueError("held_out_prompts: nothing is held out; set it to 0")
+        for option, names in (
+            ("ladder: two rows are named", [rung.name for rung in self.ladder]),
+            ("judges: two are named", [judge.name() for judge in self.judges]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{option} {twice[0]!r}")
+        short = self._short()
+        if self.suite and short:
+            raise ValueError(f"{', '.join(short)}: they belong to the suite; write suite: {{name: scenes, …}}")
+        if self._scenes() is None:
+            if self.vae:
+                raise ValueError("vae: only scenes have true pictures to measure distances to; leave it out")
+        elif not self.vae:
+            raise ValueError("vae: missing; distances of scenes are measured with an autoencoder's features")
+
+    @property
+    def rows(self) -> tuple[Rung, ...]:
+        return self.ladder or tuple(Rung(name=name, model=name) for name in self.models)
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         sizes = {(facts.get("width"), facts.get("height")) for facts in inputs["models"].values()}
+        if not sizes:
+            raise ValueError("models: name at least one")
         if len(sizes) > 1:
             raise ValueError(f"models: the same noise needs one size, but these make {_sizes(sizes)}")
-        for name, model in inputs["models"].items():
-            kept = model.get("held_out", sorted(self.held_out))
-            if kept != sorted(self.held_out):
-                raise ValueError(
-                    f"held_out: {', '.join(self.held_out) or 'nothing'}, but the data of {name} held out "
-                    f"{', '.join(kept) or 'nothing'}"
-                )
-        for rung in self.ladder:
+        for rung in self.rows:
             model = inputs["models"][rung.model]
             distilled, scales = model.get("guidance_distilled", False), model.get("guidance_scales")
             try:
                 check_request(rung.guidance, rung.guidance_rule, distilled=distilled, scales=scales)
             except ValueError as problem:
                 raise ValueError(f"ladder: {rung.name!r} runs {rung.model} with {problem}") from None
-        return {"rungs": len(self.ladder), "prompts": self.prompts + self.held_out_prompts}
+        suite = self._scenes()
+        for name, model in inputs["models"].items() if suite else ():
+            kept = model.get("held_out", sorted(suite.held_out))
+            if kept != sorted(suite.held_out):
+                raise ValueError(
+                    f"held_out: {', '.join(suite.held_out) or 'nothing'}, but the data of {name} held out "
+                    f"{', '.join(kept) or 'nothing'}"
+                )
+        width, height = sizes.pop()
+        items = (suite or self.suite).items(self.seed, width or 64, height or 64)
+        for judge in self.judges:
+            if not any(map(judge.applies, items)):
+                raise ValueError(
+                    f"judges: {judge.name()} applies to no prompt (ocr needs quoted strings, vlm needs questions, "
+                    "scenes needs their suite)"
+                )
+        return {"rungs": len(self.rows), "prompts": len(items), "suite": (suite or self.suite).name()}
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
-        from seedream_core.evaluation.metrics.distances import Distances, LatentFeatures
-        from seedream_core.evaluation.metrics.paired import compare
-        from seedream_core.evaluation.suites import exam as exams
+        from seedream_core.evaluation.suites.scenes import SceneFigures
         from seedream_core.pipeline import generator
         from seedream_core.pipeline.sampler import Sampler
+        from seedream_core.report import sides
 
         host.limit_threads()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
         bf16 = host.bf16() if self.precision == "auto" else self.precision == "bf16"
-        spec = generator.read_spec(self.models[self.ladder[0].model])
-        world = World(width=spec.width, height=spec.height, held_out=self.held_out)
-        exam = exams.Exam.draw(world, self.seed, seen=self.prompts, held_out=self.held_out_prompts)
-        autoencoder = generator.load_autoencoder(self.vae)
-        distances = Distances(LatentFeatures(autoencoder), exam.renders("reference"))
+        spec, scenes = generator.read_spec(self.models[self.rows[0].model]), self._scenes()
+        suite = scenes or self.suite
+        items = suite.items(self.seed, spec.width, spec.height)
+        exam = scenes.exam(self.seed, spec.width, spec.height) if scenes else None
+        judging = Judging(self._judges(), items, host)
+        measured = SceneFigures(exam, self.vae) if exam else None
 
-        rungs, verdicts, rights, key, sampler = [], [], {}, None, None
-        for rung in self.ladder:
+        rungs, lines, key, sampler = [], [], None, None
+        for rung in self.rows:
             if rung.model != key:
                 key, sampler = rung.model, Sampler.load(self.models[rung.model], bf16=bf16, device=device)
-            row, images, graded = self._climb(rung, sampler, exam)
-            shown = {name: _keep(out, len(rungs), name, images[name][: self.pictures]) for name in images}
-            verdicts += exams.verdicts(exam, graded, rung.name, shown)
-            rights[rung.name] = {name: accuracy.rights for name, accuracy in graded.items()}
-            rungs.append(
-                row
-                | {
-                    "accuracy": {name: accuracy.rate.to_json() for name, accuracy in graded.items()},
-                    "breakdown": exams.breakdown(graded),
-                    "distance": distances.to(images["seen"]).to_json(),
-                    "megabytes": _megabytes(self.models[rung.model]),
+            row, images = self._draw(rung, len(rungs), sampler, items, exam, out)
+            judged = judging(images)
+            files = self._keep(out, len(rungs), items, KEPT if exam else len(items))
+            lines += [
+                {
+                    "row": rung.name,
+                    "set": item.set,
+                    "index": item.index,
+                    "prompt": item.prompt,
+                    "seed": item.seed,
+                    "file": file,
+                    **_scored(found),
                 }
-            )
-        renders = exam.renders("fresh")
+                for item, file, found in zip(items, files, judged, strict=True)
+            ]
+            if measured:
+                row |= measured.row(rung.name, images, judged, files)
+            row |= {"judges": judging.means(judged), "megabytes": _megabytes(self.models[rung.model])}
+            rungs.append(row)
         scores = {
             "format": FORMAT,
+            "suite": suite.name(),
             "seed": self.seed,
-            "prompts": {"seen": self.prompts, "held_out": self.held_out_prompts},
+            "prompts": _counts(items),
             "models": {name: _origin(folder, out) for name, folder in self.models.items()},
             "rungs": rungs,
-            "comparisons": [
-                {"first": first, "second": second, "set": name}
-                | compare(rights[first][name], rights[second][name]).to_json()
-                for first, second in itertools.combinations(rights, 2)
-                for name in exam.prompts
-            ],
-            "renders": {"accuracy": exam.grade(renders).rate.to_json(), "distance": distances.to(renders).to_json()},
-            "autoencoder": _origin(self.vae, out) | _round_trip(autoencoder, renders, exam, distances),
             "speed": {
                 "repeats": self.repeats,
                 "batch": self.batch,
@@ -164,37 +198,74 @@ class BenchStage(stage.Stage):
                 "machine": _machine(device),
             },
         }
+        if measured:
+            scores |= measured.summary(_origin(self.vae, out))
+            artifact.write_atomic(out / "verdicts.jsonl", _lines(measured.verdicts))
         artifact.write_atomic(out / "scores.json", json.dumps(scores, indent=1, ensure_ascii=False) + "\n")
-        artifact.write_atomic(
-            out / "verdicts.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in verdicts)
-        )
-        return {
-            "accuracy": {row["name"]: {name: rate["share"] for name, rate in row["accuracy"].items()} for row in rungs}
-        }
+        artifact.write_atomic(out / "scores.jsonl", _lines(lines))
+        artifact.write_atomic(out / "side_by_side.html", sides.page(out, lines, items))
+        if measured:
+            return {
+                "accuracy": {
+                    row["name"]: {name: rate["share"] for name, rate in row["accuracy"].items()} for row in rungs
+                }
+            }
+        return {"scores": {row["name"]: row["judges"] for row in rungs}}
 
-    def _climb(self, rung: Rung, sampler: "Sampler", exam: "Exam") -> tuple[dict, dict[str, "np.ndarray"], dict]:
-        """Draws and judges every picture of one row."""
+    def _short(self) -> dict[str, Any]:
+        """The options that are short for those of the scenes suite, where they are given."""
+        given = {name: getattr(self, name) for name in ("prompts", "held_out_prompts", "held_out")}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _scenes(self) -> "ScenesSuite | None":
+        """The suite, where it asks for scenes."""
+        from seedream_core.evaluation.suites.scenes import ScenesSuite
+
+        if self.suite is None:
+            return ScenesSuite(**self._short())
+        return self.suite if isinstance(self.suite, ScenesSuite) else None
+
+    def _judges(self) -> tuple[Judge, ...]:
+        """Those that are named, and the reader of scenes where scenes are asked for."""
+        if self._scenes() is None or any(judge.name() == "scenes" for judge in self.judges):
+            return self.judges
+        return (Judge.find("scenes")(), *self.judges)
+
+    def _draw(
+        self,
+        rung: Rung,
+        number: int,
+        sampler: "Sampler",
+        items: Sequence[SuiteItem],
+        exam: "Exam | None",
+        out: Path,
+    ) -> tuple[dict, "np.ndarray"]:
+        """Every picture of one row, and how they were drawn; scenes are timed, too."""
+        import numpy as np
+
+        from seedream_core.pipeline.drawing import Drawing
         from seedream_core.progress import track
 
         method = rung.solver or Solver.read("euler")
         steps = rung.steps or sampler.spec.steps
         guidance = sampler.spec.guidance if rung.guidance is None else rung.guidance
         rule = rung.guidance_rule or PlainGuidance()
-        options = {
-            "steps": steps,
-            "guidance": guidance,
-            "guidance_rule": rule,
-            "solver": method,
-            "width": exam.world.width,
-            "height": exam.world.height,
-        }
-        alone = _alone(sampler, exam, self.repeats, options)
-        images, started = {}, time.perf_counter()
-        with track(f"bench {rung.name}", sum(map(len, exam.prompts.values()))) as progress:
-            for name, prompts in exam.prompts.items():
-                texts = [prompt.text for prompt in prompts]
-                images[name] = sampler.images(texts, exam.seeds(name), batch=self.batch, progress=progress, **options)
-        seconds = time.perf_counter() - started
+        size = {"width": sampler.spec.width, "height": sampler.spec.height}
+        options = {"steps": steps, "guidance": guidance, "guidance_rule": rule, "solver": method} | size
+        drawing = Drawing(_scratch(out, number), sampler, options, self.batch)
+        parts = []
+        with track(f"bench {rung.name}", len(items)) as progress:
+            for _, group in itertools.groupby(items, lambda item: item.set):
+                some = list(group)
+                parts.append(
+                    drawing.pictures(
+                        list(map(_stem, some)),
+                        [item.prompt for item in some],
+                        [item.seed for item in some],
+                        progress,
+                    )
+                )
+        per_second = drawing.per_second()
         row = {
             "name": rung.name,
             "model": rung.model,
@@ -204,10 +275,57 @@ class BenchStage(stage.Stage):
             "guidance_rule": dump(rule),
             "solver": method.text(),
             "evaluations": sampler.evaluations(**options),
-            "seconds_per_image": alone,
-            "images_per_second": sum(map(len, images.values())) / seconds,
+            "images_per_second": per_second,
+            "seconds_per_image": _alone(sampler, exam, self.repeats, options)
+            if exam
+            else 1 / per_second
+            if per_second
+            else None,
         }
-        return row, images, {name: exam.grade(pictures, name) for name, pictures in images.items()}
+        return row, np.concatenate(parts)
+
+    def _keep(self, out: Path, number: int, items: Sequence[SuiteItem], kept: int) -> list[str | None]:
+        """Copies the first pictures of each set to where they stay; their names from `out`."""
+        kept = kept if self.pictures is None else self.pictures
+        files: list[str | None] = []
+        for item in items:
+            file = f"pictures/{number:02d}/{_stem(item)}.png" if item.index < kept else None
+            if file:
+                (out / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(_scratch(out, number) / f"{_stem(item)}.png", out / file)
+            files.append(file)
+        return files
+
+
+def _scored(found: Mapping[str, "Judgement"]) -> dict:
+    """Atoms, score and reason of all judges together; null where none applies."""
+    if not found:
+        return {"atoms": None, "score": None, "reason": None}
+    return {
+        "atoms": [atom.to_json() for judgement in found.values() for atom in judgement.atoms],
+        "score": statistics.mean(judgement.score for judgement in found.values()),
+        "reason": "; ".join(judgement.reason for judgement in found.values() if judgement.reason) or None,
+    }
+
+
+def _stem(item: SuiteItem) -> str:
+    return f"{item.set}_{item.index:05d}"
+
+
+def _scratch(out: Path, number: int) -> Path:
+    """Where the pictures of a row are kept until the step is finished."""
+    return out / artifact.SCRATCH / f"{number:02d}"
+
+
+def _counts(items: Sequence[SuiteItem]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in items:
+        counts[item.set] = counts.get(item.set, 0) + 1
+    return counts
+
+
+def _lines(rows: Sequence[dict]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _alone(sampler: "Sampler", exam: "Exam", repeats: int, options: dict) -> float:
@@ -219,41 +337,6 @@ def _alone(sampler: "Sampler", exam: "Exam", repeats: int, options: dict) -> flo
         sampler.images([prompt.text], [exam.seed + index], **options)
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])
-
-
-def _round_trip(autoencoder: Any, renders: "np.ndarray", exam: "Exam", distances: Any) -> dict:
-    """What the autoencoder alone costs: renders, encoded and decoded, judged like a model's pictures."""
-    import numpy as np
-    import torch
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
-    from seedream_core.pipeline.sampler import to_pixels
-
-    pixels = torch.from_numpy(renders).permute(0, 3, 1, 2)
-    with torch.inference_mode():
-        parts = [
-            to_pixels(autoencoder.decode(autoencoder.encode(part.float() / 127.5 - 1).mean))
-            for part in pixels.split(32)
-        ]
-    images = np.concatenate(parts)
-    given, got = (torch.from_numpy(side).double() for side in (renders, images))
-    psnr = peak_signal_noise_ratio(got, given, data_range=255.0, dim=(1, 2, 3))
-    return {
-        "psnr": float(psnr),
-        "accuracy": exam.grade(images).rate.to_json(),
-        "distance": distances.to(images).to_json(),
-    }
-
-
-def _keep(out: Path, rung: int, name: str, images: "np.ndarray") -> list[str]:
-    """Writes pictures as PNG; their names from `out`."""
-    from seedream_core.synthetic.scenes.render import png
-
-    files = [f"pictures/{rung:02d}/{name}_{index:05d}.png" for index in range(len(images))]
-    for file, image in zip(files, images):
-        (out / file).parent.mkdir(parents=True, exist_ok=True)
-        (out / file).write_bytes(png(image))
-    return files
 
 
 def _megabytes(folder: Path) -> dict[str, float]:

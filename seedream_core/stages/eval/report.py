@@ -19,6 +19,8 @@ class EvalReportStage(stage.Stage):
     "pictures to open the page with, as they came; none picks right ones of the ladder's last row"
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
+        if inputs["scores"].get("suite", "scenes") != "scenes":
+            raise ValueError("scores: this page is for scenes; other suites have side_by_side.html beside them")
         return {"rungs": inputs["scores"].get("rungs")}
 
     def run(self, out: Path, host: Host) -> dict:

@@ -138,3 +138,18 @@ def test_hostile_lines_are_named(tmp_path, line, message):
     with pytest.raises(ConfigError, match=message) as caught:
         prompts.read(str(tmp_path / "p.jsonl"))
     assert "p.jsonl:1" in str(caught.value)
+
+
+def test_a_reader_may_name_its_own_keys(tmp_path):
+    def doubled(key, value):
+        if not isinstance(value, int):
+            raise ValueError("expected a number")
+        return 2 * value
+
+    source = file(tmp_path, "a.jsonl", '{"prompt": "a", "seed": 3, "weight": 4}\n"b"\n')
+    keys = {"seed": prompts.whole, "weight": doubled}
+    assert prompts.read(source, keys) == [Line(prompt="a", seed=3, extra={"weight": 8}), Line(prompt="b")]
+    with pytest.raises(ConfigError, match="weight.*unknown key; a prompt takes prompt, seed, size, steps, guidance"):
+        prompts.read(source)
+    with pytest.raises(ConfigError, match="expected a number"):
+        prompts.read(file(tmp_path, "b.jsonl", '{"prompt": "a", "weight": "x"}'), keys)

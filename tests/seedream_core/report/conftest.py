@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedream_core.evaluation.judges.scene_accuracy import Rate
 from seedream_core.evaluation.metrics.paired import compare
+from seedream_core.evaluation.metrics.rate import Rate
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.render import png, render
 from seedream_core.synthetic.scenes.world import Rng, World

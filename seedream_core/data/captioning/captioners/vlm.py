@@ -75,7 +75,7 @@ class VlmCaptioner(Captioner):
             )
 
     def start(self, host: Host) -> Caption:
-        model, processor, device = _load(Path(self.path), host)
+        model, processor, device = load_vlm(Path(self.path), host)
 
         def caption(views: Sequence[LazySample]) -> list[Captions]:
             from PIL import Image
@@ -97,7 +97,8 @@ class VlmCaptioner(Captioner):
         return caption
 
 
-def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
+def load_vlm(path: Path, host: Host, asker: str = "captioner vlm") -> tuple[Any, Any, str]:
+    """Model, processor and device; `asker` is named in errors."""
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -105,14 +106,14 @@ def _load(path: Path, host: Host) -> tuple[Any, Any, str]:
 
     if not (path / "config.json").is_file():
         raise UserError(
-            f"captioner vlm: {path} is no model folder (no config.json)",
+            f"{asker}: {path} is no model folder (no config.json)",
             "name the folder of an image-text-to-text model, already on this disk",
         )
     host.limit_threads()
     device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    processor = hf_models.opened(AutoProcessor, path, "captioner vlm")
+    processor = hf_models.opened(AutoProcessor, path, asker)
     model = hf_models.whole(
-        AutoModelForImageTextToText, path, "captioner vlm", dtype=torch.bfloat16 if host.bf16() else torch.float32
+        AutoModelForImageTextToText, path, asker, dtype=torch.bfloat16 if host.bf16() else torch.float32
     )
     if getattr(processor, "tokenizer", None) is not None:
         processor.tokenizer.padding_side = "left"  # what is generated must follow the request at once

@@ -14,7 +14,7 @@ from seedream_core.data.pairs import Pairs as Family
 from seedream_core.data.storage import budget, ordered, shards
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import ConfigError, DataError
-from seedream_core.evaluation.judges.scene_accuracy import fault
+from seedream_core.evaluation.judges.scenes import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import pairs
 from seedream_core.stages.data.pairs import PairsStage

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from seedream_core.data.storage.shards import ShardReader
-from seedream_core.evaluation.judges.scene_accuracy import fault
+from seedream_core.evaluation.judges.scenes import fault
 from seedream_core.records import Sample
 from seedream_core.stages.data import synthetic
 from seedream_core.stages.data.synthetic import DAMAGES, SyntheticStage

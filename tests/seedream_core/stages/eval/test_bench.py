@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seedream_core.errors import ConfigError
+from seedream_core.errors import ConfigError, Interrupted, UserError
 from seedream_core.flow.guidance.interval import IntervalGuidance
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.eval.bench import BenchStage
@@ -52,7 +52,7 @@ def finished(tiny_generator, tmp_path_factory):
 
 
 def test_scores_hold_every_figure_of_every_rung(finished, tiny_generator):
-    assert artifact.read(finished, "scores").facts == {"rungs": 2, "prompts": 18}
+    assert artifact.read(finished, "scores").facts == {"rungs": 2, "prompts": 18, "suite": "scenes"}
     assert artifact.verify(finished) == []
     scores = json.loads((finished / "scores.json").read_text())
     few, guided = scores["rungs"]
@@ -114,7 +114,6 @@ def test_a_report_follows(finished, tmp_path):
     [
         ([{"name": "a", "model": "tinny"}], "did you mean 'tiny'"),
         ([{"name": "a", "model": "tiny"}, {"name": "a", "model": "tiny", "steps": 2}], "two rows are named 'a'"),
-        ([], "ladder"),
     ],
 )
 def test_a_wrong_ladder_is_refused_by_the_config(ladder, words):
@@ -139,3 +138,108 @@ def test_models_that_cannot_be_compared_are_refused_at_plan_time():
         stage.facts({"models": {"tiny": small | {"guidance_distilled": True}, "big": small}, "vae": {}})
     with pytest.raises(ValueError, match="the data of tiny held out red star"):
         stage.facts({"models": {"tiny": small | {"held_out": ["red star"]}, "big": small}, "vae": {}})
+
+
+PROMPTS = (
+    '{"prompt": "an orange star", "questions": [{"text": "Is it a star?", "answer": "yes"}]}\n'
+    '{"prompt": "三个紫色十字", "seed": 5}\n{"prompt": "a <b>sign</b> \\"OPEN\\""}\n'
+)
+
+
+def own(model: Path, folder: Path, **options) -> BenchStage:
+    (folder / "prompts.jsonl").write_text(PROMPTS, encoding="utf-8")
+    suite = {"name": "prompts", "path": str(folder / "prompts.jsonl")}
+    return parse(BenchStage, {"models": {"mine": str(model)}, "suite": suite, "precision": "f32"} | options)
+
+
+def rows(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_row_of_scenes_has_its_atoms(finished):
+    found = rows(finished)
+    assert len(found) == 2 * 18 and {row["row"] for row in found} == {"few", "guided"}
+    verdicts = [json.loads(line) for line in (finished / "verdicts.jsonl").read_text().splitlines()]
+    assert [row["score"] == 1 for row in found] == [verdict["right"] for verdict in verdicts]
+    assert [row["file"] for row in found] == [verdict["picture"] for verdict in verdicts]
+    assert {atom["kind"] for row in found for atom in row["atoms"]} == {
+        "object",
+        "colour",
+        "count",
+        "relation",
+        "ground",
+    }
+
+
+def test_prompts_of_ones_own_without_a_judge(tiny_generator, tmp_path):
+    out = tmp_path / "out"
+    execute.step(own(tiny_generator, tmp_path), out, Host(threads=1), say=lambda text: None)
+    found = rows(out)
+    assert [(row["row"], row["prompt"], row["seed"]) for row in found] == [
+        ("mine", "an orange star", 1000),
+        ("mine", "三个紫色十字", 5),
+        ("mine", 'a <b>sign</b> "OPEN"', 1002),
+    ]
+    assert all(row["atoms"] is None and row["score"] is None for row in found)
+    again = Sampler.load(tiny_generator).images(["三个紫色十字"], [5])[0]
+    kept = np.asarray(Image.open(out / found[1]["file"]))
+    assert np.abs(kept.astype(int) - again.astype(int)).max() <= 1
+    page = (out / "side_by_side.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3 and "http" not in page.split("</script>")[-1]
+    assert "<b>sign</b>" not in page and "三个紫色十字" in page
+    assert artifact.verify(out) == [] and not (out / artifact.SCRATCH).exists()
+    with pytest.raises(UserError, match="this page is for scenes"):
+        execute.step(EvalReportStage(scores=out), tmp_path / "report", Host(), say=lambda text: None)
+
+
+def test_judges_apply_where_they_can(tiny_generator, tiny_vlm, tmp_path):
+    stage, out = own(tiny_generator, tmp_path, judges=[{"name": "vlm", "path": str(tiny_vlm)}]), tmp_path / "out"
+    execute.step(stage, out, Host(threads=1, precision="f32", accelerator="cpu"), say=lambda text: None)
+    first, second, third = rows(out)
+    assert [atom["asked"] for atom in first["atoms"]] == ["Is it a star? yes"]
+    assert first["score"] == first["atoms"][0]["score"] and 0 < first["score"] < 1
+    assert second["atoms"] is None and third["score"] is None
+    (row,) = json.loads((out / "scores.json").read_text())["rungs"]
+    assert row["judges"] == {"vlm": {"score": first["score"], "prompts": 1, "atoms": {"question": first["score"]}}}
+
+
+def test_a_killed_run_draws_nothing_twice(tiny_generator, tmp_path, monkeypatch):
+    stage, out, drawn, images = own(tiny_generator, tmp_path, batch=1), tmp_path / "out", [], Sampler.images
+
+    def counted(self, prompts, seeds, **options):
+        if len(drawn) == 2:
+            drawn.append(None)
+            raise KeyboardInterrupt
+        drawn.extend(prompts)
+        return images(self, prompts, seeds, **options)
+
+    monkeypatch.setattr(Sampler, "images", counted)
+    with pytest.raises(Interrupted):
+        execute.step(stage, out, Host(threads=1), say=lambda text: None)
+    execute.step(stage, out, Host(threads=1), say=lambda text: None)
+    assert [prompt for prompt in drawn if prompt] == [row["prompt"] for row in rows(out)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"prompts": 12}, "prompts: they belong to the suite"),
+        ({"vae": "runs/x/vae"}, "vae: only scenes have true pictures"),
+        ({"judges": ["ocr", "ocr"]}, "two are named 'ocr'"),
+        ({"suite": "scenes"}, "vae: missing"),
+    ],
+)
+def test_options_that_do_not_fit_the_suite_are_refused(tmp_path, options, words):
+    with pytest.raises(ConfigError, match=words):
+        own(Path("runs/x/base"), tmp_path, **options)
+
+
+def test_a_judge_that_applies_nowhere_is_refused_at_plan_time(tmp_path):
+    facts = {"models": {"mine": {"width": 64, "height": 64}}}
+    with pytest.raises(ValueError, match="judges: scenes applies to no prompt"):
+        own(Path("runs/x/base"), tmp_path, judges=["scenes"]).facts(facts)
+    assert own(Path("runs/x/base"), tmp_path, judges=["ocr"]).facts(facts) == {
+        "rungs": 1,
+        "prompts": 3,
+        "suite": "prompts",
+    }

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seedream_core.evaluation.judges.scene_accuracy import fault
+from seedream_core.evaluation.judges.scenes import fault
 from seedream_core.synthetic.scenes.edits import KINDS, back, fits
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.render import render

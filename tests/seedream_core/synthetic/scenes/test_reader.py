@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from seedream_core.evaluation.judges.scene_accuracy import fault
+from seedream_core.evaluation.judges.scenes import fault
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import (

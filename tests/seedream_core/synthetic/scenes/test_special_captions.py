@@ -1,7 +1,7 @@
 """Whatever is told of a scene is true, in both languages, and different scenes are told differently."""
 
-from seedream_core.evaluation.judges.caption_truth import judge, mean
 from seedream_core.synthetic.scenes import special_captions
+from seedream_core.synthetic.scenes.caption_truth import judge, mean
 from seedream_core.synthetic.scenes.world import World
 
 

@@ -4,7 +4,6 @@ matters.
 
 import numpy as np
 import pytest
-import torch
 
 from seedream_core.data.captioning.captioners import Captioner
 from seedream_core.data.curation.lazy_sample import LazySample
@@ -12,73 +11,10 @@ from seedream_core.errors import UserError
 from seedream_core.records import Sample
 from seedream_core.workflow.host import Host
 
-SPECIAL = ["<pad>", "<s>", "</s>", "<image>"]
-TEMPLATE = (
-    "{% for m in messages %}{% for c in m['content'] %}{% if c['type'] == 'image' %}<image>{% else %}{{ "
-    "c['text'] }}{% endif %}{% endfor %}{% endfor %}"
-)
-
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaForConditionalGeneration,
-        LlavaProcessor,
-        PreTrainedTokenizerFast,
-    )
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    letters = Tokenizer(models.BPE())
-    letters.pre_tokenizer, letters.decoder = pre_tokenizers.ByteLevel(), decoders.ByteLevel()
-    letters.train_from_iterator(
-        ["Describe this picture."],
-        trainers.BpeTrainer(
-            vocab_size=300, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=letters,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        extra_special_tokens={"image_token": "<image>"},
-    )
-    pictures = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    processor = LlavaProcessor(
-        image_processor=pictures,
-        tokenizer=tokenizer,
-        patch_size=16,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    )
-    sizes = {"num_hidden_layers": 2, "num_attention_heads": 2}
-    torch.manual_seed(0)
-    model = LlavaForConditionalGeneration(
-        LlavaConfig(
-            vision_config=CLIPVisionConfig(hidden_size=16, intermediate_size=32, image_size=32, patch_size=16, **sizes),
-            text_config=LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=64,
-                num_key_value_heads=2,
-                initializer_range=0.5,
-                bos_token_id=1,
-                eos_token_id=2,
-                pad_token_id=0,
-                **sizes,
-            ),
-            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        )
-    )
-    path = tmp_path_factory.mktemp("vlm")
-    model.save_pretrained(path)
-    processor.save_pretrained(path)
-    return path
+def folder(tiny_vlm):
+    return tiny_vlm
 
 
 def views() -> list[LazySample]:

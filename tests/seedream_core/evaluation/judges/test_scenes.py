@@ -4,11 +4,14 @@ import json
 
 import pytest
 
-from seedream_core.evaluation.judges.scene_accuracy import Rate, fault, matches, scene_accuracy
+from seedream_core.evaluation.judges.scenes import ScenesJudge, atoms, fault, matches, scene_accuracy
+from seedream_core.evaluation.metrics.rate import Rate
+from seedream_core.evaluation.suites import SuiteItem
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.reader import Reading
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import Object, Rng, SceneRequest, Thing, World
+from seedream_core.workflow.host import Host
 
 RED, BLUE = Object("red", "star", 0.3, 0.5, 0.2), Object("blue", "heart", 0.7, 0.5, 0.2)
 PAIR = SceneRequest("pair", "white", (Thing("red", "star"), Thing("blue", "heart")), 2, "left")
@@ -55,15 +58,34 @@ def test_the_reason_is_told(reading, asked, reason):
     assert matches(reading, asked) == (reason is None)
 
 
-def test_interval_is_wilsons():
-    """Against the values of R's prop.test without correction."""
-    assert Rate(85, 100).interval == pytest.approx((0.7672, 0.9069), abs=1e-4)
-    assert Rate(100, 100).interval == pytest.approx((0.9630, 1.0), abs=1e-4)
-    assert Rate(0, 10).interval == pytest.approx((0.0, 0.2775), abs=1e-4)
-
-
 def test_empty_and_uneven_input_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         scene_accuracy([], [])
     with pytest.raises(ValueError):
         scene_accuracy([], evaluation_prompts(2, 0))
+
+
+def test_each_part_of_a_request_is_judged_by_itself():
+    def scores(objects: tuple[Object, ...], asked: SceneRequest, background: str = "white") -> dict[str, float]:
+        return {f"{atom.kind} {atom.asked}": atom.score for atom in atoms(Reading(background, objects, ()), asked)}
+
+    right = scores((RED, BLUE), PAIR)
+    assert set(right.values()) == {1.0} and len(right) == 7
+    turned = scores(
+        (RED, BLUE), SceneRequest("pair", "gray", (Thing("blue", "heart"), Thing("red", "star")), 2, "left")
+    )
+    assert {name for name, score in turned.items() if not score} == {"ground gray", "relation left"}
+    assert not [name for name, score in scores((BLUE, RED), PAIR).items() if not score]
+    green = scores((Object("green", "star", 0.3, 0.5, 0.2), BLUE), PAIR)
+    assert {name for name, score in green.items() if not score} == {"colour red star", "relation left"}
+    assert {name for name, score in scores((RED,), STARS).items() if not score} == {"count 2"}
+
+
+def test_the_judge_scores_what_the_reader_sees():
+    prompt = evaluation_prompts(3, 0)[2]
+    item, look = SuiteItem("seen", 2, prompt.text, 2, truth=prompt), ScenesJudge().start(Host())
+    right = look(item, render(World().arrange(prompt.asked, Rng("test", 1)), 64, 64))
+    wrong = look(item, render(World().sample(0, 0), 64, 64))
+    assert (right.score, right.reason) == (1.0, None) and all(atom.score == 1 for atom in right.atoms)
+    assert wrong.score == 0.0 and wrong.reason and any(atom.score == 0 for atom in wrong.atoms)
+    assert ScenesJudge().applies(item) and not ScenesJudge().applies(SuiteItem("prompts", 0, "a cat", 0))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seedream_core.evaluation.suites.exam import Exam, breakdown, verdicts
+from seedream_core.evaluation.suites.scenes import Exam, breakdown, verdicts
 from seedream_core.synthetic.scenes.world import World
 
 EXAM = Exam.draw(World(), 7, seen=12, held_out=6)

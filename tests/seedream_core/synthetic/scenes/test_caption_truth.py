@@ -2,7 +2,7 @@
 
 import pytest
 
-from seedream_core.evaluation.judges.caption_truth import Quality, claims, judge, mean
+from seedream_core.synthetic.scenes.caption_truth import Quality, claims, judge, mean
 from seedream_core.synthetic.scenes.captions import STYLES, caption
 from seedream_core.synthetic.scenes.world import Object, Scene, World
 

@@ -1,18 +1,22 @@
 """Strict scene accuracy: a picture counts only if everything asked for is there and nothing else.
 
-The reader sees the picture alone; only its reading is held against the prompt.
+The reader sees the picture alone; only its reading is held against the prompt. This judge and the suite of its name are
+the only files of this room that know a world.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
+from seedream_core.evaluation.judges import Atom, Judge, Judgement
+from seedream_core.evaluation.metrics.rate import Rate
+from seedream_core.evaluation.suites import SuiteItem
 from seedream_core.synthetic.scenes.prompts import Prompt
 from seedream_core.synthetic.scenes.reader import Reading, read
 from seedream_core.synthetic.scenes.world import OPPOSITE, SceneRequest
+from seedream_core.workflow.host import Host
 
 
 def fault(reading: Reading, asked: SceneRequest) -> str | None:
@@ -35,29 +39,44 @@ def fault(reading: Reading, asked: SceneRequest) -> str | None:
     return None if relation == asked.relation else f"relation {relation or 'unclear'}, not {asked.relation}"
 
 
+def atoms(reading: Reading, asked: SceneRequest) -> tuple[Atom, ...]:
+    """Which parts of a request were read, each by itself; a picture with all of them may still hold something more."""
+    shapes, things = {one.shape for one in reading.objects}, {one.thing for one in reading.objects}
+    found = [Atom("scenes", "ground", asked.background, float(reading.background == asked.background))]
+    found.append(Atom("scenes", "count", str(asked.count), float(len(reading.objects) == asked.count)))
+    for thing in dict.fromkeys(asked.things):
+        found.append(Atom("scenes", "object", thing.shape, float(thing.shape in shapes)))
+        found.append(Atom("scenes", "colour", str(thing), float(thing in things)))
+    if asked.relation:
+        found.append(
+            Atom("scenes", "relation", asked.relation, float(things == set(asked.things) and _relation(reading, asked)))
+        )
+    return tuple(found)
+
+
+def _relation(reading: Reading, asked: SceneRequest) -> bool:
+    turned = reading.objects[0].thing != asked.things[0]
+    return reading.relation == (OPPOSITE[asked.relation] if turned else asked.relation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenesJudge(Judge):
+    """Score 1 only where everything asked for is there and nothing else."""
+
+    def applies(self, item: SuiteItem) -> bool:
+        return isinstance(item.truth, Prompt)
+
+    def start(self, host: Host) -> Callable[[SuiteItem, np.ndarray], Judgement]:
+        def look(item: SuiteItem, picture: np.ndarray) -> Judgement:
+            reading = read(picture)
+            reason = fault(reading, item.truth.asked)
+            return Judgement(atoms(reading, item.truth.asked), float(reason is None), reason)
+
+        return look
+
+
 def matches(reading: Reading, asked: SceneRequest) -> bool:
     return fault(reading, asked) is None
-
-
-@dataclass(frozen=True)
-class Rate:
-    right: int
-    count: int
-
-    @property
-    def share(self) -> float:
-        return self.right / self.count
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95%, Wilson: holds near 0 and 1, where accuracies of good models live."""
-        z, n, p = 1.959964, self.count, self.share
-        middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
-
-    def to_json(self) -> dict:
-        low, high = self.interval
-        return {"share": self.share, "low": low, "high": high, "right": self.right, "count": self.count}
 
 
 @dataclass(frozen=True)
