@@ -29,14 +29,14 @@ class AgreementJudge(Judge):
         return True
 
     def start(self, host: Host) -> "Look":
-        from seedream_core.models import dual_encoder
+        from seedream_core.models.dual_encoder.artifact import load
 
         if not Path(self.path).is_dir():
             raise UserError(
                 f"judge agreement: {self.path} is no folder",
                 "name the folder of a CLIP or SigLIP, or of a dual encoder made by pretrain/dual_encoder",
             )
-        encoder = dual_encoder.load(Path(self.path))
+        encoder = load(Path(self.path))
 
         def look(item: SuiteItem, picture: "np.ndarray") -> Judgement:
             score = float(encoder.agreement(encoder.images([picture]), [[item.prompt]])[0])
