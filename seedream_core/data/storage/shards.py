@@ -23,7 +23,7 @@ from seedream_core.data.storage import tar
 from seedream_core.data.storage.members import NO_CRC, DamagedSample, MemberPlaces, ShardFile
 from seedream_core.data.storage.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError
-from seedream_core.records import JSON_BYTES, valid_key
+from seedream_core.records import JSON_BYTES, Sample, valid_key
 from seedream_core.workflow.artifact import sweep, write_atomic
 
 FORMAT = 1
@@ -69,6 +69,7 @@ class ShardWriter:
         self.shard = first
         self._keys: set[str] = set()
         self._index: dict[str, dict[str, list[int]]] = {}
+        self._weights: dict[str, float] | None = {}
         self._file = None
         self._offset = 0
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +118,7 @@ class ShardWriter:
             entry[extension] = [self._offset, len(data), crc32(data, crc32(head))]
             self._offset += BLOCK + len(data) + tar.padding(len(data))
         self._keys.add(key)
+        self._weigh(key, members.get("json"))
         if len(self._index) >= self.samples_per_shard:
             self.close()
 
@@ -132,11 +134,25 @@ class ShardWriter:
         self._file = None
         name = f"{self.shard:05d}"
         index = {"format": FORMAT, "shard": f"{name}.tar", "bytes": size, "samples": self._index}
+        if self._weights is not None:
+            index["weights"] = self._weights
         write_atomic(self.folder / f"{name}.index.json", json.dumps(index, separators=(",", ":")))
         os.replace(self._temporary, self.folder / f"{name}.tar")
         _sync(self.folder)
         self.shard += 1
-        self._index = {}
+        self._index, self._weights = {}, {}
+
+    def _weigh(self, key: str, record: bytes | None) -> None:
+        """Note the weight where it is not 1, so that training need not parse every record when it starts."""
+        if record is None or self._weights is None:
+            return
+        try:
+            weight = Sample.from_json(record).weight
+        except DataError:  # whoever reads the record says what is wrong with it; the index has no weights then
+            self._weights = None
+        else:
+            if weight != 1:
+                self._weights[key] = weight
 
 
 class ShardReader:
