@@ -93,9 +93,8 @@ class Component(Config):
     def find(cls, name: str) -> type:
         """Import the file `name` of this family, and no other, and give its class."""
         if name not in cls.names():
-            message = (
-                f"no {cls.__name__} {name!r}{nearest(name, cls.names())} ({_folder(cls)} has {', '.join(cls.names())})"
-            )
+            folder, known = cls.__module__.replace(".", "/"), ", ".join(cls.names())
+            message = f"no {cls.__name__} {name!r}{nearest(name, cls.names())} ({folder}/ has {known})"
             raise ConfigError([Problem("", None, "", message)])
         return getattr(importlib.import_module(f"{cls.__module__}.{name}"), camel(name) + cls.suffix)
 
@@ -171,13 +170,10 @@ def with_new_keys(kind: Any, tree: Any) -> Any:
     kind = _resolved(kind, tree)
     if isinstance(tree, dict):
         renamed = getattr(kind, "renamed", {})
-        return {
-            renamed.get(key, key): with_new_keys(_child(kind, renamed.get(key, key)), value)
-            for key, value in tree.items()
-        }
-    if isinstance(tree, list):
-        return [with_new_keys(_child(kind, index), value) for index, value in enumerate(tree)]
-    return tree
+        new = {renamed.get(key, key): value for key, value in tree.items()}
+        return {key: with_new_keys(_child(kind, key), value) for key, value in new.items()}
+    listed = isinstance(tree, list)
+    return [with_new_keys(_child(kind, index), value) for index, value in enumerate(tree)] if listed else tree
 
 
 def dump(config: Any, free: bool = True) -> Any:
@@ -278,10 +274,6 @@ def describe(cls: type, given: Config | None = None) -> list[Field]:
 @functools.cache
 def _adapter(cls: type) -> pydantic.TypeAdapter:
     return pydantic.TypeAdapter(cls)
-
-
-def _folder(cls: type) -> str:
-    return "/".join(cls.__module__.split(".")) + "/"
 
 
 def _required(field: dataclasses.Field) -> bool:
@@ -399,9 +391,8 @@ def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
             if new := getattr(owner, "renamed", {}).get(last):
                 return path, f"unknown key {last!r}; it is now {new!r}"
             keys = [field.name for field in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
-            return path, f"unknown key {last!r}" + (
-                nearest(last, keys) or f"; the keys are {', '.join(keys) or 'none'}"
-            )
+            known = f"; the keys are {', '.join(keys) or 'none'}"
+            return path, f"unknown key {last!r}{nearest(last, keys) or known}"
         case "literal_error":
             choices = [str(choice) for choice in typing.get_args(_bare(kind))]
             return path, f"{got} is not one of {', '.join(choices)}{nearest(str(detail['input']), choices)}"

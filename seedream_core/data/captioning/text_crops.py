@@ -112,7 +112,7 @@ def _written(
     captioner = StringsCaptioner(min_confidence=min_confidence)
     (told,) = captioner.start(Host())([LazySample(sample)])
     if not told:
-        return None, f"much text: over the {captioner.most} strings of a caption"
+        return None, f"much text: over the {captioner.max_strings} strings of a caption"
     captions = {
         language: {**sample.captions.get(language, {}), **told.get(language, {})}
         for language in {**sample.captions, **told}

@@ -6,10 +6,10 @@ must cost: one pread and one crc32 of the same bytes.
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 from isal.isal_zlib import crc32
@@ -24,6 +24,7 @@ NOISE = 4 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderBenchmark(Benchmark):
+    renamed: ClassVar[Mapping[str, str]] = {"most_bytes": "max_bytes"}
     sizes: tuple[tuple[int, int], ...] = (
         (1000, 300),
         (8000, 300),

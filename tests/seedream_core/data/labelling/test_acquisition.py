@@ -110,7 +110,7 @@ def test_flat_compares_on_the_same_labels_and_waits_for_enough():
     one, truth = pool()
     worse, better = (one.fit({key: truth[key] for key in keys}) for keys in (KEYS[:30], KEYS))
     held = {key: truth[key] for key in KEYS[100:]}
-    assert one.quality(better, held) - one.quality(worse, held) > one.options.flat
+    assert one.quality(better, held) - one.quality(worse, held) > one.options.min_rise
     assert not one.flat([worse, worse, better], held)
     assert one.flat([better, worse, better], held) and one.flat([better, better, worse], held)
     assert not one.flat([better, better], held)

@@ -274,7 +274,8 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
             file.write_text(file.read_text().replace('"label": null', '"label": false'))
     assert (
         "all 90 labels are alike" in wrong.value.message
-        and wrong.value.fix == f"raise active.first and active.most, in another --out, with labels={out}/labels.jsonl"
+        and wrong.value.fix
+        == f"raise active.seed_labels and active.max_labels, in another --out, with labels={out}/labels.jsonl"
     )
     with pytest.raises(UserError, match="20 pictures wait for a label"):
         label(
