@@ -4,11 +4,11 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from seedream_core import processor
 from seedream_core.workflow.config import Config
 from seedream_core.workflow.launch import Launcher
 
@@ -54,9 +54,7 @@ class Host(Config):
 
             if torch.cuda.is_available():
                 return torch.cuda.is_bf16_supported(including_emulation=False)
-        # without these instructions torch computes bf16 on a CPU slower than f32
-        cpuinfo = Path("/proc/cpuinfo")
-        return cpuinfo.is_file() and bool({"avx512_bf16", "amx_bf16"} & set(cpuinfo.read_text().split()))
+        return processor.has_bf16()
 
 
 @dataclass(frozen=True, kw_only=True)

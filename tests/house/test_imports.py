@@ -21,7 +21,7 @@ FAMILIES = (
     "generate",
     "report",
 )
-LEAVES = ("errors", "extras", "logs", "progress", "randomness", "records")
+LEAVES = ("errors", "extras", "logs", "processor", "progress", "randomness", "records")
 
 
 def under(*parts: str):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from seedream_core import progress
+from seedream_core import processor, progress
 from seedream_core.errors import UserError
 from seedream_core.logs import read_rows, to_csv
 from seedream_core.records import Batch
@@ -44,7 +44,8 @@ class Throughput(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.step = trainer.global_step
-        self.ceiling = matmul_flops(module.device, trainer.precision.startswith("bf16"))
+        bf16 = trainer.precision.startswith("bf16")
+        self.ceiling = processor.matmul_flops(module.device, torch.bfloat16 if bf16 else torch.float32)
         if trainer.is_global_zero:
             rows = [row for row in read_rows(self.path) if row["step"] <= self.step]
             write_atomic(self.path, "".join(json.dumps(row) + "\n" for row in rows))
@@ -151,17 +152,3 @@ class Throughput(Callback):
         state = checkpoint["throughput"]
         self.seen = state["seen"] if trainer.is_global_zero else 0
         self.skipped, self.sums, self.counted = state["skipped"], state["sums"], state["counted"]
-
-
-def matmul_flops(device: torch.device, bf16: bool, seconds: float = 0.2) -> float:
-    """FLOP/s of a square matrix product, the best of several: the ceiling that a training's rate is held against."""
-    size = 1024 if device.type == "cpu" else 8192
-    matrix = torch.ones(size, size, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        matrix @ matrix
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best

@@ -9,7 +9,7 @@ from torch import nn
 
 from seedream_core.quant import w4a8
 from seedream_core.quant.rounding import round_weight
-from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, groups, integer_sums, quantise, restore, token_step
+from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, groups, quantise, restore, token_step
 
 
 def layer(inputs: int = 192, outputs: int = 40, bits: int = 4, seed: int = 0) -> tuple[nn.Linear, QuantWeight]:
@@ -31,19 +31,63 @@ def test_the_integer_path_equals_dequantised_weights_on_rounded_activations(bits
     torch.testing.assert_close(answer.double(), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("inputs", [64, 1040, 1088])
-def test_the_sums_are_the_same_whole_numbers_without_an_integer_product(inputs, monkeypatch):
-    levels = torch.randint(-127, 128, (7, inputs), dtype=torch.int8)
-    weight = torch.randint(-120, 121, (9, inputs), dtype=torch.int8)
-    expected = (levels.int() @ weight.int().T).float()
-    assert torch.equal(integer_sums(levels, weight), expected)
+def on_each_path(monkeypatch, layer: QuantLinear, x: torch.Tensor) -> list[torch.Tensor]:
+    """The layer's answers by the int8 product and by the float32 one."""
+    answers = []
+    for fast in (True, False):
+        monkeypatch.setattr(w4a8.processor, "fast_int8", lambda fast=fast: fast)
+        with torch.no_grad():
+            answers.append(layer(x))
+        assert layer.integers.dtype == (torch.int8 if fast else torch.float32)
+    return answers
 
-    def refuse(*_):
-        raise AssertionError("the integer product was used")
 
-    monkeypatch.setattr(w4a8, "has_integer_product", lambda device: False)
-    monkeypatch.setattr(torch, "_int_mm", refuse)
-    assert torch.equal(integer_sums(levels, weight), expected)
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("inputs", [64, 1024, 1088, 4096])
+def test_both_products_give_the_same_answer_to_the_last_bit(inputs, bits, monkeypatch):
+    linear, weight = layer(inputs, bits=bits)
+    x = 3 * torch.randn(2, 7, inputs)
+    by_integers, by_floats = on_each_path(monkeypatch, QuantLinear.of(weight, linear.bias), x)
+    assert torch.equal(by_integers, by_floats)
+
+
+@pytest.mark.parametrize("inputs, parts", [(1040, 1), (1041, 2), (4161, 8)])
+def test_the_largest_sums_are_exact_on_both_sides_of_the_bound(inputs, parts, monkeypatch):
+    codes = torch.full((3, inputs), 127, dtype=torch.int8)
+    codes[1, ::2] = -127
+    weight = QuantWeight(codes, torch.ones(3, 1, dtype=torch.int8), torch.ones(3), 8)
+    quantised = QuantLinear.of(weight, None)
+    assert quantised.parts == parts
+    # odd sums above 2^24 are not float32 numbers: these must be rounded once, to the nearest
+    x = torch.full((4, inputs), 127.0)
+    x[1, 0], x[2, :] = 126, -127
+    x[3] = torch.randint(-127, 128, (inputs,), generator=torch.Generator().manual_seed(0)).clamp(-126, 127)
+    x[3, 0] = 127
+    expected = (x.long() @ codes.long().T).float()
+    assert [torch.equal(answer, expected) for answer in on_each_path(monkeypatch, quantised, x)] == [True, True]
+
+
+def test_the_float_product_unpacks_once(monkeypatch):
+    linear, weight = layer()
+    monkeypatch.setattr(w4a8.processor, "fast_int8", lambda: False)
+    quantised, unpacked = QuantLinear.of(weight, linear.bias), []
+    monkeypatch.setattr(QuantLinear, "unpack", lambda layer: unpacked.append(layer))
+    with torch.no_grad():
+        for _ in range(3):
+            quantised(torch.randn(2, 192))
+    assert unpacked == []
+
+
+def test_each_token_has_a_step_of_its_own():
+    _, weight = layer(64, 8)
+    x = torch.randn(4, 64) * torch.tensor([[1e-3], [1.0], [50.0], [1e4]])
+    with torch.no_grad():
+        answer = QuantLinear.of(weight, None)(x)
+    for row, found in zip(x.tolist(), answer):
+        step = max(abs(value) for value in row) / 127
+        levels = torch.tensor([round(value / step) for value in row], dtype=torch.double)
+        expected = step * (weight.dequantised().double() @ levels)
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
 def test_the_differentiable_path_gives_the_same_answer_and_a_gradient():
