@@ -74,8 +74,8 @@ def fit(
 ) -> TrainingResult:
     """Train to the last step, from the newest checkpoint under `out` if there is one.
 
-    Afterwards the module holds the averaged weights. Ranks other than 0 end here: what follows writes the artifact,
-    and that is done once.
+    Afterwards the module holds the averaged weights: `Ema` puts them there on every rank, because a sharded network
+    needs all of them for that. Then ranks other than 0 end, and rank 0 alone writes the artifact.
     """
     memory.keep_freed()
     host.limit_threads()
@@ -96,11 +96,10 @@ def fit(
             callbacks=[ema, *callbacks, throughput, *drawn, checkpoints],
         )
         trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)
-    if not trainer.is_global_zero:
-        raise SystemExit(Stopped.exit_code if checkpoints.stopped else 0)
     if checkpoints.stopped:
-        raise Stopped(checkpoints.stopped)
-    ema.apply(module)
+        raise Stopped(checkpoints.stopped) if trainer.is_global_zero else SystemExit(Stopped.exit_code)
+    if not trainer.is_global_zero:
+        raise SystemExit(0)
     module.eval()
     last = read_rows(throughput.path)[-1]
     return TrainingResult(last["step"], last["loss"], last["images_per_second"], last["seconds"])

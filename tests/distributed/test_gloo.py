@@ -8,6 +8,7 @@ import socket
 from dataclasses import replace
 
 import pytest
+import torch
 import toy_training as toy
 
 from seedream_core.logs import read_rows
@@ -18,6 +19,7 @@ from seedream_core.stages.data.encode import EncodeStage
 from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.stages.pretrain.mmdit import MmditStage
+from seedream_core.training.callbacks.ema import Ema
 from seedream_core.workflow.host import Host
 
 TWO = {"devices": 2, "accelerator": "cpu", "precision": "f32", "threads": 1, "strategy": "ddp"}
@@ -170,3 +172,29 @@ def test_pictures_of_two_processes_are_those_of_one(tiny_generator, tmp_path):
     assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
     assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO))) == [0, 0]
     assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+def test_every_rank_draws_the_samples_and_applies_the_averaged_weights(tmp_path):
+    """A sharded network talks to all ranks in its forward pass and where its weights are gathered: this one does."""
+    train = toy.config(steps=6, sample_every=3)
+
+    class Sharded(toy.Toy):
+        def samples(self):
+            torch.distributed.all_reduce(torch.ones(1))
+            return super().samples()
+
+    def work(rank):
+        apply = Ema.apply
+
+        def gathered(self, module):
+            ranks = torch.ones(1)
+            torch.distributed.all_reduce(ranks)
+            apply(self, module)
+            (tmp_path / f"rank{rank}").write_text(str(int(ranks)))
+
+        Ema.apply = gathered
+        toy.fit(Sharded(), toy.ToyBatches(train), train, Host(**TWO), tmp_path)
+
+    assert both(work) == [0, 0]
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == ["step_000003.png", "step_000006.png"]

@@ -44,6 +44,9 @@ class Ema(Callback):
             for name, weight in kept.items():
                 parameters[name].data = weight
 
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.apply(module)
+
     @torch.no_grad()
     def apply(self, module: LightningModule) -> None:
         """The averaged weights become the module's own: what a stage writes out."""

@@ -18,7 +18,10 @@ class Draws(Protocol):
 
 
 class Samples(Callback):
-    """Writes samples/step_000500.png every so many steps and at the end, on rank 0."""
+    """Writes samples/step_000500.png every `every` steps and at the end.
+
+    Every rank draws, because the forward pass of a sharded network needs all ranks; rank 0 writes.
+    """
 
     def __init__(self, folder: Path, every: int, ema: Ema) -> None:
         self.folder, self.every, self.ema = folder, every, ema
@@ -31,11 +34,13 @@ class Samples(Callback):
         if trainer.global_step == self.step:
             return
         self.step = trainer.global_step
-        if trainer.is_global_zero and (self.step % self.every == 0 or self.step >= trainer.max_steps):
-            module.eval()
-            with torch.no_grad(), self.ema.swapped(module), trainer.precision_plugin.forward_context():
-                rows = module.samples()
-            module.train()
+        if self.step % self.every and self.step < trainer.max_steps:
+            return
+        module.eval()
+        with torch.no_grad(), self.ema.swapped(module), trainer.precision_plugin.forward_context():
+            rows = module.samples()
+        module.train()
+        if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
             grid(rows).save(self.folder / f"step_{self.step:06d}.png")
 
