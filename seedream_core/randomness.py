@@ -5,11 +5,14 @@ resume, because nothing here remembers what was drawn before.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+Choice = TypeVar("Choice")
 
 
 def _hash(seed: int, key: str, step: int, purpose: str) -> int:
@@ -45,3 +48,30 @@ def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purp
     for row, key in zip(out, keys):
         row.normal_(generator=generator(seed, key, step, purpose))
     return out
+
+
+class Rng:
+    """Several choices in a row from one key, for what is drawn rather than trained: scenes, documents, defects.
+
+    Only `random.Random.random` is used: its stream is the one that Python promises to keep.
+    """
+
+    def __init__(self, *key: object) -> None:
+        self._random = random.Random("/".join(map(str, key))).random
+
+    def between(self, low: float, high: float) -> float:
+        """Uniform in [low, high)."""
+        return low + (high - low) * self._random()
+
+    def choice(self, options: Sequence[Choice]) -> Choice:
+        """One of the options, all alike."""
+        return options[int(self._random() * len(options))]
+
+    def weighted(self, weights: Mapping[Choice, float]) -> Choice:
+        """One of the keys, in proportion to its weight."""
+        rest = self._random() * sum(weights.values())
+        for name, weight in weights.items():
+            rest -= weight
+            if rest < 0:
+                return name
+        return name

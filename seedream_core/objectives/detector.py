@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seedream_core.models.detector import STRIDE, Detector, prepare
+from seedream_core.randomness import Rng
 from seedream_core.records import Batch
 from seedream_core.synthetic.defects.planting import KINDS, Planted, plant
 from seedream_core.synthetic.defects.textures import texture
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 from seedream_core.training.fit import Objective
 from seedream_core.workflow.host import Train
 

@@ -19,9 +19,10 @@ from PIL import Image
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers.signature import SignatureScorer
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import COLORS, EXTENTS, Rng, Scene, World
+from seedream_core.synthetic.scenes.world import COLORS, EXTENTS, Scene, World
 
 CHANGES = ("jpeg", "webp", "resized", "cropped", "gain", "offset")
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)

@@ -19,8 +19,9 @@ from seedream_core.data.curation.scorers.appearance import describe
 from seedream_core.data.labelling.acquisition import ActiveLearning, Pool
 from seedream_core.data.labelling.active import learn
 from seedream_core.data.labelling.score_heads import quality
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, Scene, World
+from seedream_core.synthetic.scenes.world import Scene, World
 
 SIDE, POOL, TEST, SHARE = 64, 5000, 3000, 0.05
 GOAL, MOST = 0.98, 0.6

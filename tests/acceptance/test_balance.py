@@ -20,6 +20,7 @@ from seedream_core.data.storage.shards import ShardReader
 from seedream_core.evaluation.judges.scenes import SceneAccuracy, scene_accuracy
 from seedream_core.flow.timesteps.logit_normal import LogitNormal
 from seedream_core.models.dit.mmdit import MmditConfig
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.stages.data.balance import BalanceStage
 from seedream_core.stages.data.encode import EncodeStage
@@ -27,7 +28,7 @@ from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.synthetic.scenes.captions import LANGUAGES, canonical
 from seedream_core.synthetic.scenes.prompts import Prompt
-from seedream_core.synthetic.scenes.world import BACKGROUNDS, Rng, SceneRequest, World, _zipf
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, SceneRequest, World, _zipf
 from seedream_core.workflow import execute
 from seedream_core.workflow.host import Host, Train
 

@@ -17,8 +17,8 @@ from seedream_core.data.curation.judging import CLEAN, SIDES, decision, find, pl
 from seedream_core.data.curation.scorers.structure import packaged
 from seedream_core.data.images.masks import saved, union
 from seedream_core.models import detector
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects.planting import plant
-from seedream_core.synthetic.scenes.world import Rng
 
 UNSEEN = (
     "skimage/data/astronaut.png",

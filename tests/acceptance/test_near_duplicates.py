@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import planted
 
 from seedream_core.data.curation.dedup.near import NearDedup
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng
 
 pytestmark = pytest.mark.slow
 

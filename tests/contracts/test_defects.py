@@ -5,10 +5,10 @@ shadows).
 import numpy as np
 import pytest
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Defect
 from seedream_core.synthetic.defects.planting import KINDS
 from seedream_core.synthetic.defects.textures import texture
-from seedream_core.synthetic.scenes.world import Rng
 
 SHADOW = {"sticker": 0.06}  # of the shorter side, around the box
 

@@ -8,10 +8,11 @@ import pytest
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
 from seedream_core.errors import UserError
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow.config import dump, parse
 
 SIZES = ((64, 64), (96, 64))

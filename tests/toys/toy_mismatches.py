@@ -5,19 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from seedream_core.data.storage.shards import ShardWriter
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import (
-    BACKGROUNDS,
-    COLORS,
-    EXTENTS,
-    RELATIONS,
-    Rng,
-    SceneRequest,
-    Thing,
-    World,
-)
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, EXTENTS, RELATIONS, SceneRequest, Thing, World
 from seedream_core.workflow import artifact
 
 PLANTED = "planted.json"

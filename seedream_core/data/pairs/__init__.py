@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.sources.raw_captions import Captions
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 
 INSTRUCTION = {"en": "draw a picture that follows these edges", "zh": "按照这些边缘线作画"}
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import CHINESE, RELATIONS, captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import BACKGROUNDS, Object, Rng, Scene, World
+from seedream_core.synthetic.scenes.world import BACKGROUNDS, Object, Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 from seedream_core.workflow.config import OUTSIDE
 
 INSTRUCTION = {"en": "draw a picture with this depth", "zh": "按照这张深度图作画"}

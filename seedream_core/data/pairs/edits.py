@@ -7,11 +7,12 @@ import numpy as np
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import captions
 from seedream_core.synthetic.scenes.edits import KINDS, Edit, back
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.truth import scene_of
-from seedream_core.synthetic.scenes.world import Rng, Scene, World
+from seedream_core.synthetic.scenes.world import Scene, World
 
 
 @dataclass(frozen=True, kw_only=True)

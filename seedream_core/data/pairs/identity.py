@@ -11,8 +11,8 @@ from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean
 from seedream_core.data.pairs.inpainting import GREY
 from seedream_core.data.pairs.segmentation import areas
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import canonical
-from seedream_core.synthetic.scenes.world import Rng
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from annotated_types import Gt, Lt
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 
 INSTRUCTION = {"en": "fill the grey area", "zh": "补全灰色区域"}
 GREY = 128

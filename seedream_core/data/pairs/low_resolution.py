@@ -9,7 +9,7 @@ from PIL import Image
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 
 INSTRUCTION = {"en": "make this picture sharp", "zh": "让这张图片变清晰"}
 

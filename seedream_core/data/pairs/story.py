@@ -8,9 +8,10 @@ from annotated_types import Ge, Le
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Make, Pair, Pairs
 from seedream_core.data.pairs.edits import clean, world_of
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import CHINESE, captions
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import MARGIN, Rng, Scene
+from seedream_core.synthetic.scenes.world import MARGIN, Scene
 
 WAYS = {
     ("x", 1): ("from left to right", "从左到右"),

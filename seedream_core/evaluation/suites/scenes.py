@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge
 
 from seedream_core.evaluation.suites import Suite, SuiteItem
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.prompts import Prompt, evaluation_prompts
-from seedream_core.synthetic.scenes.world import HELD_OUT, Rng, World
+from seedream_core.synthetic.scenes.world import HELD_OUT, World
 
 if TYPE_CHECKING:
     import numpy as np

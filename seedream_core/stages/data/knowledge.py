@@ -133,7 +133,7 @@ class KnowledgeStage(Spread, Stage):
         return f"k{self.seed}-{index:07d}"
 
     def plan(self, index: int) -> Plan:
-        from seedream_core.synthetic.scenes.world import Rng
+        from seedream_core.randomness import Rng
 
         draw = Rng("knowledge plan", self.seed, index)
         named = {kind.name(): kind for kind in self.kinds}

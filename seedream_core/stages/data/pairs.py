@@ -92,7 +92,7 @@ class _Maker:
     def __call__(self, position: int) -> tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]:
         """The sample's fate, and its tuples: task, key and members of each."""
         from seedream_core.data.curation.lazy_sample import LazySample
-        from seedream_core.synthetic.scenes.world import Rng
+        from seedream_core.randomness import Rng
 
         reader, makers = _opened(self)
         key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"

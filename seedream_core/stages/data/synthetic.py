@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Rng, Scene, World
+from seedream_core.randomness import Rng
+from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Scene, World
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Stage
 

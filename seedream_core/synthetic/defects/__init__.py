@@ -13,7 +13,7 @@ from seedream_core.workflow.config import Component
 if TYPE_CHECKING:
     import numpy as np
 
-    from seedream_core.synthetic.scenes.world import Rng
+    from seedream_core.randomness import Rng
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are the first outside."""

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box
-from seedream_core.synthetic.scenes.world import Rng
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 SYLLABLES = (

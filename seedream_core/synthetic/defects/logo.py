@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import FINE, LETTERS, blend, colour, font, reduced
-from seedream_core.synthetic.scenes.world import Rng
 
 
 @dataclass(frozen=True, kw_only=True)

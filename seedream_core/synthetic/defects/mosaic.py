@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import whole
 from seedream_core.synthetic.scenes.regions import regions
-from seedream_core.synthetic.scenes.world import Rng
 
 TRIES = 8
 CHANGED = 16  # levels of 255

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from seedream_core.data.images.masks import union
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box, Defect
-from seedream_core.synthetic.scenes.world import Rng
 
 KINDS = ("logo", "mosaic", "sticker", "subtitle", "watermark")
 COUNTS = {"1": 0.65, "2": 0.25, "3": 0.1}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import blend, fitted, line, whole
-from seedream_core.synthetic.scenes.world import Rng
 
 INKS = ((255, 255, 255), (255, 255, 255), (255, 235, 60), (250, 250, 220), (120, 230, 255))
 

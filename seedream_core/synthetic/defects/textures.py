@@ -8,9 +8,9 @@ detector would else take for text and mosaics.
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import ink
 from seedream_core.synthetic.defects.ink import whole
-from seedream_core.synthetic.scenes.world import Rng
 
 PATTERNS = ("stripes", "checks", "bricks", "dots")
 

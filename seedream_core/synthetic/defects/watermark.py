@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import Box, Defect
 from seedream_core.synthetic.defects.ink import blend, colour, fitted, line, turned, whole
-from seedream_core.synthetic.scenes.world import Rng
 
 TILED = 0.2
 SLANTED = 0.35

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge
 
 from seedream_core.errors import UserError
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import rating
-from seedream_core.synthetic.scenes.world import Rng
 from seedream_core.workflow.config import Component
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.axes import Axis, Looks, frame, head, legend
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
 from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
 from seedream_core.synthetic.documents.vocabulary import CATEGORIES, GROUPS, QUANTITIES, SUBJECTS, said, some
-from seedream_core.synthetic.scenes.world import Rng
 
 TYPES = {
     "vertical bar": "竖直柱状",

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import Box, Pen, Theme
 from seedream_core.synthetic.documents.phrases import cut, listed, quote, quoted, told
@@ -21,7 +22,6 @@ from seedream_core.synthetic.documents.vocabulary import (
     said,
     some,
 )
-from seedream_core.synthetic.scenes.world import Rng
 
 TYPES = {"flow chart": "流程图", "tree diagram": "树状图", "network diagram": "网络图"}
 SHAPES = {"box": "方框", "rounded box": "圆角框", "oval": "椭圆", "diamond": "菱形", "dot": "圆点"}

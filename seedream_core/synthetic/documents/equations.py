@@ -1,6 +1,6 @@
 """LaTeX sources of equations, well-known and random, that both matplotlib's mathtext and LaTeX can set."""
 
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 
 # Source, English name, Chinese name
 KNOWN = (

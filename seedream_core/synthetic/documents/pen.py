@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from seedream_core.errors import UserError
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded
-from seedream_core.synthetic.scenes.world import Rng
 
 SCALE = 2
 LEAST = 8

@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import Pen, Theme
 from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
 from seedream_core.synthetic.documents.vocabulary import COLUMNS, NUMBERS, TABLES, said, some
-from seedream_core.synthetic.scenes.world import Rng
 
 RULES = {
     "a full grid": "网格线",

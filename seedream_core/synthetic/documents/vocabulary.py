@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from seedream_core.synthetic.scenes.world import Rng
+from seedream_core.randomness import Rng
 
 # English, Chinese, unit (English, Chinese), least and largest value
 SUBJECTS = (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
 from seedream_core.synthetic.documents.phrases import cut, listed, quote, told
 from seedream_core.synthetic.documents.vocabulary import APPS, BUTTONS, CARDS, FIELDS, LINKS, SWITCHES, said, some
-from seedream_core.synthetic.scenes.world import Rng
 
 SCREENS = {"phone screen": "手机界面", "web page": "网页"}
 REGIONS = {

@@ -4,7 +4,8 @@ A canonical caption asks for all that a picture must show. `brief` leaves the ba
 place, `paraphrase` says the canonical facts in other words.
 """
 
-from seedream_core.synthetic.scenes.world import OPPOSITE, Object, Rng, Scene, SceneRequest, Thing, World
+from seedream_core.randomness import Rng
+from seedream_core.synthetic.scenes.world import OPPOSITE, Object, Scene, SceneRequest, Thing, World
 
 LANGUAGES = ("en", "zh")
 STYLES = ("short", "brief", "long", "paraphrase")

@@ -7,6 +7,7 @@ What an edit does not name stays where it is, to the pixel.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import CHINESE, CHINESE_PLACES, ENGLISH_PLACES, NUMBERS, PLURALS, RELATIONS
 from seedream_core.synthetic.scenes.world import (
     BACKGROUNDS,
@@ -15,7 +16,6 @@ from seedream_core.synthetic.scenes.world import (
     MARGIN,
     SMALLEST,
     Object,
-    Rng,
     Scene,
     Thing,
     World,

@@ -5,8 +5,9 @@ language.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.captions import LANGUAGES, canonical
-from seedream_core.synthetic.scenes.world import KINDS, Rng, SceneRequest, World
+from seedream_core.synthetic.scenes.world import KINDS, SceneRequest, World, draw_request
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,6 @@ def evaluation_prompts(count: int, seed: int, *, held_out: bool = False, world: 
         kind = KINDS[index % len(KINDS)]
         language = LANGUAGES[index // len(KINDS) % len(LANGUAGES)]
         draw = Rng("prompt", "held out" if held_out else "seen", seed, index)
-        asked = draw.asked(kind, world.unseen if held_out else world.seen, world.seen)
+        asked = draw_request(draw, kind, world.unseen if held_out else world.seen, world.seen)
         prompts.append(Prompt(canonical(asked, language), language, kind, asked))
     return prompts

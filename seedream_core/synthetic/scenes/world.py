@@ -3,11 +3,11 @@
 Lengths are fractions of the picture's shorter side, so one scene can be drawn at any resolution of its aspect.
 """
 
-import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes import places
 
 BACKGROUNDS = {"white": (250, 250, 250), "gray": (150, 150, 150), "pink": (250, 190, 205), "beige": (240, 225, 190)}
@@ -178,9 +178,9 @@ class World:
         draw = Rng("scene", seed, index)
         kind = draw.weighted(self.kinds)
         shares = _zipf(self.seen, seed, self.zipf) if self.zipf else None
-        return self.arrange(draw.asked(kind, self.seen, self.seen, self.relations, shares), draw)
+        return self.arrange(draw_request(draw, kind, self.seen, self.seen, self.relations, shares), draw)
 
-    def arrange(self, asked: SceneRequest, draw: "Rng") -> Scene:
+    def arrange(self, asked: SceneRequest, draw: Rng) -> Scene:
         """A scene that shows what is asked, sizes and places drawn."""
         things, between = asked.things * (asked.count // len(asked.things)), draw.between
         largest = [LARGEST_BOX[asked.count] / max(EXTENTS[thing.shape]) for thing in asked.things]
@@ -234,47 +234,27 @@ def relation(first: Object, second: Object, apart: float, slant: float) -> str |
     return RELATIONS[2 * extent + (along > 0)]
 
 
-class Rng:
-    """Random choices from a key. Only `random()` is used: its stream is the one Python promises to keep."""
+def draw_request(
+    rng: Rng,
+    kind: str,
+    first: tuple[Thing, ...],
+    others: tuple[Thing, ...],
+    relations: Mapping[str, float] | None = None,
+    shares: Mapping[Thing, float] | None = None,
+) -> SceneRequest:
+    """A random request; a pair takes one thing of `first` and one of `others`, in either order.
 
-    def __init__(self, *key: object):
-        self._random = random.Random("/".join(map(str, key))).random
+    `relations` and `shares` weigh what they are drawn from; None draws all alike.
+    """
 
-    def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self._random()
+    def pick(things: list[Thing] | tuple[Thing, ...]) -> Thing:
+        return rng.choice(things) if shares is None else rng.weighted({thing: shares[thing] for thing in things})
 
-    def choice(self, options):
-        return options[int(self._random() * len(options))]
-
-    def weighted(self, weights):
-        rest = self._random() * sum(weights.values())
-        for name, weight in weights.items():
-            rest -= weight
-            if rest < 0:
-                return name
-        return name
-
-    def asked(
-        self,
-        kind: str,
-        first: tuple[Thing, ...],
-        others: tuple[Thing, ...],
-        relations: Mapping[str, float] | None = None,
-        shares: Mapping[Thing, float] | None = None,
-    ) -> SceneRequest:
-        """A random request; a pair takes one thing of `first` and one of `others`, in either order.
-
-        `relations` and `shares` weigh what they are drawn from; none draws all alike.
-        """
-
-        def pick(things: list[Thing] | tuple[Thing, ...]) -> Thing:
-            return self.choice(things) if shares is None else self.weighted({thing: shares[thing] for thing in things})
-
-        background, thing = self.choice(tuple(BACKGROUNDS)), pick(first)
-        if kind == "one":
-            return SceneRequest(kind, background, (thing,), 1)
-        if kind == "several":
-            return SceneRequest(kind, background, (thing,), 2 + int(self._random() * 3))
-        other = pick([o for o in others if o != thing])
-        things = (thing, other) if self._random() < 0.5 else (other, thing)
-        return SceneRequest(kind, background, things, 2, self.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))
+    background, thing = rng.choice(tuple(BACKGROUNDS)), pick(first)
+    if kind == "one":
+        return SceneRequest(kind, background, (thing,), 1)
+    if kind == "several":
+        return SceneRequest(kind, background, (thing,), 2 + int(rng.between(0, 1) * 3))
+    other = pick([o for o in others if o != thing])
+    things = (thing, other) if rng.between(0, 1) < 0.5 else (other, thing)
+    return SceneRequest(kind, background, things, 2, rng.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))

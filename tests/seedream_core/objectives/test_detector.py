@@ -10,9 +10,9 @@ import toy_training as toy
 from seedream_core.models.detector import Detector, DetectorConfig
 from seedream_core.objectives import detector
 from seedream_core.objectives.detector import ASPECTS, SIDES, DetectorModule, cover, ground
+from seedream_core.randomness import Rng
 from seedream_core.records import Batch
 from seedream_core.synthetic.defects.planting import KINDS, Planted
-from seedream_core.synthetic.scenes.world import Rng
 
 
 def make(scenes=0.25, textures=0.25, clean=0.25) -> DetectorModule:

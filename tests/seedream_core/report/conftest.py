@@ -9,9 +9,10 @@ import pytest
 
 from seedream_core.evaluation.metrics.paired import compare
 from seedream_core.evaluation.metrics.rate import Rate
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.render import png, render
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow import artifact
 
 RUNGS = (

@@ -8,8 +8,9 @@ from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
 from seedream_core.data.pairs.segmentation import areas, painted
 from seedream_core.errors import UserError
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 
 
 def view(size=(48, 40)) -> LazySample:

@@ -4,9 +4,10 @@ import numpy as np
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs.edits import EditsPairs, changed, clean, world_of
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 
 WORLD = World()
 

@@ -7,10 +7,11 @@ import pytest
 from seedream_core.evaluation.judges.scenes import ScenesJudge, atoms, fault, matches, scene_accuracy
 from seedream_core.evaluation.metrics.rate import Rate
 from seedream_core.evaluation.suites import SuiteItem
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.prompts import evaluation_prompts
 from seedream_core.synthetic.scenes.reader import Reading
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Object, Rng, SceneRequest, Thing, World
+from seedream_core.synthetic.scenes.world import Object, SceneRequest, Thing, World
 from seedream_core.workflow.host import Host
 
 RED, BLUE = Object("red", "star", 0.3, 0.5, 0.2), Object("blue", "heart", 0.7, 0.5, 0.2)

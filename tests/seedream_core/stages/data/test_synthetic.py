@@ -12,11 +12,12 @@ from PIL import Image
 
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.evaluation.judges.scenes import fault
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.stages.data import synthetic
 from seedream_core.stages.data.synthetic import DAMAGES, SyntheticStage
 from seedream_core.synthetic.scenes.reader import read
-from seedream_core.synthetic.scenes.world import HELD_OUT, Rng, Scene
+from seedream_core.synthetic.scenes.world import HELD_OUT, Scene
 from seedream_core.workflow.config import ConfigError, dump, parse
 from seedream_core.workflow.host import Host
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects import ink
-from seedream_core.synthetic.scenes.world import Rng
 
 
 def test_lines_are_cropped_and_about_as_high_as_asked():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects.sticker import Sticker
-from seedream_core.synthetic.scenes.world import Rng
 
 
 def test_several_colours_and_a_shadow():

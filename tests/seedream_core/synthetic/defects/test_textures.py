@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.defects.textures import texture
-from seedream_core.synthetic.scenes.world import Rng
 
 
 def test_the_same_from_the_same_draw():

@@ -2,9 +2,9 @@
 
 import pytest
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents.equations import KNOWN, equation
 from seedream_core.synthetic.documents.formula import glyphs
-from seedream_core.synthetic.scenes.world import Rng
 
 SOURCES = [source for source, _, _ in KNOWN] + [equation(Rng("equations", index), 1 + index % 4) for index in range(60)]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from seedream_core.errors import UserError
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, pen
 from seedream_core.synthetic.documents.pen import Face, Pen, Theme, chinese, latin
-from seedream_core.synthetic.scenes.world import Rng
 
 WHITE = Theme("white", (255, 255, 255), (0, 0, 0), (200, 200, 200))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import vocabulary
 from seedream_core.synthetic.documents.pen import latin
 from seedream_core.synthetic.documents.phrases import cut, language, listed, quote, quoted, sentences, told
-from seedream_core.synthetic.scenes.world import Rng
 
 
 def pairs(tree):

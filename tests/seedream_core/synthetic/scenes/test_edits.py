@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from seedream_core.evaluation.judges.scenes import fault
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.edits import KINDS, back, fits
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 
 WORLD = World()
 

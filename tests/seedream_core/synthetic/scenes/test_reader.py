@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from seedream_core.evaluation.judges.scenes import fault
+from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.reader import read
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import (
@@ -20,7 +21,6 @@ from seedream_core.synthetic.scenes.world import (
     OPPOSITE,
     SMALLEST,
     Object,
-    Rng,
     Scene,
     World,
     gap,

@@ -5,9 +5,10 @@ import pytest
 from seedream_core.data.captioning.captioners import Captioner
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.pairs import Pairs
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.truth import scene_of
-from seedream_core.synthetic.scenes.world import Rng, World
+from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow.host import Host
 
 ONE = {"color": "red", "shape": "star", "x": 0.5, "y": 0.5, "size": 0.3}

@@ -6,9 +6,10 @@ from PIL import Image, ImageFilter
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers.clarity import LEFT, ClarityScorer, _slopes, _smooth, blur, noise, planes
+from seedream_core.randomness import Rng
 from seedream_core.records import Sample
 from seedream_core.synthetic.scenes.render import render
-from seedream_core.synthetic.scenes.world import Rng, SceneRequest, Thing, World
+from seedream_core.synthetic.scenes.world import SceneRequest, Thing, World
 
 
 def scores(pixels: np.ndarray) -> dict[str, float]:
