@@ -1,4 +1,5 @@
-"""What a picture holds, by its pixels: connected pieces of ink, their sizes, and how often rows and columns change.
+"""Features of a document picture for the difficulty rater: connected pieces of ink, their sizes, and how often rows and
+columns change.
 
 Numpy alone: runs of ink are joined to those they touch in the next row, and labels spread along the joins.
 """

@@ -1,4 +1,4 @@
-"""How hard a knowledge picture is, by its pixels alone (Seedream 4.0's classifier of easy, medium and hard).
+"""Rates the difficulty of a knowledge picture from pixels alone (Seedream 4.0's classifier of easy, medium and hard).
 
 A small network reads off the load (see `rating`) from what `components` counts; the class follows by the same bounds.
 The packaged weights are made by `pretrain/difficulty`.

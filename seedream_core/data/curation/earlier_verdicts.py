@@ -1,5 +1,5 @@
-"""Rows of an earlier funnel taken over: what it kept or a filter dropped; what was unreadable or a duplicate is judged
-again.
+"""Reuses verdicts of an earlier curation: kept and dropped samples are taken over; unreadable ones and duplicates are
+judged again.
 
 A duplicate is, because what it repeats may be another sample now. Its picture must be the same, byte for byte; for a
 dropped one its key must do.

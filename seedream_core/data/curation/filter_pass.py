@@ -1,4 +1,4 @@
-"""The first pass over shards: every sample through a funnel, in any process, to one row each."""
+"""The first pass of curation: runs the funnel over all samples of shards, on several processes, one row per sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

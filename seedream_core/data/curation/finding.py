@@ -1,5 +1,5 @@
-"""Cover maps of cells to boxes: connected cells of a kind, their edges placed within the cell by how far it is
-covered.
+"""Turns the detector's cover maps into boxes: connected cells of a kind, with edges placed inside a cell by its
+cover.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""The funnel: filters asked cheapest first, each scorer run only on what is still alive when a filter needs it
-(Seedream 2.0).
+"""The funnel: asks filters in order of cost and runs a scorer only on samples that are still alive when a filter needs
+it.
 
 A picture that a record or a thumbnail rules out is never decoded; one that is kept always is, whole.
 """

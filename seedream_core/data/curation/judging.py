@@ -1,5 +1,5 @@
-"""How well a detector finds planted defects: error of the area, and the decisions keep, mask and drop that follow from
-it.
+"""Runs and evaluates the defect detector: boxes in a picture, the decision keep, mask or drop, and its accuracy on
+planted defects.
 """
 
 from collections.abc import Iterable, Iterator

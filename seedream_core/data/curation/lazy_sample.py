@@ -1,5 +1,5 @@
-"""One sample as the funnel sees it: what costs is made at its first use, so that a cheap verdict spares the
-decoding.
+"""One sample in the funnel, decoded lazily: expensive parts are computed at first use, so a cheap filter that drops it
+avoids them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,5 +1,5 @@
 """Where a picture is spoiled, on the grid of its latents (Seedream 3.0's defect-aware training; union and dilation
-inferred [I]).
+inferred).
 
 A box is `[left, top, right, bottom]` in shares of the picture's sides, as records hold it.
 """

@@ -1,4 +1,4 @@
-"""Pictures of strangers: brought to a normal form once, and decoded with care ever after.
+"""Decodes pictures of any origin safely and brings them to one normal form: upright, 8 bits, sRGB, one frame, on white.
 
 Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps
 its bytes, a JPEG of several pictures those of the first. What has not is written as PNG, which loses nothing more,

@@ -1,5 +1,5 @@
-"""Small pictures laid over one another: crop, scale, shift and brightness found at once, then what is left between
-them.
+"""Aligns pairs of small pictures (crop, scale, shift, brightness at once) and measures the residual, to verify near
+duplicates.
 
 Gauss-Newton from coarse to fine (Lucas and Kanade 1981; Baker and Matthews 2004), many pairs at a time. A pair's result
 does not depend on the others. A picture that is moved along straight axes is two small matrices around it, so all of it

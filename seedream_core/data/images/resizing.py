@@ -1,5 +1,5 @@
-"""Samples brought to one size: pictures scaled to cover it and cropped in the middle, and what records say of them
-moved along.
+"""Resizes samples to one size: scales the picture to cover it, crops the middle, and moves boxes in the record
+along.
 """
 
 from dataclasses import dataclass, replace

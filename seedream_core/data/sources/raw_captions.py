@@ -1,4 +1,4 @@
-"""What strangers say of their pictures, brought to a normal form: captions by language and field.
+"""Normalises raw captions from any source: language, field, encoding, length.
 
 A bare caption is `short`, or `long` where it is; Chinese where it holds a Chinese character, else English.
 """

@@ -1,4 +1,4 @@
-"""When too much of an input is bad, a stage stops: what came of it would be trusted for what it is not."""
+"""The bad-sample budget: stops a stage when too large a share of its input is bad."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Work spread over processes, its results in the order of the work: the same on one process or many."""
+"""Runs work on several processes and yields results in order: the same output on one process or many."""
 
 import multiprocessing
 import os

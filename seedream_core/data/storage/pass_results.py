@@ -1,4 +1,4 @@
-"""What a first pass over many samples found, kept on disk: a killed pass goes on, and memory stays flat.
+"""Results of a first pass over many samples, kept on disk: a killed pass resumes, and memory stays flat.
 
 One line per sample, and of each that was kept, one row of every feature in a plain binary file beside it.
 """

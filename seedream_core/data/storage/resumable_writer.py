@@ -1,6 +1,4 @@
-"""Shards and fates written together, in the order of the input, so that a killed stage goes on at its last whole
-shard.
-"""
+"""Writes shards and fates together in input order, so that a killed stage resumes after its last whole shard."""
 
 import json
 import os

@@ -1,5 +1,4 @@
-"""Retry: what an earlier run of a stage kept or dropped is taken over byte for byte, and only what it quarantined is
-tried again.
+"""Retries a stage: takes over what an earlier run kept or dropped, and processes only what it quarantined.
 
 The earlier run may be finished, or stopped (over its budget, or killed): what it had not reached is then new. Samples
 are known by their keys.

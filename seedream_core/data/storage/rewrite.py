@@ -1,6 +1,4 @@
-"""Shards again with other records: the same samples and pictures, each with a fate; killed, it goes on at its last
-whole shard.
-"""
+"""Rewrites shards with changed records: same samples and pictures, a fate each; resumes after a kill."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

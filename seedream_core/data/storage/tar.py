@@ -1,4 +1,4 @@
-"""Tar archives of strangers, walked header by header: nothing is extracted and no damage passes in silence.
+"""Reads untrusted tar files header by header: nothing is extracted, and damage is reported.
 
 `tarfile` stops without a word at a bad header or a missing end, which is how webdataset loses samples unnoticed
 (four of six damages, measured); here whatever is not a sound regular file comes out as `Damage`, and behind a bad

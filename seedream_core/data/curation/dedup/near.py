@@ -1,5 +1,5 @@
-"""Near duplicates: the same picture but for encoding, size, a small crop and brightness (2.0's funnel; the measure is
-[I]).
+"""Near duplicates: the same picture under another encoding, size, small crop or brightness (named by Seedream 2.0; the
+measure is ours).
 
 Candidates are pairs whose 8×8 colour pictures, brought to one brightness and contrast, lie near; each is then laid over
 the other (data/registration) and dropped only where nothing is left between them, in colour. Only kept samples are

@@ -1,5 +1,5 @@
-"""How well captions and picture agree: the chance that these captions were written for this picture (Seedream 2.0's
-funnel).
+"""Scorer of image-text agreement: the probability that a caption belongs to its picture, by a dual encoder (Seedream
+2.0's second stage).
 
 The encoder's calibration makes it a chance: between a picture's own captions and those of another picture, even odds
 before looking, and half of the others chosen to be alike.

@@ -1,5 +1,5 @@
-"""A picture in 348 plain figures, without any trained model: edges, corners, texture, random filters, places and
-colours [I].
+"""Scorer of appearance: 348 features without a trained model (edges, corners, texture, random filters, layout, colours;
+our choice).
 
 What active learning and the heads stand on where there is no dual encoder. Figures are roots of shares and largest
 answers, and cells are sorted by what they hold, so that a small mark counts the same wherever it lies. Random filters

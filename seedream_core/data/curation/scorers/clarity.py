@@ -1,5 +1,5 @@
-"""How sharp the sharpest part of a picture is, and how much noise lies over all of it (the blur check of Seedream 2.0;
-how, [I]).
+"""Scorer of sharpness and noise: how sharp the sharpest edges are, and how much noise lies over the picture (Seedream
+2.0 names the blur check; the method is ours).
 
 Blur: the picture is blurred a little (variance 1) and more (variance 4); where an edge was blurred by sigma, the ratio
 of its squared slopes is (sigma² + 4) / (sigma² + 1), whatever its contrast, so sigma follows (re-blurring: Zhuo and

@@ -1,4 +1,4 @@
-"""A digest of a picture's pixels and size, by which exact duplicates are told however they are packed.
+"""Scorer of pixel digests: identical pixels get the same digest however the file was encoded.
 
 Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other
 pictures too (byte for byte).

@@ -1,5 +1,5 @@
-"""Image-text embeddings: a picture as a unit vector in the space of captions (Seedream 2.0's second stage; CLIP,
-SigLIP).
+"""Scorer of image embeddings: each picture as a unit vector in the space of captions (Seedream 2.0's second stage;
+CLIP, SigLIP or our dual encoder).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
-"""What data/label's heads say of a picture: `defect` and `difficulty` from 0 to 1, `aesthetic` in its labels' own
-figures.
+"""Scorer that applies the heads of data/label: defect and difficulty from 0 to 1, aesthetics in the scale of its
+labels.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,5 @@
-"""Whether captions are in the language that they are declared to be in, by the script of their words.
+"""Scorer of caption language: whether captions are in the language that their field declares, by the script of their
+words.
 
 Each Chinese character counts as one word, each run of letters as one: a brand's name makes no Chinese caption English.
 What stands in quotes is what a picture shows and may be in any language. Latin letters alone do not tell English from

@@ -1,5 +1,5 @@
-"""A small colour picture of each picture, and its sides: by these near duplicates are found and told apart (dedup/near)
-[I].
+"""Scorer of near-duplicate signatures: a small colour thumbnail of each picture and its sides, by which dedup/near
+finds and compares duplicates (our design).
 
 3,080 bytes a sample: 32×32×3 of uint8, squeezed to a square, and two sides of uint32 that say how it was squeezed. A
 hash of 64 bits finds candidates as well, but cannot tell a red circle from a blue one, nor how far either was moved.

@@ -1,5 +1,5 @@
-"""Structure scores: watermarks, logos, subtitles, stickers and mosaics as boxes, and the share of the picture they
-cover.
+"""Scorer of defects: boxes of watermarks, logos, subtitles, stickers and mosaics by the detector, and the share of the
+picture that they cover.
 
 After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained on planted defects, and ships with the
 package.

@@ -1,5 +1,5 @@
-"""Texture without meaning: white noise, one tile repeated, or nothing but a smooth ramp (Seedream 2.0 names it; how,
-[I]).
+"""Scorer of meaningless texture: white noise, one tile repeated, or only a smooth ramp (named by Seedream 2.0; the
+method is ours).
 
 The score is the greatest of three:
 - grain: what is gone of the contrast once the picture is halved; all of it but a quarter in white noise;

@@ -1,4 +1,4 @@
-"""The share of a picture that is of one colour: flat pictures teach nothing, and are told from a thumbnail."""
+"""Scorer of uniformity: the share of pixels near one colour, from a thumbnail."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
