@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -33,7 +34,15 @@ class Keys(Sequence[str]):
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, position: int) -> str:
+    @overload
+    def __getitem__(self, position: int) -> str: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[str]: ...
+
+    def __getitem__(self, position: int | slice) -> str | list[str]:
+        if isinstance(position, slice):
+            return [self[one] for one in range(*position.indices(len(self)))]
         if not 0 <= position < len(self):
             raise IndexError(position)
         first = int(self.ends[position - 1]) if position else 0

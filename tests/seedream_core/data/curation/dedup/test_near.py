@@ -73,10 +73,11 @@ def test_a_part_that_differs_counts_from_the_residual_on(darker, same):
     clean = one("red", 0.4)
     other = clean.copy()
     other[90:122, 90:122] -= darker
-    (pair,) = NearDedup(residual=1.0).pairs(features([clean, other]))
+    (pair,) = NearDedup(max_residual=1.0).pairs(features([clean, other]))
     assert pair[2] == pytest.approx(0.015 * darker, abs=0.005)
     assert (drop([clean, other]).keys() == {1}) is same
-    assert drop([clean, other], residual=pair[2] - 1e-4) == {} and drop([clean, other], residual=pair[2] + 1e-4)
+    assert drop([clean, other], max_residual=pair[2] - 1e-4) == {}
+    assert drop([clean, other], max_residual=pair[2] + 1e-4)
 
 
 def test_only_kept_ones_are_compared_with():
