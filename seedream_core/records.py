@@ -202,8 +202,7 @@ class FlowStep:
     """Predicted by the network."""
     target: "Tensor"
     """noise - latents."""
-    hidden: "list[Tensor] | None" = None
-    weights: "Tensor | None" = None
-    """One per sample; None counts all alike."""
+    hidden: "list[Tensor]" = field(default_factory=list)
+    """Image tokens after each block, B×N×width; empty where no loss reads them."""
     mask: "Tensor | None" = None
     """B×1×h×w, 0 at latents that defects spoil; None where nothing is."""

@@ -39,7 +39,7 @@ class DistillStep:
 
 def distance(found: "Tensor", wanted: "Tensor", mask: "Tensor | None") -> "Tensor":
     """Mean squared error of velocities over the cells that the mask leaves, each picture's own mean, as in
-    losses/defect_masked.
+    losses/flow_matching.
 
     The teacher's answer at a spoiled cell is to keep the defect that it sees there: that is no answer to learn. A loss
     that judges whole pictures, as an adversarial one, has no cells to leave out and takes no mask.

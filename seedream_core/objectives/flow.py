@@ -14,10 +14,12 @@ from torch import Tensor
 from seedream_core import randomness
 from seedream_core.data.loading import latents
 from seedream_core.data.loading.batches import Batches
+from seedream_core.errors import UserError
 from seedream_core.flow.path import interpolate, target
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.flow.velocity import predict
-from seedream_core.losses.defect_masked import defect_masked
+from seedream_core.losses import Loss, check
+from seedream_core.losses.flow_matching import FlowMatchingLoss
 from seedream_core.models.conditions import Conditions
 from seedream_core.models.text.feature_cache import FeatureCache
 from seedream_core.models.text.llm import FrozenFeatures, LlmEncoder
@@ -42,11 +44,13 @@ class FlowModule(Objective):
         *,
         train: Train,
         timesteps: Timesteps,
+        losses: Sequence[Loss] = (FlowMatchingLoss(),),
         text_mode: TextMode = "frozen",
         prompts: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.start, self.train_config, self.timesteps, self.prompts = start, train, timesteps, list(prompts)
+        self.losses = tuple(losses)
         self.network = start.network.requires_grad_(True).train()
         # What is frozen stays out of the module's state: checkpoints and averages hold what is trained.
         self.text = start.text.tune() if text_mode == "tuned" else None
@@ -62,20 +66,23 @@ class FlowModule(Objective):
 
     def training_step(self, batch: Batch, index: int) -> dict:
         step = self.predict(batch)
-        return {"loss": defect_masked(step)}
+        terms = {loss.name(): loss.weight * loss(step) for loss in self.losses}
+        return {"loss": sum(terms.values()), "figures": terms if len(terms) > 1 else {}}
 
     def predict(self, batch: Batch) -> FlowStep:
         """The network's velocity for a batch at its own noise and times."""
         noise, t = (part.to(self.device) for part in self.draw(batch))
         noisy = interpolate(batch.latents, noise, t)
-        velocity = predict(self.network, noisy, t, self.encode(batch.captions)).velocity
+        reads = any(loss.reads_layer for loss in self.losses)
+        found = predict(self.network, noisy, t, self.encode(batch.captions), hidden=reads)
         return FlowStep(
             latents=batch.latents,
             noise=noise,
             t=t,
             noisy=noisy,
-            velocity=velocity,
+            velocity=found.velocity,
             target=target(batch.latents, noise),
+            hidden=found.hidden,
             mask=batch.mask,
         )
 
@@ -110,12 +117,17 @@ def train_generator(
     *,
     train: Train,
     timesteps: Timesteps,
+    losses: Sequence[Loss],
     text_mode: TextMode,
     prompts: Sequence[str],
 ) -> dict:
     """Train a generator from `start` and write it under `out`: what pre-training and fine-tuning stages share."""
     latents.check_made_by(batches.store.data, start.spec.autoencoder.digest)
-    module = FlowModule(start, train=train, timesteps=timesteps, text_mode=text_mode, prompts=prompts)
+    try:
+        check(losses, depth=start.config.depth, batch=batches.samples_at_once)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    module = FlowModule(start, train=train, timesteps=timesteps, losses=losses, text_mode=text_mode, prompts=prompts)
     if module.features:
         module.features.keep_on_disk(FeatureCache(out / artifact.SCRATCH / "text", start.spec.text.digest))
     first = batches.batch(0)

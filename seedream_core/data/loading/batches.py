@@ -49,6 +49,11 @@ class Batches(LightningDataModule):
         """Samples of an epoch."""
         return len(self.schedule)
 
+    @property
+    def samples_at_once(self) -> int:
+        """Samples of one micro-batch of one device."""
+        return self.train.global_batch // (self.host.devices * self.host.nodes * self.parts)
+
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
         """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
         mine = self.schedule.rows(step)[rank::ranks]

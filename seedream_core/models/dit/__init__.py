@@ -39,6 +39,8 @@ class DitConfig(Component):
 
     width: Annotated[int, Ge(8)] = 192
     """Features per token."""
+    depth: Annotated[int, Ge(1)] = 8
+    """Blocks."""
     patch: Annotated[int, Ge(1)] = 1
     """Latent cells along a token's side: 2 for f8 autoencoders, 1 for f16 and above."""
     guidance_embedding: bool = False

@@ -35,8 +35,6 @@ from seedream_core.models.rope import Rope
 class MmditConfig(DitConfig):
     """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0)."""
 
-    depth: Annotated[int, Ge(1)] = 8
-    """Blocks."""
     heads: Annotated[int, Ge(1)] = 3
     """Attention heads; the width must be a multiple of them."""
     mlp_ratio: Annotated[float, Gt(0)] = 4.0

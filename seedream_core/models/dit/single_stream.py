@@ -26,8 +26,6 @@ EPS = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class SingleStreamConfig(DitConfig):
-    depth: Annotated[int, Ge(1)] = 8
-    """Blocks."""
     heads: Annotated[int, Ge(1)] = 3
     """Attention heads; the width must be a multiple of them."""
     mlp_ratio: Annotated[float, Gt(0)] = 2.67

@@ -10,6 +10,7 @@ from annotated_types import Gt, Le
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
+from seedream_core.losses import Loss, check
 from seedream_core.stages.pretrain.mmdit import PROMPTS
 from seedream_core.workflow import stage
 from seedream_core.workflow.config import Config
@@ -74,10 +75,15 @@ class SftStage(stage.Stage):
     "whether the text encoder learns too"
     timesteps: Timesteps = field(default_factory=lambda: Timesteps.find("logit_normal")())
     "distribution of training times"
+    losses: tuple[Loss, ...] = field(default_factory=lambda: (Loss.find("flow_matching")(),))
+    "terms that are added up, each times its weight"
     train: Train
     "how long and how hard: a low rate, an average over a few hundred steps"
     prompts: tuple[str, ...] = PROMPTS
     "a row each in the sample grids"
+
+    def __post_init__(self) -> None:
+        check(self.losses)
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         model, data = inputs["model"], inputs["data"]
@@ -122,6 +128,7 @@ class SftStage(stage.Stage):
             host,
             train=self.train,
             timesteps=self.timesteps,
+            losses=self.losses,
             text_mode=self.text_mode,
             prompts=self.prompts,
         )

@@ -9,6 +9,7 @@ from annotated_types import Ge
 
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
+from seedream_core.losses import Loss, check
 from seedream_core.models.dit import DitConfig
 from seedream_core.workflow import stage
 from seedream_core.workflow.host import Host, Train
@@ -39,6 +40,8 @@ class MmditStage(stage.Stage):
     "the network; options without a name are those of an MM-DiT"
     timesteps: Timesteps = field(default_factory=lambda: Timesteps.find("logit_normal")())
     "distribution of training times"
+    losses: tuple[Loss, ...] = field(default_factory=lambda: (Loss.find("flow_matching")(),))
+    "terms that are added up, each times its weight"
     captions: CaptionMix = CaptionMix()
     "which caption a picture shows at a step"
     train: Train
@@ -51,6 +54,9 @@ class MmditStage(stage.Stage):
     "solver steps that this generator draws with by default"
     format: Literal["bf16", "f32"] = "bf16"
     "how the weights are stored"
+
+    def __post_init__(self) -> None:
+        check(self.losses, depth=self.net.depth)
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         data, vae, text = inputs["data"], inputs["vae"], inputs["text"]
@@ -124,6 +130,7 @@ class MmditStage(stage.Stage):
             host,
             train=self.train,
             timesteps=self.timesteps,
+            losses=self.losses,
             text_mode=self.text_mode,
             prompts=self.prompts,
         )

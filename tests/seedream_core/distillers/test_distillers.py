@@ -3,7 +3,7 @@
 import torch
 
 from seedream_core.distillers import distance
-from seedream_core.losses.defect_masked import defect_masked
+from seedream_core.losses.flow_matching import FlowMatchingLoss
 from seedream_core.records import FlowStep
 
 
@@ -15,6 +15,6 @@ def test_without_a_mask_it_is_the_mean_squared_error_and_with_one_what_training_
     mask = (torch.rand(4, 1, 5, 5) > 0.4).float()
     mask[1] = 0
     step = FlowStep(latents=found, noise=found, noisy=found, t=torch.rand(4), velocity=found, target=wanted, mask=mask)
-    torch.testing.assert_close(distance(found, wanted, mask), defect_masked(step))
+    torch.testing.assert_close(distance(found, wanted, mask), FlowMatchingLoss()(step))
     wanted[1] = torch.inf
     assert distance(found, wanted, mask).isfinite() and distance(found, wanted, torch.zeros_like(mask)) == 0

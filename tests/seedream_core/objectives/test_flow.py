@@ -9,7 +9,8 @@ import toy_training as toy
 from seedream_core.data.loading.batches import latent_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
-from seedream_core.losses.defect_masked import defect_masked
+from seedream_core.losses import Loss
+from seedream_core.losses.flow_matching import FlowMatchingLoss
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.pipeline import generator
 from seedream_core.records import Batch
@@ -57,13 +58,30 @@ def test_defects_teach_nothing(module, batch):
     mask[:, :, 1:3] = 0
     step = module.predict(replace(batch, mask=mask))
     step.velocity.retain_grad()
-    loss = defect_masked(step)
+    loss = FlowMatchingLoss()(step)
     loss.backward()
     assert (step.velocity.grad[:, :, 1:3] == 0).all() and (step.velocity.grad[:, :, :1] != 0).any()
     assert torch.equal(loss.detach(), module.training_step(replace(batch, mask=mask), 0)["loss"].detach())
     kept = step.velocity.detach() - step.target
     torch.testing.assert_close(loss.detach(), kept[:, :, [0, 3]].square().mean())
     assert torch.equal(replace(batch, mask=mask).to("cpu").mask, mask)
+
+
+def test_terms_are_weighted_added_and_logged_by_name(tiny_generator, batch):
+    members = {"flow_matching": {}, "contrastive_flow_matching": {"weight": 0.3}, "dispersive": {"layer": 1}}
+    losses = [Loss.find(name)(**options) for name, options in members.items()]
+    several = FlowModule(
+        generator.load(tiny_generator), train=TRAIN, timesteps=Timesteps.find("uniform")(), losses=losses
+    )
+    found = several.training_step(batch, 0)
+    step = several.predict(batch)
+    expected = {loss.name(): loss.weight * loss(step) for loss in losses}
+    assert found["figures"].keys() == expected.keys() and all(bool(term) for term in expected.values())
+    for name, term in expected.items():
+        torch.testing.assert_close(found["figures"][name], term)
+    torch.testing.assert_close(found["loss"], sum(expected.values()))
+    found["loss"].backward()
+    assert all(p.grad is not None for p in several.network.blocks[0].image.parameters())
 
 
 def test_frozen_features_do_not_depend_on_the_company(module):

@@ -7,7 +7,10 @@ import pytest
 import torch
 import toy_training as toy
 
+from seedream_core.errors import UserError
 from seedream_core.generate import vocabulary
+from seedream_core.logs import read_rows
+from seedream_core.losses import Loss
 from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.pipeline import generator
@@ -65,6 +68,18 @@ def test_artifact_is_as_its_facts_say_and_draws(base, tmp_path):
     assert not vocabulary.unknown("橙色 star", vocabulary.load(out))
     assert artifact.verify(out) == []
     assert parse(MmditStage, dump(base)) == base
+
+
+def test_every_loss_trains_and_stands_in_the_log(base, tmp_path):
+    terms = tuple(Loss.find(name)() for name in Loss.names())
+    base = replace(base, losses=terms, train=replace(base.train, steps=3, log_every=1))
+    with pytest.raises(UserError, match="compares samples, but a device computes 1 at once"):
+        base.run(tmp_path / "refused", toy.host(micro_batch=1))
+    base.run(tmp_path / "base", toy.host(micro_batch=2))
+    rows = read_rows(tmp_path / "base" / "logs" / "metrics.jsonl")
+    assert len(rows) == 3
+    for row in rows:
+        assert row["loss"] == pytest.approx(sum(row[name] for name in Loss.names()), abs=1e-5)
 
 
 @pytest.mark.parametrize("mode, optimizer", [("frozen", "adamw"), ("tuned", "muon")])
