@@ -11,7 +11,7 @@ from seedream_core.data.loading.batches import Batches
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.latents import LatentModule
 from seedream_core.records import Batch
-from seedream_core.training.fit import Objective
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Train
 
 
@@ -33,14 +33,18 @@ class AutoencoderModule(Objective):
         self.latent_noise = latent_noise
 
     def training_step(self, batch: Batch, index: int) -> dict:
+        reconstructed, loss = self.reconstruct(batch)
+        return {"loss": loss, "figures": {"psnr": psnr(batch.images, reconstructed.detach()).mean()}}
+
+    def reconstruct(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The batch's pictures after the bottleneck, and the reconstruction loss."""
         posterior = self.network.encode(batch.images)
         noise = randomness.normal(self.train_config.seed, batch.keys, batch.step, posterior.mean.shape[1:], "latent")
         latents = posterior.sample(noise.to(self.device))
         if self.latent_noise:
             latents = self.noisy(latents, batch)
         reconstructed = self.network.decode(latents)
-        loss = self.loss(batch.images, reconstructed, posterior)
-        return {"loss": loss, "figures": {"psnr": psnr(batch.images, reconstructed.detach()).mean()}}
+        return reconstructed, self.loss(batch.images, reconstructed, posterior)
 
     def noisy(self, latents: Tensor, batch: Batch) -> Tensor:
         """Latents, with noise and cut off from the encoder in about half of the samples."""
@@ -50,6 +54,12 @@ class AutoencoderModule(Objective):
         noise = randomness.normal(seed, batch.keys, batch.step, shape, "decoder noise").to(self.device)
         spread = latents.detach().std((0, 2, 3), keepdim=True)
         return torch.where(level > 0, latents.detach() + level * spread * noise, latents)
+
+    def forward_flops(self, image: Tensor) -> float:
+        """FLOPs of one picture (1 x 3 x H x W) to its latents and back."""
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self.network.decode(self.network.encode(image).mean)
+        return counter.get_total_flops()
 
     def samples(self) -> Tensor:
         """Originals above their reconstructions."""
@@ -61,13 +71,6 @@ def psnr(images: Tensor, reconstructed: Tensor) -> Tensor:
     """Decibels of each picture, B; values are in [-1, 1]."""
     error = (images - reconstructed.float().clamp(-1, 1)).square().flatten(1).mean(1)
     return 10 * torch.log10(4 / error.clamp_min(1e-10))
-
-
-def forward_flops(network: LatentModule, image: Tensor) -> int:
-    """FLOPs of one picture to its latents and back."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.decode(network.encode(image).mean)
-    return counter.get_total_flops()
 
 
 def pictures(batches: Batches, count: int) -> Iterator[Tensor]:

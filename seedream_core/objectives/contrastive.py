@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from seedream_core.data.loading.twins import TwinBatch
 from seedream_core.models.dual_encoder.towers import Towers
 from seedream_core.models.text.tokenizer import tokenize
-from seedream_core.training.fit import Objective
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Host, Train
 
 

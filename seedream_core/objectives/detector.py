@@ -19,7 +19,7 @@ from seedream_core.synthetic.defects.planting import KINDS, Planted, plant
 from seedream_core.synthetic.defects.textures import texture
 from seedream_core.synthetic.scenes.render import render
 from seedream_core.synthetic.scenes.world import World
-from seedream_core.training.fit import Objective
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Train
 
 ASPECTS = (1.0, 1.0, 1.0, 4 / 3, 3 / 4, 8 / 5, 5 / 8)  # whole pixels at each of SIDES, so that a batch has one size

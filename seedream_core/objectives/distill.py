@@ -25,7 +25,7 @@ from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import picture_noise, time_grid, to_pixels
 from seedream_core.records import Batch
-from seedream_core.training.fit import Objective
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Train
 
 SAMPLE_STEPS = (4, 2)

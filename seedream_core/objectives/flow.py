@@ -27,7 +27,8 @@ from seedream_core.pipeline import generator
 from seedream_core.pipeline.generator import Pipeline
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.records import Batch, FlowStep
-from seedream_core.training.fit import Objective, fit
+from seedream_core.training.fit import fit
+from seedream_core.training.objective import Objective
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host, Train
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seedream_core.models.text.llm import LlmEncoder
 from seedream_core.records import Batch
-from seedream_core.training.fit import Objective
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Train
 
 

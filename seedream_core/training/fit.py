@@ -5,7 +5,6 @@ the data is the step alone; and nothing draws from a random stream, so there is 
 """
 
 import logging
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -25,24 +24,8 @@ from seedream_core.training.callbacks.checkpoint import CheckpointFolder, Checkp
 from seedream_core.training.callbacks.ema import Ema
 from seedream_core.training.callbacks.samples import Samples
 from seedream_core.training.callbacks.throughput import Throughput
-from seedream_core.training.optimizer import SkipNonFinite
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Host, Train
-
-
-class Objective(LightningModule):
-    """A module with one optimiser over everything of it that trains; members say what a step's loss is."""
-
-    train_config: Train
-    flops_per_image: float = 0.0
-    """One forward pass over one image, or one sequence: training counts three."""
-    batch_ended: float = 0.0
-    """When the last callback had done with the batch before: from here on the loop waits for data."""
-
-    def configure_optimizers(self) -> SkipNonFinite:
-        return SkipNonFinite(self, self.train_config)
-
-    def on_train_batch_end(self, *_: object) -> None:
-        self.batch_ended = time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -80,19 +63,22 @@ def fit(
     memory.keep_freed()
     host.limit_threads()
     module.train_config = train
+    module.micro_batches = micro_batches(train, host)
+    automatic = module.automatic_optimization
     resume = newest(out / "checkpoints")
     batches.first_step = int(resume.name.removeprefix("step_")) if resume else 0
     ema = Ema(train.ema)
     throughput = Throughput(out / "logs", out.name, train, module.flops_per_image)
-    checkpoints = Checkpoints(out / "checkpoints", train.checkpoint_every)
-    drawn = [Samples(out / "samples", train.sample_every, ema)] if hasattr(module, "samples") else []
+    checkpoints = Checkpoints(out / "checkpoints", train)
+    drawn = [Samples(out / "samples", train, ema)] if hasattr(module, "samples") else []
     with quiet():
         trainer = trainer_for(
             host,
-            max_steps=train.steps,
-            max_epochs=-1,
+            # Lightning counts the updates of automatic optimisation alone; else the end of the batches is the end.
+            max_steps=train.steps if automatic else -1,
+            max_epochs=-1 if automatic else 1,
+            accumulate_grad_batches=module.micro_batches if automatic else 1,
             default_root_dir=out,
-            accumulate_grad_batches=micro_batches(train, host) if module.automatic_optimization else 1,
             callbacks=[ema, *callbacks, throughput, *drawn, checkpoints],
         )
         trainer.fit(module, datamodule=batches, ckpt_path=resume, weights_only=True)

@@ -12,12 +12,15 @@ import torch
 import toy_training as toy
 
 from seedream_core.logs import read_rows
+from seedream_core.losses.adversarial import Adversarial
+from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.models.dit.mmdit import MmditConfig
 from seedream_core.objectives.flow import FlowModule
 from seedream_core.stages.data import encode
 from seedream_core.stages.data.encode import EncodeStage
 from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.generate.images import ImagesStage
+from seedream_core.stages.pretrain.autoencoder import AutoencoderStage
 from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.training.callbacks.ema import Ema
 from seedream_core.workflow.host import Host
@@ -92,6 +95,23 @@ def test_killed_and_resumed_on_as_many_processes_and_on_fewer(base, tmp_path):
     whole, one = toy.rows(tmp_path / "whole"), toy.rows(tmp_path / "one")
     assert [row["samples"] for row in one] == [row["samples"] for row in whole]
     assert one[-1]["loss"] == pytest.approx(whole[-1]["loss"], rel=1e-3)
+
+
+def test_an_autoencoder_with_a_discriminator_on_two_processes_follows_the_single_one(tmp_path):
+    SyntheticStage(samples=24, size=(32, 32)).run(tmp_path / "pictures", toy.host())
+    stage = AutoencoderStage(
+        data=tmp_path / "pictures",
+        net=Conv(channels=4, stem=8, widths=(16, 16)),
+        adversarial=Adversarial(start=3, width=8, layers=2),
+        train=toy.config(steps=12, global_batch=8, log_every=1, checkpoint_every=4, sample_every=50),
+    )
+    assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
+    assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO, micro_batch=2))) == [0, 0]
+    one, two = (read_rows(tmp_path / name / "logs" / "metrics.jsonl") for name in ("one", "two"))
+    assert len(one) == len(two) == 12
+    for single, double in zip(one, two):
+        for name in ("loss", "discriminator", "balance"):
+            assert double[name] == pytest.approx(single[name], rel=2e-3), name
 
 
 def test_signal_to_one_rank_stops_both_at_the_same_step(tmp_path):

@@ -19,7 +19,8 @@ from seedream_core.errors import UserError
 from seedream_core.logs import read_rows
 from seedream_core.records import Batch
 from seedream_core.training.callbacks.checkpoint import newest
-from seedream_core.training.fit import Objective, fit
+from seedream_core.training.fit import fit
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Host, Train
 from seedream_core.workflow.stage import Stage
 

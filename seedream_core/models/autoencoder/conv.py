@@ -94,6 +94,10 @@ class ConvAutoencoder(LatentModule):
         self.decoder = nn.Sequential(*decoder)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def output_weight(self) -> nn.Parameter:
+        return self.decoder[-2].weight
+
     def encode(self, images: Tensor) -> Posterior:
         images = images.contiguous(memory_format=torch.channels_last)
         mean, log_variance = self.encoder(images).float().chunk(2, dim=1)

@@ -30,6 +30,11 @@ class LatentModule(nn.Module):
         self.register_buffer("latent_mean", torch.zeros(channels))
         self.register_buffer("latent_std", torch.ones(channels))
 
+    @property
+    def output_weight(self) -> nn.Parameter:
+        """Weight of the decoder's last layer, at which losses are balanced."""
+        raise NotImplementedError
+
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Per-channel statistics, each C; a deviation of zero is a ValueError, since it cannot be divided by."""
         if not bool((std > 0).all()):

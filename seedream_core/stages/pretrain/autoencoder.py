@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
+from seedream_core.losses.adversarial import Adversarial
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder import AutoencoderConfig
 from seedream_core.workflow import stage
@@ -28,10 +29,16 @@ class AutoencoderStage(stage.Stage):
     "the architecture"
     loss: Reconstruction = Reconstruction()
     "what it is held to"
+    adversarial: Adversarial | None = None
+    "a discriminator of patches that the decoder learns to deceive: sharper, at a lower PSNR; none to learn without it"
     latent_noise: Annotated[float, Ge(0)] = 0.0
     "most noise on latents that the decoder learns from, as a share of their deviation: it then forgives a generator"
     train: Train
     "how long and how hard"
+
+    def __post_init__(self) -> None:
+        if self.adversarial and self.adversarial.start >= self.train.steps:
+            raise ValueError(f"adversarial.start: {self.adversarial.start} is not below train.steps {self.train.steps}")
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         import torch
@@ -49,7 +56,8 @@ class AutoencoderStage(stage.Stage):
 
         from seedream_core.data.loading.batches import picture_batches
         from seedream_core.models import network
-        from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, quality
+        from seedream_core.objectives.adversarial_autoencoder import AdversarialAutoencoderModule
+        from seedream_core.objectives.autoencoder import AutoencoderModule, measure, quality
         from seedream_core.pipeline import generator
         from seedream_core.training.fit import fit
 
@@ -57,10 +65,12 @@ class AutoencoderStage(stage.Stage):
         batches = picture_batches(self.data, train=self.train, host=host)
         judged = picture_batches(self.validation, train=self.train, host=host) if self.validation else batches
         shown = judged.batch(0).images[:SHOWN]
-        module = AutoencoderModule(
-            self.net.build(), train=self.train, loss=self.loss, shown=shown, latent_noise=self.latent_noise
-        )
-        module.flops_per_image = forward_flops(module.network, shown[:1])
+        options = {"train": self.train, "loss": self.loss, "shown": shown, "latent_noise": self.latent_noise}
+        if self.adversarial is None:
+            module = AutoencoderModule(self.net.build(), **options)
+        else:
+            module = AdversarialAutoencoderModule(self.net.build(), adversarial=self.adversarial, **options)
+        module.flops_per_image = module.forward_flops(shown[:1])
         fitted = fit(module, batches, self.train, host, out)
         # Measured on the weights as they are stored, which is what every later stage will use.
         module.network.to(torch.bfloat16).float()

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from seedream_core.errors import UserError
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.artifact import write_atomic
+from seedream_core.workflow.host import Train
 
 KEEP = 2
 STATE, MANIFEST = "state.pt", "manifest.json"
@@ -54,7 +56,7 @@ class CheckpointFolder(CheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
             manifest = {
-                "step": checkpoint["global_step"],
+                "step": checkpoint["steps_done"],
                 "sha256": _sha256(building / STATE),
                 "bytes": (building / STATE).stat().st_size,
             }
@@ -112,27 +114,27 @@ def _sha256(path: Path) -> str:
 class Checkpoints(Callback):
     """Saves every so many steps, at the last one, and when a signal has asked for an end."""
 
-    def __init__(self, folder: Path, every: int) -> None:
-        self.folder, self.every = folder, every
+    def __init__(self, folder: Path, train: Train) -> None:
+        self.folder, self.train = folder, train
         self.step = 0
         self.asked: signal.Signals | None = None
         self.stopped = ""
         self._before: dict[signal.Signals, Any] = {}
 
-    def on_load_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, module: Objective, checkpoint: dict[str, Any]) -> None:
         # Lightning counts micro-batches; another host may cut the same step into another number of them.
-        done = checkpoint["global_step"] * trainer.accumulate_grad_batches
+        done = module.steps_done * module.micro_batches
         for counts in ("current", "total"):
             checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"][counts].update(
                 ready=done, started=done, processed=done, completed=done - 1
             )
 
-    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: Trainer, module: Objective, stage: str) -> None:
         self._listen()
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: Objective) -> None:
         self._listen()  # again: Lightning has put its own handlers in between
-        self.step = trainer.global_step
+        self.step = module.steps_done
         if trainer.is_global_zero and self.folder.is_dir():
             for left in self.folder.glob(".step_*"):
                 shutil.rmtree(left, ignore_errors=True)
@@ -148,14 +150,14 @@ class Checkpoints(Callback):
             raise KeyboardInterrupt
         self.asked = signal.Signals(number)
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
-        if trainer.global_step == self.step:
+    def on_train_batch_end(self, trainer: Trainer, module: Objective, *_: object) -> None:
+        if module.steps_done == self.step:
             return
-        self.step = trainer.global_step
-        last = self.step >= trainer.max_steps
+        self.step = module.steps_done
+        last = self.step >= self.train.steps
         # Every rank hears of a signal that reached one of them, at the same step.
         asked = trainer.strategy.reduce_boolean_decision(self.asked is not None, all=False)
-        if last or asked or self.step % self.every == 0:
+        if last or asked or self.step % self.train.checkpoint_every == 0:
             saved = self._save(trainer, module)
             if asked and not last:
                 name = self.asked.name if self.asked else "a signal to another rank"
@@ -164,7 +166,7 @@ class Checkpoints(Callback):
                 )
                 trainer.should_stop = True
 
-    def _save(self, trainer: Trainer, module: LightningModule) -> bool:
+    def _save(self, trainer: Trainer, module: Objective) -> bool:
         if bad := [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]:
             raise UserError(
                 f"weights are not finite after step {self.step}: {', '.join(bad[:3])}",
@@ -182,10 +184,10 @@ class Checkpoints(Callback):
                 shutil.rmtree(old, ignore_errors=True)
         return True
 
-    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+    def teardown(self, trainer: Trainer, module: Objective, stage: str) -> None:
         self._restore()
 
-    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: Objective, exception: BaseException) -> None:
         self._restore()
 
     def _restore(self) -> None:

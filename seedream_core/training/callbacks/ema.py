@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
+
+from seedream_core.training.objective import Objective
 
 
 class Ema(Callback):
@@ -17,22 +19,22 @@ class Ema(Callback):
         self.step = 0
         self.weights: dict[str, Tensor] = {}
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, module: Objective) -> None:
         if not self.weights:
             self.weights = {name: p.detach().clone() for name, p in trainable(module)}
         self.weights = {name: self.weights[name].to(p.device) for name, p in trainable(module)}
-        self.step = trainer.global_step
+        self.step = module.steps_done
 
     @torch.no_grad()
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
-        if trainer.global_step == self.step:
+    def on_train_batch_end(self, trainer: Trainer, module: Objective, *_: object) -> None:
+        if module.steps_done == self.step:
             return
-        self.step = trainer.global_step
+        self.step = module.steps_done
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.weights.values()), [p.detach() for _, p in trainable(module)], 1 - decay)
 
     @contextmanager
-    def swapped(self, module: LightningModule) -> Iterator[None]:
+    def swapped(self, module: Objective) -> Iterator[None]:
         """The averaged weights inside the module for a while; the trained ones come back bit for bit."""
         parameters = dict(trainable(module))
         kept = {name: p.data for name, p in parameters.items()}
@@ -44,11 +46,11 @@ class Ema(Callback):
             for name, weight in kept.items():
                 parameters[name].data = weight
 
-    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, module: Objective) -> None:
         self.apply(module)
 
     @torch.no_grad()
-    def apply(self, module: LightningModule) -> None:
+    def apply(self, module: Objective) -> None:
         """The averaged weights become the module's own: what a stage writes out."""
         for name, p in trainable(module):
             p.copy_(self.weights[name])
@@ -60,5 +62,10 @@ class Ema(Callback):
         self.weights = state_dict["weights"]
 
 
-def trainable(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
+def trainable(module: Objective) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """Parameters to average: all that train, but for helpers'."""
+    return (
+        (name, p)
+        for name, p in module.named_parameters()
+        if p.requires_grad and name.partition(".")[0] not in module.helpers
+    )

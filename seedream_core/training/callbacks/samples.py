@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from seedream_core.training.callbacks.ema import Ema
+from seedream_core.training.objective import Objective
+from seedream_core.workflow.host import Train
 
 
 class Draws(Protocol):
@@ -18,23 +20,23 @@ class Draws(Protocol):
 
 
 class Samples(Callback):
-    """Writes samples/step_000500.png every `every` steps and at the end.
+    """Writes samples/step_000500.png every `sample_every` steps and at the end.
 
     Every rank draws, because the forward pass of a sharded network needs all ranks; rank 0 writes.
     """
 
-    def __init__(self, folder: Path, every: int, ema: Ema) -> None:
-        self.folder, self.every, self.ema = folder, every, ema
+    def __init__(self, folder: Path, train: Train, ema: Ema) -> None:
+        self.folder, self.train, self.ema = folder, train, ema
         self.step = 0
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.step = trainer.global_step
+    def on_train_start(self, trainer: Trainer, module: Objective) -> None:
+        self.step = module.steps_done
 
-    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: object) -> None:
-        if trainer.global_step == self.step:
+    def on_train_batch_end(self, trainer: Trainer, module: Objective, *_: object) -> None:
+        if module.steps_done == self.step:
             return
-        self.step = trainer.global_step
-        if self.step % self.every and self.step < trainer.max_steps:
+        self.step = module.steps_done
+        if self.step % self.train.sample_every and self.step < self.train.steps:
             return
         module.eval()
         with torch.no_grad(), self.ema.swapped(module), trainer.precision_plugin.forward_context():

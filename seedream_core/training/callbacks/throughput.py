@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 
 from seedream_core import processor, progress
 from seedream_core.errors import UserError
 from seedream_core.logs import read_rows, to_csv
 from seedream_core.records import Batch
+from seedream_core.training.objective import Objective
 from seedream_core.workflow.artifact import write_atomic
 from seedream_core.workflow.host import Train
 
@@ -42,8 +43,8 @@ class Throughput(Callback):
     def path(self) -> Path:
         return self.folder / "metrics.jsonl"
 
-    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.step = trainer.global_step
+    def on_train_start(self, trainer: Trainer, module: Objective) -> None:
+        self.step = module.steps_done
         bf16 = trainer.precision.startswith("bf16")
         self.ceiling = processor.matmul_flops(module.device, torch.bfloat16 if bf16 else torch.float32)
         if trainer.is_global_zero:
@@ -54,30 +55,28 @@ class Throughput(Callback):
         self.started = self.row_started = time.perf_counter()
         self.row_step, self.data_seconds = self.step, 0.0
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Batch, index: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: Objective, batch: Batch, index: int) -> None:
         self.data_seconds += time.perf_counter() - (module.batch_ended or self.started)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, module: Objective, outputs: Any, batch: Batch, index: int) -> None:
         self._keys += batch.keys
         for name, value in {
             "loss": outputs["loss"] * trainer.accumulate_grad_batches,
             **outputs.get("figures", {}),
         }.items():
-            value = value.detach().double() / trainer.accumulate_grad_batches
+            value = value.detach().double() / module.micro_batches
             self._micro[name] = self._micro[name] + value if name in self._micro else value
-        if trainer.global_step == self.step:
+        if module.steps_done == self.step:
             return
-        self.step = trainer.global_step
-        self._count(trainer)
-        if self.step % self.train.log_every == 0 or self.step >= trainer.max_steps:
-            self._write(trainer)
+        self.step = module.steps_done
+        self._count(trainer, module)
+        if self.step % self.train.log_every == 0 or self.step >= self.train.steps:
+            self._write(trainer, module)
         else:
             self._progress.advance(1)
 
-    def _count(self, trainer: Trainer) -> None:
-        bad_in_row = trainer.optimizers[0].bad_in_row
+    def _count(self, trainer: Trainer, module: Objective) -> None:
+        bad_in_row = max(optimizer.bad_in_row for optimizer in module.named_optimizers.values())
         for key in self._keys:
             self.seen += int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "little")
         self.seen %= 1 << 63
@@ -96,7 +95,7 @@ class Throughput(Callback):
             self.counted += 1
         self._micro, self._keys = {}, []
 
-    def _write(self, trainer: Trainer) -> None:
+    def _write(self, trainer: Trainer, module: Objective) -> None:
         now = time.perf_counter()
         steps, seconds = self.step - self.row_step, now - self.row_started
         images_per_second = steps * self.train.global_batch / seconds
@@ -105,7 +104,7 @@ class Throughput(Callback):
         row = {
             "step": self.step,
             "loss": means.pop("loss", None),
-            "lr": trainer.optimizers[0].lr,
+            "lr": next(iter(module.named_optimizers.values())).lr,
             **means,
             "samples": f"{self._all_seen(trainer):016x}",
             "skipped": self.skipped,
@@ -132,15 +131,15 @@ class Throughput(Callback):
         high, low = trainer.strategy.reduce(halves, reduce_op="sum").tolist()
         return ((high << 32) + low) % (1 << 63)
 
-    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, module: Objective) -> None:
         self._stack.close()
         if trainer.is_global_zero:
             write_atomic(self.folder / "metrics.csv", to_csv(read_rows(self.path)))
 
-    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, module: Objective, exception: BaseException) -> None:
         self._stack.close()
 
-    def on_save_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, trainer: Trainer, module: Objective, checkpoint: dict[str, Any]) -> None:
         checkpoint["throughput"] = {
             "seen": self._all_seen(trainer),
             "skipped": self.skipped,
@@ -148,7 +147,7 @@ class Throughput(Callback):
             "counted": self.counted,
         }
 
-    def on_load_checkpoint(self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, module: Objective, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["throughput"]
         self.seen = state["seen"] if trainer.is_global_zero else 0
         self.skipped, self.sums, self.counted = state["skipped"], state["sums"], state["counted"]

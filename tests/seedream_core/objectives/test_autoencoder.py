@@ -9,7 +9,7 @@ import toy_training as toy
 from seedream_core.data.loading.batches import picture_batches
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.objectives.autoencoder import AutoencoderModule, forward_flops, measure, psnr
+from seedream_core.objectives.autoencoder import AutoencoderModule, measure, psnr
 from seedream_core.records import Batch
 from seedream_core.stages.data.synthetic import SyntheticStage
 
@@ -56,5 +56,6 @@ def test_latent_noise_reaches_the_decoder_and_not_the_encoder():
 
 def test_flops_grow_with_the_pixels():
     network = Conv(channels=4, stem=8, widths=(16, 16)).build()
-    small, large = (forward_flops(network, torch.zeros(1, 3, size, size)) for size in (32, 64))
+    module = AutoencoderModule(network, train=toy.config(), loss=Reconstruction(), shown=torch.zeros(0))
+    small, large = (module.forward_flops(torch.zeros(1, 3, size, size)) for size in (32, 64))
     assert large == 4 * small > 0

@@ -8,6 +8,7 @@ import torch
 import toy_training as toy
 
 from seedream_core.data.loading.batches import picture_batches
+from seedream_core.losses.adversarial import Adversarial
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.objectives.autoencoder import AutoencoderModule
 from seedream_core.pipeline import generator
@@ -16,6 +17,7 @@ from seedream_core.stages.pretrain.autoencoder import AutoencoderStage
 from seedream_core.workflow import execute
 
 NET = Conv(channels=4, stem=8, widths=(16, 16))
+ADVERSARIAL = Adversarial(start=3, width=8, layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -60,30 +62,64 @@ def test_learns_and_measures_what_it_stores(vae, tmp_path):
     assert (out / "samples" / "step_000040.png").exists()
 
 
-def test_killed_twice_ends_bit_for_bit_as_uninterrupted(vae, tmp_path):
-    def work(at):
-        real = AutoencoderModule.training_step
+def sabotaged(stage: AutoencoderStage, out, at: int) -> int:
+    """Run the stage in a child that is killed in the middle of step `at`; gives the exit code."""
 
-        def training_step(self, batch, index):
+    def work():
+        real = AutoencoderModule.reconstruct
+
+        def reconstruct(self, batch):
             if batch.step == at:
                 toy.os.kill(toy.os.getpid(), signal.SIGKILL)
-            return real(self, batch, index)
+            return real(self, batch)
 
-        AutoencoderModule.training_step = training_step
-        vae.run(tmp_path / "killed", toy.host())
+        AutoencoderModule.reconstruct = reconstruct
+        stage.run(out, toy.host())
 
+    return toy.fork(work)
+
+
+@pytest.mark.parametrize("adversarial", [None, ADVERSARIAL])
+def test_killed_twice_ends_bit_for_bit_as_uninterrupted(vae, tmp_path, adversarial):
+    vae = replace(vae, adversarial=adversarial)
     assert toy.fork(lambda: vae.run(tmp_path / "whole", toy.host())) == 0
-    assert [toy.fork(lambda: work(at)) for at in (5, 9)] == [-signal.SIGKILL] * 2
+    assert [sabotaged(vae, tmp_path / "killed", at) for at in (5, 9)] == [-signal.SIGKILL] * 2
     assert toy.fork(lambda: vae.run(tmp_path / "killed", toy.host())) == 0
     toy.assert_equal_runs(tmp_path / "whole", tmp_path / "killed")
 
 
-def test_sizes_that_do_not_divide_are_refused_at_plan_time(vae):
-    with pytest.raises(ValueError, match="width 40 do not divide by 16"):
-        vae.facts({"data": {"width": 40, "height": 32}})
+def test_the_discriminator_starts_late_and_is_left_behind(vae, tmp_path):
+    train = replace(vae.train, log_every=1)
+    replace(vae, train=train).run(tmp_path / "plain", toy.host())
+    deceiving = replace(vae, train=train, adversarial=ADVERSARIAL)
+    deceiving.run(tmp_path / "adversarial", toy.host())
+    plain, rows = (toy.read_rows(tmp_path / n / "logs" / "metrics.jsonl") for n in ("plain", "adversarial"))
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    start = ADVERSARIAL.start
+    assert [row["loss"] for row in rows[: start + 1]] == [row["loss"] for row in plain[: start + 1]]
+    assert all(row["discriminator"] == row["adversarial"] == row["balance"] == 0 for row in rows[:start])
+    assert rows[start]["discriminator"] > 0 and rows[start]["balance"] == 0  # it learns alone at first
+    assert all(row["balance"] > 0 for row in rows[start + 1 :])
+    for row in rows:
+        whole = row["reconstruction"] + ADVERSARIAL.weight * row["balance"] * row["adversarial"]
+        assert row["loss"] == pytest.approx(whole, rel=1e-5)
+    state = toy.states(tmp_path / "adversarial")
+    assert any(name.startswith("discriminator.") for name in state["state_dict"])
+    assert all(name.startswith("network.") for name in state["callbacks"]["Ema"]["weights"])
+    before = (tmp_path / "adversarial" / "logs" / "metrics.jsonl").read_text()
+    deceiving.run(tmp_path / "adversarial", toy.host())  # finished: nothing is trained again
+    assert (tmp_path / "adversarial" / "logs" / "metrics.jsonl").read_text() == before
+    assert generator.load_autoencoder(tmp_path / "adversarial").state_dict().keys() == NET.build().state_dict().keys()
 
 
-@pytest.mark.slow
-def test_killed_at_random_moments_of_300_steps(vae, tmp_path):
-    vae = replace(vae, train=toy.config(steps=300, global_batch=8, checkpoint_every=40, sample_every=120))
-    toy.assert_survives_kills(vae, tmp_path)
+def test_micro_batches_add_up_to_the_batch(vae, tmp_path):
+    vae = replace(vae, adversarial=ADVERSARIAL, train=replace(vae.train, log_every=1))
+    vae.run(tmp_path / "whole", toy.host())
+    vae.run(tmp_path / "parts", toy.host(micro_batch=2))
+    for whole, parts in zip(toy.rows(tmp_path / "whole"), toy.rows(tmp_path / "parts"), strict=True):
+        assert parts["loss"] == pytest.approx(whole["loss"], rel=1e-3)
+
+
+def test_a_discriminator_that_never_starts_is_refused(vae):
+    with pytest.raises(ValueError, match="adversarial.start: 12 is not below train.steps 12"):
+        replace(vae, adversarial=replace(ADVERSARIAL, start=12))

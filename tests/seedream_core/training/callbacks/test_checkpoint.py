@@ -84,7 +84,7 @@ def test_what_torch_makes_of_a_full_disk_is_known_for_one(tmp_path, monkeypatch)
         ),
     )
     folder = CheckpointFolder()
-    folder.save_checkpoint({"global_step": 1, "weights": torch.zeros(1 << 20)}, tmp_path / "step_00000001")
+    folder.save_checkpoint({"steps_done": 1, "weights": torch.zeros(1 << 20)}, tmp_path / "step_00000001")
     assert "No space left on device" in str(folder.failed) and not list(tmp_path.iterdir())
 
 
@@ -100,7 +100,7 @@ def test_pickled_code_is_never_run(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(canary),)
 
-    CheckpointFolder().save_checkpoint({"global_step": 1, "harm": Harm()}, tmp_path / "step_00000001")
+    CheckpointFolder().save_checkpoint({"steps_done": 1, "harm": Harm()}, tmp_path / "step_00000001")
     with pytest.raises(pickle.UnpicklingError):
         CheckpointFolder().load_checkpoint(tmp_path / "step_00000001")
     assert not canary.exists()
@@ -115,7 +115,7 @@ def flip(path):
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     class Broken(toy.Toy):
         def on_before_zero_grad(self, optimizer):
-            if self.global_step == 9:
+            if self.steps_done == 9:
                 self.network[0].bias.data[3] = float("nan")
 
     with pytest.raises(UserError, match="weights are not finite after step 10: network.0.bias"):
