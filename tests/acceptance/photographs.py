@@ -1,6 +1,12 @@
-"""Real photographs that installed packages carry, and random crops of them. Nothing is downloaded."""
+"""Real photographs that installed packages carry, and random crops of them. Nothing is downloaded.
+
+    python tests/acceptance/photographs.py FOLDER
+
+writes crops of 64 pixels: FOLDER/seen of scikit-image's photographs, FOLDER/unseen of scikit-learn's and matplotlib's.
+"""
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -53,3 +59,12 @@ def crops(pictures: dict[str, Image.Image], seed: int, count: int, side: int = 2
         crop = picture.resize((side, side), Image.Resampling.LANCZOS, (left, top, left + length, top + length))
         pixels = np.asarray(crop)
         yield name, np.ascontiguousarray(pixels[:, ::-1] if draw.random() < 0.5 else pixels)
+
+
+if __name__ == "__main__":
+    unseen = photographs("sklearn") | photographs("matplotlib")
+    for name, pictures, seed, count in (("seen", photographs("skimage"), 0, 8000), ("unseen", unseen, 1, 600)):
+        folder = Path(sys.argv[1]) / name
+        folder.mkdir(parents=True)
+        for index, (_, pixels) in enumerate(crops(pictures, seed, count, side=64)):
+            Image.fromarray(pixels).save(folder / f"{index:05d}.png")

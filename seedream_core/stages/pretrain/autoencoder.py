@@ -77,5 +77,5 @@ class AutoencoderStage(stage.Stage):
         mean, std = measure(module.network, batches, MEASURED)
         module.network.set_statistics(mean, std)
         network.save(out / "network", self.net, module.network.state_dict(), dtype=torch.bfloat16)
-        psnr = quality(generator.load_autoencoder(out), judged, MEASURED)
-        return {**fitted.metrics(), "psnr": psnr, "psnr_unseen": self.validation is not None}
+        measured = quality(generator.load_autoencoder(out), judged, MEASURED)
+        return {**fitted.metrics(), **measured, "psnr_unseen": self.validation is not None}

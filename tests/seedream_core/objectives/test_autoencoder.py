@@ -9,7 +9,8 @@ import toy_training as toy
 from seedream_core.data.loading.batches import picture_batches
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.objectives.autoencoder import AutoencoderModule, measure, psnr
+from seedream_core.models.autoencoder.latents import Posterior
+from seedream_core.objectives.autoencoder import AutoencoderModule, laplacian, measure, psnr, quality
 from seedream_core.records import Batch
 from seedream_core.stages.data.synthetic import SyntheticStage
 
@@ -34,6 +35,31 @@ def test_statistics_are_the_latents_own(tmp_path):
     means, stds = torch.cat([one.mean for one in both]), torch.cat([one.std for one in both])
     torch.testing.assert_close(mean, means.mean((0, 2, 3)))
     torch.testing.assert_close(std, (means.var((0, 2, 3), unbiased=False) + stds.square().mean((0, 2, 3))).sqrt())
+
+
+def test_quality_of_known_reconstructions(tmp_path):
+    SyntheticStage(samples=8, size=(32, 32)).run(tmp_path, toy.host())
+    batches = picture_batches(tmp_path, train=toy.config(global_batch=8))
+
+    class Through(torch.nn.Module):
+        """An autoencoder that gives back what `change` makes of its input."""
+
+        def __init__(self, change):
+            super().__init__()
+            self.decode = change
+
+        def encode(self, images):
+            return Posterior(images, torch.zeros_like(images))
+
+    exact, softer, flat = (
+        quality(Through(change), batches, 8) for change in (lambda x: x, torch.nn.AvgPool2d(3, 1, 1), torch.zeros_like)
+    )
+    assert exact == {"psnr": pytest.approx(10 * math.log10(4e10), abs=1e-3), "sharpness": pytest.approx(1)}
+    assert flat["sharpness"] == 0 and 0.1 < softer["sharpness"] < 0.9
+    images = batches.batch(0).images
+    assert flat["psnr"] == pytest.approx(float(psnr(images, torch.zeros_like(images)).mean()), abs=1e-4)
+    padded = torch.nn.functional.conv2d(images[:, :1], torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]]))
+    torch.testing.assert_close(laplacian(images[:, :1]), padded)
 
 
 def test_latent_noise_reaches_the_decoder_and_not_the_encoder():

@@ -54,6 +54,7 @@ def test_learns_and_measures_what_it_stores(vae, tmp_path):
     rows = toy.read_rows(out / "logs" / "metrics.jsonl")
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
     assert manifest.metrics["psnr_unseen"] and 5 < manifest.metrics["psnr"] < 40
+    assert 0 < manifest.metrics["sharpness"] < 2
     network = generator.load_autoencoder(out)
     posterior = network.encode(picture_batches(vae.data, train=replace(vae.train, global_batch=24)).batch(0).images)
     normal = network.normalise(posterior.mean + posterior.std * torch.randn_like(posterior.mean))
