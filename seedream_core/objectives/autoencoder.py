@@ -98,8 +98,8 @@ def measure(network: LatentModule, batches: Batches, count: int) -> tuple[Tensor
 def quality(network: LatentModule, batches: Batches, count: int) -> dict[str, float]:
     """Mean PSNR of reconstructions from the posterior's mean, and how sharp they are.
 
-    `sharpness` is the root mean square of the reconstructions' Laplacian over that of the pictures': below 1 for blurred
-    ones, above 1 for ones with noise or ringing.
+    `sharpness` is the root mean square of the reconstructions' Laplacian over that of the pictures: below 1 for blurred
+    reconstructions, above 1 for ones with noise or ringing.
     """
     decibels, contrast = [], torch.zeros(2, dtype=torch.float64)
     for images in pictures(batches, count):
