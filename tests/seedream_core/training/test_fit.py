@@ -8,8 +8,10 @@ import torch
 import toy_training as toy
 from lightning.pytorch.accelerators import CUDAAccelerator
 
+from seedream_core import processor
 from seedream_core.errors import UserError
 from seedream_core.logs import read_rows
+from seedream_core.training.fit import trainer_for
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,9 @@ def test_a_host_file_that_this_machine_cannot_serve_is_one_message(tmp_path, mon
     monkeypatch.setattr(CUDAAccelerator, "auto_device_count", staticmethod(lambda: 0))
     with pytest.raises(UserError, match="this machine cannot train as the host file asks"):
         toy.run(tmp_path, toy.config(), toy.host(accelerator="gpu"))
+
+
+@pytest.mark.parametrize("precision, expected", [("bf16", "bf16-mixed"), ("f32", "32-true")])
+def test_the_trainer_computes_in_the_hosts_precision(monkeypatch, precision, expected):
+    monkeypatch.setattr(processor, "has_bf16", lambda: True)
+    assert trainer_for(toy.host(precision=precision)).precision == expected
