@@ -1,4 +1,4 @@
-"""What is trained: a Lightning module with a clock of its own and optimisers that have names."""
+"""The base of all training objectives: a Lightning module that counts its training steps and names its optimisers."""
 
 import time
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ class Objective(LightningModule):
     micro_batches: int = 1
     """Parts that a device's share of a step is cut into; `fit` sets it."""
     steps_done: int = 0
-    """The clock: training steps that are finished, each of one global batch, whatever was updated in it."""
+    """The clock: finished training steps, each over one global batch, however many optimisers it updated."""
     batch_ended: float = 0.0
-    """When the last callback had done with the batch before: from here on the loop waits for data."""
+    """When the callbacks had finished with the last batch: since then the loop has waited for data."""
     _parts_done: int = 0
 
     def make_optimizers(self) -> dict[str, SkipNonFinite]:
@@ -46,11 +46,12 @@ class Objective(LightningModule):
         self.steps_done += 1
 
     def learn(self, losses: Mapping[str, Tensor]) -> bool:
-        """Give each named optimiser's parameters the gradient of that loss alone, and update them at the last
-        micro-batch of the step. Tells whether that was now.
+        """Compute each loss's gradients for the parameters of the optimiser of that name, and for no others.
 
-        A loss reaches no other parameters: what a generator's loss finds in a discriminator is left out. Ranks average
-        the gradients in one message.
+        At the last micro-batch of a step, update these parameters and return True.
+
+        A generator's loss that passes through a discriminator leaves the discriminator alone. Ranks average their
+        gradients in one message.
         """
         for name, loss in losses.items():
             parameters = list(self.named_optimizers[name].parameters())
