@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedream_core.errors import UserError
+
 if TYPE_CHECKING:
     import torch
 
@@ -26,10 +28,14 @@ SIDE = 256
 
 def flags() -> frozenset[str] | None:
     """The instruction sets that may be used, by their names in /proc/cpuinfo; None where there is no such file."""
+    present = _present()
+    return None if present is None else usable(present, os.environ)
+
+
+@functools.cache
+def _present() -> frozenset[str] | None:
     file = Path("/proc/cpuinfo")
-    if not file.is_file():
-        return None
-    return usable(frozenset(file.read_text().split()), os.environ)
+    return frozenset(file.read_text().split()) if file.is_file() else None
 
 
 def usable(present: frozenset[str], environment: os._Environ[str] | dict[str, str]) -> frozenset[str]:
@@ -53,6 +59,16 @@ def usable(present: frozenset[str], environment: os._Environ[str] | dict[str, st
 def has_bf16() -> bool:
     """Whether bf16 products run on instructions made for them; without these they are 20 times slower than float32."""
     return bool(BF16 & (flags() or frozenset()))
+
+
+def require_bf16(option: str) -> None:
+    """UserError where this CPU has no instructions for the bf16 products that `option` asks for."""
+    if not has_bf16():
+        raise UserError(
+            f"{option}: bf16: this CPU has none of the instructions for it ({', '.join(sorted(BF16))}), and without "
+            "them bf16 products are more than 20 times slower than float32",
+            "set it to auto or f32",
+        )
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from seedream_core import randomness
+from seedream_core import processor, randomness
 from seedream_core.errors import UserError
 from seedream_core.flow.guidance import GuidanceRule, check_request
 from seedream_core.flow.shift import alpha, shift
@@ -23,6 +23,8 @@ class Sampler:
     """A generator with its defaults: `Sampler.load(folder).images(["a red circle on a white background"], [0])`."""
 
     def __init__(self, loaded: Pipeline, *, bf16: bool = False, device: str = "cpu") -> None:
+        if bf16 and torch.device(device).type == "cpu":
+            processor.require_bf16("sampler: precision")
         self.loaded, self.spec = loaded, loaded.spec
         self.device, self.bf16 = device, bf16
         for module in (loaded.network, loaded.autoencoder, loaded.text):

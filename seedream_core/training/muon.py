@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seedream_core import processor
+
 # Jordan's quintic and number of iterations: singular values end within 0.7 ... 1.2 rather than at 1.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -49,9 +51,12 @@ class Muon(Optimizer):
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """N matrices of one shape -> their nearest orthogonal ones, nearly, in bf16 (Newton-Schulz)."""
+    """N matrices of one shape -> their nearest orthogonal ones, nearly (Newton-Schulz).
+
+    In bf16, as Jordan does it, and in float32 on a CPU without bf16 instructions.
+    """
     a, b, c = QUINTIC
-    x = matrices.bfloat16()
+    x = matrices.to(torch.bfloat16 if matrices.device.type != "cpu" or processor.has_bf16() else torch.float32)
     if tall := x.shape[1] > x.shape[2]:
         x = x.mT
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)

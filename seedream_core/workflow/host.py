@@ -46,15 +46,17 @@ class Host(Config):
             torch.set_num_threads(self.threads)
 
     def bf16(self) -> bool:
-        """Whether networks compute in bf16 here."""
-        if self.precision != "auto":
-            return self.precision == "bf16"
+        """Whether networks compute in bf16 here; UserError where that is asked of a CPU without the instructions."""
+        if self.precision == "f32":
+            return False
         if self.accelerator != "cpu":
             import torch
 
             if torch.cuda.is_available():
-                return torch.cuda.is_bf16_supported(including_emulation=False)
-        return processor.has_bf16()
+                return self.precision == "bf16" or torch.cuda.is_bf16_supported(including_emulation=False)
+        if self.precision == "bf16" and self.accelerator != "gpu":  # a missing GPU is the Trainer's to tell
+            processor.require_bf16("host: precision")
+        return self.precision == "bf16" or processor.has_bf16()
 
 
 @dataclass(frozen=True, kw_only=True)

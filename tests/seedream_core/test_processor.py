@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seedream_core import processor
+from seedream_core.errors import UserError
 
 EPYC = frozenset({"avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "avx_vnni"})
 
@@ -56,6 +57,14 @@ def test_bf16_needs_its_instructions(monkeypatch):
     for found, has in (({"avx512_bf16"}, True), ({"amx_bf16"}, True), ({"avx512_vnni", "avx2"}, False), (None, False)):
         monkeypatch.setattr(processor, "flags", lambda found=found: found)
         assert processor.has_bf16() is has
+        if has:
+            processor.require_bf16("precision")
+        else:
+            with pytest.raises(
+                UserError, match="precision: bf16: this CPU has none .*amx_bf16, avx512_bf16"
+            ) as refused:
+                processor.require_bf16("precision")
+            assert refused.value.fix == "set it to auto or f32"
 
 
 def test_ceilings_are_measured():

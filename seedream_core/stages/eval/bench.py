@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
+from seedream_core import processor
 from seedream_core.evaluation.judges import Judge, Judging
 from seedream_core.evaluation.suites import Suite, SuiteItem
 from seedream_core.flow.guidance import GuidanceRule, check_request
@@ -152,6 +153,8 @@ class BenchStage(stage.Stage):
 
         host.limit_threads()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+        if self.precision == "bf16" and device == "cpu":
+            processor.require_bf16("precision")
         bf16 = host.bf16() if self.precision == "auto" else self.precision == "bf16"
         spec, scenes = generator.read_spec(self.models[self.rows[0].model]), self._scenes()
         suite = scenes or self.suite

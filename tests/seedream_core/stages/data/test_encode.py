@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from seedream_core import processor
 from seedream_core.data.images.pictures import decode
 from seedream_core.data.loading.batches import latent_batches, picture_batches
 from seedream_core.data.loading.latents import read_statistics, unpack
 from seedream_core.data.pairs import Pairs
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
-from seedream_core.errors import DataError
+from seedream_core.errors import DataError, UserError
 from seedream_core.models import network
 from seedream_core.models.autoencoder.conv import Conv
 from seedream_core.pipeline.generator import load_autoencoder
@@ -80,9 +81,15 @@ def test_batches_give_what_the_autoencoder_normalises(tmp_path, inputs):
     assert abs(error.mean()) < 0.1 and abs(error.std() - 1) < 0.1
 
 
-def test_bf16_is_near(tmp_path, inputs):
+def test_bf16_is_near_or_refused(tmp_path, inputs):
+    rounded = Host(precision="bf16", accelerator="cpu", threads=1)
+    if not processor.has_bf16():
+        with pytest.raises(UserError, match="precision: bf16: this CPU has none"):
+            run(tmp_path / "b", inputs, rounded)
+        assert not list((tmp_path / "b").iterdir())
+        return
     run(tmp_path / "a", inputs)
-    run(tmp_path / "b", inputs, Host(precision="bf16", accelerator="cpu", threads=1))
+    run(tmp_path / "b", inputs, rounded)
     for index in (0, 33):
         a, b = (unpack("k", ShardReader(tmp_path / name).read(index)["latent.safetensors"]).float() for name in "ab")
         assert (a - b).abs().max() < 0.05 * a.abs().max()
