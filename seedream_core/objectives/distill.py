@@ -1,11 +1,11 @@
-"""Distillation of a guided teacher into a student that needs one evaluation a step, and few steps (Hyper-SD's TSCD).
+"""Distillation of a guided teacher into a student that needs one evaluation a step, and few steps.
 
 The student learns one guidance scale, or a range of them through a guidance embedding (arXiv 2210.03142): then each
 sample of each step draws a scale of its own, and student, average and teacher all work at it.
 
 The teacher is the generator that training began with, guided, in every phase: it is read from its artifact, so
-checkpoints hold the student and its moving average alone. Departure: Hyper-SD's teacher is the guidance-distilled
-network, which would cost one evaluation less and carry its error into every later phase.
+checkpoints hold the student and its moving average alone. Departure: the teacher of Hyper-SD (arXiv 2404.13686) is the
+guidance-distilled network, which would cost one evaluation less and carry its error into every later phase.
 """
 
 import copy

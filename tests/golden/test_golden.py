@@ -61,7 +61,7 @@ TOLERANCES = {
 # With micro batches of 8, steps of 16 and 32 samples are cut into parts whose gradients are added up.
 HOST = "{accelerator: cpu, precision: f32, threads: 1, micro_batch: 8}"
 # Options are those of recipes/quickstart.yaml (of the README for the dual encoder), but for sizes and learning rates.
-# The student's steps are 4 of guidance and 16 of segmented consistency, which are the default phases.
+# The student's steps are 4 of guidance and 16 of trajectory regression, which are the default phases.
 RECIPE = """
 out: {folder}/runs
 shared:

@@ -1,5 +1,5 @@
-"""A student that needs one evaluation a step and few steps: guidance distillation, then segmented consistency (TSCD of
-Hyper-SD).
+"""A student that needs one evaluation a step and few steps: guidance distillation, then regression on the teacher's
+trajectories.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ Scale = Annotated[float, Ge(1)]
 
 
 def _phases() -> tuple[Distiller, ...]:
-    consistency = Distiller.find("segmented_consistency")
-    return Distiller.find("guidance")(), consistency(points=2, simulated=0.5, share=4)
+    regression = Distiller.find("trajectory_regression")
+    return Distiller.find("guidance")(), regression(points=2, simulated=0.5, share=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class StudentStage(Stage):
     phases: tuple[Distiller, ...] = field(default_factory=_phases)
     """What the student learns, one after another; each takes its share of the training steps."""
     average: Annotated[float, Ge(0), Lt(1)] = 0.95
-    """Decay of the student's moving average that consistency is held against."""
+    """Decay of the student's moving average, which simulates starts and makes targets of consistency."""
     steps: Annotated[int, Ge(1)] = 4
     """Evaluations per picture by default."""
     captions: CaptionMix = CaptionMix(dropout=0.0)

@@ -168,7 +168,7 @@ def test_facts_count_images_and_work(stage):
 def test_configs_survive_being_written_and_name_what_is_wrong(stage):
     assert parse(StudentStage, dump(stage)) == stage
     default = dataclasses.replace(stage, phases=StudentStage(model="a/b", data="c/d", train=TRAIN).phases)
-    assert [phase.name() for phase in default.phases] == ["guidance", "segmented_consistency"]
-    assert set(Distiller.names()) == {"guidance", "segmented_consistency"}
+    assert [phase.name() for phase in default.phases] == ["guidance", "trajectory_regression"]
+    assert set(Distiller.names()) == {"guidance", "segmented_consistency", "trajectory_regression"}
     with pytest.raises(ValueError, match="phases"):
         dataclasses.replace(stage, phases=())
