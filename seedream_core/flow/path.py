@@ -1,4 +1,4 @@
-"""The straight path between data and noise. THE time convention: t = 0 is data, t = 1 is noise.
+"""The straight path between data and noise, and the time convention of the project: t = 0 is data, t = 1 is noise.
 
 z_t = (1 - t) z_0 + t noise, so the velocity d z_t / d t is noise - z_0 (Seedream 3.0).
 """
@@ -15,11 +15,6 @@ def interpolate(latents: Tensor, noise: Tensor, t: Tensor) -> Tensor:
 def target(latents: Tensor, noise: Tensor) -> Tensor:
     """The velocity of the path, the same at every time."""
     return noise - latents
-
-
-def denoised(noisy: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
-    """The z_0 that a velocity at z_t points to."""
-    return noisy - expand(t, noisy) * velocity
 
 
 def expand(t: Tensor, like: Tensor) -> Tensor:

@@ -92,10 +92,3 @@ def fitted_scale(weight: Tensor, rounded: QuantWeight, moments: Tensor) -> Tenso
     projected = integers @ moments
     energy = (projected * integers).sum(1)
     return torch.where(energy > 0, (projected * weight).sum(1) / energy.clamp_min(1e-12), rounded.scale)
-
-
-def output_error(weight: Tensor, rounded: QuantWeight, moments: Tensor) -> float:
-    """Relative error of the layer's output over inputs with these second moments."""
-    difference = rounded.dequantised() - weight
-    square = ((difference @ moments) * difference).sum() / ((weight @ moments) * weight).sum().clamp_min(1e-30)
-    return float(square.clamp_min(0).sqrt())

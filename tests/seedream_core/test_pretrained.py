@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seedream_core.evaluation.judges.scenes import matches, scene_accuracy
+from seedream_core.evaluation.judges.scenes import fault, scene_accuracy
 from seedream_core.generate.model import find
 from seedream_core.pipeline.generator import load_autoencoder
 from seedream_core.pipeline.sampler import Sampler, to_pixels
@@ -83,7 +83,7 @@ def round_trip(folder, count):
         )
         with torch.inference_mode():
             back = to_pixels(autoencoder.decode(autoencoder.encode(images).mean))
-        right += sum(matches(read(picture), scene.asked) for picture, scene in zip(back, some))
+        right += sum(fault(read(picture), scene.asked) is None for picture, scene in zip(back, some))
     return right / count
 
 

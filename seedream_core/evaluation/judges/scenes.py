@@ -75,10 +75,6 @@ class ScenesJudge(Judge):
         return look
 
 
-def matches(reading: Reading, asked: SceneRequest) -> bool:
-    return fault(reading, asked) is None
-
-
 @dataclass(frozen=True)
 class SceneAccuracy:
     prompts: tuple[Prompt, ...]

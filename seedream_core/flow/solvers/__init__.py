@@ -89,10 +89,6 @@ class Solver(Component):
         """
         raise NotImplementedError
 
-    def evaluations(self, steps: int) -> int:
-        """How often a run of `steps` steps down to t = 0 calls the velocity."""
-        raise NotImplementedError
-
     def __call__(
         self, velocity: Velocity, z: "Tensor", grid: "Tensor", noise: "Callable[[int], Tensor] | None" = None
     ) -> Trajectory:

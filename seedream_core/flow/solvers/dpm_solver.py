@@ -40,9 +40,6 @@ class DpmSolver(Solver):
         denoised = here.latents + (here.latents - past.latents) / (2 * r)
         return Transition(t_next / t * z - (1 - t_next) * (now - then).expm1() * denoised, past=here)
 
-    def evaluations(self, steps: int) -> int:
-        return steps
-
 
 def half_log_snr(t: Tensor) -> Tensor:
     """lambda, in f64: minus infinity at t = 1."""

@@ -12,6 +12,3 @@ from seedream_core.flow.solvers import Solver, Transition, Velocity, at
 class Euler(Solver):
     def step(self, velocity: Velocity, z: Tensor, t: Tensor, t_next: Tensor, past: Any = None) -> Transition:
         return Transition(z + (t_next - t) * velocity(z, at(t, z)))
-
-    def evaluations(self, steps: int) -> int:
-        return steps

@@ -19,6 +19,3 @@ class Heun(Solver):
         if t_next == 0:
             return Transition(guess)
         return Transition(z + (t_next - t) * 0.5 * (slope + velocity(guess, at(t_next, z))))
-
-    def evaluations(self, steps: int) -> int:
-        return 2 * steps - 1

@@ -32,6 +32,3 @@ class StochasticEuler(Solver):
         variance = self.noise**2 * level / (1 - level)
         mean = z * (1 + variance * h / (2 * t)) + slope * (1 + variance * (1 - t) / (2 * t)) * h
         return Transition(mean, (variance * -h).sqrt())
-
-    def evaluations(self, steps: int) -> int:
-        return steps

@@ -35,7 +35,3 @@ def level(load: float) -> str:
 def score(load: float) -> float:
     """The load brought to 0..1, the same order: 0.27 is where medium begins, 0.5 hard, 0.67 extremely hard."""
     return load / (load + HARD)
-
-
-def from_score(score: float) -> float:
-    return HARD * score / (1 - score)

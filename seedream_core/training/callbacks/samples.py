@@ -1,7 +1,6 @@
 """Grids of pictures as training goes: the same noise and prompts each time, with the averaged weights."""
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -12,17 +11,11 @@ from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Train
 
 
-class Draws(Protocol):
-    """What a module with pictures to show has."""
-
-    def samples(self) -> Tensor:
-        """Rows×columns×3×H×W in [-1, 1]."""
-
-
 class Samples(Callback):
     """Writes samples/step_000500.png every `sample_every` steps and at the end.
 
-    Every rank draws, because the forward pass of a sharded network needs all ranks; rank 0 writes.
+    The module's `samples()` gives the pictures, rows×columns×3×H×W in [-1, 1]. Every rank draws, because
+    the forward pass of a sharded network needs all ranks; rank 0 writes.
     """
 
     def __init__(self, folder: Path, train: Train, ema: Ema) -> None:

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from seedream_core.quant.rounding import damped, output_error, round_weight
+from seedream_core.quant.rounding import QuantWeight, damped, round_weight
+
+
+def output_error(weight: torch.Tensor, rounded: QuantWeight, moments: torch.Tensor) -> float:
+    """Relative error of the layer's output over inputs with these second moments."""
+    difference = rounded.dequantised() - weight
+    square = ((difference @ moments) * difference).sum() / ((weight @ moments) * weight).sum().clamp_min(1e-30)
+    return float(square.clamp_min(0).sqrt())
 
 
 def correlated(inputs: int = 128, rank: int = 16) -> torch.Tensor:

@@ -29,6 +29,11 @@ def noise(step: int) -> torch.Tensor:
     return randomness.normal(3, KEYS, step, (2, 4), "solver").double()
 
 
+def evaluations(solver: Solver, steps: int) -> int:
+    """How often a run of `steps` steps down to t = 0 calls the velocity."""
+    return 2 * steps - 1 if isinstance(solver, Heun) else steps
+
+
 def run(solver: Solver, steps: int, velocity) -> torch.Tensor:
     calls = []
 
@@ -39,7 +44,7 @@ def run(solver: Solver, steps: int, velocity) -> torch.Tensor:
 
     start = torch.linspace(-1, 1, 48, dtype=torch.float64).reshape(6, 2, 4)
     found = solver(counted, start, torch.linspace(1, 0, steps + 1, dtype=torch.float64), noise)
-    assert len(calls) == solver.evaluations(steps) and len(found.latents) == steps + 1
+    assert len(calls) == evaluations(solver, steps) and len(found.latents) == steps + 1
     assert len(found.log_probabilities) == steps and torch.equal(found.latents[0], start)
     return found.end
 
@@ -219,7 +224,7 @@ def test_the_table_of_accuracy_over_evaluations_is_as_documented():
     for name in Solver.names():
         solver, row = Solver.read(name), []
         for most in EVALUATIONS:
-            steps = max(steps for steps in range(1, most + 1) if solver.evaluations(steps) <= most)
+            steps = max(steps for steps in range(1, most + 1) if evaluations(solver, steps) <= most)
             end = solver(
                 mixture.velocity,
                 start,

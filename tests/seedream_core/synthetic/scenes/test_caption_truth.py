@@ -1,8 +1,14 @@
 """Captions of the world are all true; captions of other scenes are not, and longer ones say more."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from seedream_core.synthetic.scenes.caption_truth import Quality, claims, judge, mean
+sys.path.insert(0, str(Path(__file__).parent))
+
+from caption_truth import Quality, claims, judge, mean
+
 from seedream_core.synthetic.scenes.captions import STYLES, caption
 from seedream_core.synthetic.scenes.world import Object, Scene, World
 

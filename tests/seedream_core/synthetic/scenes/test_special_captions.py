@@ -1,7 +1,13 @@
 """Whatever is told of a scene is true, in both languages, and different scenes are told differently."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from caption_truth import judge, mean
+
 from seedream_core.synthetic.scenes import special_captions
-from seedream_core.synthetic.scenes.caption_truth import judge, mean
 from seedream_core.synthetic.scenes.world import World
 
 

@@ -1,4 +1,4 @@
-"""Judge of captions of synthetic scenes: how much a caption says (richness) and how much of it is true (accuracy).
+"""Measures captions of synthetic scenes: the number of claims (richness) and the share that is true (accuracy).
 
 A claim is one thing that a caption says of a scene: an object with its colour, the background, a number, a place, a
 relation, a size. Words outside the world's vocabulary claim nothing here.
@@ -98,7 +98,7 @@ def _chinese(text: str) -> set[Claim]:
 
 
 def _placed(text: str, language: str) -> set[Claim]:
-    """Places that are told, the longest names first, so that `at the top` is not read out of another."""
+    """The places that the text names; longer names first, so that `at the top` is not found inside another name."""
     found = set()
     for name in sorted(_PLACES[language], key=len, reverse=True):
         if re.search(rf"\b{name}\b" if language == "en" else name, text):
