@@ -1,1 +1,1 @@
-"""The command line: thin over seedream_core, and quick to start."""
+"""The command `seedream`: a thin layer over seedream_core that starts fast."""

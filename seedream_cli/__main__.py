@@ -1,4 +1,4 @@
-"""`python -m seedream_cli` is `seedream`."""
+"""`python -m seedream_cli` runs the command `seedream`."""
 
 from seedream_cli.main import app
 

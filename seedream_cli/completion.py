@@ -11,7 +11,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def script(shell: str) -> str:
-    """Typer's own script: it asks `seedream` at each Tab, so new stages and options need no new file."""
+    """The script that Typer generates: at each Tab it calls `seedream`, so new stages and options need no new one."""
     result = CliRunner().invoke(app, [], prog_name="seedream", env={"_SEEDREAM_COMPLETE": f"source_{shell}"})
     return result.output.strip() + "\n"
 

@@ -1,4 +1,4 @@
-"""Turns exceptions into messages: a user's mistake is one message with its fix, a bug is a traceback."""
+"""Turns exceptions into messages: a user's mistake prints one message with its fix, a bug prints a traceback."""
 
 import typer
 from typer.core import TyperGroup
@@ -7,7 +7,7 @@ INTERRUPTED = 130
 
 
 class Group(TyperGroup):
-    """The one place where the exceptions of every command end."""
+    """Catches the exceptions of every command."""
 
     def invoke(self, ctx: typer.Context) -> object:
         try:

@@ -9,10 +9,10 @@ app = typer.Typer(
     name="seedream",
     cls=Group,
     no_args_is_help=True,
-    # Rich would cost as much again as typer itself; it is imported where something is drawn.
+    # Importing Rich takes as long as importing typer, so it is imported only where a table is printed.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="A bilingual (Chinese and English) image model through its whole life.",
+    help="Bilingual (Chinese and English) text-to-image models, from data to pictures.",
 )
 
 
@@ -46,21 +46,25 @@ def data(
     changes: options.Changes = [],
     help: options.OwnHelp = False,
 ) -> None:
-    """Take in, make, clean and encode training data."""
-    from seedream_cli import looks, stages
+    """Import, synthesise, clean and encode training data."""
+    from seedream_cli import inspection, stages
 
-    if about and name not in stages.LOOKS["data"]:
+    if about and name not in stages.INSPECTIONS["data"]:
         raise typer.BadParameter(f"{' '.join(about)}: a stage's fields are given with --set or --config")
-    if help or name not in stages.LOOKS["data"]:
+    if help or name not in stages.INSPECTIONS["data"]:
         stage(ctx, name, config, out, host, changes, help)
     else:
-        looks.run(name, about or [])
+        inspection.run(name, about or [])
 
 
-app.command("pretrain", help="Train autoencoder, text encoder and MM-DiT from nothing.", add_help_option=False)(stage)
-app.command("posttrain", help="Refine a model on chosen pictures.", add_help_option=False)(stage)
-app.command("distill", help="Teach a student to draw in a few steps.", add_help_option=False)(stage)
-app.command("quantize", help="Pack a model into few bits.", add_help_option=False)(stage)
+app.command(
+    "pretrain",
+    help="Train the autoencoder, the text encoder, the MM-DiT and helper networks from scratch.",
+    add_help_option=False,
+)(stage)
+app.command("posttrain", help="Fine-tune a model on selected pictures.", add_help_option=False)(stage)
+app.command("distill", help="Train a student model that draws in a few steps.", add_help_option=False)(stage)
+app.command("quantize", help="Quantise the weights of a model to a few bits.", add_help_option=False)(stage)
 
 
 @app.command(add_help_option=False)
@@ -93,7 +97,7 @@ def generate(
 
     if help:
         return stages.explain(ctx, "images" if texts == ["images"] else None)
-    asked = generation.Asked(
+    options_given = generation.GenerateOptions(
         prompts=tuple(texts or ()),
         file=prompts,
         picture=picture,
@@ -109,12 +113,12 @@ def generate(
         metadata=not no_metadata,
     )
     if config or host or changes:
-        stages.run("generate", generation.stage_name(asked), config, out, host, changes)
+        stages.run("generate", generation.stage_name(options_given), config, out, host, changes)
     else:
-        generation.run(asked)
+        generation.run(options_given)
 
 
-app.command("eval", help="Measure models, and show what was measured on one page.", add_help_option=False)(stage)
+app.command("eval", help="Measure models and write a page of results.", add_help_option=False)(stage)
 
 
 @app.command()
@@ -131,7 +135,7 @@ def run(
     slurm: options.Slurm = False,
     print_only: options.PrintOnly = False,
 ) -> None:
-    """Make what a recipe says, step by step; what is done is skipped, what was interrupted goes on."""
+    """Run the steps of a recipe in order; finished steps are skipped, interrupted ones are continued."""
     from seedream_cli import recipes, show
     from seedream_core.errors import UserError
     from seedream_core.workflow.execute import read_host

@@ -19,19 +19,28 @@ StageName = Annotated[
         metavar="STAGE",
         show_default=False,
         autocompletion=_stage_names,
-        help="The stage; without it, all of them are listed.",
+        help="The stage to run; without it, the stages are listed.",
     ),
 ]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", metavar="STEP.YAML", help="The stage's fields, as `seedream run` writes them."),
+    typer.Option(
+        "--config",
+        metavar="STEP.YAML",
+        help="YAML file of the stage's fields, such as the step.yaml that `seedream run` writes.",
+    ),
 ]
 OutFolder = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="The artifact folder to make, or to go on with.")
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder of the artifact; a run that was interrupted there goes on."),
 ]
 HostFile = Annotated[
     Path | None,
-    typer.Option("--host", metavar="HOST.YAML", help="Where it runs: devices, nodes, precision, micro-batch, workers."),
+    typer.Option(
+        "--host",
+        metavar="HOST.YAML",
+        help="YAML file about the machine: devices, nodes, precision, micro-batch, workers.",
+    ),
 ]
 Changes = Annotated[
     list[str],
@@ -39,13 +48,15 @@ Changes = Annotated[
         "--set",
         metavar="KEY=VALUE",
         show_default=False,
-        help="Change one field, such as train.lr=2e-4; may be repeated.",
+        help="Set one field, such as train.lr=2e-4; may be repeated.",
     ),
 ]
 OwnHelp = Annotated[
     bool,
     typer.Option(
-        "--help", show_default=False, help="Show this; after a stage's name, show its fields, defaults and meanings."
+        "--help",
+        show_default=False,
+        help="Show this message; after a stage's name, the stage's fields, defaults and meanings.",
     ),
 ]
 About = Annotated[
@@ -58,20 +69,25 @@ About = Annotated[
 ]
 # seedream run
 Recipe = Annotated[
-    Path, typer.Argument(metavar="RECIPE.YAML", show_default=False, help="The steps, and what each is made from.")
+    Path,
+    typer.Argument(
+        metavar="RECIPE.YAML", show_default=False, help="YAML file of steps, each with its stage, inputs and options."
+    ),
 ]
 RunFolder = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Where the artifacts go (default: runs/<recipe's name>).")
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder for the artifacts (default: runs/<recipe's name>).")
 ]
-FromStep = Annotated[str | None, typer.Option("--from", metavar="STEP", help="Leave out the steps before this one.")]
-OnlyStep = Annotated[str | None, typer.Option("--only", metavar="STEP", help="Run this step alone.")]
+FromStep = Annotated[
+    str | None, typer.Option("--from", metavar="STEP", help="Start at this step; the steps before it are not run.")
+]
+OnlyStep = Annotated[str | None, typer.Option("--only", metavar="STEP", help="Run only this step.")]
 RedoSteps = Annotated[
     list[str],
     typer.Option(
         "--redo",
         metavar="STEP",
         show_default=False,
-        help="Move this step's folder aside and make it again; may be repeated.",
+        help="Rename this step's folder to NAME.old-1 and run the step again; may be repeated.",
     ),
 ]
 Status = Annotated[
@@ -82,7 +98,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         show_default=False,
-        help="Check everything and show the plan, with parameters, FLOPs and tokens; run nothing.",
+        help="Check the recipe and show its plan with parameters, FLOPs and tokens; run nothing.",
     ),
 ]
 Slurm = Annotated[bool, typer.Option("--slurm", show_default=False, help="Submit the steps as chained SLURM jobs.")]
@@ -94,7 +110,7 @@ PrintOnly = Annotated[
 Prompts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="PROMPT", show_default=False, help="What to draw, in English or Chinese; one picture for each."
+        metavar="PROMPT", show_default=False, help="A prompt in English or Chinese; one picture is drawn for each."
     ),
 ]
 PromptFile = Annotated[
@@ -112,7 +128,9 @@ Model = Annotated[
         "--model", metavar="ARTIFACT", help="A generator's folder (default: $SEEDREAM_MODEL, then the packaged model)."
     ),
 ]
-Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Pixels, width first (default: the model's).")]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="Size in pixels, width first (default: the model's).")
+]
 Steps = Annotated[
     int | None, typer.Option("--steps", min=1, metavar="N", help="Steps of the solver (default: the model's).")
 ]
@@ -144,15 +162,17 @@ PictureOut = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        help="A .png for one picture, or a folder (default: a name made from the prompt, here).",
+        help="A .png file for one picture, or a folder (default: a name made from the prompt, in the current folder).",
     ),
 ]
 NoMetadata = Annotated[
-    bool, typer.Option("--no-metadata", show_default=False, help="Leave prompt, seed and settings out of the PNG.")
+    bool, typer.Option("--no-metadata", show_default=False, help="Do not write prompt, seed and settings into the PNG.")
 ]
 FromPicture = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="PICTURE.PNG", help="Make a picture again from what its PNG says; other options change it."
+        "--from",
+        metavar="PICTURE.PNG",
+        help="Draw a picture again from the prompt, seed and settings in its PNG; other options replace these.",
     ),
 ]

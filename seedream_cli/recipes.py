@@ -21,7 +21,7 @@ def run(
     slurm: bool,
     print_only: bool,
 ) -> None:
-    """Bring the steps to done, by child processes or by SLURM jobs."""
+    """Run the steps that are not done, as child processes or as SLURM jobs."""
     if print_only and not slurm:
         raise UserError("--print-only goes with --slurm", "to see the plan of a run, use --dry-run")
     launcher = None

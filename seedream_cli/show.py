@@ -10,15 +10,15 @@ from seedream_core.workflow import artifact
 from seedream_core.workflow.recipe import PlannedStep, Recipe, plan
 
 STYLES = {"done": "green", "partial": "yellow", "new": "cyan", "stale": "bold red"}
-# Written to a file or a pipe, a table of the usual 80 columns would cut its cells.
+# In a file or a pipe Rich assumes 80 columns, which would cut the cells of a table.
 WIDTH_OF_FILES = 200
 METRICS_SHOWN = 3
 
 
 def dry_run(recipe: Recipe) -> None:
-    """Each step with its state and inputs, and the size of its network where it has one."""
+    """Print each step with its state and inputs, and the size of its network if it has one."""
     planned = plan(recipe)
-    rows = table("step", "stage", "state", "made from", "parameters", "tokens", "FLOPs/image", "FLOPs in all")
+    rows = table("step", "stage", "state", "made from", "parameters", "tokens", "FLOPs/image", "total FLOPs")
     for item in planned:
         facts = item.step.facts
         rows.add_row(
@@ -33,16 +33,17 @@ def dry_run(recipe: Recipe) -> None:
         )
     _print(recipe, planned, rows)
     total = sum(item.step.facts.get("flops", 0) for item in planned)
-    unmade = sum(item.state in ("new", "partial") for item in planned)
+    unfinished = sum(item.state in ("new", "partial") for item in planned)
     Console().print(
-        f"{unmade} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs of training in all" if total else ""),
+        f"{unfinished} of {len(planned)} steps to run"
+        + (f"; {_count(total)}FLOPs of training in total" if total else ""),
         highlight=False,
         soft_wrap=True,
     )
 
 
 def status(recipe: Recipe) -> None:
-    """Each step with its state, and the time and first figures of those that are done."""
+    """Print each step with its state; for finished steps also the time and the first figures."""
     planned = plan(recipe)
     rows = table("step", "stage", "state", "time", "figures", "folder")
     for item in planned:
@@ -73,7 +74,7 @@ def _count(number: float | None) -> str:
 
 def table(*columns: str) -> Table:
     rows = Table(box=SIMPLE_HEAD, pad_edge=False)
-    numbers = {"parameters", "tokens", "FLOPs/image", "FLOPs in all", "time", "samples", "share"}
+    numbers = {"parameters", "tokens", "FLOPs/image", "total FLOPs", "time", "samples", "share"}
     for column in columns:
         rows.add_column(
             column,
@@ -100,9 +101,9 @@ def _print(recipe: Recipe, planned: list[PlannedStep], rows: Table) -> None:
 
 
 def _state(item: PlannedStep) -> Text:
-    # Inputs that are yet to be made may come out other than those it was made from.
-    doubt = f" (until {', '.join(item.waits)})" if item.waits and item.state == "done" else ""
-    return Text(item.state + doubt, STYLES[item.state])
+    # An input that is not made yet may differ from the one that this step was made from.
+    caveat = f" (until {', '.join(item.waits)})" if item.waits and item.state == "done" else ""
+    return Text(item.state + caveat, STYLES[item.state])
 
 
 def _inputs(item: PlannedStep) -> str:

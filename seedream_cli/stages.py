@@ -1,5 +1,5 @@
-"""What the stage commands share (`data`, `pretrain`, `posttrain`, `distill`, `quantize`, `eval`): list a group, show a
-stage's fields, run a stage.
+"""The stage commands (`data`, `pretrain`, `posttrain`, `distill`, `quantize`, `eval`): list a group, show a stage's
+fields, run a stage.
 """
 
 from pathlib import Path
@@ -10,20 +10,20 @@ from seedream_core.errors import ConfigError, Problem, UserError
 from seedream_core.workflow import stage
 from seedream_core.workflow.config import Component, Config, Field, describe, nearest
 
-LOOKS = {
+INSPECTIONS = {
     "data": {
-        "inspect": "What an artifact holds: a sample, its fields, counts, what to mend.   seedream data inspect "
+        "inspect": "Show what an artifact holds: a sample, its fields, counts, problems.   seedream data inspect "
         "ARTIFACT [KEY]",
-        "why": "What became of one sample, stage by stage.   seedream data why ARTIFACT KEY",
+        "why": "Show the history of one sample, stage by stage.   seedream data why ARTIFACT KEY",
     }
 }
-"""Commands beside a group's stages: they look, and make nothing."""
+"""Commands of a group that are not stages: they show an artifact and make nothing."""
 
 
 def explain(ctx: typer.Context, name: str | None) -> None:
-    """`--help`: of the group, or after a stage's name of that stage."""
-    if name in LOOKS.get(ctx.info_name, ()):
-        typer.echo(LOOKS[ctx.info_name][name])
+    """Print the help of the group or, after a stage's name, of that stage."""
+    if name in INSPECTIONS.get(ctx.info_name, ()):
+        typer.echo(INSPECTIONS[ctx.info_name][name])
     elif name:
         fields(ctx.info_name, name)
     else:
@@ -32,8 +32,8 @@ def explain(ctx: typer.Context, name: str | None) -> None:
 
 
 def listing(group: str) -> None:
-    """One line per stage; nothing heavy is imported."""
-    stages = stage.listing(group) | LOOKS.get(group, {})
+    """Print one line per stage; no stage is imported."""
+    stages = stage.listing(group) | INSPECTIONS.get(group, {})
     width = max(map(len, stages), default=0)
     for name, line in stages.items():
         typer.echo(f"  {name:<{width}}  {line}")
@@ -41,7 +41,7 @@ def listing(group: str) -> None:
 
 
 def fields(group: str, name: str) -> None:
-    """Every field of a stage's config: name, type, default and meaning."""
+    """Print every field of a stage's config: name, type, default and meaning."""
     cls = _find(group, name)
     inputs = stage.inputs(cls)
     typer.echo(f"Usage: seedream {group} {name} --config STEP.YAML --out DIR [--host HOST.YAML] [--set KEY=VALUE]...\n")
@@ -63,7 +63,7 @@ def fields(group: str, name: str) -> None:
 
 
 def _find(group: str, name: str) -> type[stage.Stage]:
-    known = [*stage.listing(group), *LOOKS.get(group, ())]
+    known = [*stage.listing(group), *INSPECTIONS.get(group, ())]
     if name not in stage.listing(group):
         raise ConfigError(
             [
@@ -79,9 +79,7 @@ def _find(group: str, name: str) -> type[stage.Stage]:
 
 
 def _part(field: Field, part: type[Config]) -> None:
-    """The options of a family's members, or of a list's items; members without options are named in the field's
-    type.
-    """
+    """Print the options of a family's members or of a list's items; the field's type names members without options."""
     members = (
         {f"{{name: {name}}}": part.find(name) for name in part.names()}
         if issubclass(part, Component)
@@ -105,14 +103,14 @@ def _field(field: Field) -> str:
 
 
 def run(group: str, name: str, config: Path | None, out: Path | None, host: Path | None, changes: list[str]) -> None:
-    """Run one stage from its config file: the same thing that `seedream run` does for each step."""
+    """Run one stage from its config file, as `seedream run` does for each step."""
     from seedream_core.workflow import execute, recipe
 
-    needs = any(field.default is None for field in describe(_find(group, name)))
+    required = any(field.default is None for field in describe(_find(group, name)))
     missing = [
         flag
         for flag, value in (
-            ("--config STEP.YAML or --set KEY=VALUE", config or changes or not needs),
+            ("--config STEP.YAML or --set KEY=VALUE", config or changes or not required),
             ("--out DIR", out),
         )
         if not value

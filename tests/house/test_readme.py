@@ -45,7 +45,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_commands_parse(command, monkeypatch):
     # The work itself is tested elsewhere: here every word of the line must be an option or argument that exists.
-    for place in ("stages.run", "generation.run", "recipes.run", "show.status", "show.dry_run", "looks.run"):
+    for place in ("stages.run", "generation.run", "recipes.run", "show.status", "show.dry_run", "inspection.run"):
         monkeypatch.setattr(f"seedream_cli.{place}", lambda *_, **__: None)
     monkeypatch.chdir(ROOT)
     result = CliRunner().invoke(app, command)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from seedream_cli.looks import _plain
+from seedream_cli.inspection import _plain
 from seedream_cli.main import app
 from seedream_core.records import safe_key
 
@@ -25,7 +25,7 @@ def look(*arguments):
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
     """A folder taken in and curated: one good picture, one flat one, one that is none."""
-    home = tmp_path_factory.mktemp("looks")
+    home = tmp_path_factory.mktemp("inspect")
     (home / "in").mkdir()
     patches = Image.effect_noise((8, 8), 80).resize((64, 64), Image.Resampling.NEAREST).convert("RGB")
     for name, image in (("星.png", patches), ("flat.png", Image.new("RGB", (64, 64), "red"))):
@@ -124,11 +124,11 @@ def test_a_step_that_stopped_tells_so_far(artifacts, tmp_path):
         and "undecodable" in said
     )
     code, said = look("inspect", tmp_path / "crawl")
-    assert code == 0 and "data/ingest has not finished; samples so far: 1" in said and "undecodable picture" in said
+    assert code == 0 and "data/ingest is not finished; samples so far: 1" in said and "undecodable picture" in said
     code, said = look("inspect", tmp_path / "crawl", "broken.png")
     assert code == 1 and "no sample 'broken.png' is kept there" in said
     code, said = look("inspect", tmp_path / "crawl", "a copy.png")
-    assert code == 1 and "crawl 'a copy.png' tells where it ended" in said
+    assert code == 1 and "crawl 'a copy.png' shows where it was dropped" in said
     code, said = look("why", tmp_path / "crawl", "星.png")
     assert code == 1 and "no sample '星.png'" in said
     (tmp_path / "crawl" / "fates.jsonl").unlink()
@@ -189,7 +189,7 @@ def test_boxes_are_told_by_kind_and_place(artifacts, tmp_path):
     )
     code, said = look("inspect", tmp_path)
     assert code == 0 and "text 0.90 “大吉” at 0%, 50% to 100%, 62%" in said and "[logo] at 0%, 0% to 10%, 10%" in said
-    assert "… 14 more" in said and "18 that are none" in said
+    assert "… 14 more" in said and "18 invalid boxes" in said
 
 
 def test_a_stranger_commands_no_terminal(tmp_path):

@@ -18,7 +18,7 @@ COLUMNS = 32
 REASONS = 12
 BOXES = 4
 ROLES = {"ref": "reference", "target": "target", "editmask": "mask"}
-"""What members of a tuple are called, beside the picture itself: the first target."""
+"""How the members of a tuple are shown, apart from the picture itself, which is the first target."""
 STYLES = {"kept": "green", "dropped": "yellow", "quarantined": "bold red"}
 
 
@@ -32,7 +32,7 @@ def run(name: str, about: list[str]) -> None:
 
 
 def why(folder: Path, key: str) -> None:
-    """Each stage that met the sample, what it said of it, and the record as it stands at the end."""
+    """Show each stage that processed the sample, its verdict with the reason, and the sample's last record."""
     from seedream_cli.show import print_table, table
     from seedream_core.report.story import tell
 
@@ -52,7 +52,7 @@ def why(folder: Path, key: str) -> None:
 
 
 def inspect(folder: Path, key: str | None = None) -> None:
-    """One sample as a picture and its fields; how many samples there are, and why others are not."""
+    """Show one sample as a picture and its fields, the number of samples, and why others were dropped."""
     from seedream_cli.show import print_table, table
     from seedream_core.report.story import fates, read, unfinished
     from seedream_core.workflow import artifact
@@ -62,8 +62,8 @@ def inspect(folder: Path, key: str | None = None) -> None:
     found = read(folder, key)
     if found is None and (manifest or key):
         raise UserError(
-            f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: it holds no samples",
-            f"{shlex.join(['seedream', 'data', 'why', str(folder), key])} tells where it ended"
+            f"{folder}: no sample {key!r} is kept there" if key else f"{folder}: holds no samples",
+            f"{shlex.join(['seedream', 'data', 'why', str(folder), key])} shows where it was dropped"
             if key
             else "name an artifact of kind shards or latents",
         )
@@ -77,7 +77,7 @@ def inspect(folder: Path, key: str | None = None) -> None:
     title = (
         f"{manifest.kind} by {manifest.stage}, {manifest.facts.get('samples', '?')} samples"
         if manifest
-        else f"{begun} has not finished; samples so far: {counts.total()}; the command that began it goes on from there"
+        else f"{begun} is not finished; samples so far: {counts.total()}; its command continues it"
     )
     print_table(f"{folder}: {title}", rows)
 
@@ -94,12 +94,14 @@ def _sample(members: dict[str, bytes]) -> None:
 
     sample = Sample.from_json(members["json"])
     fields = Table.grid(padding=(0, 1))
-    said = {f"{language}.{name}": text for language, texts in sample.captions.items() for name, text in texts.items()}
+    captions = {
+        f"{language}.{name}": text for language, texts in sample.captions.items() for name, text in texts.items()
+    }
     facts = {
         "key": sample.key,
         "name": sample.name,
         "size": f"{sample.width}×{sample.height}",
-        **said,
+        **captions,
         "source": sample.source,
         "task": sample.task if sample.task != "t2i" else "",
         **_tuple(members),
@@ -123,11 +125,11 @@ def _sample(members: dict[str, bytes]) -> None:
 
 
 def _tuple(members: dict[str, bytes]) -> dict[str, str]:
-    """References, further targets and the mask of a tuple, each with its size."""
+    """References, further targets and the mask of a tuple, each with its size in pixels."""
     from seedream_core.data.images.pictures import FORMATS, decode
     from seedream_core.errors import DataError
 
-    told = {}
+    shown = {}
     for name, data in members.items():
         stem, _, kind = name.partition(".")
         role = ROLES.get(stem.rstrip("0123456789"))
@@ -135,28 +137,28 @@ def _tuple(members: dict[str, bytes]) -> dict[str, str]:
             try:
                 pixels = decode({kind: data})
                 share = f", {(pixels > 0).any(-1).mean():.0%} may change" if role == "mask" else ""
-                told[f"{role} {name}"] = f"{pixels.shape[1]}×{pixels.shape[0]}{share}"
+                shown[f"{role} {name}"] = f"{pixels.shape[1]}×{pixels.shape[0]}{share}"
             except DataError as error:
-                told[f"{role} {name}"] = error.message
-    return told
+                shown[f"{role} {name}"] = error.message
+    return shown
 
 
 def _boxes(boxes: "Sequence[Any]") -> str:
-    """One line for each of the first boxes: kind, confidence, string, and corners in shares of the sides."""
+    """One line for each of the first boxes: kind, confidence, text, and corners in percent of the sides."""
     from seedream_core.data.curation.lazy_sample import sound
 
     lines = []
     for box in (found := sound(boxes))[:BOXES]:
         left, top, right, bottom = (f"{side:.0%}" for side in box["box"])
-        told = [
+        parts = [
             box["kind"],
             f"{box['score']:.2f}" if "score" in box else "",
             f"“{box['text']}”" if box.get("text") else "",
             f"at {left}, {top} to {right}, {bottom}",
         ]
-        lines.append(" ".join(part for part in told if part))
+        lines.append(" ".join(part for part in parts if part))
     lines += [f"… {len(found) - BOXES} more"] if len(found) > BOXES else []
-    return "\n".join([*lines, f"{len(boxes) - len(found)} that are none"] if len(found) < len(boxes) else lines)
+    return "\n".join([*lines, f"{len(boxes) - len(found)} invalid boxes"] if len(found) < len(boxes) else lines)
 
 
 def _text(value: str, style: str = "") -> "Text":
@@ -166,16 +168,14 @@ def _text(value: str, style: str = "") -> "Text":
 
 
 def _plain(value: str) -> str:
-    """Nothing that a terminal would obey, and no half of a surrogate pair; spaces of any width (U+3000) are
-    harmless.
-    """
+    """The text without control characters and lone surrogates, each replaced by U+FFFD; spaces of any width stay."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" or category(letter) == "Zs" else "\ufffd" for letter in value
     )
 
 
 def _blocks(pixels: "np.ndarray") -> "Text":
-    """The picture in half blocks: two pixels to a character."""
+    """The picture in half-block characters, two pixels each."""
     from PIL import Image
     from rich.text import Text
 
