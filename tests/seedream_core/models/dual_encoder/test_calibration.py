@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seedream_core.errors import DataError
-from seedream_core.models.dual_encoder.calibration import Calibration, fitted
+from seedream_core.models.dual_encoder.calibration import PRIOR, Calibration, fitted
 
 
 def test_finds_the_weights_that_made_the_labels():
@@ -27,3 +27,20 @@ def test_sets_apart_give_finite_weights():
 def test_an_encoder_that_learned_nothing():
     with pytest.raises(DataError, match="learned nothing"):
         fitted((), np.array([[0.0, 0], [1, 0], [2, 0]]), np.array([[1.0, 0], [2, 0], [3, 0]]))
+
+
+def test_the_fit_has_the_least_penalised_loss():
+    """Cross entropy of two sets of equal weight, plus a Gaussian prior on the weights of standardised logits."""
+    own, others = np.array([[5.0, 1], [6, 0], [7, 2]]), np.array([[-5.0, 0], [-6, 1]])
+    found = fitted((), own, others)
+    spread = np.concatenate([own, others]).std(0)
+
+    def loss(first: float, second: float, shift: float) -> float:
+        other = Calibration((), first, second, shift)
+        entropy = -0.5 * (np.log(other(own)).mean() + np.log(1 - other(others)).mean())
+        return entropy + 0.5 * PRIOR * ((first * spread[0]) ** 2 + (second * spread[1]) ** 2)
+
+    best = (found.own, found.common, found.shift)
+    for place in range(3):
+        for change in (-0.02, 0.02):
+            assert loss(*(value + change * (index == place) for index, value in enumerate(best))) > loss(*best)

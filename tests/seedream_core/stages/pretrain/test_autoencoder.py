@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 import toy_training as toy
+from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.data.loading.batches import picture_batches
 from seedream_core.losses.adversarial import Adversarial
 from seedream_core.models.autoencoder.conv import Conv
+from seedream_core.objectives.adversarial_autoencoder import AdversarialAutoencoderModule
 from seedream_core.objectives.autoencoder import AutoencoderModule
 from seedream_core.pipeline import generator
 from seedream_core.stages.data.synthetic import SyntheticStage
@@ -111,6 +113,23 @@ def test_the_discriminator_starts_late_and_is_left_behind(vae, tmp_path):
     deceiving.run(tmp_path / "adversarial", toy.host())  # finished: nothing is trained again
     assert (tmp_path / "adversarial" / "logs" / "metrics.jsonl").read_text() == before
     assert generator.load_autoencoder(tmp_path / "adversarial").state_dict().keys() == NET.build().state_dict().keys()
+
+
+def test_flops_of_the_discriminator_are_those_of_its_steps(vae):
+    """Counted at a whole step: three times the figure is what a step costs for each picture, once the start is past."""
+    options = {"train": vae.train, "loss": vae.loss, "shown": torch.zeros(0)}
+    plain = AutoencoderModule(NET.build(), **options)
+    module = AdversarialAutoencoderModule(NET.build(), adversarial=replace(ADVERSARIAL, start=0), **options)
+    late = AdversarialAutoencoderModule(NET.build(), adversarial=replace(ADVERSARIAL, start=6), **options)
+    image = torch.randn(1, 3, 32, 32)
+    with FlopCounterMode(display=False) as counter:
+        module.discriminator.requires_grad_(False)  # the decoder's loss: back to the reconstruction alone
+        module.discriminator(image.clone().requires_grad_()).mean().backward()
+        module.discriminator.requires_grad_(True)
+        (module.discriminator(image).mean() + module.discriminator(image).mean()).backward()
+    added = 3 * (module.forward_flops(image) - plain.forward_flops(image))
+    assert added == pytest.approx(counter.get_total_flops(), rel=0.05)
+    assert late.forward_flops(image) - plain.forward_flops(image) == pytest.approx(added / 6)
 
 
 def test_micro_batches_add_up_to_the_batch(vae, tmp_path):
