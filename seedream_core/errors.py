@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 class UserError(Exception):
-    """A mistake a person can mend: what is wrong, and the fix if there is one to name."""
+    """A mistake that the user can correct: what is wrong, and a fix if there is one."""
 
     exit_code = 1
 
@@ -17,7 +17,7 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong thing in a config: where it stands and why it is wrong."""
+    """One problem of a config: its place and its reason."""
 
     file: str
     line: int | None
@@ -30,7 +30,7 @@ class Problem:
 
 
 class ConfigError(UserError):
-    """Everything wrong with a config or a recipe, all of it at once."""
+    """All problems of a config or a recipe in one error."""
 
     exit_code = 2
 
@@ -40,11 +40,11 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """Damaged input beyond its budget, or an artifact that is not what was asked for."""
+    """More damaged input than the budget allows, or an artifact of the wrong kind."""
 
 
 class NothingMade(DataError):
-    """A stage went through all of its input and nothing came of it; its folder may begin anew with other options."""
+    """A stage processed all of its input and made nothing; its folder may be used again with other options."""
 
 
 class Interrupted(UserError):
@@ -54,14 +54,14 @@ class Interrupted(UserError):
 
 
 STOPPED = 75
-"""Exit code (EX_TEMPFAIL) of a stage that a signal stopped where it can go on: what a scheduler may requeue on."""
+"""Exit code (EX_TEMPFAIL) of a stage that a signal stopped and that can be continued; a scheduler may requeue on it."""
 
 
 class Stopped(Interrupted):
-    """A signal asked a stage to end, and it has ended where it can go on."""
+    """A signal stopped a stage at a point from which it can continue."""
 
     exit_code = STOPPED
 
 
 class StepFailed(UserError):
-    """A step of a recipe ended badly; the message holds the line that reruns it."""
+    """A step of a recipe failed; the message gives the command that reruns it."""

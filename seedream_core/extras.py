@@ -7,7 +7,7 @@ from seedream_core.errors import UserError
 
 
 def extra(module: str, name: str, asker: str) -> ModuleType:
-    """The module, or a UserError that says which extra of ours brings it."""
+    """Import the module; UserError names the extra of seedream that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_rows(path: Path) -> list[dict]:
-    """The whole rows of a log, none where there is no file: a kill may have torn the last line."""
+    """The complete rows of a log, none without a file; a last line that a kill cut off is left out."""
     rows = []
     for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         if not line:
@@ -20,7 +20,7 @@ def read_rows(path: Path) -> list[dict]:
 
 
 def to_csv(rows: list[dict]) -> str:
-    """One column per key of any row, in the order of their first use."""
+    """One column per key of any row, in the order of their first appearance."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()

@@ -41,7 +41,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 class PlainLines:
-    """One line every few seconds and one at the end: readable in a log file, nothing to redraw."""
+    """One line every few seconds and one at the end: readable in a log file, never redrawn."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Random numbers as a function of (seed, sample key, step, purpose); no generator state to save or restore.
 
-The same sample sees the same noise, time and caption on one rank or eight, in any batch, before and after a
-resume, because nothing here remembers what was drawn before.
+A sample gets the same noise, time and caption on one rank or eight, in any batch, before and after a resume,
+because no draw depends on an earlier one.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def normal(seed: int, keys: Sequence[str], step: int, shape: Sequence[int], purp
 
 
 class Rng:
-    """Several choices in a row from one key, for what is drawn rather than trained: scenes, documents, defects.
+    """A stream of draws from one key, for synthetic data: scenes, documents, defects.
 
     Only `random.Random.random` is used: its stream is the one that Python promises to keep.
     """
@@ -64,7 +64,7 @@ class Rng:
         return low + (high - low) * self._random()
 
     def choice(self, options: Sequence[Choice]) -> Choice:
-        """One of the options, all alike."""
+        """One of the options, all equally likely."""
         return options[int(self._random() * len(options))]
 
     def weighted(self, weights: Mapping[Choice, float]) -> Choice:

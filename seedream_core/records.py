@@ -1,4 +1,4 @@
-"""The records that rooms pass to one another: samples and their fates, batches, and one step of flow matching."""
+"""Records that all rooms exchange: samples and their fates, batches, and one step of flow matching."""
 
 import hashlib
 import json
@@ -24,14 +24,14 @@ def valid_key(key: object) -> bool:
 
 
 def safe_key(name: str) -> str:
-    """The name itself where it is a valid key, else a stable one made from its hash."""
+    """The name itself if it is a valid key, else a stable key made from its hash."""
     return (
         name if valid_key(name) else "x" + hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=12).hexdigest()
     )
 
 
 def load_json(data: bytes | str) -> Any:
-    """Parse JSON that a stranger may have written: at most 64 KiB, 20 levels, UTF-8, no NaN; else DataError."""
+    """Parse untrusted JSON: at most 64 KiB, 20 levels, UTF-8, no NaN; anything else is a DataError."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a JSON number")
@@ -73,7 +73,7 @@ class Sample:
 
     key: str
     name: str = ""
-    """What the source called it; never used as a path."""
+    """Its name in the source; never used as a path."""
     width: int
     height: int
     captions: Mapping[str, Mapping[str, str]]
@@ -85,7 +85,7 @@ class Sample:
     boxes: tuple[Any, ...] = ()
     weight: float = 1.0
     truth: Any = None
-    """What is really in the picture, where the source knows it (the embedded scenes do)."""
+    """The true content of the picture, where the source knows it (the synthetic scenes do)."""
 
     def __post_init__(self) -> None:
         captions = self.captions
@@ -123,7 +123,7 @@ class Sample:
 
     @classmethod
     def from_json(cls, data: bytes | str) -> "Sample":
-        """Read a record back, validated; DataError says what is wrong with it."""
+        """Parse and validate a record; DataError says what is wrong with it."""
         tree = load_json(data)
         if not isinstance(tree, dict):
             raise DataError("record: not a mapping")
@@ -140,7 +140,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a filter says of a sample; a reason carries the numbers behind it."""
+    """A filter's decision on a sample; the reason gives the numbers behind it."""
 
     keep: bool
     reason: str = ""
@@ -148,7 +148,7 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """One line of fates.jsonl: what became of one input sample of one stage."""
+    """One line of fates.jsonl: what one stage did with one input sample."""
 
     key: str
     source: str
@@ -156,7 +156,7 @@ class Fate:
     reason: str
     stage: str
     name: str = ""
-    """What the source called it, where that is not its key."""
+    """Its name in the source, where that is not its key."""
 
     def to_json(self) -> str:
         return json.dumps({f.name: getattr(self, f.name) for f in fields(self)}, ensure_ascii=False)
@@ -169,19 +169,19 @@ class Batch:
     step: int
     keys: list[str]
     captions: list[str]
-    """Chosen for this step; "" is the dropped caption."""
+    """The caption chosen for this step; "" where it is dropped."""
     latents: "Tensor | None" = None
     """B×C×h×w, normalised."""
     images: "Tensor | None" = None
     """B×3×H×W in [-1, 1]."""
     mask: "Tensor | None" = None
-    """B×1×h×w, 0 at latents that defects spoil; None where no sample of the batch has boxes."""
+    """B×1×h×w, 0 at latents that a defect covers; None where no sample of the batch has boxes."""
 
     def to(self, device: Any, **options: Any) -> Self:
         return self._each(lambda tensor: tensor.to(device, **options))
 
     def pin_memory(self) -> Self:
-        """In page-locked memory, from where a copy to a GPU need not wait."""
+        """The batch in page-locked memory, so that a copy to a GPU need not wait."""
         return self._each(lambda tensor: tensor.pin_memory())
 
     def _each(self, change: "Callable[[Tensor], Tensor]") -> Self:
@@ -192,7 +192,7 @@ class Batch:
 
 @dataclass(kw_only=True)
 class FlowStep:
-    """What one step of flow matching hands to its losses."""
+    """The inputs of a loss: one step of flow matching."""
 
     latents: "Tensor"
     noise: "Tensor"
@@ -205,4 +205,4 @@ class FlowStep:
     hidden: "list[Tensor]" = field(default_factory=list)
     """Image tokens after each block, B×N×width; empty where no loss reads them."""
     mask: "Tensor | None" = None
-    """B×1×h×w, 0 at latents that defects spoil; None where nothing is."""
+    """B×1×h×w, 0 at latents that a defect covers; None where there are no defects."""

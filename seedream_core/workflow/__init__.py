@@ -1,3 +1,3 @@
-"""What runs recipes, in the order it is used: document and config read YAML, stage and recipe check it, states and
-execute run it through launch, artifact stores results.
+"""Runs recipes. In the order of use: document and config read YAML, stage and recipe check it, states and execute run
+the steps through launch, artifact stores results.
 """

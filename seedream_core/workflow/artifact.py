@@ -1,5 +1,5 @@
-"""Artifact folders: written under a lock; the manifest artifact.json comes last, by rename, so a folder with one is
-complete.
+"""Artifact folders: written under a lock. The manifest artifact.json is written last, by rename, so a folder with a
+manifest is complete.
 """
 
 import dataclasses
@@ -28,18 +28,20 @@ MANIFEST = "artifact.json"
 CONFIG = "step.yaml"
 LOCK = ".lock"
 SCRATCH = ".scratch"
-"""What a step needs on disk only until it is finished."""
+"""Folder of temporary data, removed when the step is finished."""
 FORMAT = 1
 HEADER_CAP = 16 * 2**20
 READ_WHOLE = 64 * 2**20
-"""Bytes of a file from outside that are read to tell it from another: word lists, fonts, tables of a million rows."""
+"""A file outside the artifacts is hashed by its bytes up to this size: word lists, fonts, tables of a million rows."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 _ASIDE = ("checkpoints", "logs", "samples")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What `artifact.json` says. `digest` is of the contents alone: the same files have the same one anywhere."""
+    """The content of `artifact.json`. `digest` depends on the files alone: the same files have the same digest
+    anywhere.
+    """
 
     folder: Path
     kind: str
@@ -56,12 +58,12 @@ class Manifest:
     files: dict[str, dict]
 
     def sources(self, name: str) -> list[Path]:
-        """The folders that stood behind an input field."""
+        """The folders that were given for an input field."""
         return [Path(os.path.normpath(self.folder / source["path"])) for source in self.inputs.get(name, [])]
 
 
 def read(folder: Path | str, kind: str | None = None) -> Manifest:
-    """The manifest of a finished artifact, of this kind if one is asked for."""
+    """The manifest of a finished artifact; with `kind`, UserError where the artifact is of another kind."""
     folder, needed = Path(folder), need(kind or "artifact")
     if not folder.is_dir():
         raise UserError(
@@ -71,14 +73,14 @@ def read(folder: Path | str, kind: str | None = None) -> Manifest:
     if not path.is_file():
         if (folder / CONFIG).is_file():
             raise UserError(
-                f"{folder}: this step is not finished; {needed}", "run its recipe again, it goes on where it stopped"
+                f"{folder}: this step is not finished; {needed}", "run its recipe again; it goes on where it stopped"
             )
         raise UserError(f"{folder}: no {MANIFEST} in it; {needed}", "name the folder of a finished step")
     try:
         tree = json.loads(path.read_bytes())
         if tree.pop("format") != FORMAT:
             raise UserError(
-                f"{folder}: {MANIFEST} has another format than {FORMAT}", "use the version of seedream that made it"
+                f"{folder}: {MANIFEST} is not of format {FORMAT}", "use the version of seedream that made it"
             )
         manifest = Manifest(folder=folder, **tree)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -101,7 +103,7 @@ def finish(
     metrics: Mapping[str, Any],
     seconds: float,
 ) -> Manifest:
-    """Hash the files, then write the manifest: from here on the artifact is done. For the first rank only."""
+    """Hash the files and write the manifest, which marks the artifact as done. Only rank 0 may call this."""
     files = {name: _describe(folder / name) for name in contents(folder)}
     digest = _hash([kind, [[name, item["sha256"]] for name, item in files.items()]])
     manifest = Manifest(
@@ -127,13 +129,11 @@ def finish(
 
 
 def verify(folder: Path | str) -> list[str]:
-    """What in the folder is not as its manifest says. Folders in it that are artifacts of their own, and no part of it,
-    are left out.
-    """
+    """The differences between a folder and its manifest. Subfolders that are separate artifacts are not compared."""
     manifest = read(folder)
     parts = {name.partition("/")[0] for name in manifest.files}
-    guests = {path.parent.name for path in manifest.folder.glob(f"*/{MANIFEST}")} - parts
-    present = {name for name in contents(manifest.folder) if name.partition("/")[0] not in guests}
+    nested = {path.parent.name for path in manifest.folder.glob(f"*/{MANIFEST}")} - parts
+    present = {name for name in contents(manifest.folder) if name.partition("/")[0] not in nested}
     problems = [f"{name}: missing" for name in manifest.files if name not in present]
     problems += [f"{name}: not in the manifest" for name in sorted(present - set(manifest.files))]
     problems += [
@@ -145,8 +145,8 @@ def verify(folder: Path | str) -> list[str]:
 
 
 def contents(folder: Path) -> list[str]:
-    """The files that make the artifact what it is: all but its config, its manifest, and what is for resuming or for
-    people.
+    """The files that count as the artifact's content: all but its config, its manifest, and files for resuming or for
+    people (checkpoints, logs, samples).
     """
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     aside = {MANIFEST, CONFIG, *_ASIDE}
@@ -158,25 +158,25 @@ def contents(folder: Path) -> list[str]:
 
 
 def digest(folder: Path) -> str:
-    """The digest of an artifact, or, from outside, of a file's bytes or a folder's listing: names, sizes and times.
+    """The digest of an artifact; of other places, that of a file's bytes or a folder's listing (names, sizes, times).
 
-    Hidden files do not count, and large files as a listing of one.
+    Hidden files do not count. A file larger than READ_WHOLE counts by its listing.
     """
     if (folder / MANIFEST).is_file():
-        with suppress(DataError):  # else a file that happens to be called so
+        with suppress(DataError):  # else another program's file of that name
             return read(folder).digest
     if folder.is_file() and folder.stat().st_size <= READ_WHOLE:
         return hashlib.sha256(folder.read_bytes()).hexdigest()
     listed = hashlib.sha256()
     for path in [folder] if folder.is_file() else _files_under(folder):
-        with suppress(FileNotFoundError):  # gone since
+        with suppress(FileNotFoundError):  # deleted meanwhile
             stat = os.stat(path)
             listed.update(json.dumps([os.path.relpath(path, folder), stat.st_size, stat.st_mtime_ns]).encode())
     return listed.hexdigest()
 
 
 def _files_under(folder: Path) -> Iterator[str]:
-    """Every file that is not hidden, in an order of its own; no list of them all, for a crawl may have millions."""
+    """Every file that is not hidden, in sorted order; a generator, because a crawl may have millions of files."""
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         shown = (os.path.join(root, name) for name in sorted(files) if not name.startswith("."))
@@ -184,7 +184,7 @@ def _files_under(folder: Path) -> Iterator[str]:
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file so that it is there whole, or as it was before, whatever happens in between."""
+    """Write a file atomically: after a crash it is either complete or as it was before."""
     temporary = _temporary(path)
     try:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
@@ -208,7 +208,7 @@ def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[
 
 
 def load_tensors(path: Path, device: str = "cpu") -> dict[str, "Tensor"]:
-    """Read a safetensors file; NaN and infinity in it are refused."""
+    """Read a safetensors file; DataError where it is damaged or holds NaN or infinity."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -221,7 +221,7 @@ def load_tensors(path: Path, device: str = "cpu") -> dict[str, "Tensor"]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (SafetensorError, struct.error) as error:
-        raise DataError(f"{path}: not a whole safetensors file ({error})") from None
+        raise DataError(f"{path}: not a complete safetensors file ({error})") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise DataError(f"{path}: {name} holds NaN or infinity")
@@ -234,11 +234,11 @@ def _temporary(path: Path) -> Path:
 
 
 def sweep(folder: Path, seconds: float = 0) -> None:
-    """Take away what a kill left of files that were being written there, unless it is younger than that: somebody else
-    may write it.
+    """Remove temporary files that a killed run left; files younger than `seconds` stay, because another process may be
+    writing them.
     """
     for path in folder.rglob(".*.tmp"):
-        with suppress(FileNotFoundError):  # its writer has settled it meanwhile
+        with suppress(FileNotFoundError):  # its writer has renamed it meanwhile
             if _TEMPORARY.fullmatch(path.name) and path.is_file() and time.time() - path.stat().st_mtime >= seconds:
                 path.unlink()
 
@@ -269,7 +269,7 @@ def need(kind: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON's own values, so that a NaN among the metrics never costs a run its manifest."""
+    """Plain JSON values; NaN becomes null, so that a NaN among the metrics never costs a run its manifest."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

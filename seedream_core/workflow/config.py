@@ -42,13 +42,11 @@ __all__ = [
 ]
 
 OUTSIDE = {"outside": True}
-"""Metadata of a field that names a file or a folder which no step made: what is in it counts, as an input does."""
+"""Metadata of a field that names a file or folder outside the artifacts; its contents count in the fingerprint."""
 
 
 def outside_unless(option: str) -> dict[str, Any]:
-    """Metadata of a field that is OUTSIDE only where the other option is not given: with it, what is in the place
-    counts no more.
-    """
+    """Metadata of a field that is OUTSIDE only while `option` is not given; with it, the contents do not count."""
     return OUTSIDE | {"unless": option}
 
 
@@ -56,7 +54,8 @@ class Config:
     """Base of every `@dataclass(frozen=True, kw_only=True)` config. Strict: no unknown keys, no coercion, no NaN."""
 
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Former key -> key. An error about a former key names the new one; artifacts made with it are still compared."""
+    """Old key -> new key. An error about an old key names the new one; artifacts made with old keys are still compared.
+    """
     __pydantic_config__ = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -68,7 +67,7 @@ class Component(Config):
 
     suffix: ClassVar[str] = ""
     default: ClassVar[str | None] = None
-    """The member that a mapping without a `name` means, in families that began as a single config."""
+    """The member that a mapping without a `name` means, in families that were a single config before."""
 
     @classmethod
     def name(cls) -> str:
@@ -134,7 +133,7 @@ class Field:
     default: str | None
     help: str
     parts: tuple[type, ...] = ()
-    """Families and configs of items inside this option, which have options of their own."""
+    """Families and configs of items inside this option; they have options themselves."""
 
 
 def camel(stem: str) -> str:
@@ -143,13 +142,13 @@ def camel(stem: str) -> str:
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'steps'?` where a near name exists, else nothing."""
+    """`; did you mean 'steps'?` where a similar name exists, else nothing."""
     close = difflib.get_close_matches(name, list(choices), 1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tuple = ()) -> Any:
-    """An instance of `cls` from plain values, or a ConfigError with every problem, by file, line and key.
+    """An instance of `cls` from plain values, or a ConfigError that lists every problem by file, line and key.
 
     `document` is where the values stand, and `prefix` the path of `tree` inside it.
     """
@@ -166,7 +165,7 @@ def parse(cls: type, tree: Any, *, document: Document | None = None, prefix: tup
 
 
 def with_new_keys(kind: Any, tree: Any) -> Any:
-    """Plain values of a config of class `kind`, at every depth, with keys that were renamed since they were written."""
+    """Plain values of a config of class `kind`, with every old key replaced by its new one, at any depth."""
     kind = _resolved(kind, tree)
     if isinstance(tree, dict):
         renamed = getattr(kind, "renamed", {})
@@ -177,8 +176,8 @@ def with_new_keys(kind: Any, tree: Any) -> Any:
 
 
 def dump(config: Any, free: bool = True) -> Any:
-    """Plain JSON values, such that `parse(type(config), dump(config)) == config`; without `free`, only of options that
-    count.
+    """Plain JSON values, such that `parse(type(config), dump(config)) == config`; without `free`, only the
+    options that count in the fingerprint.
     """
     if isinstance(config, Config):
         name = {"name": config.name()} if isinstance(config, Component) else {}
@@ -192,12 +191,13 @@ def dump(config: Any, free: bool = True) -> Any:
 
 
 def changed(config: Any) -> Any:
-    """What makes two configs give different results: options that differ from their defaults and count.
+    """The part of a config that decides the result: options that count in the fingerprint and differ from defaults.
 
-    Places outside the artifacts are not among them: what is there counts, by `outside`.
+    Paths outside the artifacts are left out, because their contents count instead (`outside`).
     """
     if isinstance(config, Config):
-        # A family's default has no name here, so that what was made before there was a family is not made again.
+        # The name of a family's default member is left out, so that artifacts made before the family existed stay
+        # valid.
         named = isinstance(config, Component) and config.name() != config.default
         options = {"name": config.name()} if named else {}
         for field in dataclasses.fields(config):
@@ -217,7 +217,7 @@ def changed(config: Any) -> Any:
 
 
 def outside(config: Any, prefix: str = "") -> dict[str, Path]:
-    """Dotted name -> place, of all fields marked OUTSIDE that name one, however deep."""
+    """Dotted name -> path of every field marked OUTSIDE that is given, at any depth."""
     if isinstance(config, Config):
         parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
         places = {
@@ -247,13 +247,13 @@ def outside(config: Any, prefix: str = "") -> dict[str, Path]:
 def describe(cls: type, given: Config | None = None) -> list[Field]:
     """The options of a config, nested configs flattened to dotted names, each with the string written under it.
 
-    `given` is an instance to take the defaults from, where they are not those of the class.
+    `given` is an instance whose values are shown as defaults instead of the class's.
     """
     hints, help = typing.get_type_hints(cls, include_extras=True), _docstrings(cls)
     fields = []
     for field in sorted(
         dataclasses.fields(cls), key=lambda field: field.name not in cls.__annotations__
-    ):  # its own before inherited ones
+    ):  # a class's fields before inherited ones
         inner = _bare(hints[field.name])
         value = getattr(given, field.name) if given else None if _required(field) else _default(field)
         nested = describe(inner, value) if _is_config(inner) else []
@@ -367,19 +367,19 @@ def _bounds(notes: Iterable[Any]) -> Iterable[Any]:
 
 
 def _echo(detail: Any) -> bool:
-    """Whether a list is called short only because an item of it, which has a problem of its own, was not counted."""
+    """Whether pydantic calls a list too short only because it did not count an item that has a problem itself."""
     return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
 def _explain(cls: type, tree: Any, detail: Any) -> tuple[tuple, str]:
-    """The path of one pydantic error in the tree, and its message in our words."""
+    """The path of one pydantic error in the tree, and a plain message for it."""
     path, owner = (), cls
     kind, value = cls, tree
     for part in detail["loc"]:
         inside = (isinstance(value, dict) and part in value) or (
             isinstance(value, list) and isinstance(part, int) and part < len(value)
         )
-        if not inside:  # a missing key, or a union's label, which is no part of the tree
+        if not inside:  # a missing key, or a union's label, which the tree does not have
             continue
         owner = _resolved(kind, value)
         kind, value, path = _child(owner, part), value[part], (*path, part)
@@ -428,7 +428,7 @@ _WORDS = {
 
 
 def _resolved(kind: Any, value: Any) -> Any:
-    """The class that a value is parsed as: for a family, the member it names."""
+    """The class that a value is parsed as; for a family, the member that the value names."""
     kind = _bare(kind)
     if isinstance(kind, type) and issubclass(kind, Component) and Component in kind.__bases__:
         name = value.get("name", kind.default) if isinstance(value, dict) else value

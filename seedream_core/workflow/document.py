@@ -12,8 +12,8 @@ import yaml
 
 from seedream_core.errors import ConfigError, Problem
 
-MOST_VALUES = 100_000
-MOST_DEPTH = 60
+MAX_VALUES = 100_000
+MAX_DEPTH = 60
 
 _CONSTANTS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
@@ -33,7 +33,7 @@ class Document:
     sets: dict[tuple, str] = dataclasses.field(default_factory=dict)
 
     def problem(self, path: tuple, message: str) -> Problem:
-        """A problem with the value at `path`, named by its own line or that of the nearest thing around it."""
+        """A problem with the value at `path`, with its line or the line of the nearest value around it."""
         key = ".".join(map(str, path))
         for end in range(len(path), -1, -1):
             if path[:end] in self.sets:
@@ -43,14 +43,14 @@ class Document:
         return Problem(self.file, None, key, message)
 
     def at(self, key: str) -> "Document":
-        """The part below a top key, with paths counted from there."""
+        """The part below a top key, with paths relative to it."""
         lines = {path[1:]: line for path, line in self.lines.items() if path[:1] == (key,)}
         return Document(
             self.tree[key], lines, self.file, {path[1:]: text for path, text in self.sets.items() if path[:1] == (key,)}
         )
 
     def override(self, assignments: Iterable[str]) -> "Document":
-        """A copy with `key.path=value` assignments made; a step into a name makes a mapping of it."""
+        """A copy with `key.path=value` assignments applied; a path below a plain name turns it into `{name: …}`."""
         tree, sets, problems = copy.deepcopy(self.tree), dict(self.sets), []
         for assignment in assignments:
             path, equals, text = assignment.partition("=")
@@ -72,7 +72,7 @@ class Document:
 
 
 def load_yaml(path: Path | str) -> Document:
-    """The document in a file, or a ConfigError with everything that is wrong with its YAML."""
+    """The document in a file, or a ConfigError with every problem of its YAML."""
     document, problems = read_yaml(path)
     if problems:
         raise ConfigError(problems)
@@ -80,7 +80,7 @@ def load_yaml(path: Path | str) -> Document:
 
 
 def read_yaml(path: Path | str) -> tuple[Document, list[Problem]]:
-    """The document in a file as far as it can be read, and its problems."""
+    """The document in a file, as far as it can be read, and its problems."""
     file = str(path)
     nothing = Document(None, {}, file)
     try:
@@ -116,7 +116,7 @@ def read_text(text: str, file: str) -> tuple[Document, list[Problem]]:
             Problem(file, line, "", f"not YAML: character {error.character:#04x} is not allowed")
         ]
     except RecursionError:
-        return Document(None, {}, file), [Problem(file, None, "", f"nested more than {MOST_DEPTH} deep")]
+        return Document(None, {}, file), [Problem(file, None, "", f"nested more than {MAX_DEPTH} deep")]
     except _Bomb as bomb:
         return Document(None, {}, file), [*builder.problems, Problem(file, bomb.line, "", str(bomb))]
     return Document(tree, builder.lines, file), builder.problems
@@ -124,7 +124,7 @@ def read_text(text: str, file: str) -> tuple[Document, list[Problem]]:
 
 class _Loader(yaml.SafeLoader):
     def resolve(self, kind: type, value: Any, implicit: Any) -> str:
-        """Our own marks in place of tags, so that a tag that was written stands out."""
+        """Give our marks in place of YAML's tags, so that a tag written in the file can be recognised."""
         return ("plain" if implicit[0] else "quoted") if kind is yaml.ScalarNode else "collection"
 
 
@@ -135,7 +135,7 @@ class _Bomb(Exception):
 
 
 class _Builder:
-    """Nodes to plain values, with the line of each path."""
+    """Turns nodes into plain values and records the line of each path."""
 
     def __init__(self, file: str):
         self.file, self.lines, self.problems = file, {}, []
@@ -145,12 +145,12 @@ class _Builder:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         self.count += 1
-        if self.count > MOST_VALUES:
-            raise _Bomb(f"aliases expand to more than {MOST_VALUES} values", line)
+        if self.count > MAX_VALUES:
+            raise _Bomb(f"aliases expand to more than {MAX_VALUES} values", line)
         if id(node) in self.open:
             raise _Bomb("an anchor that contains itself", line)
-        if len(path) > MOST_DEPTH:
-            raise _Bomb(f"nested more than {MOST_DEPTH} deep", line)
+        if len(path) > MAX_DEPTH:
+            raise _Bomb(f"nested more than {MAX_DEPTH} deep", line)
         if node.tag not in ("plain", "quoted", "collection"):
             self._problem(node, path, f"tag {node.tag!r}; recipes take plain values only")
             return None
@@ -165,7 +165,7 @@ class _Builder:
         return value
 
     def _mapping(self, node: yaml.MappingNode, path: tuple) -> dict:
-        own, merged, written = {}, {}, {}
+        pairs, merged, written = {}, {}, {}
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
@@ -184,13 +184,13 @@ class _Builder:
                 for known in [known for known in self.lines if known[: len(path) + 1] == (*path, key)]:
                     del self.lines[known]
                 self.lines[*path, key] = written[key]
-                own[key] = self.build(value_node, (*path, key))
-        return {key: value for key, value in merged.items() if key not in own} | own
+                pairs[key] = self.build(value_node, (*path, key))
+        return {key: value for key, value in merged.items() if key not in pairs} | pairs
 
     def _merged(self, node: yaml.MappingNode, path: tuple) -> dict:
         kept = dict(self.lines)
         value = self.build(node, path)
-        # what was there first (the mapping's own keys, an earlier source) keeps its line
+        # paths that were read earlier (the mapping's own keys, an earlier source) keep their lines
         self.lines |= kept
         return value
 
@@ -209,20 +209,20 @@ class _Builder:
 
     def _problem(self, node: yaml.Node, path: tuple, message: str) -> None:
         problem = Problem(self.file, node.start_mark.line + 1, ".".join(map(str, path)), message)
-        # an alias brings its anchor's problems again
+        # an alias repeats its anchor's problems
         if not any((known.line, known.message) == (problem.line, message) for known in self.problems):
             self.problems.append(problem)
 
 
 def _assign(tree: Any, parts: tuple[str, ...], value: Any) -> tuple:
-    """Set the value at a dotted path and give that path, list positions as numbers."""
+    """Set the value at a dotted path and return that path, with list positions as numbers."""
     place, here = (), tree
     for depth, part in enumerate(parts):
         last = depth == len(parts) - 1
         if isinstance(here, list):
             if not part.isdecimal() or int(part) >= len(here):
                 raise LookupError(
-                    f"{'.'.join(parts[:depth])} is a list of {len(here)}, so {part!r} is no position in it"
+                    f"{'.'.join(parts[:depth])} is a list of {len(here)}, so {part!r} is not a position in it"
                 )
             key: Any = int(part)
         elif isinstance(here, dict):

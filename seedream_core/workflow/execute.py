@@ -60,7 +60,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
             return artifact.read(out)
         facts = _planned(stage)
         sources = states.sources(stage, out)
-        if not states.made(out):  # what a run that came to nothing said of its input is no part of this one
+        if not states.made(out):  # the fates of an earlier run that made nothing
             (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
         ranks.lead(out)
@@ -68,7 +68,7 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
         try:
             metrics = dict(stage.run(out, host) or {})
         except NothingMade:
-            states.come_to_nothing(out)
+            states.remove_products(out)
             raise
         artifact.sweep(out, SETTLED)
         facts = {**facts, **metrics.pop("facts", {})}
@@ -109,8 +109,8 @@ def _planned(stage: stages.Stage) -> dict:
 
 def _check_out(out: Path) -> None:
     """Refuse an `out` that is somebody's own folder, or where nothing may be written."""
-    if states.stranger(out):
-        raise UserError(f"{out} holds files, but is no step's folder", "give an --out that is empty or new")
+    if states.foreign(out):
+        raise UserError(f"{out} holds files that no step made", "give an --out that is empty or new")
     there = next(place for place in (out, *out.absolute().parents) if os.path.lexists(place))
     if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
         raise UserError(f"--out {out}: no permission to write in {there}", "give an --out in a folder of your own")

@@ -70,7 +70,7 @@ class Train(Config):
     lr: Annotated[float, Gt(0)] = 1e-3
     "highest learning rate"
     warmup: Annotated[int, Ge(0)] = 100
-    "steps until the highest learning rate"
+    "steps until the learning rate is at its highest"
     schedule: Literal["constant", "cosine", "linear"] = "cosine"
     "how the learning rate falls after the warm-up"
     final_lr: Annotated[float, Ge(0), Le(1)] = 0.05
@@ -80,13 +80,13 @@ class Train(Config):
     betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]] = (0.9, 0.95)
     "decay of the first and second moments"
     clip: Annotated[float, Gt(0)] = 1.0
-    "largest norm of the gradient"
+    "norm to which the gradient is clipped"
     ema: Annotated[float, Ge(0), Lt(1)] = 0.999
-    "decay of the weights' running mean, which is what is kept"
+    "decay of the weights' running mean (EMA), which becomes the saved model"
     optimizer: Literal["adamw", "muon"] = "adamw"
     "muon orthogonalises the steps of the matrices; the rest stays with adamw"
     seed: Annotated[int, Ge(0)] = 0
-    "of weights, order, noise and times"
+    "seed of weights, sample order, noise and times"
     checkpoint_every: Annotated[int, Ge(1)] = field(default=500, metadata=FREE)
     "steps between checkpoints"
     log_every: Annotated[int, Ge(1)] = field(default=20, metadata=FREE)

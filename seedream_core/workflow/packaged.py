@@ -7,8 +7,8 @@ PARTS = ("autoencoder", "text")
 
 
 def packaged(name: str = "packaged") -> Path | None:
-    """The folder behind `packaged`, `packaged/autoencoder` or `packaged/text`; None for any other name, and where a
-    folder is called so.
+    """The folder behind `packaged`, `packaged/autoencoder` or `packaged/text`; None for any other name, and where
+    a folder of that name exists.
     """
     first, _, part = name.partition("/")
     if first != "packaged" or (part and part not in PARTS) or Path(name).exists():

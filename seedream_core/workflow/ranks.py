@@ -1,7 +1,7 @@
-"""How the other ranks of a run learn whether the leading one has begun: it holds the folder's lock, and they wait.
+"""Lets all ranks of a run begin or refuse together: rank 0 holds the folder's lock, the other ranks wait for it.
 
-SLURM and torchrun start every rank at once. All ranks check the same things and refuse alike; whether another run holds
-the folder only the leading rank can find out, so it leaves word of that in the folder.
+SLURM and torchrun start every rank at once. All ranks make the same checks and refuse alike. Only rank 0 can find out
+whether another run holds the folder, so it writes its refusal into the folder for the others.
 """
 
 import json
@@ -21,8 +21,8 @@ _TORCHRUN = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR",
 
 
 def launch() -> str:
-    """Names one start of all ranks, alike in each of them; empty where Lightning starts the others: it does so after
-    the leading one has begun.
+    """An id of this start, the same in all its ranks; empty where Lightning starts the other ranks, because it does so
+    after rank 0 has begun.
     """
     names = [*_SLURM, *(_TORCHRUN if "RANK" in os.environ else ())]
     parts = [os.environ.get(name, "") for name in names]
@@ -32,26 +32,26 @@ def launch() -> str:
 
 
 def lead(out: Path) -> None:
-    """The leading rank holds the lock and has nothing to refuse: the others may come."""
+    """Called by rank 0 when it holds the lock and refuses nothing: the other ranks may begin."""
     (out / REFUSED).unlink(missing_ok=True)
     (out / LOCK).write_text(f"{os.getpid()}\n{launch()}")
 
 
 def refuse(out: Path, error: UserError) -> None:
-    """The leading rank cannot begin: leave its reason for the others, where there are any."""
+    """Called by rank 0 when it cannot begin: write the reason for the other ranks, if there are any."""
     if launch():
         write_atomic(out / REFUSED, json.dumps([launch(), error.message, error.fix]))
 
 
 def follow(out: Path) -> None:
-    """Wait until the leading rank has begun; UserError with its reason where it refuses, or where it never comes."""
+    """Wait until rank 0 has begun; UserError with its reason where it refuses, or after MAX_WAIT_SECONDS."""
     mine, last = launch(), time.monotonic() + MAX_WAIT_SECONDS
     while mine and mine not in _lines(out / LOCK)[1:]:
         if (refusal := _refusal(out / REFUSED)) and refusal[0] == mine:
             raise UserError(*refusal[1:])
         if time.monotonic() > last:
             raise UserError(
-                f"{out}: rank 0 has not begun within {MAX_WAIT_SECONDS:g} s", "its own output says what stopped it"
+                f"{out}: rank 0 has not begun within {MAX_WAIT_SECONDS:g} s", "see the output of rank 0 for the reason"
             )
         time.sleep(POLL_SECONDS)
 

@@ -2,18 +2,17 @@
 
 For the command line:
 
-    recipe = load(path, sets=("base.train.lr=2e-4",), out=None)   # ConfigError with every problem, exit code 2
-    recipe.name, recipe.file, recipe.out, recipe.steps            # steps in an order that can run
-    for item in plan(recipe):                                     # PlannedStep
-        item.step.name, item.step.path                            # "base", "pretrain/mmdit"
-        item.step.stage, item.step.folder, item.step.facts        # facts: parameters, flops, image_tokens, … where
-        known item.step.sources                                         # {field: ("latents", "runs/other/vae")}: what
-        the recipe names item.state                                                # "done" | "partial" | "new" |
-        "stale" item.reasons                                              # why stale: ("train.lr: 0.001 -> 0.0002",)
-        item.waits                                                # inputs yet to be made; a done step may turn stale by
-        them
-    stage = load_step("pretrain/mmdit", file, sets=())            # `seedream pretrain mmdit --config step.yaml --set
-    k=v`
+    recipe = load(path, sets=("base.train.lr=2e-4",), out=None)  # ConfigError with every problem, exit code 2
+    recipe.name, recipe.file, recipe.out, recipe.steps           # steps in an order that can run
+    for item in plan(recipe):                                    # PlannedStep
+        item.step.name, item.step.path                           # "base", "pretrain/mmdit"
+        item.step.stage, item.step.folder
+        item.step.facts          # what is known before it runs: parameters, flops, image_tokens, …
+        item.step.sources        # inputs as the recipe names them: {field: ("latents", "runs/other/vae")}
+        item.state               # "done", "partial", "new" or "stale"
+        item.reasons             # why it is stale: ("train.lr: 0.001 -> 0.0002",)
+        item.waits               # inputs that are not made yet; after them a done step may become stale
+    stage = load_step("pretrain/mmdit", file, sets=())  # seedream pretrain mmdit --config step.yaml --set k=v
 """
 
 import re
@@ -106,7 +105,7 @@ def load(path: Path | str, sets: Sequence[str] = (), out: Path | None = None, ro
         root,
     )
     steps = reader.read()
-    # a value that could not be read (a tag, NaN) is not complained of twice
+    # a value that could not be read (a tag, NaN) is reported once
     said = {_place(problem) for problem in problems}
     problems += [problem for problem in reader.problems if _place(problem) not in said]
     if problems:

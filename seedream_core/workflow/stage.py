@@ -1,5 +1,5 @@
-"""The base of stages: a config that declares its inputs' kinds and what it makes, and runs. Found by path under
-`stages/`.
+"""Base class of stages: a config that declares the kinds of its inputs and of its result, and a `run` method. Stages
+are found by their path under `stages/`.
 """
 
 import ast
@@ -22,9 +22,9 @@ ROOT = "seedream_core.stages"
 
 @dataclass(frozen=True)
 class Kind:
-    """What an artifact holds; `trainable` refuses generators whose weights are packed integers.
+    """The kind of an artifact's content; `trainable` refuses generators whose weights are packed integers.
 
-    The kind `folder` is anything outside the artifacts: it counts by a listing of names, sizes and times.
+    The kind `folder` is a folder outside the artifacts; its digest is that of a listing of names, sizes and times.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Stage(Config):
 
     makes: ClassVar[str]
     version: ClassVar[int] = 1
-    """Raised when the same options come to mean something else, be it by a default: what was made before is then
+    """To be increased when the same options or defaults come to give another result: artifacts made before are then
     stale.
     """
     distributed: ClassVar[bool] = False
-    """Whether every process of a host has a part in it; else the leading one does it alone."""
+    """Whether every process of a host takes part; else only rank 0 runs."""
 
     @classmethod
     def path(cls) -> str:
@@ -72,7 +72,7 @@ class Stage(Config):
         return cls.makes
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
-        """What later stages may know before the artifact exists, from the facts of this stage's inputs.
+        """Facts of the result that are known before it exists, from the facts of this stage's inputs.
 
         `inputs[field]` is a dict of facts; a list of them for a tuple field, a dict of them for a dict field,
         None for an optional input that is not given. Raise ValueError or UserError where inputs do not fit.
@@ -80,9 +80,9 @@ class Stage(Config):
         return {}
 
     def run(self, out: Path, host: Host) -> dict | None:
-        """Make the artifact, writing only under `out`, and give metrics for its manifest.
+        """Make the artifact, writing only under `out`, and return metrics for its manifest.
 
-        A `facts` entry in the result corrects what `facts` could only plan (samples that a filter kept).
+        A `facts` entry in the result replaces what `facts` could only estimate (such as the number of samples kept).
         """
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ def folders(stage: Stage) -> dict[str, dict[str | int, Path]]:
 
 
 def gather(stage: Stage, look: Callable[[Path, Kind], dict]) -> dict[str, Any]:
-    """The argument of `stage.facts`: what `look` knows of each input folder, in the shape of its field."""
+    """The argument of `stage.facts`: the result of `look` for each input folder, in the shape of its field."""
     facts = {}
     for name, parts in folders(stage).items():
         item = inputs(type(stage))[name]
@@ -153,9 +153,11 @@ def listing(group: str, root: str = ROOT) -> dict[str, str]:
 
 
 def one_size(data: Mapping[str, Any]) -> dict[str, int]:
-    """Width and height, in pixels, of data whose pictures are all alike; ValueError where that is not known."""
+    """Width and height, in pixels, of data whose pictures all have one size; ValueError where they do not."""
     if not {"width", "height"} <= data.keys():
-        raise ValueError("data: pictures of one size are needed; data/ingest brings them to one with width and height")
+        raise ValueError(
+            "data: pictures of one size are needed; data/ingest resizes them with its options width and height"
+        )
     return {side: data[side] for side in ("width", "height")}
 
 

@@ -1,6 +1,6 @@
 """The state of a step's folder (new, partial, done, stale), decided by its fingerprint.
 
-Not in the fingerprint: the host, log and checkpoint cadence, and where inputs stand; their contents are.
+The fingerprint holds options and the contents of inputs; not the host, the log and checkpoint cadence, or paths.
 """
 
 import hashlib
@@ -23,17 +23,16 @@ from seedream_core.workflow.document import load_yaml
 _STARTED = "# started from "
 _ABSENT = object()
 _UNFINISHED = ("shards", "features", ".journal.json", artifact.SCRATCH)
-"""What is taken away where a stage comes to nothing: samples, and what it noted on the way to them."""
+"""Removed where a stage made nothing: samples, and its notes about unfinished work."""
 _EMPTY = (artifact.CONFIG, "fates.jsonl", "logs")
-"""What a step says of itself and of its input. Where nothing else stands in its folder it made nothing, and may begin
-anew with other options and inputs."""
+"""Files about a step and its input. A folder with nothing else holds no result, so another config may use it."""
 _PREPARED = (artifact.CONFIG, "logs")
-"""What stands in a folder before its step begins: the config that a recipe wrote, a scheduler's script."""
+"""Files in a folder before its step begins: the config that a recipe wrote, a scheduler's script."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """What a step began with: its stage, that one's version, and inputs as manifests keep them."""
+    """The start of a step: its stage, the stage's version, and its inputs as in a manifest."""
 
     stage: str
     version: int
@@ -42,20 +41,20 @@ class Begun:
 
 @dataclass(frozen=True)
 class State:
-    """`reasons` say what makes a folder stale: each names an option or an input."""
+    """`reasons` say why a folder is stale; each names an option or an input."""
 
     name: Literal["done", "partial", "new", "stale"]
     reasons: tuple[str, ...] = ()
 
 
 def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> State:
-    """The state of the folder for this config; inputs in `waiting` are yet to be made and not compared."""
+    """The state of the folder for this config; inputs in `waiting` are not made yet and are not compared."""
     if (folder / artifact.MANIFEST).is_file():
         manifest = artifact.read(folder)
-        reasons = _was(manifest.stage, step) or [
-            *_grown(manifest.version, step),
+        reasons = _stage_change(manifest.stage, step) or [
+            *_version_change(manifest.version, step),
             *_edits(with_new_keys(type(step), manifest.options), step),
-            *_moved(manifest.inputs, step, waiting).values(),
+            *_input_changes(manifest.inputs, step, waiting).values(),
         ]
         return State("stale", tuple(reasons)) if reasons else State("done")
     start = begun(folder)
@@ -68,14 +67,14 @@ def state(step: stage.Stage, folder: Path, waiting: Collection[Path] = ()) -> St
 
 
 def options(step: stage.Stage) -> dict:
-    """The options that count and differ from their defaults; inputs are not among them."""
+    """The options that count in the fingerprint and differ from their defaults, without inputs."""
     return {name: value for name, value in changed(step).items() if name not in stage.inputs(type(step))}
 
 
 def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
-    """The inputs as manifests keep them: path from the folder, digest, and key for a mapping of inputs.
+    """The inputs as in a manifest: path relative to the folder, digest, and key for a mapping of inputs.
 
-    UserError for a place outside the artifacts that is not there.
+    UserError where a file or folder outside the artifacts does not exist.
     """
     for name, place in outside(step).items():
         if not place.exists():
@@ -91,31 +90,29 @@ def sources(step: stage.Stage, folder: Path) -> dict[str, list[dict]]:
 
 
 def absent(place: Path, said: str) -> UserError:
-    """Why there is nothing to read at a place; `said` is how it was named."""
+    """The error for a path that cannot be read; `said` is how the user named it."""
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(place)):  # Path makes one slash of two
         return UserError(
-            f"{said}: a URL; nothing is read over a network", "download the files first, and name their folder"
+            f"{said}: a URL; files are not read over a network", "download the files first, and name their folder"
         )
     if place.is_symlink():
         return UserError(f"{said}: a symbolic link that leads nowhere, or back to itself", "correct the link")
-    return UserError(f"{said}: no such file or folder", "correct the path; nothing was begun")
+    return UserError(f"{said}: no such file or folder", "correct the path; nothing was started")
 
 
 def fingerprint(step: stage.Stage, inputs: Mapping[str, list[dict]]) -> str:
-    """A hash of all that makes the result what it is."""
+    """A hash of everything that decides the result."""
     parts = [step.path(), step.version, options(step), _contents(inputs)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
-    """What is not as a run in the folder was made or began: the stage's version, and inputs apart from those in
-    `but`.
-    """
+def changes_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> list[str]:
+    """What changed since a run in the folder began: the stage's version, and inputs other than those in `but`."""
     start = artifact.read(folder) if (folder / artifact.MANIFEST).is_file() else begun(folder)
     return (
         [
-            *_grown(start.version, step),
-            *(reason for name, reason in _moved(start.inputs, step, ()).items() if name not in but),
+            *_version_change(start.version, step),
+            *(reason for name, reason in _input_changes(start.inputs, step, ()).items() if name not in but),
         ]
         if start
         else []
@@ -123,14 +120,14 @@ def moved_since(step: stage.Stage, folder: Path, but: Collection[str] = ()) -> l
 
 
 def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict]] | None = None) -> None:
-    """Write `step.yaml`: the whole config, and, once the step starts, the digests of what it starts from.
+    """Write `step.yaml`: the whole config and, once the step starts, the digests of its inputs.
 
-    Without `inputs` a step that has begun stays begun, with those it began with.
+    Without `inputs`, the inputs that a started step began with are kept.
     """
     start = begun(folder) if inputs is None else Begun(step.path(), step.version, dict(inputs))
     tree = {"run": step.path()} | dump(step)
     for name, parts in stage.folders(step).items():
-        # a path without a slash would read as the name of a step
+        # a path without a slash would be read as the name of a step
         spelt = {key: str(source) if "/" in str(source) else f"./{source}" for key, source in parts.items()}
         shape = stage.inputs(type(step))[name].shape
         tree[name] = spelt.get("") if shape == "one" else spelt if shape == "map" else list(spelt.values())
@@ -138,14 +135,14 @@ def write_config(step: stage.Stage, folder: Path, inputs: Mapping[str, list[dict
     artifact.write_atomic(folder / artifact.CONFIG, header + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
 
 
-def stranger(folder: Path) -> bool:
-    """Whether the folder holds what no step has begun: it is somebody's own."""
+def foreign(folder: Path) -> bool:
+    """Whether the folder holds files that no step made."""
     known = (folder / artifact.MANIFEST).is_file() or begun(folder) is not None
-    return not known and folder.is_dir() and any(_besides(_PREPARED, folder))
+    return not known and folder.is_dir() and any(_entries_except(_PREPARED, folder))
 
 
-def come_to_nothing(folder: Path) -> None:
-    """Take away the samples that a step began to make; what else lies there is not its own."""
+def remove_products(folder: Path) -> None:
+    """Remove the samples that a step had begun to make; other files stay."""
     for path in (folder / name for name in _UNFINISHED):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -154,16 +151,17 @@ def come_to_nothing(folder: Path) -> None:
 
 
 def made(folder: Path) -> bool:
-    """Whether a step made anything there, and be it for its own use."""
+    """Whether a step wrote any data there, temporary data included."""
     return any(
-        path.stat().st_size for top in _besides(_EMPTY, folder) for path in [top, *top.rglob("*")] if path.is_file()
+        path.stat().st_size
+        for top in _entries_except(_EMPTY, folder)
+        for path in [top, *top.rglob("*")]
+        if path.is_file()
     )
 
 
-def _besides(names: Collection[str], folder: Path) -> Iterator[Path]:
-    """What else stands there; of hidden things only the unfinished: others are the system's, or worth nothing by
-    themselves.
-    """
+def _entries_except(names: Collection[str], folder: Path) -> Iterator[Path]:
+    """The other entries of the folder. Of hidden ones only unfinished data counts; the rest is of no value."""
     return (
         path
         for path in folder.iterdir()
@@ -172,7 +170,7 @@ def _besides(names: Collection[str], folder: Path) -> Iterator[Path]:
 
 
 def begun(folder: Path) -> Begun | None:
-    """What a step began with; None where it has not begun, config or no config."""
+    """The record of a step's start; None where it has not started."""
     path = folder / artifact.CONFIG
     first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
     if not first.startswith(_STARTED):
@@ -184,7 +182,7 @@ def begun(folder: Path) -> Begun | None:
 
 
 def _since_start(step: stage.Stage, start: Begun, folder: Path, waiting: Collection[Path]) -> list[str]:
-    if other := _was(start.stage, step):
+    if other := _stage_change(start.stage, step):
         return other
     try:
         tree = load_yaml(folder / artifact.CONFIG).tree
@@ -192,19 +190,19 @@ def _since_start(step: stage.Stage, start: Begun, folder: Path, waiting: Collect
         edits = _edits(options(parse(type(step), with_new_keys(type(step), tree))), step)
     except (ConfigError, TypeError, KeyError) as error:
         edits = [f"its {artifact.CONFIG} no longer fits: {error}"]
-    return [*_grown(start.version, step), *edits, *_moved(start.inputs, step, waiting).values()]
+    return [*_version_change(start.version, step), *edits, *_input_changes(start.inputs, step, waiting).values()]
 
 
-def _was(path: str, step: stage.Stage) -> list[str]:
+def _stage_change(path: str, step: stage.Stage) -> list[str]:
     return [f"run: {path} -> {step.path()}"] if path != step.path() else []
 
 
-def _grown(version: int, step: stage.Stage) -> list[str]:
+def _version_change(version: int, step: stage.Stage) -> list[str]:
     return [f"version of {step.path()}: {version} -> {step.version}"] if version != step.version else []
 
 
 def _places(step: stage.Stage) -> dict[str, dict[str | int, Path]]:
-    """All that a step reads: its inputs, and what its options name outside the artifacts."""
+    """All paths that a step reads: its inputs, and files or folders that its options name outside the artifacts."""
     return stage.folders(step) | {name: {"": place} for name, place in outside(step).items()}
 
 
@@ -212,8 +210,8 @@ def _contents(inputs: Mapping[str, list[dict]]) -> dict[str, list[list[str]]]:
     return {name: [[item["digest"], item.get("key", "")] for item in items] for name, items in inputs.items() if items}
 
 
-def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> dict[str, str]:
-    """Field -> what is to be said of it."""
+def _input_changes(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collection[Path]) -> dict[str, str]:
+    """Field -> how its input changed."""
     old = _contents(before)
     reasons = {}
     for name, parts in _places(step).items():
@@ -222,13 +220,15 @@ def _moved(before: Mapping[str, list[dict]], step: stage.Stage, waiting: Collect
             if old.get(name, []) != new:
                 places = ", ".join(map(str, parts.values())) or "nothing"
                 changed = (
-                    "is not as it was, in its contents or in its files' names, sizes or times"
+                    "has changed: its contents, or its files' names, sizes or times"
                     if name in old
-                    else "did not count before"
+                    else "was no input before"
                 )
                 reasons[name] = f"input {name}: {places} {changed}"
     gone = (name for name in old if name not in _places(step))
-    return reasons | {name: f"input {name}: {before[name][0].get('path', 'a place')} counts no more" for name in gone}
+    return reasons | {
+        name: f"input {name}: {before[name][0].get('path', 'a place')} is no longer an input" for name in gone
+    }
 
 
 def _edits(before: dict, step: stage.Stage) -> list[str]:

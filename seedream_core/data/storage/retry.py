@@ -144,7 +144,7 @@ class EarlierRun:
         edits = [
             f"{name}: {then.get(name)} -> {now.get(name)}" for name in then | now if then.get(name) != now.get(name)
         ]
-        edits += states.moved_since(stage, self.folder, MENDED)
+        edits += states.changes_since(stage, self.folder, MENDED)
         if edits:
             raise UserError(
                 f"retry: {self.folder} was made with other options ({'; '.join(edits)})",

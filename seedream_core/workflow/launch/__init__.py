@@ -11,7 +11,7 @@ from seedream_core.workflow.config import Component
 
 @dataclass(frozen=True)
 class Job:
-    """One step to start: `command` is what a person would type, `after` the jobs that must end well before it."""
+    """One step to start: `command` is what a person would type, `after` the jobs that must succeed first."""
 
     name: str
     stage: Any
@@ -26,13 +26,13 @@ class Launcher(Component):
     """A way to start a job."""
 
     waits: ClassVar[bool] = True
-    """whether the step is over when `start` returns"""
+    """Whether `start` returns only after the step has ended."""
 
     def start(self, job: Job) -> str | None:
-        """Start the job, raise StepFailed if it ends badly, and give the id by which later jobs wait for it."""
+        """Start the job and return the id by which later jobs wait for it; StepFailed if it fails."""
         raise NotImplementedError
 
 
 def rerun(job: Job) -> str:
-    """The line that reruns a failed step by hand."""
+    """The command that reruns a failed step, as a sentence."""
     return f"rerun it by hand with\n  {shlex.join(job.command)}"

@@ -1,5 +1,5 @@
-"""Launcher that runs each step as a child process, with the command that a person would type. Ctrl-C goes to the child,
-which stops in order.
+"""Launcher that runs each step as a child process, with the command that a person would type. Ctrl-C is passed on to
+the child, which saves its work and stops.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from seedream_core.workflow.launch import Job, Launcher, rerun
 @dataclass(frozen=True, kw_only=True)
 class Process(Launcher):
     def start(self, job: Job) -> None:
-        # a group of its own: the terminal's Ctrl-C then reaches the child once, through us
+        # its own process group, so that Ctrl-C on the terminal reaches the child once, through this process
         child = subprocess.Popen(job.command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_end_with_parent)
         try:
             code = child.wait()
@@ -41,5 +41,5 @@ def _interrupted(job: Job) -> Interrupted:
 
 def _end_with_parent() -> None:
     if sys.platform == "linux":
-        # else a killed `seedream run` would leave its child training, and holding the folder
+        # without this, the child of a killed `seedream run` would train on and keep the folder locked
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -29,7 +29,7 @@ class Slurm(Launcher):
     time: str = "24:00:00"
     "wall-clock limit of one job"
     cpus: Annotated[int, Ge(1)] | None = None
-    "CPU cores per process; none for the host's `threads` (8 where it names none) and one for each of its `workers`"
+    "CPU cores per process; none: the host's `threads` (8 if it has none) and one for each of its `workers`"
     lines: tuple[str, ...] = ()
     "shell lines before the command, such as `module load cuda`"
     submit: bool = True
@@ -40,7 +40,7 @@ class Slurm(Launcher):
         write_atomic(script, self.script(job))
         chain = ("--dependency=afterok:" + ":".join(job.after),) if job.after else ()
         if not self.submit:
-            # job ids stand as shell variables, so that the printed lines can be pasted as they are
+            # job ids are shell variables, so that the printed lines can be pasted into a shell
             job.say(
                 f"{job.name}=$(sbatch --parsable {''.join(f'{option} ' for option in chain)}{shlex.quote(str(script))})"
             )
@@ -57,7 +57,7 @@ class Slurm(Launcher):
         return identity
 
     def script(self, job: Job) -> str:
-        """The whole script, to be read by people too."""
+        """The script's text, which people can read as well."""
         cpus = self.cpus or (job.host.threads or THREADS) + job.host.workers
         nodes, devices = (job.host.nodes, job.host.devices) if job.stage.distributed else (1, 1)
         options = {
@@ -75,10 +75,10 @@ class Slurm(Launcher):
         head = [f"#SBATCH --{name}={shlex.quote(str(value))}" for name, value in options.items() if value is not None]
         # requeue: a step that lost its node goes on from its last checkpoint
         head += ["#SBATCH --requeue", "#SBATCH --open-mode=append"]
-        # and so does one that was told of the end of its time
+        # so does one whose time is about to end: SLURM signals it before
         head += ["#SBATCH --signal=USR1@120"]
-        # Since SLURM 22.05 srun does not take the job's own cores per task. A rank that fails ends the others, which
-        # would wait for it; one that was stopped in time must not, so its code becomes a file, and 0.
+        # Since SLURM 22.05 srun does not inherit the job's cores per task. A rank that fails must end the others,
+        # which would wait for it; a rank that a signal stopped must not, so it exits with 0 and leaves a file.
         srun = f"srun --kill-on-bad-exit=1 --cpus-per-task={cpus}"
         rank = f'"$@" || {{ code=$?; [ $code -eq {STOPPED} ] || exit $code; touch "$0"; }}'
         return "\n".join(

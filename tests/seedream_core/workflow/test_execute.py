@@ -193,7 +193,7 @@ def test_one_step_by_hand_is_as_careful(toy):
         execute.step(other, folder, Host())
     Path("mine").mkdir()
     Path("mine/thesis.txt").write_text("")
-    with pytest.raises(UserError, match="holds files, but is no step's folder"):
+    with pytest.raises(UserError, match="holds files that no step made"):
         execute.step(other, Path("mine"), Host())
     assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
     too_many = toy.load().step("crawl").stage.__class__(samples=2000)
@@ -268,7 +268,7 @@ def test_an_input_that_is_a_link_to_itself_or_a_url_is_refused_in_one_message(to
     Path("loop").symlink_to("loop")
     with pytest.raises(UserError, match="loop: a symbolic link that leads nowhere, or back to itself"):
         toy.load("crawl.source=./loop")
-    with pytest.raises(UserError, match="a URL; nothing is read over a network.*"):
+    with pytest.raises(UserError, match="a URL; files are not read over a network.*"):
         toy.load("crawl.source=https://example.org/pictures")
 
 

@@ -75,7 +75,7 @@ def test_ranks_refuse_a_stale_folder_a_strange_one_and_a_foreign_input_together(
     os.rename("out", "old")
     Path("out").mkdir()
     Path("out/thesis.txt").write_text("mine")
-    refused("holds files, but is no step's folder")
+    refused("holds files that no step made")
     os.remove("out/thesis.txt")
     Path("base.yaml").write_text(BASE.replace("./crawl", "./nobody"))
     refused("nobody: no such folder")

@@ -163,7 +163,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(write):
     problems = refusal(write(text), sets=("bse.train.lr=1", "base.train.lr=fast", "base.data.7=x"))
     assert problems == [
         "--set bse.train.lr=1: bse.train.lr: no step 'bse'; did you mean 'base'?",
-        "--set base.data.7=x: base.data.7: base.data is a list of 2, so '7' is no position in it",
+        "--set base.data.7=x: base.data.7: base.data is a list of 2, so '7' is not a position in it",
         '--set base.train.lr=fast: base.train.lr: expected a number, got "fast"',
         "toy.yaml:3: shared.long.steps: .inf is not a finite number",
         "toy.yaml:9: base.vae: no step 'vea'; did you mean 'vae'?",

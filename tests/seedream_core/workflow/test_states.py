@@ -127,7 +127,7 @@ def test_a_step_that_made_nothing_may_begin_anew(tmp_path, data):
     (folder / "logs").mkdir()  # where a scheduler's script lies
     assert states.state(base(data, coats=2), folder) == states.State("new")
     (folder / ".DS_Store").write_text("1")
-    assert states.state(base(data, coats=2), folder) == states.State("new") and not states.stranger(folder)
+    assert states.state(base(data, coats=2), folder) == states.State("new") and not states.foreign(folder)
     for name in (".journal.json", ".scratch/state.json"):  # what it noted on the way is worth keeping
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("{}")
@@ -147,7 +147,7 @@ def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "photo.jpg").write_text("mine")
     (folder / "shards").symlink_to(tmp_path / "elsewhere")
-    states.come_to_nothing(folder)
+    states.remove_products(folder)
     assert (
         sorted(path.name for path in folder.iterdir()) == ["fates.jsonl", "step.yaml"]
         and (tmp_path / "elsewhere" / "photo.jpg").exists()
@@ -155,7 +155,7 @@ def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
     assert states.state(base(data, coats=2), folder) == states.State("new")
     made(folder / "guest", crawl())
     (folder / ".git").mkdir()
-    states.come_to_nothing(folder)
+    states.remove_products(folder)
     assert states.state(crawl(), folder / "guest").name == "done" and (folder / ".git").is_dir()
 
 
@@ -163,16 +163,16 @@ def test_what_comes_to_nothing_leaves_what_it_said_of_its_input(tmp_path, data):
 def test_a_folder_of_somebody_is_no_steps(tmp_path, data, name):
     (tmp_path / "base" / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "base" / name).write_text("mine")
-    assert states.stranger(tmp_path / "base")
+    assert states.foreign(tmp_path / "base")
     states.write_config(base(data), tmp_path / "base", states.sources(base(data), tmp_path / "base"))
-    assert not states.stranger(tmp_path / "base")
+    assert not states.foreign(tmp_path / "base")
 
 
 def test_a_folder_with_a_recipes_config_and_a_schedulers_script_is_a_steps(tmp_path, data):
     states.write_config(base(data), tmp_path / "base")
     (tmp_path / "base" / "logs").mkdir()
     (tmp_path / "base" / "logs" / "base.sbatch").write_text("#!/bin/sh")
-    assert not states.stranger(tmp_path / "base")
+    assert not states.foreign(tmp_path / "base")
 
 
 def test_moving_a_run_changes_nothing(tmp_path, data):
@@ -216,7 +216,7 @@ def test_a_file_that_an_option_names_counts_by_what_is_in_it(tmp_path, data):
     begin(begun, step)
     assert states.state(step, begun).name == "partial"
     words.write_text("newer", encoding="utf-8")
-    reason = f"input filters.0.file: {words} is not as it was, in its contents or in its files' names, sizes or times"
+    reason = f"input filters.0.file: {words} has changed: its contents, or its files' names, sizes or times"
     assert states.state(step, done) == states.State("stale", (reason,))
     assert states.state(step, begun) == states.State("stale", (reason,))
     (tmp_path / "copy.txt").write_text("old", encoding="utf-8")
@@ -235,10 +235,10 @@ def test_a_place_that_an_option_names_no_more_makes_stale(tmp_path, data):
     without = states.state(
         stage.find("data/curate")(data=data, filters=(WordsFilter(words=("bad",)),)), tmp_path / "done"
     )
-    assert without == states.State("stale", ("input filters.0.file: ../words.txt counts no more",))
+    assert without == states.State("stale", ("input filters.0.file: ../words.txt is no longer an input",))
     made(tmp_path / "without", stage.find("data/curate")(data=data, filters=(WordsFilter(words=("bad",)),)))
     added = states.state(stage.find("data/curate")(data=data, filters=(with_file,)), tmp_path / "without")
-    assert added == states.State("stale", (f"input filters.0.file: {tmp_path}/words.txt did not count before",))
+    assert added == states.State("stale", (f"input filters.0.file: {tmp_path}/words.txt was no input before",))
 
 
 def test_what_another_version_began_is_stale_and_never_new(tmp_path, data):

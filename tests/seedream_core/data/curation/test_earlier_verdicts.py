@@ -97,5 +97,5 @@ def test_what_judged_before_must_be_what_judges_now(inputs, tmp_path):
     there = replace(stage, filters=(WordsFilter(file=str(moved)),))
     execute.step(replace(there, retry=tmp_path / "first"), tmp_path / "moved", Host(workers=1))
     words.write_text("circle", encoding="utf-8")
-    with pytest.raises(UserError, match="made with other options .*words.txt is not as it was"):
+    with pytest.raises(UserError, match="made with other options .*words.txt has changed"):
         execute.step(replace(stage, retry=tmp_path / "first"), tmp_path / "again", Host(workers=1))

@@ -355,7 +355,7 @@ def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert states.state(IngestStage(source=Source.find("folder")(path="in")), tmp_path / "out").name == "done"
     (tmp_path / "in" / "b.png").write_bytes(encoded(2))
-    with pytest.raises(UserError, match="out is stale: input source.path: .*in is not as it was"):
+    with pytest.raises(UserError, match="out is stale: input source.path: .*in has changed"):
         execute.step(stage, tmp_path / "out", Host())
 
 

@@ -236,7 +236,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
     execute.step(LabelStage(data=data, active=ACTIVE, labels=given), out, HOST, say=says.append)
     assert says == [f"{out} is done; nothing to do"]
     given.write_text(whole.replace("true", "0").replace("false", "true").replace("0}", "false}"))
-    with pytest.raises(UserError, match=f"is stale: input labels: {given} is not as it was"):
+    with pytest.raises(UserError, match=f"is stale: input labels: {given} has changed"):
         label(data, out, labels=given)
 
 
