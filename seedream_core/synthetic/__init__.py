@@ -1,1 +1,1 @@
-"""Drawn data whose truth is known exactly: scenes, knowledge documents, and defects planted on pictures."""
+"""Synthetic data with exact annotations: scenes, knowledge documents, and defects planted on pictures."""

@@ -1,8 +1,8 @@
-"""Synthetic defects on clean pictures, with their boxes as truth; each file is one kind. The reports name the kinds;
-how each looks is our choice.
+"""Synthetic defects on clean pictures, with their boxes as truth; each file is one kind. The Seedream reports name the
+kinds; how each looks is our choice.
 
-2.0 and 3.0 speak of watermarks, logos, subtitles, stickers and mosaics; their pictures are not published, so these are
-drawn. A defect that cannot be seen is none: what is planted must change its box, or it is drawn again.
+Seedream 2.0 and 3.0 name watermarks, logos, subtitles, stickers and mosaics but publish no pictures, so these are
+drawn. A defect must be visible: if it does not change its box enough, it is drawn again.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Defect(Component):
-    """Contract: `__call__` gives a new picture and the boxes of what was put on it; all choices come from `draw`."""
+    """Contract: `__call__` returns a new picture and the boxes of the defects on it; all random choices come from
+    `draw`.
+    """
 
     def __call__(self, pixels: "np.ndarray", draw: "Rng") -> tuple["np.ndarray", list[Box]]:
         raise NotImplementedError

@@ -1,5 +1,5 @@
-"""Text and brush layers that defects are drawn with: letters of Pillow's own font, and strokes that look like Chinese
-characters without a font.
+"""Text and brush layers for defects: letters of Pillow's built-in font, and strokes that look like Chinese characters
+without a font.
 """
 
 from functools import lru_cache
@@ -34,8 +34,8 @@ SYLLABLES = (
     "be",
 )
 FORMS = ("{}", "{}", "© {}", "{}.com", "www.{}.cn", "@{}", "{} 2024", "{} {}", "{} {} {}", "{}, {}!")
-FINE = 3  # layers are painted this many times larger and reduced, for smooth edges
-SEEN = 0.1  # of full cover: what covers less is no part of a layer's box
+FINE = 3  # layers are drawn this many times larger and then reduced, for smooth edges
+SEEN = 0.1  # of full cover: pixels with less cover do not belong to a layer's box
 
 
 def whole(draw: Rng, low: int, high: int) -> int:
@@ -48,7 +48,7 @@ def colour(draw: Rng, low: int = 0, high: int = 255) -> tuple[int, int, int]:
 
 
 def phrase(draw: Rng, words: int = 1) -> str:
-    """Words that mean nothing, in one of the forms that marks and titles take."""
+    """Random words without meaning, in a usual form of watermarks and titles."""
 
     def word() -> str:
         made = "".join(draw.choice(SYLLABLES) for _ in range(whole(draw, 1, 3)))
@@ -72,13 +72,13 @@ def line(draw: Rng, height: int, words: int = 1) -> np.ndarray:
 
 
 def turned(cover: np.ndarray, degrees: float) -> np.ndarray:
-    """A cover turned about its middle, in a larger frame."""
+    """A cover map rotated about its centre, in a larger frame."""
     image = Image.fromarray((cover * 255).astype(np.uint8)).rotate(degrees, Image.Resampling.BICUBIC, expand=True)
     return np.asarray(image, np.float32) / 255
 
 
 def fitted(cover: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A cover made smaller where it is larger than that, its shape kept."""
+    """A cover map reduced to fit into `width` x `height`, with its aspect kept."""
     share = min(1.0, width / cover.shape[1], height / cover.shape[0])
     if share == 1.0:
         return cover
@@ -87,8 +87,8 @@ def fitted(cover: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def blend(pixels: np.ndarray, cover: np.ndarray, paint: np.ndarray | tuple, left: int, top: int) -> Box | None:
-    """Put paint (one colour or H×W×3) on the picture in place where the cover says; the box of what it covers, if
-    anything.
+    """Blend paint (one colour or H×W×3) into the picture, in place, by the cover map; returns the box of the covered
+    pixels, or None.
     """
     height, width = pixels.shape[:2]
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + cover.shape[1]), min(height, top + cover.shape[0])
@@ -107,7 +107,7 @@ def blend(pixels: np.ndarray, cover: np.ndarray, paint: np.ndarray | tuple, left
 
 
 def reduced(layer: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Cover and colours of an RGBA layer that was painted `FINE` times too large."""
+    """Cover map and colours of an RGBA layer that was drawn `FINE` times too large."""
     small = layer.resize((layer.width // FINE, layer.height // FINE), Image.Resampling.BOX)
     values = np.asarray(small, np.float32)
     return values[..., 3] / 255, values[..., :3]

@@ -14,7 +14,7 @@ from seedream_core.synthetic.defects.ink import FINE, LETTERS, blend, colour, fo
 
 @dataclass(frozen=True, kw_only=True)
 class Logo(Defect):
-    """Several colours, an edge and letters: a plain red circle in a corner is content."""
+    """Logos have several colours, an edge and letters, because a plain red circle in a corner would be content."""
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]

@@ -15,8 +15,8 @@ CHANGED = 16  # levels of 255
 
 @dataclass(frozen=True, kw_only=True)
 class Mosaic(Defect):
-    """On a plain ground pixelating changes nothing, so of a few places the one it changes most is taken, and the truth
-    is the box of each connected group of blocks that did change. One block alone is no mosaic."""
+    """Pixelating changes nothing on a plain ground, so the place that changes most out of a few is taken. The truth is
+    the box of each connected group of blocks that changed; a single block does not count."""
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
@@ -44,7 +44,7 @@ class Mosaic(Defect):
 
 
 def _pixelated(window: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """The window in blocks of one colour, and which of the blocks differ visibly from what was there."""
+    """The pixelated window, and which of its blocks differ visibly from the original."""
     down, across = window.shape[0] // block, window.shape[1] // block
     blocks = window.reshape(down, block, across, block, 3)
     means = blocks.mean((1, 3), keepdims=True, dtype=np.float32).round().astype(np.uint8)

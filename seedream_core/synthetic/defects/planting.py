@@ -1,7 +1,7 @@
 """Plants one to three defects on a clean picture, deterministic from (seed, index), and returns their boxes.
 
-Where a defect could not be seen (white ink on white, a mosaic of nothing) it is drawn again, at last as a sticker;
-where it would lie on an earlier one too, as long as there is another place.
+A defect that would be invisible (white ink on white, a mosaic of a plain area) is drawn again, in the end as a sticker.
+A defect that would overlap an earlier one is also drawn again, as long as there is another place.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ KINDS = ("logo", "mosaic", "sticker", "subtitle", "watermark")
 COUNTS = {"1": 0.65, "2": 0.25, "3": 0.1}
 TRIES = 6
 VISIBLE = 16  # levels of 255 that a pixel must change by to be seen
-SHARE = 0.04  # of a box that must be seen,
-EXTENT = 0.6  # and how much of the box the seen part must reach over
-LOUD = 1.0  # of the ground's deviation that ink must change what it covers by: faint ink on grass cannot be seen
+SHARE = 0.04  # share of a box that must have changed visibly,
+EXTENT = 0.6  # and share of the box's extent that the visible part must span
+LOUD = 1.0  # ink must change the pixels by this many deviations of the ground: faint ink on grass is invisible
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A picture with defects, and their boxes as a record holds them."""
+    """A picture with defects, and their boxes in the form of a sample's record."""
 
     pixels: np.ndarray
     boxes: tuple[dict, ...]
@@ -38,7 +38,7 @@ class Planted:
 def plant(
     pixels: np.ndarray, seed: int | str, index: int, *, clean: float = 0.0, kinds: Sequence[str] = KINDS
 ) -> Planted:
-    """Put defects of these kinds on H×W×3 uint8; a `clean` share of the indices stays as it is."""
+    """Plant defects of these kinds on H×W×3 uint8; a `clean` share of the indices stays unchanged."""
     draw = Rng("defects", seed, index)
     if draw.between(0, 1) < clean:
         return Planted(pixels, ())
@@ -76,5 +76,5 @@ def _seen(before: np.ndarray, after: np.ndarray, box: Box, kind: str) -> bool:
     rows, columns = (np.nonzero(seen.any(axis))[0] for axis in (1, 0))
     if int(np.ptp(rows) + 1) * int(np.ptp(columns) + 1) < EXTENT * seen.size:
         return False
-    # a mosaic is seen by what it took away
+    # a mosaic is visible by the detail that it removed
     return kind == "mosaic" or float(change[seen].mean()) >= LOUD * float(before.std((0, 1)).mean())

@@ -13,8 +13,8 @@ from seedream_core.synthetic.defects.ink import FINE, LETTERS, blend, colour, fo
 
 @dataclass(frozen=True, kw_only=True)
 class Sticker(Defect):
-    """Edge, shadow and inner drawing set it apart from a flat shape, which is content. The truth leaves the soft shadow
-    out.
+    """Edge, shadow and inner drawing distinguish a sticker from a flat shape, which is content. The box leaves out the
+    soft shadow.
     """
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:

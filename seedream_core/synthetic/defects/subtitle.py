@@ -14,7 +14,7 @@ INKS = ((255, 255, 255), (255, 255, 255), (255, 235, 60), (250, 250, 220), (120,
 
 @dataclass(frozen=True, kw_only=True)
 class Subtitle(Defect):
-    """The truth is the box of each line, outline included, or of the band."""
+    """The boxes are those of each line with its outline, or that of the band."""
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]

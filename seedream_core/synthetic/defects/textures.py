@@ -1,8 +1,8 @@
-"""Synthetic textures with the statistics of photographs: clean backgrounds for defects where no photographs are at
-hand.
+"""Synthetic textures with the statistics of photographs: clean backgrounds for defects where there are no
+photographs.
 
 1/f noise, gradients, blobs, leaves, polygons, branches, and the regular patterns (stripes, bricks, grids) that a
-detector would else take for text and mosaics.
+detector would otherwise take for text and mosaics.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ PATTERNS = ("stripes", "checks", "bricks", "dots")
 
 
 def texture(width: int, height: int, draw: Rng) -> np.ndarray:
-    """H×W×3 uint8: a ground, up to five things on it, grain."""
+    """H×W×3 uint8: a ground with up to five textured objects and grain."""
     noise = np.random.Generator(np.random.PCG64(int(draw.between(0, 2**53))))
     ground = _gradient(width, height, draw) if draw.between(0, 1) < 0.35 else _clouds(width, height, draw, noise)
     image = Image.fromarray(ground)
@@ -33,7 +33,7 @@ def texture(width: int, height: int, draw: Rng) -> np.ndarray:
 
 
 def colour(draw: Rng, low: int = 0, high: int = 255) -> tuple[int, int, int]:
-    """A colour nearer to grey than a drawn one, as most are in photographs."""
+    """A colour nearer to grey than a uniform draw, like most colours in photographs."""
     bright, muted = ink.colour(draw, low, high), draw.between(0, 0.9)
     grey = sum(bright) / 3
     return tuple(round(grey + (part - grey) * (1 - muted)) for part in bright)
@@ -84,7 +84,7 @@ def _shapes(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.
 
 
 def _leaf(image: Image.Image, draw: Rng, noise: np.random.Generator) -> Image.Image:
-    """Things with a texture of their own, one before another: dead leaves, whose edges are spread as those of
+    """Textured objects that cover one another (the dead-leaves model), whose edges have the statistics of
     photographs.
     """
     mask = Image.new("L", image.size)

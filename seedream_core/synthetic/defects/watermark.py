@@ -14,12 +14,12 @@ SLANTED = 0.35
 
 @dataclass(frozen=True, kw_only=True)
 class Watermark(Defect):
-    """The truth is the box of each text: of a slanted one, the upright box around it."""
+    """The boxes are those of each text; for slanted text, the upright box around it."""
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side, tiled = min(width, height), draw.between(0, 1) < TILED
-        # below 8 pixels no letter can be read
+        # letters below 8 pixels are illegible
         cover = line(draw, max(8, round(side * (draw.between(0.06, 0.1) if tiled else draw.between(0.08, 0.22)))))
         slant = draw.between(-40, 40) if draw.between(0, 1) < SLANTED else 0.0
         most = 0.3 if tiled else draw.between(0.4, 0.95)

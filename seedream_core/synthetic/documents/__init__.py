@@ -1,8 +1,8 @@
 """Synthetic knowledge documents (Seedream 4.0): formulas, charts, diagrams, wireframes and tables, with captions that
 state all of their content.
 
-Each file draws one kind, from a `Draw` alone, with varied layout, density and size; whatever is written on a picture
-stands in quotes in its long captions, in both languages, and `read` gets the content back from one of them.
+Each file draws one kind from an `Rng` alone, with varied layout, density and size. All text on a picture is quoted in
+its long captions, in both languages, and `read` recovers the content from such a caption.
 """
 
 from dataclasses import dataclass
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "zh")
 LONGEST = 6000
-"""Characters of a caption: a record holds 64 KiB, and nothing reads more."""
+"""Longest caption in characters, because a record holds at most 64 KiB."""
 
 
 class Crowded(Exception):
-    """What was asked for does not fit: another draw is made."""
+    """The content does not fit the picture; the caller draws again."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What picture is wanted; `draw` decides all the rest."""
+    """The picture that is wanted; `draw` decides everything else."""
 
     draw: Rng
     size: tuple[int, int]
     marks: float
-    """About so many, see `rating`."""
+    """Approximate number of marks, see `rating`."""
     face: "Face"
     language: str = "en"
-    """Of what is written on the picture; captions are in both."""
+    """Language of the text on the picture; captions are in both languages."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Figure:
     captions: dict[str, dict[str, str]]
     """Language -> short and long."""
     content: dict[str, Any]
-    """What the picture says; `read` of a long caption gives the same."""
+    """The content of the picture; `read` of a long caption gives the same."""
     texts: tuple[tuple[str, tuple[int, int, int, int]], ...]
-    """Everything written on it, with its box in pixels."""
+    """All texts on the picture, each with its box in pixels."""
     marks: int
 
     @property
@@ -60,15 +60,15 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Knowledge(Component):
-    """Contract: `figure(order)` draws, or raises Crowded; `read(long caption)` gives the content, or None."""
+    """Contract: `figure(order)` draws, or raises Crowded; `read(long caption)` returns the content, or None."""
 
     written: ClassVar[bool] = True
-    """Whether what it writes can be Chinese."""
+    """Whether its text can be Chinese."""
     weight: Annotated[float, Ge(0)] = 1.0
-    """How often this kind is drawn, against the others."""
+    """How often this kind is drawn, relative to the others."""
 
     def start(self) -> None:
-        """Raise UserError where what this kind needs is not installed."""
+        """Raise UserError where software that this kind needs is not installed."""
 
     def figure(self, order: Order) -> Figure:
         raise NotImplementedError
@@ -87,9 +87,9 @@ def make(
     language: str = "en",
     tries: int = 20,
 ) -> Figure:
-    """A figure of the level and about the load that is wanted; of several tries, where none has the level, the nearest.
+    """A figure of the wanted level and about the wanted load; if no try reaches the level, the nearest one.
 
-    The key decides it. UserError where nothing fits a picture of that size.
+    The key decides all draws. UserError where nothing fits a picture of that size.
     """
     goal, best = rating.marks(wanted, *size), None
     for attempt in range(tries):

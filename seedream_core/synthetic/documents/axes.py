@@ -37,7 +37,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Looks:
-    """How a chart is laid out; sizes in pixels."""
+    """Layout of a chart; sizes in pixels."""
 
     text: int
     title: int
@@ -50,7 +50,7 @@ class Looks:
 
 
 def head(pen: Pen, looks: Looks, title: str, box: Box) -> Box:
-    """The title along the top, and what is left under it."""
+    """Draw the title along the top; returns the box below it."""
     left, top, right, bottom = box
     if not title:
         return box
@@ -61,7 +61,7 @@ def head(pen: Pen, looks: Looks, title: str, box: Box) -> Box:
 
 
 def legend(pen: Pen, looks: Looks, names: Sequence[tuple[str, str]], box: Box) -> Box:
-    """Names with their colours, in a row on top or in a column on the right."""
+    """Draw names with their colours, in a row on top or in a column on the right; returns the remaining box."""
     left, top, right, bottom = box
     size, names = looks.text, [(name, color) for name, color in names if name]
     if not names:
@@ -86,7 +86,7 @@ def _entry(pen: Pen, name: str, color: str, x: float, y: float, size: int, box: 
 
 
 def frame(pen: Pen, looks: Looks, box: Box, across: Axis | Sequence[str], up: Axis | Sequence[str]) -> Box:
-    """Axes and their labels around the plot, which is what is returned; categories stand where there is no axis of
+    """Draw axes and labels around the plot and return the plot's box; categories take the place of an axis without
     numbers.
     """
     left, top, right, bottom = box
@@ -143,7 +143,7 @@ def _labels(side: Axis | Sequence[str]) -> Sequence[str]:
 
 
 def _places(side: Axis | Sequence[str], start: float, end: float) -> list[float]:
-    """Where the labels stand: ticks from end to end, categories in the middles of equal bands."""
+    """Positions of the labels: ticks from end to end, categories in the centres of equal bands."""
     count = len(_labels(side))
     if isinstance(side, Axis):
         return [start + (end - start) * number / (count - 1) for number in range(count)]

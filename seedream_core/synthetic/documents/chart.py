@@ -11,7 +11,7 @@ from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.axes import Axis, Looks, frame, head, legend
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
-from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
+from seedream_core.synthetic.documents.phrases import listed, paragraph, quote, quoted
 from seedream_core.synthetic.documents.vocabulary import CATEGORIES, GROUPS, QUANTITIES, SUBJECTS, said, some
 
 TYPES = {
@@ -54,7 +54,7 @@ class Chart(Knowledge):
 
 def _looks(order: Order) -> Looks:
     draw, short = order.draw, min(order.size)
-    # Sheets with much on them are set smaller, as people do.
+    # Charts with much content get smaller text, as people do.
     full = min(1.0, order.marks / (0.8 * math.sqrt(order.size[0] * order.size[1])))
     text = max(order.face.least, round(short * (0.042 - 0.016 * full) * draw.between(0.85, 1.15)))
     return Looks(
@@ -69,7 +69,7 @@ def _looks(order: Order) -> Looks:
 
 
 def _content(order: Order) -> Content:
-    """What the chart says: as much as the order's marks allow."""
+    """The content of the chart, as much as the order's number of marks allows."""
     draw, budget, language = order.draw, order.marks, order.language
     weights = {"vertical bar": 2.0, "horizontal bar": 1.2, "line": 2.0, "scatter": 1.0 + budget / 300}
     weights |= dict.fromkeys(ROUND, 0.9) if budget < 90 else {}
@@ -120,7 +120,7 @@ def _content(order: Order) -> Content:
 
 
 def _shares(order: Order, kind: str, title: str, what: tuple[str, str], budget: float) -> Content:
-    """Whole percents that make up a hundred."""
+    """Whole percentages with a sum of 100."""
     draw, names = order.draw, [said(one, order.language) for one in CATEGORIES[what]]
     labelled = draw.between(0, 1) < 0.5
     count = int(
@@ -300,7 +300,7 @@ def _long(content: Content, theme: Theme, language: str) -> str:
         if english
         else f"{first}，{theme.called('zh')}背景"
     )
-    parts = [first, *(_axis_told(axis, language) for axis in content["axes"])]
+    parts = [first, *(_axis_sentence(axis, language) for axis in content["axes"])]
     for one in content["series"] if content["type"] not in ROUND else ():
         name, color = quote(one["name"]) if one["name"] else "", one["color"] if english else COLORS[one["color"]][0]
         if content["type"] == "scatter":
@@ -330,15 +330,15 @@ def _long(content: Content, theme: Theme, language: str) -> str:
             if english
             else "扇形：" + listed((f"{name} {value}（{color}）" for name, value, color in slices), "zh")
         )
-    return told(parts, language)
+    return paragraph(parts, language)
 
 
 def _value(value: int | float, content: Content, unit: str) -> str:
-    """In quotes where it is written on the picture."""
+    """The value, in quotes where it is written on the picture."""
     return quote(f"{_said(value)}{unit}") if content["labelled"] else f"{_said(value)}{unit}"
 
 
-def _axis_told(axis: Content, language: str) -> str:
+def _axis_sentence(axis: Content, language: str) -> str:
     ticks, name = listed(map(quote, axis["ticks"]), language), quote(axis["name"])
     if language == "en":
         return f"The {axis['side']} axis is {f'named {name} and ' if axis['name'] else ''}marked {ticks}"

@@ -8,7 +8,7 @@ from typing import Any
 from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import Box, Pen, Theme
-from seedream_core.synthetic.documents.phrases import cut, listed, quote, quoted, told
+from seedream_core.synthetic.documents.phrases import cut, listed, paragraph, quote, quoted
 from seedream_core.synthetic.documents.vocabulary import (
     ANSWERS,
     BRANCHES,
@@ -66,13 +66,13 @@ class Diagram(Knowledge):
 
 
 def _names(draw: Rng, pool, count: int, language: str) -> list[str]:
-    """Different names; a number is added where the words run out."""
+    """Different names; a number is added when all words are used."""
     words = list(dict.fromkeys(said(one, language) for one in some(draw, pool, count)))
     return (words + [f"{word} {turn}" for turn in range(2, 99) for word in words])[:count]
 
 
 def _flow(order: Order, budget: float) -> Content:
-    """A chain from start to end; a question's `no` leads to a step aside."""
+    """A chain from start to end; the `no` of a question leads to a step beside the chain."""
     draw, language = order.draw, order.language
     count = max(1, round((budget - 12) / 10.5))
     start, end = (said(one, language) for one in ENDS)
@@ -144,7 +144,7 @@ def _half(pen: Pen, name: str, shape: str, size: int) -> tuple[float, float]:
 
 
 def _paint_flow(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
-    """Columns from top to bottom; the way from one to the next runs between them."""
+    """Columns from top to bottom; arrows between columns run in the space between them."""
     left, top, right, bottom = box
     shapes = dict(content["nodes"])
     aside = {
@@ -189,7 +189,7 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
 
 
 def _column(column: list[str], half: dict, aside: dict[str, str], room: float) -> tuple[float, float]:
-    """The width of a column, and of what stands aside of it."""
+    """The width of a column, and of the nodes beside it."""
     wide = 2 * max(half[name][0] for name in column)
     return wide, max(
         (2 * half[aside[name]][0] + room + half[name][0] - wide / 2 for name in column if name in aside), default=0
@@ -197,12 +197,12 @@ def _column(column: list[str], half: dict, aside: dict[str, str], room: float) -
 
 
 def _next(content: Content, name: str) -> str:
-    """Where the chain goes on: a question's way aside is told before it."""
+    """The next node of the chain; the `no` edge of a question is listed before it."""
     return [second for first, second, _ in content["edges"] if first == name][-1]
 
 
 def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str, size: int) -> None:
-    """The arrow from one node of the chain to the next, which stands below it or on top of the next column."""
+    """The arrow from one node of the chain to the next, which is below it or at the top of the next column."""
     left, _, right, bottom = before
     start, end = ((left + right) / 2, bottom), ((node[0] + node[2]) / 2, node[1])
     if turns:
@@ -211,7 +211,7 @@ def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str,
         start = (end[0], high)
     pen.arrow(start, end, head=0.5 * size)
     if mark:
-        # A way to the next column turns right.
+        # An arrow to the next column turns right.
         x, y, anchor = (
             (left + right) / 2 + (-0.4 if turns else 0.4) * size,
             bottom + 0.2 * size,
@@ -221,7 +221,7 @@ def _join(pen: Pen, before: Box, node: Box, turns: bool, lane: float, mark: str,
 
 
 def _paint_tree(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
-    """Leaves in even slots, parents in the middle of their children, levels in even steps."""
+    """Leaves in equal slots, parents centred above their children, levels at equal distances."""
     left, top, right, bottom = box
     names, shape = [name for name, _ in content["nodes"]], content["nodes"][0][1]
     parent = {second: first for first, second, _ in content["edges"]}
@@ -275,7 +275,7 @@ def _paint_tree(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
 
 
 def _slots(name: str, children: dict[str, list[str]], first: int = 0) -> dict[str, float]:
-    """Where each node stands across its level, leaves at whole numbers."""
+    """The position of each node within its level; leaves are at whole numbers."""
     found, at = {}, first
     for child in children[name]:
         found |= _slots(child, children, at)
@@ -343,8 +343,10 @@ def _long(content: Content, theme: Theme, language: str) -> str:
     ]
     edges = arrow + ("; " if english else "；").join(joined)
     if english:
-        return told([f"A{first[1:]}, on a {theme.called('en')} background", f"Nodes: {'; '.join(nodes)}", edges], "en")
-    return told([f"{first}，{theme.called('zh')}背景", f"节点：{'；'.join(nodes)}", edges], "zh")
+        return paragraph(
+            [f"A{first[1:]}, on a {theme.called('en')} background", f"Nodes: {'; '.join(nodes)}", edges], "en"
+        )
+    return paragraph([f"{first}，{theme.called('zh')}背景", f"节点：{'；'.join(nodes)}", edges], "zh")
 
 
 def _read(caption: str) -> Content | None:

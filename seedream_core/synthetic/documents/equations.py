@@ -55,7 +55,7 @@ ACCENTS = ("hat", "bar", "vec", "tilde")
 
 
 def equation(draw: Rng, terms: int) -> str:
-    """A random one: a left side, and about so many terms on the right."""
+    """A random equation: a left side, and about `terms` terms on the right."""
     return _left(draw) + draw.choice(RELATIONS) + _sum(draw, max(1, terms), 2)
 
 

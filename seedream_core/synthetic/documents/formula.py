@@ -19,7 +19,7 @@ from seedream_core.errors import UserError
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.equations import FUNCTIONS, KNOWN, equation
 from seedream_core.synthetic.documents.pen import Pen, Theme
-from seedream_core.synthetic.documents.phrases import cut, listed, quote, quoted, told
+from seedream_core.synthetic.documents.phrases import cut, listed, paragraph, quote, quoted
 
 FACES = ("cm", "stix", "stixsans", "dejavusans", "dejavuserif")
 LAYOUTS = {"in the middle": "居中", "on the left": "靠左", "in two columns": "两栏"}
@@ -30,7 +30,7 @@ SET = 48
 LEAST = 10
 SECONDS = 60
 BARS = {"sqrt": 2, "binom": 2}
-"""Marks of a command that is not one sign."""
+"""Number of marks of commands that are not a single sign."""
 DOCUMENT = (
     r"\documentclass{article}\usepackage{amsmath,amssymb}\pagestyle{empty}"
     r"\begin{document}$\displaystyle %s$\end{document}"
@@ -75,7 +75,7 @@ class Formula(Knowledge):
 
 
 def _chosen(order: Order) -> list[tuple[str, str]]:
-    """Different equations until their glyphs are as many as is asked; one that passes it by far is left out."""
+    """Different equations with about the wanted number of glyphs in total; one that exceeds it by far is left out."""
     draw, found, left = order.draw, {}, order.marks
     widest = 0.9 * order.size[0] / (0.5 * LEAST)
     for _ in range(200):
@@ -105,7 +105,9 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
     raw = [_latex(source) if latex else _mathtext(source, face) for source in formulas]
     for size in range(round(min(pen.size) * scale), LEAST - 1, -1):
         number = max(pen.face.least, round(0.7 * size))
-        margin = (0.3 if columns == 1 else 1.5) * size  # else a number would stand by the formula of the next column
+        margin = (
+            0.3 if columns == 1 else 1.5
+        ) * size  # otherwise a number would stand beside the formula of the next column
         aside = pen.width(f"({len(formulas)})", number) + 0.7 * size + margin if content["numbered"] else 0
         sizes = [(mask.width * size / SET, mask.height * size / SET) for mask in raw]
         tallest = max(sum(high + 0.7 * size for _, high in sizes[at : at + deep]) for at in range(0, len(sizes), deep))
@@ -132,7 +134,7 @@ def _paint(pen: Pen, content: dict[str, Any], face: str, scale: float, latex: bo
 
 @lru_cache(maxsize=1)
 def _matplotlib():
-    """The parser, and what its fonts are named with."""
+    """matplotlib's parser and its font properties."""
     try:
         from matplotlib.font_manager import FontProperties
         from matplotlib.mathtext import MathTextParser
@@ -145,7 +147,7 @@ def _matplotlib():
 
 
 def glyphs(source: str) -> int:
-    """Letters, digits, signs and bars that a source puts on paper."""
+    """Number of letters, digits, signs and bars that a source prints."""
     bare = re.sub(r"\\(mathbf|left|right|,|!|\s)", "", source)
     named = re.findall(r"\\([A-Za-z]+)", bare)
     letters = len(re.sub(r"\\[A-Za-z]+|[{}^_\s]", "", bare))
@@ -198,8 +200,8 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
         formulas.append(f"{tag}{quote('$' + one['source'] + '$')}{name}")
     if english:
         first = f"Typeset mathematics {content['layout']} on a {theme.called('en')} background"
-        return told([first, f"Formulas: {listed(formulas, 'en')}"], "en")
-    return told(
+        return paragraph([first, f"Formulas: {listed(formulas, 'en')}"], "en")
+    return paragraph(
         [f"排版的数学公式，{LAYOUTS[content['layout']]}，{theme.called('zh')}背景", f"公式：{listed(formulas, 'zh')}"],
         "zh",
     )

@@ -18,7 +18,7 @@ from seedream_core.synthetic.documents import Crowded
 
 SCALE = 2
 LEAST = 8
-"""Pixels of the smallest text: below it the built-in font cannot be read."""
+"""Height of the smallest text in pixels; the built-in font is illegible below it."""
 CHINESE_LEAST = 11
 CHINESE_FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -54,7 +54,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Face:
-    """A font at any size; without a path, the one that Pillow carries (Latin only)."""
+    """A font at any size; without a path, Pillow's built-in font (Latin only)."""
 
     path: str = ""
     least: int = LEAST
@@ -63,7 +63,7 @@ class Face:
         return _font(self.path, pixels)
 
     def missing(self, text: str) -> str:
-        """The characters that the font would show as an empty box."""
+        """The characters that the font lacks."""
         return "".join(sorted({one for one in text if not one.isspace() and not _has(self.path, one)}))
 
 
@@ -72,7 +72,7 @@ def latin(path: str = "") -> Face:
 
 
 def chinese(path: str = "") -> Face:
-    """A face with Chinese characters: the given file, or the first of the usual places."""
+    """A font with Chinese characters: the given file, or the first one found in CHINESE_FONTS."""
     found = path or next((place for place in CHINESE_FONTS if Path(place).is_file()), "")
     if not found:
         raise UserError(
@@ -103,7 +103,7 @@ class Theme:
     paper: tuple[int, int, int]
     ink: tuple[int, int, int]
     faint: tuple[int, int, int]
-    """Of rules and fills that lie behind."""
+    """Colour of rules and background fills."""
 
     @staticmethod
     def drawn(draw: Rng) -> "Theme":
@@ -131,7 +131,7 @@ class Pen:
         return right - min(left, 0)
 
     def fit(self, texts: Sequence[str], width: float, most: int, height: float = math.inf) -> int:
-        """The largest size up to `most` at which each of the texts fits; Crowded where even the least does not."""
+        """The largest size up to `most` at which each text fits; Crowded where even the smallest does not."""
         longest = max(texts, key=lambda text: self.width(text, 20), default="")
         for pixels in range(min(most, int(height / 1.2) if height < 1e4 else most), self.face.least - 1, -1):
             if self.width(longest, pixels) <= width:
@@ -150,7 +150,7 @@ class Pen:
         color: tuple[int, int, int] | None = None,
         turned: bool = False,
     ) -> Box:
-        """Text at a place; Crowded where it would leave its box (or the picture), or touch what is written already."""
+        """Write text at a place; Crowded where it would leave its box (or the picture) or touch earlier text."""
         mask, left, top = _text(self.face, text, pixels, anchor, turned)
         return self.stamp(
             text,
@@ -188,7 +188,7 @@ class Pen:
         return box
 
     def line(self, points: Sequence[tuple[float, float]], color=None, thick: float = 1.0) -> None:
-        """A mark for each segment."""
+        """Draw a line; each segment is one mark."""
         places = [(x * SCALE, y * SCALE) for x, y in points]
         self._draw.line(places, color or self.theme.ink, max(1, round(thick * SCALE)), joint="curve")
         self.marks += len(points) - 1
@@ -214,7 +214,7 @@ class Pen:
     def arrow(
         self, start: tuple[float, float], end: tuple[float, float], color=None, thick: float = 1.0, head: float = 5.0
     ) -> None:
-        """A line with a head: one mark."""
+        """Draw a line with a head, which is one mark."""
         length = math.dist(start, end) or 1.0
         along = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)
         neck = (end[0] - head * along[0], end[1] - head * along[1])
@@ -231,13 +231,13 @@ class Pen:
 
 
 def _scaled(box: Box) -> tuple[int, ...]:
-    """Pillow's boxes hold their last pixel, ours end before it; a box that is too thin is one pixel."""
+    """A box in Pillow's form, which includes its last pixel (ours ends before it), at least one pixel wide."""
     left, top, right, bottom = (round(edge * SCALE) for edge in box)
     return left, top, max(left, right - 1), max(top, bottom - 1)
 
 
 def _text(face: Face, text: str, pixels: int, anchor: str, turned: bool) -> tuple[Image.Image, int, int]:
-    """The mask of a text, and where its corner lies from the anchor."""
+    """The mask of a text, and the offset of its corner from the anchor."""
     font = face.at(pixels)
     left, top, right, bottom = font.getbbox(text, anchor=anchor)
     mask = Image.new("L", (max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))))
@@ -257,6 +257,6 @@ def _font(path: str, pixels: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=8192)
 def _has(path: str, letter: str) -> bool:
-    """A font draws its empty box for what it lacks, and for what no font has."""
+    """Whether a font has a letter: a missing one is drawn as the same box as a code point that no font has."""
     shape, lacking = (np.asarray(_font(path, 24).getmask(one)) for one in (letter, "\U0010fffd"))
     return not np.array_equal(shape, lacking)

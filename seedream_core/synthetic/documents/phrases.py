@@ -1,4 +1,4 @@
-"""Builds and parses caption sentences of documents: text that is written on a picture stands in straight quotes."""
+"""Builds and parses caption sentences of documents: text on the picture is in straight quotes."""
 
 import re
 from collections.abc import Iterable
@@ -20,26 +20,26 @@ def listed(parts: Iterable[str], language: str) -> str:
     return COMMA[language].join(parts)
 
 
-def told(parts: Iterable[str], language: str) -> str:
-    """Sentences in a row; empty ones are left out."""
+def paragraph(parts: Iterable[str], language: str) -> str:
+    """The sentences as one text; empty ones are left out."""
     sentences = [part for part in parts if part]
     return STOP[language].join(sentences) + STOP[language].rstrip()
 
 
 def language(caption: str) -> str:
-    """By what stands outside the quotes."""
+    """The language of a caption, by its text outside quotes."""
     return "zh" if re.search("[\u3400-\u9fff]", _QUOTED.sub("", caption)) else "en"
 
 
 def sentences(caption: str) -> list[str]:
-    """Cut at full stops that stand in no quotes; never none."""
+    """The sentences of a caption, cut at full stops outside quotes; at least one."""
     masked = _QUOTED.sub(lambda one: '"' + "_" * len(one[1]) + '"', caption)
     cuts = [match.end() for match in re.finditer(r"\.(?= |$)|。", masked)] or [len(caption)]
     return [caption[start:end].strip().rstrip(".。") for start, end in zip([0, *cuts], cuts)]
 
 
 def cut(text: str, mark: str) -> list[str]:
-    """The parts between marks that stand in no quotes."""
+    """The parts of a text between marks outside quotes."""
     masked = _QUOTED.sub(lambda one: '"' + "_" * len(one[1]) + '"', text)
     parts, start = [], 0
     while (end := masked.find(mark, start)) >= 0:

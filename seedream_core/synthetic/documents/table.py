@@ -8,7 +8,7 @@ from typing import Any
 from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import Pen, Theme
-from seedream_core.synthetic.documents.phrases import listed, quote, quoted, told
+from seedream_core.synthetic.documents.phrases import listed, paragraph, quote, quoted
 from seedream_core.synthetic.documents.vocabulary import COLUMNS, NUMBERS, TABLES, said, some
 
 RULES = {
@@ -18,7 +18,7 @@ RULES = {
     "three rules": "三线",
     "no lines": "无边框线",
 }
-PAD = 0.6  # of the text's size, on each side of a cell
+PAD = 0.6  # padding on each side of a cell, in text sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
         [listed(map(quote, row), language) for row in content["rows"]],
     )
     if language == "en":
-        return told(
+        return paragraph(
             [
                 f"A{first[1:]}, with {content['rules']}, on a {theme.called('en')} background",
                 f"Header: {header}",
@@ -144,7 +144,7 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
             ],
             "en",
         )
-    return told(
+    return paragraph(
         [
             f"{first}，{RULES[content['rules']]}，{theme.called('zh')}背景",
             f"表头：{header}",

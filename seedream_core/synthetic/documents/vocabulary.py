@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seedream_core.randomness import Rng
 
-# English, Chinese, unit (English, Chinese), least and largest value
+# English, Chinese, unit (English, Chinese), smallest and largest value
 SUBJECTS = (
     ("Rainfall", "降雨量", "mm", "毫米", 0, 180),
     ("Sales", "销售额", "k$", "万元", 5, 95),
@@ -343,7 +343,7 @@ def said(pair: Sequence[str], language: str) -> str:
 
 
 def some(draw: Rng, options: Sequence, count: int) -> list:
-    """Different ones in random order; as many as there are where more are asked for."""
+    """`count` different options in random order, or all of them where there are fewer."""
     left, taken = list(options), []
     while left and len(taken) < count:
         taken.append(left.pop(int(draw.between(0, len(left)))))

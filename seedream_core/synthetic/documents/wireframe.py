@@ -10,7 +10,7 @@ from typing import Any
 from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import Crowded, Figure, Knowledge, Order, phrases
 from seedream_core.synthetic.documents.pen import COLORS, Box, Pen, Theme
-from seedream_core.synthetic.documents.phrases import cut, listed, quote, told
+from seedream_core.synthetic.documents.phrases import cut, listed, paragraph, quote
 from seedream_core.synthetic.documents.vocabulary import APPS, BUTTONS, CARDS, FIELDS, LINKS, SWITCHES, said, some
 
 SCREENS = {"phone screen": "手机界面", "web page": "网页"}
@@ -43,10 +43,10 @@ ELEMENTS = {
 }
 STATES = {"on": "开", "off": "关", "checked": "已选", "empty": "未选"}
 Item = list[str]
-"""Element, text and state; the latter two may be empty."""
+"""Element, text and state; text and state may be empty."""
 Section = dict[str, Any]
 UNITS = {"card": 2.6, "image": 3.0, "text line": 0.6}
-"""Heights in rows, where not 1."""
+"""Heights in rows of elements that are not 1 row high."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def _content(order: Order) -> dict[str, Any]:
     while budget > 6 and len(sections) < 60:
         region = draw.choice(("form", "switches", "checks", "list", "cards", "article", "buttons", "banner"))
         items = _items(region, draw, texts, max(1, min(10, int(budget / 8))))
-        # What comes next goes to the column that has least.
+        # The next section goes to the shortest column.
         loads = [_rows([one for one in sections if one["column"] == column]) for column in range(1, columns + 1)]
         section = {"region": region, "column": 1 + loads.index(min(loads)), "items": items}
         sections.append(section)
@@ -185,7 +185,7 @@ def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
 
 @dataclass(frozen=True)
 class _Brush:
-    """How the elements of one picture look."""
+    """Draws the elements of one picture in one style."""
 
     pen: Pen
     size: int
@@ -300,7 +300,7 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
         column, region, items = (
             section["column"],
             section["region"],
-            listed((_told(item, language) for item in section["items"]), language),
+            listed((_phrase(item, language) for item in section["items"]), language),
         )
         if language == "en":
             parts.append(
@@ -309,11 +309,11 @@ def _long(content: dict[str, Any], theme: Theme, language: str) -> str:
         else:
             parts.append(f"第{column}栏，{REGIONS[region]}：{items}" if column else f"{REGIONS[region]}：{items}")
     if language == "en":
-        return told([f"A{first[1:]}, on a {theme.called('en')} background", *parts], "en")
-    return told([f"{first}，{theme.called('zh')}背景", *parts], "zh")
+        return paragraph([f"A{first[1:]}, on a {theme.called('en')} background", *parts], "en")
+    return paragraph([f"{first}，{theme.called('zh')}背景", *parts], "zh")
 
 
-def _told(item: Item, language: str) -> str:
+def _phrase(item: Item, language: str) -> str:
     element, text, state = item
     if language == "en":
         return " ".join(filter(None, (element, quote(text) if text else "", state)))

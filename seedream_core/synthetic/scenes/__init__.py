@@ -1,3 +1,3 @@
-"""The embedded bilingual world of coloured shapes: scenes, rendering, captions, edits, evaluation prompts, and the
-reader that judges pictures.
+"""Synthetic scenes of coloured shapes with captions in English and Chinese: rendering, captions, edits, evaluation
+prompts, and the reader that judges pictures.
 """

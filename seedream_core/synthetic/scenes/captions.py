@@ -1,7 +1,7 @@
 """Captions of a scene in English and Chinese: the canonical caption and three true variants.
 
-A canonical caption asks for all that a picture must show. `brief` leaves the background out, `long` adds size and
-place, `paraphrase` says the canonical facts in other words.
+A canonical caption states everything that a picture must show. `brief` leaves out the background, `long` adds size and
+place, `paraphrase` states the canonical facts in other words.
 """
 
 from seedream_core.randomness import Rng
@@ -47,7 +47,7 @@ CHINESE_PLACES = (("左上角", "上部", "右上角"), ("左侧", "中间", "�
 
 
 def caption(scene: Scene, language: str, style: str, seed: object, world: World | None = None) -> str:
-    """One caption; `seed` chooses among a paraphrase's wordings, `world` gives the aspect that places are told in."""
+    """One caption; `seed` chooses among a paraphrase's wordings, `world` gives the aspect ratio for places."""
     if style == "short":
         return canonical(scene.asked, language)
     if style == "brief":
@@ -58,7 +58,7 @@ def caption(scene: Scene, language: str, style: str, seed: object, world: World 
 
 
 def captions(scene: Scene, seed: object, world: World | None = None) -> dict[str, dict[str, str]]:
-    """Every style in every language, as a sample holds them."""
+    """Captions in every language and style, in the form of a sample's record."""
     return {
         language: {style: caption(scene, language, style, seed, world) for style in STYLES} for language in LANGUAGES
     }
@@ -74,7 +74,7 @@ def canonical(asked: SceneRequest, language: str) -> str:
 
 
 def paraphrases(asked: SceneRequest, language: str) -> list[str]:
-    """Other wordings that ask for the same."""
+    """Other wordings of the same request."""
     turned = asked
     if asked.kind == "pair":  # "a above b" is "b below a"
         turned = SceneRequest(asked.kind, asked.background, asked.things[::-1], asked.count, OPPOSITE[asked.relation])

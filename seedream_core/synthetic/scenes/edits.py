@@ -1,7 +1,7 @@
 """Edits of a scene with instructions in both directions: recolour, replace, move, add, remove, change the background
 (the kinds of SeedEdit).
 
-What an edit does not name stays where it is, to the pixel.
+Everything that an edit does not name stays the same, to the pixel.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ from seedream_core.synthetic.scenes.world import (
 
 TRIES = 60
 LEAST_APART, MOST_SLANT = 0.02, 0.5
-"""Of two objects whose relation an instruction may name: what a reader of the picture takes for clear, and stricter."""
-Told = dict[str, str]
+"""Limits for naming the relation of two objects in an instruction; stricter than those of the reader."""
+Instruction = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Edit:
     task: str
     before: Scene
     after: Scene
-    instruction: Told
-    """Language -> what to do with `before` to get `after`."""
+    instruction: Instruction
+    """Language -> the instruction that turns `before` into `after`."""
 
 
 def recolour(scene: Scene, world: World, draw: Rng) -> Edit | None:
@@ -57,7 +57,7 @@ def recolour(scene: Scene, world: World, draw: Rng) -> Edit | None:
 
 
 def change(scene: Scene, world: World, draw: Rng) -> Edit | None:
-    """Another thing in the place of one."""
+    """Replace an object by another one in the same place."""
     thing = draw.choice(_things(scene))
     other = draw.choice([seen for seen in world.seen if seen.shape != thing.shape and seen not in _things(scene)])
     swapped = tuple(
@@ -116,7 +116,7 @@ def move(scene: Scene, world: World, draw: Rng) -> Edit | None:
 
 
 def add(scene: Scene, world: World, draw: Rng) -> Edit | None:
-    """A second thing beside one, or one more of several alike."""
+    """Add a second object beside one, or one more of several equal ones."""
     if scene.kind == "pair" or len(scene.objects) > 3:
         return None
     first = scene.objects[0]
@@ -130,18 +130,18 @@ def add(scene: Scene, world: World, draw: Rng) -> Edit | None:
         )
         if alike:
             after = Scene("several", scene.background, (*scene.objects, new))
-            told = {"en": f"add one more {thing}", "zh": f"再加一个{_name(thing)}"}
+            instruction = {"en": f"add one more {thing}", "zh": f"再加一个{_name(thing)}"}
         else:
             where = relation(new, first, LEAST_APART, MOST_SLANT)
             if where is None:
                 continue
             after = Scene("pair", scene.background, (new, first), where)
-            told = {
+            instruction = {
                 "en": f"add {_a(thing)} {RELATIONS['en'][where]} the {first.thing}",
                 "zh": f"在{_name(first.thing)}的{RELATIONS['zh'][where]}加一个{_name(thing)}",
             }
         if fits(after, world):
-            return Edit("add", scene, after, told)
+            return Edit("add", scene, after, instruction)
     return None
 
 
@@ -166,7 +166,7 @@ def remove(scene: Scene, world: World, draw: Rng) -> Edit | None:
         for row, column in [_cell(scene.objects[gone], world)]
     )
     if sum(_cell(one, world) == _cell(scene.objects[gone], world) for one in scene.objects) > 1:
-        return None  # the instruction could mean either
+        return None  # the instruction would be ambiguous
     return Edit(
         "remove",
         scene,
@@ -186,17 +186,20 @@ KINDS: dict[str, Callable[[Scene, World, Rng], Edit | None]] = {
 
 
 def back(edit: Edit, world: World) -> Edit | None:
-    """The same edit undone, told as what it then is; None where its instruction would be ambiguous."""
+    """The reverse edit with its instruction; None where the instruction would be ambiguous."""
     here, there = edit.after, edit.before
-    told: Told | None = None
+    instruction: Instruction | None = None
     if edit.task == "background":
-        told = {"en": f"change the background to {there.background}", "zh": f"把背景换成{CHINESE[there.background]}"}
+        instruction = {
+            "en": f"change the background to {there.background}",
+            "zh": f"把背景换成{CHINESE[there.background]}",
+        }
     elif edit.task in ("recolour", "replace"):
         ((old, new),) = {
             (b.thing, a.thing) for b, a in zip(there.objects, here.objects, strict=True) if b.thing != a.thing
         }
         many = sum(one.thing == new for one in here.objects) > 1
-        told = (
+        instruction = (
             {"en": f"make {_the(here, new)} {old.color}", "zh": f"把{_zh(here, new)}变成{CHINESE[old.color]}"}
             if edit.task == "recolour"
             else {
@@ -206,7 +209,7 @@ def back(edit: Edit, world: World) -> Edit | None:
         )
     elif edit.task == "move":
         row, column = _cell(there.objects[0], world)
-        told = {
+        instruction = {
             "en": f"move {_the(here, here.objects[0].thing)} so that it stands {ENGLISH_PLACES[row][column]}",
             "zh": f"把{_zh(here, here.objects[0].thing)}移到{CHINESE_PLACES[row][column]}",
         }
@@ -217,16 +220,18 @@ def back(edit: Edit, world: World) -> Edit | None:
         where, where_zh = (
             ("", "") if here.kind == "pair" else (f" {ENGLISH_PLACES[row][column]}", f"{CHINESE_PLACES[row][column]}的")
         )
-        told = {"en": f"remove the {new.thing}{where}", "zh": f"去掉{where_zh}{_name(new.thing)}"} if alone else None
+        instruction = (
+            {"en": f"remove the {new.thing}{where}", "zh": f"去掉{where_zh}{_name(new.thing)}"} if alone else None
+        )
     else:
         (gone,) = [one for one in there.objects if one not in here.objects]
         row, column = _cell(gone, world)
-        told = {
+        instruction = {
             "en": f"add {_a(gone.thing)} {ENGLISH_PLACES[row][column]}",
             "zh": f"在{CHINESE_PLACES[row][column]}加一个{_name(gone.thing)}",
         }
     task = {"add": "remove", "remove": "add"}.get(edit.task, edit.task)
-    return Edit(task, here, there, told) if told else None
+    return Edit(task, here, there, instruction) if instruction else None
 
 
 def fits(scene: Scene, world: World) -> bool:

@@ -1,4 +1,4 @@
-"""Random places for objects: their boxes stay inside an area and keep a gap, with few rejected draws.
+"""Random places for objects: their boxes stay inside an area and keep a gap; few draws are rejected.
 
 An area is (left, top, right, bottom), a box (width, height), a place the centre of a box.
 """
@@ -9,7 +9,7 @@ Area = tuple[float, float, float, float]
 Box = tuple[float, float]
 Place = tuple[float, float]
 Between = Callable[[float, float], float]
-"""Draws a number from a range."""
+"""Draws a uniform number from a range."""
 
 
 def anywhere(box: Box, area: Area, between: Between) -> Place | None:
@@ -21,7 +21,7 @@ def anywhere(box: Box, area: Area, between: Between) -> Place | None:
 
 
 def apart(count: int, box: Box, area: Area, gap: float, between: Between) -> list[Place]:
-    """Places for equal boxes. The area is cut in two, each half again, and each piece holds one box."""
+    """Places for equal boxes. The area is cut in two repeatedly, until each piece holds one box."""
     while True:
         places = _cut(count, box, area, gap, between)
         if None not in places:
@@ -38,7 +38,7 @@ def _cut(count: int, box: Box, area: Area, gap: float, between: Between) -> list
     cut = between(low, high)
     before, after = list(area), list(area)
     before[axis + 2], after[axis] = cut - gap / 2, cut + gap / 2
-    first = int(between(count // 2, (count + 1) // 2 + 1))  # of three, one or two
+    first = int(between(count // 2, (count + 1) // 2 + 1))  # of three boxes, one or two
     return _cut(first, box, tuple(before), gap, between) + _cut(count - first, box, tuple(after), gap, between)
 
 

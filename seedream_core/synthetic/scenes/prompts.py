@@ -1,4 +1,4 @@
-"""Evaluation prompts with what each asks for: canonical captions, a third of each kind of scene, half in each
+"""Evaluation prompts with their requests: canonical captions, a third of each kind of scene, half in each
 language.
 """
 

@@ -1,11 +1,11 @@
 """Reads a picture back into background, objects and relations, by image analysis alone: the judge of scene accuracy.
 
-It looks for flat regions against a flat background, fits each of the six shapes to every region, and draws what it
-believes it saw: what the drawing leaves unexplained (half an object, a ghost, two merged) is a problem, and a reading
-with a problem is no reading. Blur and slight shifts of colour, as an autoencoder leaves them, are not problems.
+It finds flat regions on a flat background, fits each of the six shapes to every region, and draws the result again.
+Pixels that this drawing does not explain (half an object, a ghost, two merged objects) are a problem, and a picture
+with a problem is not readable. Blur and slight shifts of colour, as an autoencoder leaves them, are not problems.
 
-An outline may wander, so the drawing alone would let a small hole pass for a dent. A hole or a speck has the object's
-own colour all around it, a dent does not: what is enclosed is measured by itself, whatever shape was fitted.
+Outlines may deviate, so the drawing alone would accept a small hole as a dent. A hole or speck is surrounded by the
+object's colour and a dent is not; enclosed pixels are therefore measured separately, whatever shape was fitted.
 """
 
 from dataclasses import dataclass
@@ -20,26 +20,26 @@ from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, EXTENTS, S
 
 READING_SIDE = 64  # larger pictures are averaged down to a shorter side of 64 to 127 pixels
 BACKGROUND_NEAR = 30.0  # RGB distance of a pixel that counts as background
-BACKGROUND_SHIFT = 18.0  # of the whole background; beige and pink are 39 apart
-BACKGROUND_SHARE = 0.35  # four of the largest squares leave 0.48
+BACKGROUND_SHIFT = 18.0  # shift of the whole background; beige and pink are 39 apart
+BACKGROUND_SHARE = 0.35  # share of the picture; four of the largest squares leave 0.48
 FOREGROUND = 45.0  # the weakest contrast, orange on pink, is 117
 COLOR_SHIFT = 42.0  # orange and yellow are 71 apart
 WORST_FIT = 0.75  # soft overlap with the fitted shape
-MARGIN_OF_SHAPE = 0.01  # of the best shape's fit over the next
+MARGIN_OF_SHAPE = 0.01  # lead of the best shape's fit over the next one
 SOFTEST = 4  # smoothings of the fitted shape, for edges that a decoder left soft
 UNEXPLAINED = 40.0  # mean RGB distance to the drawing over 5×5 pixels, anywhere
 UNEXPLAINED_SHARE = 0.17  # around an object, as a share of its contrast: ringing grows with it
-# An outline may wander as a hand-drawn one does, by a share of the object's size; one pixel is 0.2 of 5×5. With 0.17 at
+# Outlines may deviate like hand-drawn ones, by a share of the object's size; one pixel is 0.2 of 5×5. With 0.17 at
 # every size the judge refused 62% of renders whose outlines were bent by 0.7 pixels, the large ones first.
 WANDER = 0.08 / 5
 LEAST_WANDER = 0.25
-# Mean RGB distance over 3×3 pixels, of what an object's own colour encloses. Whole objects reach 9 in pictures of the
+# Mean RGB distance over 3×3 pixels of what an object's colour encloses. Whole objects reach 9 in pictures of the
 # packaged model, 6 through blur and noise, 11 through the linear codec and 21 through JPEG at quality 60; holes and
 # specks of 3×3 begin at 57 (43 and 21 through blur and noise).
 ENCLOSED = 24.0
 LEAST_SIZE = 0.75 * SMALLEST
 EDGE = 4  # pixels around a region that its soft edge may reach into; boxes are 6 apart
-LEAST_APART, MOST_SLANT = 0.0, 0.8  # of a pair whose relation is clear
+LEAST_APART, MOST_SLANT = 0.0, 0.8  # limits for a clear relation of a pair
 AXES = (
     (np.s_[:, 1:], np.s_[:, :-1], np.s_[:, 0], np.s_[:, -1]),
     (np.s_[:, :, 1:], np.s_[:, :, :-1], np.s_[:, :, 0], np.s_[:, :, -1]),
@@ -51,15 +51,15 @@ class Reading:
     background: str | None
     objects: tuple[Object, ...]
     problems: tuple[str, ...]
-    """Why the picture is not wholly readable; empty for a good one."""
+    """Why the picture is not readable; empty for a good one."""
     fits: tuple[float, ...] = ()
     """Soft overlap of each object with its shape."""
     unexplained: float = 0.0
-    """The worst of what the objects leave over, in shares of what is allowed."""
+    """The largest unexplained difference, relative to the allowed one."""
 
     @property
     def relation(self) -> str | None:
-        """Of the first of two objects to the second, where it is clear."""
+        """The relation of the first object to the second, where it is clear."""
         return relation(*self.objects, LEAST_APART, MOST_SLANT) if len(self.objects) == 2 else None
 
 
@@ -76,7 +76,7 @@ class ShapeFit:
 
 
 def read(picture: np.ndarray) -> Reading:
-    """Reads uint8 H×W×3."""
+    """Read a picture, uint8 H×W×3."""
     pixels = _reduced(picture).astype(np.float32)
     unit = min(pixels.shape[:2])
     background, ground, problem = _background(pixels)
@@ -104,7 +104,7 @@ def read(picture: np.ndarray) -> Reading:
         wander = max(strict, LEAST_WANDER * contrast, WANDER * best.size * contrast)
         left_over = unexplained[:, rows, columns]
         left_over -= ink[:, None, None] * best.drawing
-        # What an outline leaves is more or less of the object's own ink; other colours get no such tolerance.
+        # Deviations of an outline are more or less of the object's colour; other colours get no such tolerance.
         along = np.where(others, 0, np.tensordot(ink / contrast**2, left_over, 1))
         left_over -= (1 - strict / wander) * ink[:, None, None] * along
         allowed[rows, columns] = np.maximum(allowed[rows, columns], strict)
@@ -134,7 +134,7 @@ def _reduced(picture: np.ndarray) -> np.ndarray:
 
 
 def _background(pixels: np.ndarray) -> tuple[str | None, np.ndarray, str | None]:
-    """Its name, its measured colour, and what is wrong with it."""
+    """The background's name, its measured colour, and what is wrong with it."""
     names, palette = list(BACKGROUNDS), np.array(list(BACKGROUNDS.values()), np.float32)
     flat = pixels.reshape(-1, 3)
     distance = (flat**2).sum(1)[:, None] - 2 * flat @ palette.T + (palette**2).sum(1)
@@ -149,7 +149,7 @@ def _background(pixels: np.ndarray) -> tuple[str | None, np.ndarray, str | None]
 
 
 def _ink(difference: np.ndarray, distance: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What the region's core adds to the background's colour."""
+    """The difference of the region's core from the background's colour."""
     contrasts = np.sort(distance[labels])
     core = labels & (distance > 0.85 * contrasts[int(0.9 * len(contrasts))])
     return difference[:, core].mean(1)
@@ -162,7 +162,7 @@ def _color(ink: np.ndarray) -> str | None:
 
 
 def _fits(alpha: np.ndarray) -> list[ShapeFit]:
-    """Each shape drawn with the region's area and centre of mass, as soft as fits best; the best overlap first."""
+    """Each shape with the region's area and centre of mass and the softness that fits best; the best overlap first."""
     height, width = alpha.shape
     mass = float(alpha.sum())
     x = float(alpha.sum(0) @ (np.arange(width) + 0.5)) / mass
@@ -186,16 +186,16 @@ def _fits(alpha: np.ndarray) -> list[ShapeFit]:
 
 @lru_cache
 def _lean(shape: str) -> float:
-    """How far the centre of mass lies below the box's centre at size 1."""
+    """Distance of the centre of mass below the box's centre at size 1."""
     lines = np.diff(table(shape, 512)[:, -1])
     return float(lines @ (np.arange(512) / 511 - 0.5) / lines.sum()) * EXTENTS[shape][1]
 
 
 def _enclosed(foreign: np.ndarray, contrast: float) -> float:
-    """How far what the object's colour encloses is from that colour, RGB, the worst mean over 3×3 pixels.
+    """RGB distance of enclosed pixels from the object's colour: the largest mean over 3×3 pixels.
 
-    `foreign` is 3×H×W, each pixel's difference from the object's colour. A pixel's distance counts by how far it rises
-    over the best way out to the window's edge (morphological reconstruction, Vincent 1993; steps to the four sides).
+    `foreign` is 3×H×W, each pixel's difference from the object's colour. A pixel counts by how far its distance
+    rises over the best path to the window's edge (morphological reconstruction, Vincent 1993; steps to the four sides).
     """
     distance = np.pad(np.minimum(np.sqrt((foreign**2).sum(0)), contrast), 1, "edge")
     reached = distance.copy()
@@ -218,12 +218,12 @@ def _enclosed(foreign: np.ndarray, contrast: float) -> float:
 
 
 def _wider(window: slice, end: int) -> slice:
-    """The window with the object's soft edge."""
+    """The window, enlarged by the object's soft edge."""
     return slice(max(0, window.start - EDGE), min(end, window.stop + EDGE))
 
 
 def _smooth(planes: np.ndarray) -> np.ndarray:
-    """Binomial 3×3 over each plane: takes the noise off before anything is measured."""
+    """Binomial 3×3 filter over each plane, against noise."""
     for forward, backward, first, last in AXES:
         lines = 2 * planes
         lines[forward] += planes[backward]

@@ -30,7 +30,7 @@ def inside(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     radius = height / (1 + np.cos(np.pi / 5))
     x, y = x * width / 2, radius - (y + 1) * height / 2
     distance = np.hypot(x, y)
-    angle = np.abs((np.arctan2(x, y) + np.pi / 5) % (2 * np.pi / 5) - np.pi / 5)  # folded onto half an arm
+    angle = np.abs((np.arctan2(x, y) + np.pi / 5) % (2 * np.pi / 5) - np.pi / 5)  # folded onto half an arm of the star
     tip, notch = radius, STAR_INNER * radius * np.exp(1j * np.pi / 5)
     across, along = distance * np.sin(angle), distance * np.cos(angle) - tip
     return (notch.real - tip) * across - notch.imag * along >= 0
@@ -48,7 +48,7 @@ def table(shape: str, resolution: int) -> np.ndarray:
 
 @lru_cache
 def area(shape: str) -> float:
-    """Of the shape at size 1."""
+    """Area of the shape at size 1."""
     width, height = EXTENTS[shape]
     return float(table(shape, 512)[-1, -1]) * width * height
 
@@ -77,7 +77,7 @@ def coverage(shape: str, x: float, y: float, size: float, columns: range, rows: 
 
 
 def render(scene: Scene, width: int, height: int) -> np.ndarray:
-    """The picture, uint8 H×W×3."""
+    """The picture of a scene, uint8 H×W×3."""
     unit = min(width, height)
     planes = _ground(scene.background, width, height).copy()  # colour planes: numpy is slow over an axis of three
     for one in scene.objects:

@@ -1,5 +1,5 @@
-"""Specialised captions of scenes (artistic, style, layout, aesthetic, surreal), all of them true (Seedream 2.0's
-caption kinds).
+"""Specialised captions of scenes (artistic, style, layout, aesthetic, surreal; Seedream 2.0's kinds), all of them
+true.
 """
 
 from seedream_core.synthetic.scenes.captions import CHINESE, CHINESE_PLACES, ENGLISH_PLACES, LARGE, SMALL
@@ -9,13 +9,13 @@ from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, Object, Sc
 FIELDS = ("artistic", "surreal", "aesthetics", "style", "layout")
 WARM, DARK = {"red", "yellow", "orange"}, {"black", "purple", "blue"}
 CROWDED = 0.25
-"""Share of the picture that objects cover, from which it is full."""
+"""Share of the picture covered by objects from which a frame counts as full."""
 STRONG = 110
-"""Difference of luminance to the background, of 255, from which a contrast is strong."""
+"""Difference of luminance to the background (of 255) from which a contrast counts as strong."""
 
 
-def tell(scene: Scene, language: str, field: str, world: World) -> str:
-    """One specialised caption; `world` gives the aspect that places are told in."""
+def special_caption(scene: Scene, language: str, field: str, world: World) -> str:
+    """One specialised caption; `world` gives the aspect ratio for places."""
     english, chinese = {
         "artistic": _artistic,
         "surreal": _surreal,
@@ -92,7 +92,7 @@ def _named(scene: Scene) -> tuple[str, str]:
 
 
 def _weight(scene: Scene, world: World) -> tuple[str, str]:
-    """Where the centre of the covered area lies."""
+    """The place of the centre of the covered area, in words."""
     across, down = world.bounds
     masses = [one.size**2 for one in scene.objects]
     x = sum(mass * one.x for mass, one in zip(masses, scene.objects)) / sum(masses) / across
@@ -101,8 +101,8 @@ def _weight(scene: Scene, world: World) -> tuple[str, str]:
         (abs(x - 0.5), ("to the left", "偏左") if x < 0.5 else ("to the right", "偏右")),
         (abs(y - 0.5), ("to the top", "偏上") if y < 0.5 else ("to the bottom", "偏下")),
     ]
-    off, told = max(sides)
-    return told if off > 0.1 else ("evenly on all sides", "居中")
+    off, words = max(sides)
+    return words if off > 0.1 else ("evenly on all sides", "居中")
 
 
 def _size(one: Object) -> tuple[str, str]:

@@ -5,11 +5,11 @@ from typing import Any
 from seedream_core.synthetic.scenes.world import BACKGROUNDS, COLORS, EXTENTS, KINDS, RELATIONS, Scene
 
 FAR = 100.0
-"""Scene units beyond which nothing is placed, nor sized."""
+"""Largest coordinate and size in scene units."""
 
 
 def scene_of(truth: Any) -> Scene | None:
-    """The scene that a record's truth describes; None where it describes none of this world."""
+    """The scene that a record's truth describes; None where it describes something else."""
     if not isinstance(truth, dict):
         return None
     try:

@@ -1,6 +1,7 @@
-"""The embedded world: draws random scenes of flat shapes on plain backgrounds from (seed, index), with their truth.
+"""The world of synthetic scenes: flat shapes on plain backgrounds, drawn from (seed, index), with their truth.
 
-Lengths are fractions of the picture's shorter side, so one scene can be drawn at any resolution of its aspect.
+Lengths are fractions of the picture's shorter side, so that a scene can be drawn at any resolution of its aspect
+ratio.
 """
 
 from collections.abc import Mapping
@@ -37,14 +38,14 @@ HELD_OUT = ("yellow heart", "cyan cross", "purple triangle", "green star")
 
 SMALLEST = 0.24  # 15 pixels at 64: a 16x autoencoder of 28 dB turned stars of 13 pixels into circles
 LARGEST_BOX = {1: 0.6, 2: 0.4, 3: 0.38, 4: 0.36}  # by count: two fit the shorter side with gap and margins
-MARGIN = 2.5 / 64  # free of objects along the picture's edge
-GAP = 6 / 64  # between boxes: closer objects grow together in a 16x autoencoder
+MARGIN = 2.5 / 64  # free margin along the picture's edge
+GAP = 6 / 64  # between boxes: closer objects merge in a 16x autoencoder
 SLANT = 0.45  # a pair's offset across its relation is at most this share of the offset along it
 
 
 @dataclass(frozen=True)
 class Thing:
-    """What can be said of an object: "a red star"."""
+    """The caption's view of an object: "a red star"."""
 
     color: str
     shape: str
@@ -55,12 +56,12 @@ class Thing:
 
 @dataclass(frozen=True)
 class SceneRequest:
-    """All that a canonical caption asks for; the reader's result is held against it."""
+    """The content of a canonical caption, with which the reader's result is compared."""
 
     kind: str
     background: str
     things: tuple[Thing, ...]
-    """One thing, or two where the first stands in `relation` to the second."""
+    """One thing, or two of which the first is in `relation` to the second."""
     count: int
     relation: str | None = None
 
@@ -99,7 +100,7 @@ class Scene:
     background: str
     objects: tuple[Object, ...]
     relation: str | None = None
-    """Of the first object to the second."""
+    """Relation of the first object to the second."""
 
     @cached_property
     def asked(self) -> SceneRequest:
@@ -108,7 +109,7 @@ class Scene:
 
     @property
     def gap(self) -> float | None:
-        """Between the two closest boxes."""
+        """Gap between the two closest boxes."""
         pairs = [(a, b) for i, a in enumerate(self.objects) for b in self.objects[:i]]
         return min((gap(a, b) for a, b in pairs), default=None)
 
@@ -123,7 +124,7 @@ class Scene:
 
 
 def gap(a: Object, b: Object) -> float:
-    """Between two boxes, along the axis that separates them; negative where they overlap."""
+    """Gap between two boxes along the axis that separates them; negative where they overlap."""
     (al, at, ar, ab), (bl, bt, br, bb) = a.box, b.box
     return max(bl - ar, al - br, bt - ab, at - bb)
 
@@ -137,9 +138,9 @@ class World:
     kinds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 1.0))
     """How often each kind of scene is drawn, by weight."""
     relations: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(RELATIONS, 1.0))
-    """How often the first of a pair stands in each relation to the second, by weight; prompts ask for all alike."""
+    """How often each relation of a pair is drawn, by weight; prompts ask for all equally often."""
     zipf: float = 0.0
-    """The colour-shape pair of rank r occurs in proportion to r**-zipf; each seed ranks them in an order of its own."""
+    """The colour-shape pair of rank r occurs in proportion to r**-zipf; the seed decides the ranks."""
 
     def __post_init__(self):
         for side in ("width", "height"):
@@ -156,7 +157,7 @@ class World:
         _check_weights("kind", self.kinds, KINDS)
         _check_weights("relation", self.relations, RELATIONS)
         if not 0 <= self.zipf <= 10:
-            raise ValueError(f"zipf: an exponent from 0 (all pairs alike) to 10 is needed, not {self.zipf}")
+            raise ValueError(f"zipf: an exponent from 0 (all pairs equally often) to 10 is needed, not {self.zipf}")
 
     @cached_property
     def seen(self) -> tuple[Thing, ...]:
@@ -181,7 +182,7 @@ class World:
         return self.arrange(draw_request(draw, kind, self.seen, self.seen, self.relations, shares), draw)
 
     def arrange(self, asked: SceneRequest, draw: Rng) -> Scene:
-        """A scene that shows what is asked, sizes and places drawn."""
+        """A scene that shows the request, with random sizes and places."""
         things, between = asked.things * (asked.count // len(asked.things)), draw.between
         largest = [LARGEST_BOX[asked.count] / max(EXTENTS[thing.shape]) for thing in asked.things]
         sizes = [between(SMALLEST, size) for size in largest] * (asked.count // len(asked.things))
@@ -203,7 +204,7 @@ class World:
 
 @lru_cache(maxsize=16)
 def _zipf(things: tuple[Thing, ...], seed: int, exponent: float) -> Mapping[Thing, float]:
-    """The weight of each thing, the commonest first."""
+    """The weight of each thing, the most frequent first."""
     ranked = sorted(things, key=lambda thing: Rng("rank", seed, thing).between(0, 1))
     return {thing: rank**-exponent for rank, thing in enumerate(ranked, 1)}
 
@@ -224,7 +225,9 @@ def _box(shape: str, size: float) -> tuple[float, float]:
 
 
 def relation(first: Object, second: Object, apart: float, slant: float) -> str | None:
-    """Where the first stands to the second; None where their boxes are nearer than `apart` or the line is oblique."""
+    """The relation of the first object to the second; None where their boxes are nearer than `apart` or the line
+    between them is oblique.
+    """
     across, down = first.x - second.x, first.y - second.y
     extent = 1 if abs(down) > abs(across) else 0
     along, aside = (down, across) if extent else (across, down)
@@ -244,7 +247,7 @@ def draw_request(
 ) -> SceneRequest:
     """A random request; a pair takes one thing of `first` and one of `others`, in either order.
 
-    `relations` and `shares` weigh what they are drawn from; None draws all alike.
+    `relations` and `shares` are weights of the draws; None draws all with equal weight.
     """
 
     def pick(things: list[Thing] | tuple[Thing, ...]) -> Thing:

@@ -32,7 +32,7 @@ class TruthCaptioner(Captioner):
             language: {
                 field: caption(scene, language, field, view.sample.key, world)
                 if field in STYLES
-                else special_captions.tell(scene, language, field, world)
+                else special_captions.special_caption(scene, language, field, world)
                 for field in self.wanted()
             }
             for language in LANGUAGES

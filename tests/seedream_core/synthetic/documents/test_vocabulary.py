@@ -5,7 +5,7 @@ import pytest
 from seedream_core.randomness import Rng
 from seedream_core.synthetic.documents import vocabulary
 from seedream_core.synthetic.documents.pen import latin
-from seedream_core.synthetic.documents.phrases import cut, language, listed, quote, quoted, sentences, told
+from seedream_core.synthetic.documents.phrases import cut, language, listed, paragraph, quote, quoted, sentences
 
 
 def pairs(tree):
@@ -38,7 +38,7 @@ def test_some_are_different_and_drawn():
 @pytest.mark.parametrize("spoken", ["en", "zh"])
 def test_sentences_and_parts_are_cut_outside_quotes_only(spoken):
     parts = ['first "a. b, c" 1.5', 'x "d。e、f"']
-    caption = told([listed(parts, spoken), "", 'then "g."'], spoken)
+    caption = paragraph([listed(parts, spoken), "", 'then "g."'], spoken)
     assert quoted(caption) == ["a. b, c", "d。e、f", "g."] and quote("a") == '"a"'
     first, second = sentences(caption)
     assert cut(first, ", " if spoken == "en" else "、") == parts and second == 'then "g."'

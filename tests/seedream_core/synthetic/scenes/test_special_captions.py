@@ -16,7 +16,7 @@ def test_every_claim_is_true():
     for field in special_captions.FIELDS:
         for language in ("en", "zh"):
             told = [
-                special_captions.tell(scene, language, field, world)
+                special_captions.special_caption(scene, language, field, world)
                 for scene in (world.sample(21, index) for index in range(300))
             ]
             quality = mean(judge(text, language, world.sample(21, index), world) for index, text in enumerate(told))
@@ -29,7 +29,7 @@ def test_layout_is_the_richest():
     scenes = [world.sample(5, index) for index in range(200)]
     rich = {
         field: mean(
-            judge(special_captions.tell(scene, "en", field, world), "en", scene, world) for scene in scenes
+            judge(special_captions.special_caption(scene, "en", field, world), "en", scene, world) for scene in scenes
         ).richness
         for field in special_captions.FIELDS
     }
