@@ -1,4 +1,4 @@
-"""The README is true: its paths exist, its Python runs, its commands parse."""
+"""README is correct: its paths exist, its Python runs, its commands parse."""
 
 import re
 import shlex
@@ -37,7 +37,7 @@ def test_python_makes_its_picture(tmp_path, monkeypatch, tiny_generator):
 COMMANDS = [
     shlex.split(line, comments=True)[1:]
     for block in blocks("bash")
-    for line in block.splitlines()
+    for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("seedream ")
 ]
 
