@@ -59,7 +59,7 @@ def data(
 
 app.command(
     "pretrain",
-    help="Train the autoencoder, the text encoder, the MM-DiT and helper networks from scratch.",
+    help="Train the networks of a model from scratch.",
     add_help_option=False,
 )(stage)
 app.command("posttrain", help="Fine-tune a model on selected pictures.", add_help_option=False)(stage)
@@ -90,8 +90,8 @@ def generate(
 ) -> None:
     """Draw pictures from prompts, in English or Chinese.
 
-    The same prompt and seed give the same picture, alone or among others. `seedream generate images --help`
-    shows the stage of the same name, which --config runs.
+    The same prompt and seed give the same picture, alone or among others. With --config, the stage `images` runs
+    instead; `seedream generate images --help` shows its fields.
     """
     from seedream_cli import generation, stages
 
@@ -135,7 +135,7 @@ def run(
     slurm: options.Slurm = False,
     print_only: options.PrintOnly = False,
 ) -> None:
-    """Run the steps of a recipe in order; finished steps are skipped, interrupted ones are continued."""
+    """Run the steps of a recipe in order. Finished steps are skipped, interrupted ones are continued."""
     from seedream_cli import recipes, show
     from seedream_core.errors import UserError
     from seedream_core.workflow.execute import read_host

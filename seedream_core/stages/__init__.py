@@ -1,1 +1,1 @@
-"""The stages: every file is a subcommand, `seedream <folder> <file>`, and a step that a recipe can name."""
+"""Stages: each file is a subcommand, `seedream <folder> <file>`, and a step that a recipe can name."""

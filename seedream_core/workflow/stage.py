@@ -145,9 +145,11 @@ def groups(root: str = ROOT) -> tuple[str, ...]:
 
 
 def listing(group: str, root: str = ROOT) -> dict[str, str]:
-    """The stages of a group, each with the first line of its docstring. Nothing is imported."""
+    """The stages of a group, each with the first paragraph of its docstring. Nothing is imported."""
     return {
-        stem: (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        stem: " ".join(
+            (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n\n")[0].split()
+        )
         for stem, path in _files(group, root).items()
     }
 

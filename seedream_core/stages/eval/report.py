@@ -1,4 +1,4 @@
-"""One self-contained page of a benchmark: the ladder, pictures side by side, training, data and costs."""
+"""Writes one self-contained page about a benchmark: compared models, pictures side by side, training, data, costs."""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from seedream_core.workflow.host import Host
 class EvalReportStage(stage.Stage):
     makes: ClassVar[str] = "report"
     scores: stage.Scores
-    "what eval/bench found; the steps behind it are walked back through their manifests"
+    "scores of eval/bench; the steps behind them are found through their manifests"
     pictures: stage.Images | None = None
-    "pictures to open the page with, as they came; none picks right ones of the ladder's last row"
+    "pictures at the top of the page, in their order; none picks right ones of the last model"
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         if inputs["scores"].get("suite", "scenes") != "scenes":
-            raise ValueError("scores: this page is for scenes; other suites have side_by_side.html beside them")
+            raise ValueError("scores: this page is for scenes; other suites have side_by_side.html in their folder")
         return {"rungs": inputs["scores"].get("rungs")}
 
     def run(self, out: Path, host: Host) -> dict:

@@ -1,4 +1,4 @@
-"""Pictures of a prompt file or of the embedded world's evaluation prompts, one seed each."""
+"""Draws pictures of a prompt file or of evaluation prompts about synthetic scenes, one seed each."""
 
 import sys
 import time
@@ -29,27 +29,27 @@ class ImagesStage(stage.Stage):
     makes: ClassVar[str] = "images"
     distributed: ClassVar[bool] = True
     model: stage.Generator
-    "what draws"
+    "the generator that draws"
     prompts: stage.Folder | None = None
-    "a .txt, .jsonl or .csv file; or ask for `evaluation` prompts"
+    "a .txt, .jsonl or .csv file of prompts; none with `evaluation`"
     evaluation: Annotated[int, Ge(0)] = 0
-    "how many evaluation prompts of the embedded world: a third of each kind, half in each language"
+    "number of evaluation prompts about synthetic scenes: a third of each kind, half in each language"
     held_out: bool = False
-    "evaluation prompts with colour-shape pairs that training never shows"
+    "use evaluation prompts with colour-shape pairs that training never shows"
     count: Annotated[int, Ge(1)] = 1
     "pictures per prompt"
     seed: Annotated[int, Ge(0)] = 0
     "picture i is drawn from seed + i"
     size: tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]] | None = None
-    "width and height in pixels; none for the model's own"
+    "width and height in pixels; none for the model's default"
     steps: Annotated[int, Ge(1)] | None = None
-    "solver steps; none for the model's own"
+    "solver steps; none for the model's default"
     guidance: Annotated[float, Ge(0)] | None = None
-    "classifier-free guidance; none for the model's own"
+    "classifier-free guidance; none for the model's default"
     guidance_rule: GuidanceRule | None = None
-    "how the two velocities of guidance make one, and at which times; none for plain"
+    "rule that combines the conditional and unconditional velocities; none for plain"
     solver: Solver | None = None
-    "how the steps are taken; none for euler"
+    "solver of the sampling steps; none for euler"
 
     def __post_init__(self) -> None:
         if (self.prompts is None) == (self.evaluation == 0):
@@ -94,7 +94,7 @@ class ImagesStage(stage.Stage):
         batch = requests.default_batch("cuda" if host.accelerator != "cpu" and _gpu() else "cpu")
 
         def prepare(device: "torch.device") -> Sampler:
-            # as `seedream generate` draws, so that --from makes each of these again
+            # the settings of `seedream generate`, so that its --from draws each of these again
             sampler = Sampler.load(self.model, bf16=device.type == "cuda", device=str(device))
             sizes.check(sampler, wanted, min(batch, len(wanted)))
             return sampler
@@ -115,7 +115,7 @@ class ImagesStage(stage.Stage):
         return {"pictures": len(wanted), **drawn}
 
     def _lines(self) -> tuple[list[Line], list[dict]]:
-        """The prompts, and what else is known of each (an evaluation prompt: language, kind, what it asks for)."""
+        """The prompts, and further facts of each (of an evaluation prompt: language, kind, request)."""
         if self.prompts is not None:
             lines = read(str(self.prompts))
             return lines, [{}] * len(lines)
@@ -129,7 +129,7 @@ class ImagesStage(stage.Stage):
 
 
 class _Output:
-    """The pictures of a run, one PNG each; those that an interrupted run drew the same way stay."""
+    """The PNG files of a run; those that an interrupted run drew with the same settings are kept."""
 
     def __init__(self, folder: Path, wanted: "list[Request]", made_by: dict[str, str], batch: int) -> None:
         self.folder, self.wanted, self.made_by, self.batch = folder, wanted, made_by, batch

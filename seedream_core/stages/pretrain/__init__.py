@@ -1,1 +1,1 @@
-"""Pre-training: the networks from nothing, or adopted from outside."""
+"""Pre-training: trains the networks of a model from scratch, or adopts existing weights."""

@@ -1,6 +1,4 @@
-"""Weights from outside become an artifact: a language model, CLIP or SigLIP in transformers' format, or an autoencoder
-in ours.
-"""
+"""Makes an artifact of existing weights: a language model, CLIP or SigLIP (transformers' format), or an autoencoder."""
 
 import hashlib
 import math
@@ -34,20 +32,20 @@ PREPARING = (
 class AdoptStage(stage.Stage):
     makes: ClassVar[str] = "text_encoder"
     source: stage.Folder
-    "the folder on this machine: nothing is downloaded, no code in it is run"
+    "a folder on this machine; nothing is downloaded, and no code in it is run"
     kind: Literal["text_encoder", "autoencoder", "dual_encoder"] = "text_encoder"
-    "what it holds, and so what this makes"
+    "the kind of weights in the folder, which is the kind of the artifact"
     sha256: dict[str, str] = field(default_factory=dict)
-    "file name -> the checksum that it must have; all checksums are kept in the manifest in any case"
+    "file name -> its required checksum; the manifest records the checksums of all files in any case"
 
     def __post_init__(self) -> None:
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(self.source)):
-            raise ValueError(f"source: {self.source} is an address; fetch it yourself and name the folder")
+            raise ValueError(f"source: {self.source} is a URL; download it and name the folder")
 
     @classmethod
     def product(cls, options: Mapping[str, Any]) -> str:
         kind = options.get("kind", cls.makes)
-        return kind if isinstance(kind, str) else cls.makes  # what it ought to be, the config's own check says
+        return kind if isinstance(kind, str) else cls.makes  # the config's validation reports other types
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         self._check()
@@ -63,7 +61,7 @@ class AdoptStage(stage.Stage):
             with open(self.source / name, "rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != wanted.lower():
-                raise DataError(f"{self.source / name}: its sha256 is {found}, not {wanted}", "fetch it again")
+                raise DataError(f"{self.source / name}: its sha256 is {found}, not {wanted}", "download it again")
         network = out / "network"
         network.mkdir(parents=True, exist_ok=True)
         for path in self._files():
@@ -77,7 +75,7 @@ class AdoptStage(stage.Stage):
         return sorted({path for pattern in taken for path in self.source.glob(pattern) if path.is_file()})
 
     def _check(self) -> None:
-        """Refuse what could run code, or is not what it is said to be."""
+        """Refuse files that could run code, and folders that are not of the given kind."""
         if not self.source.is_dir():
             raise DataError(f"{self.source}: no such folder")
         missing = [name for name in NEEDED[self.kind] if not (self.source / name).is_file()]
@@ -103,13 +101,13 @@ class AdoptStage(stage.Stage):
                 with safe_open(path, framework="numpy") as file:
                     parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
             except SafetensorError as error:
-                raise DataError(f"{path}: not a whole safetensors file ({error})", "fetch it again") from None
+                raise DataError(f"{path}: not a complete safetensors file ({error})", "download it again") from None
         config = check_folder(self.source)
         if missing := [key for key in ("hidden_size", "vocab_size") if not isinstance(config.get(key), int)]:
             raise DataError(
                 f"{self.source / 'config.json'}: no {' and no '.join(missing)}, so this is no language model that "
                 "transformers would give features of",
-                "adopt one of the Llama or Qwen kind",
+                "adopt a model of the Llama or Qwen kind",
             )
         note = read_note(self.source)
         return {
@@ -131,7 +129,7 @@ class AdoptStage(stage.Stage):
         return {"factor": config.factor, "channels": config.channels, "parameters": parameters}
 
     def _try_text(self, folder: Path) -> dict:
-        """Features of a sentence in each language: finite, and not the same."""
+        """Check that features of a sentence in each language are finite and differ."""
         import torch
 
         from seedream_core.models.text.llm import LlmEncoder
@@ -157,7 +155,7 @@ class AdoptStage(stage.Stage):
         return {}
 
     def _try_dual(self, folder: Path) -> dict:
-        """Vectors of two pictures and two captions: finite, and not the same."""
+        """Check that vectors of two pictures and of two captions are finite and differ."""
         import numpy as np
 
         from seedream_core.models.dual_encoder.artifact import load

@@ -1,5 +1,6 @@
-"""Training of a defect detector on defects planted on clean pictures (Seedream 3.0 trained one on 15,000 labelled
-ones).
+"""Trains a defect detector on defects planted on clean pictures.
+
+Seedream 3.0 trained its detector on 15,000 labelled pictures.
 """
 
 from collections.abc import Mapping
@@ -20,25 +21,25 @@ class DetectorStage(stage.Stage):
     makes: ClassVar[str] = "detector"
     distributed: ClassVar[bool] = True
     data: stage.Shards
-    "clean pictures to plant defects on, all of one size; 256 pixels and more are best"
+    "clean pictures on which defects are planted, all of one size; 256 pixels or more are best"
     validation: stage.Shards | None = None
-    "clean pictures that are not learned from, for the reported figures; none for scenes of the embedded world"
+    "clean pictures for the reported figures, not used in training; none for synthetic scenes"
     start: stage.Detector | None = None
-    "a detector to go on from, of the same side and features; none for fresh weights"
+    "a detector from which training continues, of the same side and features; none for random weights"
     scenes: Annotated[float, Ge(0), Le(1)] = 0.3
-    "share of pictures that are scenes of the embedded world instead of the given ones"
+    "share of training pictures that are synthetic scenes instead of the given pictures"
     textures: Annotated[float, Ge(0), Le(1)] = 0.25
-    "share of pictures that are drawn textures instead"
+    "share of training pictures that are synthetic textures instead of the given pictures"
     clean: Annotated[float, Ge(0), Le(1)] = 0.25
-    "share of pictures that stay clean"
+    "share of training pictures without defects"
     side: Annotated[int, Ge(64)] = 192
-    "pixels of the longer side that the detector works at, a multiple of 8"
+    "pixels of the longer side to which pictures are resized, a multiple of 8"
     fine: Annotated[int, Ge(8)] = 32
     "features at a quarter of that resolution, a multiple of 8"
     coarse: Annotated[int, Ge(8)] = 64
     "features of its cells of 8 pixels, a multiple of 8"
     train: Train
-    "how long and how hard"
+    "schedule and optimiser"
 
     def __post_init__(self) -> None:
         if self.scenes + self.textures > 1:
@@ -49,7 +50,7 @@ class DetectorStage(stage.Stage):
 
         stage.one_size(inputs["data"])
         if inputs["start"] and inputs["start"]["side"] != self.side:
-            raise ValueError(f"side: {self.side}, but the detector to start from works at {inputs['start']['side']}")
+            raise ValueError(f"side: {self.side}, but `start` has the side {inputs['start']['side']}")
         with torch.device("meta"):
             parameters = sum(p.numel() for p in self._network().parameters())
         return {"side": self.side, "parameters": parameters}
@@ -63,7 +64,7 @@ class DetectorStage(stage.Stage):
         from seedream_core.objectives.detector import DetectorModule
         from seedream_core.training.fit import fit
 
-        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        torch.manual_seed(self.train.seed)  # the only use of a global generator: initial weights, before any step
         batches = picture_batches(self.data, train=self.train, host=host)
         fresh = self._network()
         if self.start:

@@ -1,8 +1,7 @@
-"""The difficulty rater: learns from generated knowledge pictures how hard one is, by pixels only (Seedream 4.0).
+"""Trains the difficulty rater: it learns the difficulty of knowledge pictures from pixels only (Seedream 4.0).
 
-The packaged one is made with these defaults of data/knowledge: all five kinds, `extreme: 0.5`, 2,500 samples of seed
-101 and, held out, 750 of seed 102, on which its options were chosen too. How well it does is told on another seed, in
-tests/acceptance.
+The packaged rater is made from data/knowledge with defaults: all five kinds, `extreme: 0.5`, 2,500 samples of seed 101
+and 750 held-out ones of seed 102, on which its options were chosen too. tests/acceptance measures it on another seed.
 """
 
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ class DifficultyStage(Stage):
     data: Shards
     "knowledge pictures with their truth, made by data/knowledge"
     held_out: Shards
-    "others, of another seed, which the accuracy is told on"
+    "knowledge pictures of another seed, on which the accuracy is measured"
     width: Annotated[int, Ge(1)] = 64
-    "of the two hidden layers"
+    "features of the two hidden layers"
     steps: Annotated[int, Ge(1)] = 2000
     "optimiser steps"
     lr: Annotated[float, Gt(0)] = 3e-3
@@ -35,7 +34,7 @@ class DifficultyStage(Stage):
     decay: Annotated[float, Ge(0)] = 0.3
     "decoupled weight decay"
     seed: Annotated[int, Ge(0)] = 0
-    "of weights and order"
+    "seed of weights and sample order"
 
     def run(self, out: Path, host: Host) -> dict:
         import numpy as np
@@ -94,7 +93,7 @@ class DifficultyStage(Stage):
 
 
 def measured(reader, index: int) -> tuple["np.ndarray", float, str]:
-    """Features by pixels, and what the truth says of the load and the kind."""
+    """Features from pixels; load and kind from the sample's truth."""
     from seedream_core.data.curation.components import features
     from seedream_core.data.images.pictures import decode
     from seedream_core.records import Sample

@@ -1,6 +1,4 @@
-"""A small bilingual dual encoder, trained on pictures and their captions: for retrieval, cleaning and near
-duplicates.
-"""
+"""Trains a small bilingual dual encoder on pictures and captions, for retrieval, cleaning and near duplicates."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 UNSEEN = 0.05
-LEAST, MOST = 8, 2000  # samples that are kept back
+LEAST, MOST = 8, 2000  # smallest and largest number of samples kept back
 REFERENCES = 512
 
 
@@ -31,30 +29,31 @@ class DualEncoderStage(stage.Stage):
     makes: ClassVar[str] = "dual_encoder"
     version: ClassVar[int] = 2
     data: stage.Shards
-    """pictures of one size or many, with captions, some of which may be wrong; a twentieth is kept back to calibrate
-    on. Of the others, records' weights say in how many of the passes over the data each is taken: at most once in a
-    pass, and at 0 never. Where train.global_batch leaves fewer batches than the highest weight is of the mean one,
-    weights are evened out, and it is told how far"""
+    """pictures of any sizes with captions, some of which may be wrong. A twentieth is kept back for calibration. The
+    weight of each other sample decides in how many passes over the data it is used: at most once per pass, never with
+    weight 0. Where train.global_batch leaves too few batches for the ratio of the highest weight to the mean one,
+    weights are made more equal, and a message says how far"""
     net: TowersConfig = TowersConfig()
     "the shape of both towers"
     vocabulary: Annotated[int, Ge(300)] = 1024
-    "most tokens, 256 of them bytes"
+    "largest number of tokens in the vocabulary, 256 of them bytes"
     captions: CaptionMix = field(default_factory=lambda: CaptionMix(fields={}, others=1.0, dropout=0.0))
-    "which caption stands beside a picture at a step"
+    "which caption of a picture is used at a step"
     group: Annotated[int, Ge(1)] = 16
-    "samples with similar captions that meet in a batch, to be told apart; 1 leaves it to chance"
+    "number of samples with similar captions that are put into one batch as hard negatives; 1: random batches"
     train: Train
-    """how long and how hard; the other captions of the whole global batch are what a picture's own is told from, so it
-    trains on one device, whatever the host has; with the host's micro_batch it takes less memory and two fifths more
-    time"""
+    """schedule and optimiser. The negatives are the other captions of the whole global batch, so training runs on one
+    device, whatever the host has; the host's micro_batch reduces memory and takes two fifths more time"""
 
     def __post_init__(self) -> None:
         if self.captions.dropout:
             raise ValueError(
-                "captions.dropout: a picture without a caption teaches a dual encoder nothing; set it to 0"
+                "captions.dropout: a dual encoder cannot learn from a picture without a caption; set it to 0"
             )
         if self.train.global_batch < 2:
-            raise ValueError("train.global_batch: a caption is told from others of its batch; at least 2 are needed")
+            raise ValueError(
+                "train.global_batch: the negatives are other captions of the batch; at least 2 samples are needed"
+            )
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         import torch
@@ -83,7 +82,7 @@ class DualEncoderStage(stage.Stage):
         places = {key: place for place, key in enumerate(told)}
         texts = [every_caption(told[key]) for key in learned]
         tokenizer = train_tokenizer(list(dict.fromkeys(text for own in texts for text in own)), self.vocabulary)
-        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        torch.manual_seed(self.train.seed)  # the only use of a global generator: initial weights, before any step
         towers = Towers(self.net, tokenizer.get_vocab_size())
         module = ContrastiveModule(towers, tokenizer, train=self.train, at_once=host.micro_batch)
         host = alone(host)
@@ -102,7 +101,9 @@ class DualEncoderStage(stage.Stage):
         if batches.schedule.warning:
             print(batches.schedule.warning, file=sys.stderr)
         fitted = fit(module, batches, self.train, host, out)
-        towers.float().to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
+        towers.float().to(
+            torch.bfloat16
+        ).float()  # rounded as stored, so that the figures are those of the saved weights
         encoder = DualEncoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
         figures = calibrate(encoder, self.data, told, unseen, self.train.seed)
         encoder.save(out / "network")
@@ -119,7 +120,7 @@ class DualEncoderStage(stage.Stage):
 
 
 def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
-    """Keys of samples to learn from, and of those kept back; a sample without a caption is neither."""
+    """Keys of the training samples, and of those kept back; samples without a caption are in neither."""
     from seedream_core.data.loading.negative_captions import main_caption
     from seedream_core.randomness import fraction
 
@@ -135,7 +136,7 @@ def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
 
 
 def references(texts: Sequence[Sequence[str]], seed: int) -> tuple[str, ...]:
-    """One caption of each of some samples, the same for the same samples."""
+    """One caption of each of some samples, deterministic for the same samples."""
     from seedream_core.randomness import fraction
 
     chosen = sorted(range(len(texts)), key=lambda row: fraction(seed, str(row), 0, "reference"))[:REFERENCES]
@@ -145,7 +146,7 @@ def references(texts: Sequence[Sequence[str]], seed: int) -> tuple[str, ...]:
 def calibrate(
     encoder: "DualEncoderBase", data: Path, told: Mapping[str, Mapping], unseen: Sequence[str], seed: int
 ) -> dict:
-    """Fit the encoder's calibration on one half of the samples kept back, and judge it on the other."""
+    """Fit the encoder's calibration on one half of the samples kept back, and measure it on the other half."""
     import numpy as np
 
     from seedream_core.data.images.pictures import decode
@@ -162,7 +163,7 @@ def calibrate(
     words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
 
     def logits(rows: Sequence[int | None]) -> np.ndarray:
-        """Of each picture with the captions of another sample; not a number where there is no other."""
+        """Logits of each picture with the captions of another sample; NaN where there is no other."""
         found = encoder.logits(pictures, [captions[one if other is None else other] for one, other in enumerate(rows)])
         found[[other is None for other in rows]] = np.nan
         return found
@@ -181,7 +182,9 @@ def calibrate(
 
 
 def ranked(own: "np.ndarray", others: "np.ndarray") -> float:
-    """How often a picture's own captions get a higher chance than others' do: the area under the curve."""
+    """The share of pairs in which a picture's captions score higher than another picture's (area under the ROC
+    curve).
+    """
     import numpy as np
 
     others = np.sort(others[~np.isnan(others)])

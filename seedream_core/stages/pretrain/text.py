@@ -1,6 +1,4 @@
-"""A small bilingual language model with its own byte-level BPE, trained on captions: the text encoder of a
-generator.
-"""
+"""Trains a generator's text encoder: a small bilingual language model with a byte-level BPE, trained on captions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +21,9 @@ class TextStage(stage.Stage):
     distributed: ClassVar[bool] = True
     renamed: ClassVar[Mapping[str, str]] = {"texts": "max_texts"}
     data: stage.Shards
-    "whose captions to learn, in all languages and fields"
+    "samples whose captions are used, in all languages and fields"
     vocabulary: Annotated[int, Ge(300)] = 1024
-    "most tokens, 256 of them bytes"
+    "largest number of tokens in the vocabulary, 256 of them bytes"
     width: Annotated[int, Ge(8)] = 128
     "features per token"
     depth: Annotated[int, Ge(1)] = 3
@@ -33,15 +31,15 @@ class TextStage(stage.Stage):
     heads: Annotated[int, Ge(1)] = 4
     "attention heads; the width must be a multiple of them"
     max_tokens: Annotated[int, Ge(8)] = 64
-    "where longer captions are cut"
+    "longest caption in tokens; longer ones are cut"
     layers: tuple[int, ...] = (0, -2)
-    "hidden states that make a feature, side by side: 0 is the embedding, -1 the last, most bent on what comes next"
+    "hidden states that are concatenated into a feature: 0 is the embedding, -1 the last layer's"
     whiten: bool = True
-    "decorrelate the features: words that are followed alike otherwise have nearly the same ones"
+    "decorrelate the features; without it, words with similar continuations have nearly equal features"
     max_texts: Annotated[int, Ge(100)] = 200_000
-    "most different captions to read, and as many translations"
+    "largest number of different captions to read, and as many translations"
     train: Train
-    "how long and how hard"
+    "schedule and optimiser"
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
@@ -51,7 +49,7 @@ class TextStage(stage.Stage):
 
     @property
     def hidden(self) -> int:
-        """SwiGLU's usual 8/3 of the width, in whole eights."""
+        """SwiGLU's usual 8/3 of the width, rounded to a multiple of 8."""
         return -(-self.width // 3) * 8
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
@@ -89,7 +87,7 @@ class TextStage(stage.Stage):
             bos_token_id=None,
             eos_token_id=end,
         )
-        torch.manual_seed(self.train.seed)  # the only stream: it draws the first weights, before any step
+        torch.manual_seed(self.train.seed)  # the only use of a global generator: initial weights, before any step
         model = Qwen2ForCausalLM(config)
         encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens, self.layers)
         learned = seen + documents(translations(self.data, self.max_texts), set(unseen))
@@ -97,7 +95,9 @@ class TextStage(stage.Stage):
         module = LanguageModule(model, encoder, train=self.train, tokens_per_text=float(lengths.mean()) - 1)
         module.flops_per_image = 2 * sum(p.numel() for p in model.parameters()) * float(lengths.mean())
         fitted = fit(module, text_batches(learned, train=self.train, host=host), self.train, host, out)
-        encoder.model.to(torch.bfloat16).float()  # as it is stored, which is what every later stage will use
+        encoder.model.to(
+            torch.bfloat16
+        ).float()  # rounded as stored, so that the figures are those of the saved weights
         if self.whiten:
             encoder.whiten(seen[:MEASURED])
         encoder.model.to(torch.bfloat16)
@@ -116,12 +116,14 @@ class TextStage(stage.Stage):
 
 
 def documents(pairs: list[tuple[str, str]], kept_back: set[str]) -> list[str]:
-    """A caption and its translation as one text: to foretell the second, states must hold what each word was."""
+    """A caption and its translation as one text; to predict the translation, states must hold the meaning of each
+    word.
+    """
     return ["\n".join(pair) for pair in pairs if kept_back.isdisjoint(pair)]
 
 
 def split(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Captions to learn from, and those kept back to be judged on."""
+    """Training captions, and those kept back for evaluation."""
     from seedream_core.randomness import fraction
 
     unseen = [text for text in texts if fraction(0, text, 0, "kept back") < UNSEEN]

@@ -89,7 +89,7 @@ def test_a_bad_prompt_file_is_found_when_the_recipe_is_planned(tmp_path, tiny_ge
 
 @pytest.mark.parametrize(
     "options, message",
-    [({"guidance": 3.0}, "distilled to need none"), ({"size": (65, 64)}, "width 65 is not a multiple")],
+    [({"guidance": 3.0}, "distilled to draw without guidance"), ({"size": (65, 64)}, "width 65 is not a multiple")],
 )
 def test_what_the_model_cannot_draw_is_found_when_the_recipe_is_planned(tiny_generator, options, message):
     facts = {"width": 64, "height": 64, "factor": 16, "guidance_distilled": True}

@@ -64,7 +64,7 @@ def test_dual_encoder(kind, tmp_path):
     assert manifest.facts == {"dim": load(source).dim}
     assert (load(tmp_path / "encoder").texts(["星"]) == load(source).texts(["星"])).all()
     (source / "preprocessor_config.json").unlink()
-    with pytest.raises(DataError, match="how pictures are to be prepared"):
+    with pytest.raises(DataError, match="how pictures are prepared"):
         adopt(source, tmp_path / "other", kind="dual_encoder")
 
 
@@ -86,7 +86,7 @@ def change(name, **values):
         (lambda folder: (folder / "tokenizer.json").unlink(), "no tokenizer.json"),
         (lambda folder: (folder / "config.json").write_text('{"n_embd": 16}'), "no hidden_size and no vocab_size"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json: not readable"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"cut off"), "model.safetensors: not a whole"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"cut off"), "model.safetensors: not a complete"),
     ],
 )
 def test_refusals(llm, tmp_path, harm, said):
@@ -110,7 +110,7 @@ def test_other_bytes_are_refused(llm, tmp_path):
 
 
 def test_address_is_refused():
-    with pytest.raises((ConfigError, ValueError), match="is an address"):
+    with pytest.raises((ConfigError, ValueError), match="is a URL"):
         parse(stage.find("pretrain/adopt"), {"source": "https://example.org/llm"})
 
 

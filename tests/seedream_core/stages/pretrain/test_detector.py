@@ -65,7 +65,7 @@ def test_goes_on_from_another(stage, tmp_path):
     execute.step(second, tmp_path / "second", toy.host(), say=lambda line: None)
     first, second = (detector.load(tmp_path / name).state_dict() for name in ("first", "second"))
     assert all((second[name] - weight).abs().max() < 1e-3 for name, weight in first.items())
-    with pytest.raises(ValueError, match="works at 64"):
+    with pytest.raises(ValueError, match="has the side 64"):
         replace(stage, side=128).facts({"data": {"width": 64, "height": 64}, "start": {"side": 64}})
 
 
