@@ -34,27 +34,27 @@ def run(name: str, about: list[str]) -> None:
 def why(folder: Path, key: str) -> None:
     """Show each stage that processed the sample, its verdict with the reason, and the sample's last record."""
     from seedream_cli.show import print_table, table
-    from seedream_core.report.story import tell
+    from seedream_core.report.history import sample_history
 
-    story = tell(folder, key)
+    history = sample_history(folder, key)
     rows = table("step", "stage", "fate", "reason", "source")
-    for chapter in story.chapters:
+    for entry in history.entries:
         rows.add_row(
-            chapter.step,
-            chapter.stage,
-            _text(chapter.fate, STYLES.get(chapter.fate, "")),
-            _text(chapter.reason),
-            _text(chapter.source + (f" · {chapter.key}" if chapter.key != story.key else "")),
+            entry.step,
+            entry.stage,
+            _text(entry.fate, STYLES.get(entry.fate, "")),
+            _text(entry.reason),
+            _text(entry.source + (f" · {entry.key}" if entry.key != history.key else "")),
         )
-    print_table(_plain(story.key + (f" ({story.name})" if story.name not in ("", story.key) else "")), rows)
-    if story.members:
-        _sample(story.members)
+    print_table(_plain(history.key + (f" ({history.name})" if history.name not in ("", history.key) else "")), rows)
+    if history.members:
+        _sample(history.members)
 
 
 def inspect(folder: Path, key: str | None = None) -> None:
     """Show one sample as a picture and its fields, the number of samples, and why others were dropped."""
     from seedream_cli.show import print_table, table
-    from seedream_core.report.story import fates, read, unfinished
+    from seedream_core.report.history import fates, read, unfinished
     from seedream_core.workflow import artifact
 
     counts, begun = fates(folder), unfinished(folder)

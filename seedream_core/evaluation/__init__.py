@@ -1,3 +1,3 @@
-"""Evaluation: suites hold what is asked, judges look at pictures, metrics turn verdicts into figures, benchmarks
-measure speed.
+"""Evaluation: suites give prompts, judges score pictures, metrics turn scores into figures, benchmarks measure
+speed.
 """

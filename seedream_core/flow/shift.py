@@ -15,5 +15,5 @@ def alpha(tokens: float, base_tokens: float) -> float:
 
 
 def shift(t: Tensor, alpha: float) -> Tensor:
-    """Times in [0, 1] shifted by `alpha`; 1 changes nothing; 0 and 1 stay where they are."""
+    """Times in [0, 1] shifted by `alpha`; alpha 1 changes nothing; times 0 and 1 stay."""
     return alpha * t / (1 + (alpha - 1) * t)

@@ -1,4 +1,4 @@
-"""The one place that calls a velocity network: what it returns is float32, guided where that is asked for."""
+"""Calls velocity networks: the only file that does so. Velocities are float32, with guidance where it is wanted."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,10 +35,9 @@ def velocity_function(
     scale: float | Tensor = 1.0,
     rule: GuidanceRule = PLAIN,
 ) -> VelocityFunction:
-    """The network's velocity for these conditions; a `scale` other than 1 guides it away from the null caption. It is
-    one number for all samples, or B of them.
+    """The network's velocity for these conditions, with guidance where `scale` (one number, or B of them) is not 1.
 
-    Where guidance acts, the network is evaluated on both in one batch.
+    Where guidance acts, conditional and null captions are evaluated in one batch.
     """
     if not isinstance(scale, Tensor) and scale == 1:
         return lambda z, t: predict(network, z, t, conditions).velocity
@@ -59,7 +58,9 @@ def velocity_function(
 
 
 def count_evaluations(solver: Solver, grid: Tensor, scale: float, rule: GuidanceRule) -> int:
-    """Evaluations of the network for one picture: what a solver asks for on this grid, twice where guidance acts."""
+    """Evaluations of the network for one picture: the solver's calls on this grid, counted twice where guidance
+    acts.
+    """
     count = 0
 
     def velocity(z: Tensor, t: Tensor) -> Tensor:

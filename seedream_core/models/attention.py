@@ -26,8 +26,9 @@ def frequencies(positions: Tensor, head_dim: int, theta: float = 100.0) -> tuple
 class Heads(torch.autograd.Function):
     """Projected tokens -> heads, the leading parts RMS-normalised and rotated, with few passes over memory.
 
-    Written out because autograd's own pieces of RMSNorm, rotation and the copies between layouts took a quarter of a
-    training step on CPU. Without a learned scale norm and rotation commute, and |q| |k| / sqrt(d) bounds the scores.
+    A custom autograd function, because RMSNorm, rotation and the copies between layouts took a quarter of a training
+    step on CPU with autograd's operations. Without a learned scale norm and rotation commute, and |q| |k| / sqrt(d)
+    bounds the scores.
     """
 
     EPS = 1e-6
@@ -57,7 +58,7 @@ class Heads(torch.autograd.Function):
         grad = grads[0].new_empty(batch, tokens, ctx.parts, heads, size)
         split = grad.permute(2, 0, 3, 1, 4)
         for into, given, normed, factor in zip(split, grads, out, inverse):
-            # rotation keeps products, so that what norm takes away can be taken before it is undone
+            # rotation keeps dot products, so the norm's gradient can be computed before the rotation is undone
             along = (given * normed).mean(-1, keepdim=True)
             left = torch.addcmul(given, normed, along, value=-1).mul_(factor)
             into[..., :text, :] = left[..., :text, :]
@@ -72,8 +73,8 @@ def split_heads(
 ) -> tuple[Tensor, ...]:
     """B x N x (parts * width) -> `parts` times B x heads x N x head_dim (QK-RMSNorm, 2D RoPE).
 
-    The first `turned` parts (queries, keys) are normalised and rotated. Rotations, M x (head_dim / 2), are those of the
-    last M tokens: text stands before them and is not rotated.
+    The first `turned` parts (queries, keys) are normalised and rotated. Rotations, M x (head_dim / 2), are for the last
+    M tokens; text tokens come before them and are not rotated.
     """
     return Heads.apply(projected, heads, parts, turned, *(part.to(projected.dtype) for part in rotation))
 
@@ -97,7 +98,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def padding_bias(text_mask: Tensor, image_tokens: int) -> Tensor | None:
-    """B x 1 x 1 x (L + N), -inf at the padding of the text, which stands before the image; None where there is none."""
+    """B x 1 x 1 x (L + N), -inf at the padding of the text, which comes before the image; None without padding."""
     if text_mask.is_meta or bool(text_mask.all()):
         return None
     hidden = F.pad(~text_mask, (0, image_tokens), value=False)

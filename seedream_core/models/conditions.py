@@ -1,4 +1,4 @@
-"""What a velocity network is told beside latents and time."""
+"""The conditions of a velocity network beside latents and time: text features and the guidance scale."""
 
 from dataclasses import dataclass, replace
 
@@ -8,12 +8,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Conditions:
-    """The conditions of B samples. A network takes this record whole, so that a new condition is a new field here."""
+    """The conditions of B samples. A network takes the whole record, so that a new condition is one new field."""
 
     text: Tensor
     """Features of the text encoder, B x L x text_width."""
     text_mask: Tensor
-    """B x L, True where a token stands and False on padding."""
+    """B x L, True for a token and False for padding."""
 
     guidance: Tensor | None = None
     """B guidance scales for a network with a guidance embedding; None for one without."""
@@ -23,7 +23,7 @@ class Conditions:
         return Conditions(self.text.to(device), self.text_mask.to(device), guidance)
 
     def at(self, guidance: float | Tensor) -> "Conditions":
-        """The same with a guidance scale: one for all samples, or one of B for each."""
+        """A copy with a guidance scale: one number for all samples, or B numbers."""
         scales = torch.as_tensor(guidance, dtype=torch.float32, device=self.text.device)
         return replace(self, guidance=scales.expand(len(self.text)))
 

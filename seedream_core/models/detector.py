@@ -1,9 +1,9 @@
 """Defect detector: a small fully convolutional network that predicts, per cell, how much defects of each kind cover it
 (our design).
 
-3.0 names a detector of boxes and nothing more of it. Pictures are brought to one working side, so that a watermark has
-the same size in cells whatever the picture's resolution; cells are 8 pixels of it, and cover is a share, so that edges
-of boxes can be placed within a cell.
+Seedream 3.0 names a detector of boxes without details. Pictures are resized to one working side, so that a watermark
+has the same size in cells at any resolution. A cell is 8 pixels; cover is a share of the cell, so that edges of boxes
+can be placed within it.
 """
 
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ GROUPS = 8
 @dataclass(frozen=True, kw_only=True)
 class DetectorConfig(Config):
     side: Annotated[int, Ge(64)] = 192
-    """Pixels of the longer side that pictures are brought to."""
+    """Pixels of the longer side to which pictures are resized."""
     fine: Annotated[int, Ge(8)] = 32
     """Features at a quarter of the working resolution."""
     coarse: Annotated[int, Ge(8)] = 64
     """Features of the cells."""
     dilations: Annotated[tuple[int, ...], MinLen(1)] = (1, 2, 4)
-    """Of the residual blocks over cells, one each: how far they look."""
+    """Dilation of each residual block over cells: larger values see farther."""
 
     def __post_init__(self) -> None:
         if self.side % STRIDE or self.fine % GROUPS or self.coarse % GROUPS:
@@ -93,21 +93,24 @@ class Detector(nn.Module):
 
 
 def steps(images: Tensor) -> Tensor:
-    """How far neighbours lie apart, across and down, B×2×H×W on a logarithmic scale: what was painted or pixelated is
-    flat between its edges, what a camera saw hardly ever."""
+    """Differences of neighbouring pixels, across and down, B×2×H×W on a logarithmic scale: painted or pixelated areas
+    are flat between their edges, photographs hardly ever.
+    """
     across = functional.pad(images.diff(dim=3).abs().amax(1, keepdim=True), (0, 1))
     down = functional.pad(images.diff(dim=2).abs().amax(1, keepdim=True), (0, 0, 0, 1))
     return torch.log1p(64 * torch.cat([across, down], 1)) / 2
 
 
 def working_size(width: int, height: int, side: int) -> tuple[int, int]:
-    """Width and height with the longer side brought to `side`, and the shorter one to no less than a cell."""
+    """Width and height with the longer side resized to `side` and the shorter one to at least a cell."""
     longer = max(width, height)
     return max(STRIDE, round(width * side / longer)), max(STRIDE, round(height * side / longer))
 
 
 def prepare(pixels: np.ndarray, side: int) -> tuple[Tensor, int, int]:
-    """The network's input 3×H×W, its edge repeated up to whole cells, and the height and width without that."""
+    """The network's input 3×H×W, padded to whole cells by repeating its edge, and the height and width before
+    padding.
+    """
     width, height = working_size(pixels.shape[1], pixels.shape[0], side)
     if (height, width) != pixels.shape[:2]:
         pixels = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))

@@ -37,15 +37,15 @@ class HfModel:
 
 
 def load(path: str | None, kind: str, asker: str) -> HfModel:
-    """A model that transformers' `AutoModelFor<kind>` knows; UserError where the folder holds none."""
+    """Load a model of transformers' `AutoModelFor<kind>`; UserError where the folder holds none."""
     import transformers
 
     if not path:
         raise UserError(f"{asker} needs a model", f"give {asker.split()[-1]} a `path` to a model's folder on this disk")
     if not (Path(path) / "config.json").is_file():
         raise UserError(
-            f"{asker}: {path} is no model folder (no config.json)",
-            f"give {asker.split()[-1]} a `path` to one that is on this disk",
+            f"{asker}: {path} is not a model folder (no config.json)",
+            f"give {asker.split()[-1]} a `path` to a model's folder on this disk",
         )
     processor = opened(transformers.AutoImageProcessor, path, asker)
     model = whole(getattr(transformers, f"AutoModelFor{kind}"), path, asker)
@@ -56,9 +56,7 @@ def load(path: str | None, kind: str, asker: str) -> HfModel:
 
 
 def whole(kind: Any, path: str | Path, asker: str, **options: Any) -> Any:
-    """A model with every one of its weights; UserError where some would be made up, as those of a head that is not
-    there.
-    """
+    """Load a model with all of its weights; UserError where some are missing (such as a head's) and would be random."""
     model, found = opened(kind, path, asker, use_safetensors=True, output_loading_info=True, **options)
     if missing := sorted(found["missing_keys"]):
         raise UserError(
@@ -69,9 +67,9 @@ def whole(kind: Any, path: str | Path, asker: str, **options: Any) -> Any:
 
 
 def opened(kind: Any, path: str | Path, asker: str, **options: Any) -> Any:
-    """What a class of transformers reads from the folder; UserError says why it cannot."""
+    """Load a folder with a class of transformers; UserError says why that failed."""
     try:
         return kind.from_pretrained(path, local_files_only=True, trust_remote_code=False, **options)
-    except Exception as error:  # of a broken file transformers, safetensors and torch raise anything
+    except Exception as error:  # transformers, safetensors and torch raise any exception for a broken file
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(f"{asker}: {path} cannot be loaded: {reason[:200]}") from None

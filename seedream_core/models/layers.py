@@ -23,10 +23,10 @@ def time_features(t: Tensor, count: int = TIME_FEATURES) -> Tensor:
 
 
 class Positions(nn.Module):
-    """Absolute places of image tokens, about as large as what is told of their latents.
+    """Absolute positions of image tokens, at about the scale of the projected latents.
 
-    Inferred; the reports rotate only. A free table of that size, beside the rotation, lowered the training loss on
-    pairs of objects after 48,000 pictures from 0.559 to 0.533 (one seed). A projection of sinusoids serves any
+    Our choice: the reports use rotary positions only. A learned table, beside the rotation, lowered the training loss
+    on pairs of objects after 48,000 pictures from 0.559 to 0.533 (one seed). A projection of sinusoids serves any
     resolution; it is not measured at that length yet.
     """
 
@@ -42,8 +42,8 @@ class Positions(nn.Module):
 class TimeCondition(nn.Module):
     """The vector that modulates every block, B x width: time, and the guidance scale for networks that take one.
 
-    The guidance embedding is added to that of time (arXiv 2210.03142). It begins as an addition of zero, so that a
-    trained network answers as before until the embedding is trained.
+    The guidance embedding is added to that of time (arXiv 2210.03142). It adds zero at first, so that a trained
+    network gives the same output until the embedding is trained.
     """
 
     def __init__(self, width: int, *, guidance: bool = False) -> None:
@@ -62,7 +62,9 @@ class TimeCondition(nn.Module):
     def _sum(self, t: Tensor, guidance: Tensor | None) -> Tensor:
         vector = self.time_out(self.act(self.time_in(time_features(t).to(self.time_in.weight.dtype))))
         if hasattr(self, "guidance_in") != (guidance is not None):
-            raise ValueError("a guidance scale goes to a network with a guidance embedding, and to no other")
+            raise ValueError(
+                "a network with a guidance embedding needs a guidance scale, and no other network takes one"
+            )
         if guidance is None:
             return vector
         features = time_features(guidance / LARGEST_GUIDANCE).to(self.guidance_in.weight.dtype)
@@ -134,7 +136,7 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 def zero(linear: nn.Linear) -> nn.Linear:
-    """The same layer, giving zeros: what it feeds starts as if it were not there."""
+    """The same layer with zero weights and bias, so that it adds nothing at first."""
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear
@@ -148,6 +150,6 @@ def to_patches(latents: Tensor, patch: int) -> Tensor:
 
 
 def from_patches(tokens: Tensor, rows: int, columns: int, patch: int) -> Tensor:
-    """What `to_patches` took apart: B x N x (C patch²) -> B x C x h x w."""
+    """The inverse of `to_patches`: B x N x (C patch²) -> B x C x h x w."""
     cells = tokens.reshape(len(tokens), rows, columns, -1, patch, patch)
     return cells.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), -1, rows * patch, columns * patch)

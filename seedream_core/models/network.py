@@ -1,4 +1,4 @@
-"""Saves and loads our networks: `config.yaml` beside `weights.safetensors`."""
+"""Saves and loads this project's networks: `config.yaml` beside `weights.safetensors`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,7 +24,9 @@ def save(
     extra: Mapping[str, int | str] = {},
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write a network's config, what else its constructor needs (`extra`), and its tensors, floats cast to `dtype`."""
+    """Write a network's config, other arguments of its constructor (`extra`) and its tensors, floats cast to
+    `dtype`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     cast = {name: _cast(tensor, dtype) for name, tensor in tensors.items()}
     artifact.save_tensors(folder / "weights.safetensors", cast, {"format": str(FORMAT)})
@@ -43,7 +45,7 @@ def read_config(folder: Path, cls: type[ConfigT]) -> tuple[ConfigT, dict]:
 
 
 def load(folder: Path, cls: type[ConfigT], build: Callable[[ConfigT, dict], nn.Module]) -> nn.Module:
-    """Build the network of `folder` and fill it, in float32; wrong names or shapes are one DataError."""
+    """Build the network of `folder` and load its weights, in float32; DataError lists wrong names or shapes."""
     config, extra = read_config(folder, cls)
     module = build(config, extra)
     fill(module, artifact.load_tensors(folder / "weights.safetensors"), folder)

@@ -33,7 +33,7 @@ class Frame:
 
 
 def curve(points: Sequence[tuple[float, float]], *, width: int = 340, height: int = 160) -> Markup:
-    """A quantity over steps: faint as recorded, strong smoothed; logarithmic where it spans much."""
+    """A quantity over steps: a faint line as recorded, a strong line smoothed; logarithmic where its range is wide."""
     points = thin([(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)])
     if len(points) < 2:
         return Markup("")
@@ -107,9 +107,7 @@ def scatter(rows: Sequence[tuple[str, float, Whisker]], *, width: int = 500, hei
 
 
 def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, bins: int = 40) -> Markup:
-    """How often a quantity takes which value; all in one bar where it is the same throughout, none where no axis holds
-    it.
-    """
+    """A histogram; one bar where all values are equal, empty where the range is too large for an axis."""
     low, high = min(values), max(values)
     if not math.isfinite(high - low):
         return Markup("")
@@ -135,7 +133,7 @@ def histogram(values: Sequence[float], *, width: int = 340, height: int = 120, b
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Samples that leave the flow at one place, and why."""
+    """Samples that leave the flow at one stage, and the reason."""
 
     label: str
     count: int
@@ -143,9 +141,7 @@ class LossCurve:
 
 
 def flow(stations: Sequence[tuple[str, int, Sequence[LossCurve]]], *, width: int = 1080) -> Markup:
-    """Samples through a funnel, top to bottom: (name, samples that enter, what leaves there), as wide as they are
-    many.
-    """
+    """Samples through a funnel, top to bottom: (name, samples that enter, losses); widths show the numbers."""
     most = max((count for _, count, _ in stations), default=0) or 1
     left, span, row = 150, width - 150 - 330, 26
     parts, y = [], 8.0
@@ -178,7 +174,7 @@ def flow(stations: Sequence[tuple[str, int, Sequence[LossCurve]]], *, width: int
 def dots(
     points: Sequence[tuple[float, float]], groups: Sequence[int], *, width: int = 520, height: int = 380
 ) -> Markup:
-    """Points from -1 to 1 both ways, each in the colour of its group."""
+    """Points from -1 to 1 on both axes, each in the colour of its group."""
     parts = [
         f'<circle class="g{group % 10}" cx="{8 + (x + 1) / 2 * (width - 16):.1f}" '
         f'cy="{8 + (1 - y) / 2 * (height - 16):.1f}" r="2.6"/>'
@@ -220,7 +216,7 @@ def number(value: float) -> str:
 
 
 def thin(points: list[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
-    """Every n-th point and the last, so that a week's log is as light as a minute's."""
+    """Every n-th point and the last, so that a long log makes no larger page than a short one."""
     stride = math.ceil(len(points) / most) or 1
     return points[::stride] + ([points[-1]] if points and (len(points) - 1) % stride else [])
 

@@ -8,20 +8,20 @@ import numpy as np
 from seedream_core.data.balancing.clusters import kmeans
 
 MAPPED = 2000
-"""Samples at most, evenly spaced."""
+"""Largest number of samples on the map, evenly spaced."""
 CLUSTERS = 10
 LEAST = 20
-"""Samples for each cluster, so that few samples make few clusters."""
+"""Samples per cluster at least, so that few samples make few clusters."""
 NEAREST = 6
 FEATURES = ("embedding", "appearance", "signature")
-"""What the map rests on: the first of these that curate has measured."""
+"""Features for the map: the first of these that data/curate has measured."""
 
 
 @dataclass(frozen=True)
 class Map:
     feature: str
     points: np.ndarray
-    """N×2: the two directions in which the samples differ most, each from -1 to 1."""
+    """N×2: the first two principal components, each from -1 to 1."""
     labels: np.ndarray
     """N: the cluster of each, the largest first."""
     nearest: tuple[tuple[int, ...], ...]
@@ -30,8 +30,8 @@ class Map:
 
 
 def draw(folder: Path, count: int) -> Map | None:
-    """The map of an artifact of `count` samples; None where nothing was measured that it could rest on, or they are
-    few.
+    """The map of an artifact of `count` samples; None where none of the features was measured, or there are too few
+    samples.
     """
     path = next((path for name in FEATURES if (path := folder / "features" / f"{name}.npy").is_file()), None)
     if path is None or count < 2 * LEAST:

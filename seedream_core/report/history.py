@@ -18,59 +18,61 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """What one stage did with it."""
+class HistoryEntry:
+    """What one stage did with the sample."""
 
     step: str
     stage: str
     fate: str
-    """kept, dropped or quarantined; `there` where a stage keeps no fates and the sample is in what it made."""
+    """kept, dropped or quarantined; `there` where a stage records no fates and its result has the sample."""
     reason: str
     source: str
     key: str
-    """Under which the stage knew it: a tuple's is not that of the picture which it was made of."""
+    """The sample's key in that stage: the key of a tuple differs from that of its picture."""
 
 
 @dataclass(frozen=True)
-class Story:
+class SampleHistory:
     key: str
     name: str
-    chapters: tuple[Chapter, ...]
+    entries: tuple[HistoryEntry, ...]
     members: dict[str, bytes] | None
-    """Of the sample as the artifact holds it; None where it does not."""
+    """The sample's files in the artifact; None where it is not there."""
 
 
-def tell(folder: Path, key: str) -> Story:
-    """The story of the sample that has this key, or that its source called so; UserError where nobody met it."""
+def sample_history(folder: Path, key: str) -> SampleHistory:
+    """The history of the sample with this key or this name in its source; UserError where no stage has it."""
     steps, members = _steps(folder), read(folder, key)
     own = Sample.from_json(members["json"]) if members else None
     known = {key, own.name if own else ""} - {""}
-    for _, _, place in reversed(steps):  # names on the way back: a tuple bears the key of what it was made of
+    for _, _, place in reversed(steps):  # backwards: the key of a tuple holds the key of its picture
         known |= {row["name"] for row in _met(place, known) if row["key"] in known and row.get("name")}
-    chapters, names = [], []
+    entries, names = [], []
     for step, stage, place in steps:
         for row in _met(place, known):
             names.append(row.get("name") or "")
             known |= {row["key"], names[-1]} - {""}
-            chapters.append(Chapter(step, stage, row["fate"], row["reason"], row["source"], row["key"]))
-        if not (chapters and chapters[-1].step == step) and (found := _place(place, known)):
-            chapters.append(Chapter(step, stage, "there", "", *found))
-    if not chapters:
+            entries.append(HistoryEntry(step, stage, row["fate"], row["reason"], row["source"], row["key"]))
+        if not (entries and entries[-1].step == step) and (found := _place(place, known)):
+            entries.append(HistoryEntry(step, stage, "there", "", *found))
+    if not entries:
         raise UserError(
             f"{folder}: no sample {key!r} in it or in what it was made from",
-            "give a key, or the name that its source had; fates.jsonl lists both",
+            "give a key, or the sample's name in its source; fates.jsonl lists both",
         )
-    last = own.key if own else chapters[-1].key
-    return Story(last, next(filter(None, names), ""), tuple(chapters), members or read(folder, last))
+    last = own.key if own else entries[-1].key
+    return SampleHistory(last, next(filter(None, names), ""), tuple(entries), members or read(folder, last))
 
 
 def fates(folder: Path) -> Counter[tuple[str, str]]:
-    """How many samples met each (fate, reason); figures of a reason are left out, so that like stands with like."""
+    """Number of samples for each (fate, reason); figures in a reason are left out, so that equal causes are counted
+    together.
+    """
     return Counter((row["fate"], row["reason"].partition(": ")[0]) for row in _rows(folder))
 
 
 def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
-    """Extension -> bytes of the sample, or of the first one; None where it is not there."""
+    """Extension -> bytes of the sample with this key, or of the first sample; None where there is none."""
     from seedream_core.records import safe_key
 
     if (reader := _reader(folder)) is None:
@@ -82,18 +84,18 @@ def read(folder: Path, key: str | None = None) -> dict[str, bytes] | None:
 
 
 def unfinished(folder: Path) -> str | None:
-    """The stage of a step that has begun and not finished; None for any other folder."""
+    """The stage of an unfinished step; None for any other folder."""
     start = _begun(folder)
     return start and start.stage
 
 
 def _begun(folder: Path) -> states.Begun | None:
-    """What a step that has not finished began with; None for any other folder."""
+    """The record of an unfinished step's start; None for any other folder."""
     return None if (folder / MANIFEST).is_file() else states.begun(folder)
 
 
 def _steps(folder: Path) -> list[tuple[str, str, Path]]:
-    """Name, stage and folder of every step behind this one and, last, of itself, be it finished or not."""
+    """Name, stage and folder of every step behind this one and, last, of this step, finished or not."""
     start = _begun(folder)
     places = [folder / item["path"] for items in start.inputs.values() for item in items] if start else [folder]
     steps = [(step.name, step.manifest.stage, step.folder) for step in trace(*places).steps]
@@ -101,13 +103,13 @@ def _steps(folder: Path) -> list[tuple[str, str, Path]]:
 
 
 def _met(folder: Path, known: set[str]) -> list[dict]:
-    """What the stage said of those keys; of those names, where it knows none of the keys."""
+    """The stage's fates of these keys or, where it has none of them, of these names."""
     rows = [row for row in _rows(folder) if row["key"] in known or row.get("name") in known]
     return [row for row in rows if row["key"] in known] or rows
 
 
 def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
-    """Shard and key of the first of them that lies in what the stage made."""
+    """Shard and key of the first of these keys that is in the stage's result."""
     reader = _reader(folder)
     return (
         next(((reader.shard(place), key) for place, key in enumerate(reader.keys) if key in known), None)
@@ -117,7 +119,7 @@ def _place(folder: Path, known: set[str]) -> tuple[str, str] | None:
 
 
 def _reader(folder: Path) -> "ShardReader | None":
-    """Its shards; none where it has made none, or none yet."""
+    """The shards of a folder; None where there are none yet."""
     from seedream_core.data.storage.shards import ShardReader
 
     return ShardReader(folder) if any((folder / "shards").glob("*.tar")) else None

@@ -1,4 +1,4 @@
-"""Walks the manifests back from a result to every artifact that it was made from."""
+"""Follows the manifests back from a result to every artifact that it was made from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seedream_core.workflow import artifact
 
 @dataclass(frozen=True)
 class LineageStep:
-    """One artifact, under the name of its folder, and the names of what it was made from."""
+    """One artifact with the name of its folder and the names of its inputs."""
 
     name: str
     folder: Path
@@ -29,16 +29,16 @@ class LineageStep:
         return read_rows(self.folder / "logs" / "metrics.jsonl")
 
     def fates(self) -> Counter[tuple[str, str]]:
-        """How many samples met each (fate, reason)."""
+        """Number of samples for each (fate, reason)."""
         return Counter((row["fate"], row.get("reason") or "") for row in read_rows(self.folder / "fates.jsonl"))
 
 
 @dataclass(frozen=True)
 class Lineage:
     steps: tuple[LineageStep, ...]
-    """In the order of making: what a step was made from stands before it."""
+    """In the order of making: a step comes after its inputs."""
     lost: tuple[str, ...]
-    """Inputs whose folders are gone."""
+    """Inputs whose folders no longer exist."""
 
 
 def trace(*folders: Path) -> Lineage:
@@ -50,7 +50,7 @@ def trace(*folders: Path) -> Lineage:
         try:
             manifest = artifact.read(folder)
         except UserError:
-            if not folder.exists():  # a prompts file or an adopted folder is there, and no artifact
+            if not folder.exists():  # a prompts file or an adopted folder exists without being an artifact
                 lost[folder.name] = None
             return None
         if manifest.digest not in names:

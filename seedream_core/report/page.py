@@ -45,7 +45,7 @@ class Page:
 
 
 def build(folder: Path, pictures: Path | None = None) -> Page:
-    """The page of a scores artifact; it opens with the first pictures of an images artifact, where one is given."""
+    """The page of a scores artifact; it begins with pictures of an images artifact, where one is given."""
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     lineage = trace(folder, *([pictures] if pictures else []))
     context = _context(folder, scores, lineage)
@@ -53,7 +53,7 @@ def build(folder: Path, pictures: Path | None = None) -> Page:
 
 
 def summary(scores: dict) -> list[dict[str, Any]]:
-    """The ladder's rows: accuracies are shares of 1, megabytes those of the network's file."""
+    """One row per compared model: accuracies from 0 to 1, megabytes of the network's file."""
 
     def row(rung: dict) -> tuple:
         share = {name: (rung["accuracy"].get(name) or {}).get("share") for name in ("seen", "held_out")}
@@ -125,7 +125,7 @@ def _rung(rung: dict, step: str) -> dict[str, Any]:
 
 
 def _side_by_side(folder: Path, names: list[str]) -> list[dict[str, Any]]:
-    """One row per prompt that has pictures, one cell per rung."""
+    """One row per prompt that has pictures, one cell per model."""
     table: dict[tuple[str, int], dict[str, dict]] = {}
     for verdict in read_rows(folder / "verdicts.jsonl"):
         if verdict["picture"]:
@@ -153,7 +153,7 @@ def _cell(folder: Path, verdict: dict) -> dict[str, Any]:
 
 
 def _picked(context: dict[str, Any]) -> dict[str, Any]:
-    """Pictures of the ladder's last rung, right ones where there are any, kinds and languages in turn."""
+    """Pictures of the last model, right ones where there are any, kinds and languages in turn."""
     shown = [row for row in context["rows"] if row["cells"][-1]]
     right = [row for row in shown if row["cells"][-1]["right"]]
     turns: Counter[tuple] = Counter()
@@ -175,7 +175,7 @@ def _opening(folder: Path) -> dict[str, Any]:
 
 
 def _breakdown(rungs: list[dict]) -> list[dict[str, Any]]:
-    """For each set of prompts, a table of rates: rungs down, kinds and languages across."""
+    """For each set of prompts, a table of rates: models down, kinds and languages across."""
     cells = {
         (rung["name"], *(part[key] for key in ("set", "kind", "language"))): part
         for rung in rungs
@@ -206,7 +206,7 @@ def _breakdown(rungs: list[dict]) -> list[dict[str, Any]]:
 
 
 def _comparisons(pairs: list[dict]) -> list[dict[str, Any]]:
-    """For each set of prompts, a triangle: from the rung of the row to that of the column."""
+    """For each set of prompts, a triangle of comparisons: from the model of the row to that of the column."""
     cells = {(pair["set"], pair["first"], pair["second"]): pair for pair in pairs}
     firsts, seconds = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in ("first", "second"))
     return [
@@ -260,7 +260,7 @@ def _funnel(step: LineageStep) -> dict[str, Any] | None:
 
 
 def _by_reason(fates: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
-    """Reasons without what differs from sample to sample: `sharpness 0.8 is under 2` is `sharpness … is under 2`."""
+    """Reasons without the values of single samples: `sharpness 0.8 is under 2` becomes `sharpness … is under 2`."""
     merged: Counter[tuple[str, str]] = Counter()
     for (fate, reason), count in fates.items():
         found, limit = re.fullmatch(r"(.*?)((?: under | over ).*)?", reason, re.DOTALL).groups(default="")

@@ -23,7 +23,7 @@ class Picture:
 
 
 def embed(path: Path, most: int = MOST_PIXELS) -> Picture:
-    """The file as it is, or made smaller where a page needs no more."""
+    """The file as it is, or a smaller copy where it is over `most` pixels."""
     from PIL import Image
 
     data = path.read_bytes()
@@ -38,7 +38,7 @@ def embed(path: Path, most: int = MOST_PIXELS) -> Picture:
 
 
 def inline(pixels: np.ndarray, most: int) -> Picture:
-    """Pixels (H×W×3 uint8), made smaller where their longer side is over `most`; JPEG, or PNG where they are few."""
+    """H×W×3 uint8 pixels, reduced where the longer side is over `most`; as JPEG, or as PNG where they are few."""
     from PIL import Image
 
     image = Image.fromarray(pixels)

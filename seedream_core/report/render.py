@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def render(template: str, context: dict[str, Any]) -> str:
-    """The page; a name that the context lacks is an error, and no text of it is taken as HTML."""
+    """The page as HTML; a name that the context lacks is an error, and texts are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -19,11 +19,11 @@ def render(template: str, context: dict[str, Any]) -> str:
     environment.filters |= {"percent": percent, "brief": brief, "megabytes": megabytes, "number": number}
     style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("style.css", "script.js"))
     page = environment.get_template(template).render(context, style=style, script=script)
-    return page.encode("utf-8", "replace").decode()  # a name on a disk may hold half of a surrogate pair
+    return page.encode("utf-8", "replace").decode()  # a file name may hold a lone surrogate
 
 
 def percent(share: float) -> str:
-    """`97.3%`; whole where nothing is lost by it."""
+    """`97.3%`, or `97%` where the decimal is 0."""
     return f"{100 * share:.1f}".removesuffix(".0") + "%"
 
 

@@ -27,31 +27,31 @@ EXAMPLES = 8
 SIDE = 168
 """Pixels of a picture's longer side on the page."""
 CAUSES = 24
-"""Causes of one stage that are told apart, the most common."""
+"""Causes shown for one stage, the most common ones; the others are counted together."""
 OTHERS = "other reasons"
 LETTERS = 300
-"""Of a caption or a reason on the page."""
+"""Longest caption or reason on the page, in characters."""
 NAMES = 24
-"""Scores and caption fields that are shown."""
+"""Largest number of scores and of caption fields on the page."""
 MEASURED = 20_000
-"""Records at most that the histograms rest on, evenly spaced."""
+"""Largest number of records behind the histograms, evenly spaced."""
 TWIN = re.compile(r"the same (?:pixels|picture|content) as ([\w-]+)")
 
 
 @dataclass
 class Fates:
-    """What a stage did, counted, with a few samples for each cause, chosen by a hash of their keys."""
+    """The fates of a stage, counted, with a few samples for each cause, chosen by a hash of their keys."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> "Fates":
-        fates, found = cls(), Counter(cause for cause, _ in _told(folder))
+        fates, found = cls(), Counter(cause for cause, _ in _rows_by_cause(folder))
         common = {cause for cause, _ in found.most_common(CAUSES)} | {cause for cause in found if cause[0] == "kept"}
         for (fate, cause), count in found.items():
             fates.counts[fate, cause if (fate, cause) in common else OTHERS] += count
-        for (fate, cause), row in _told(folder):
+        for (fate, cause), row in _rows_by_cause(folder):
             if fate != "kept":  # those are shown from their shards
                 cause = fate, cause if (fate, cause) in common else OTHERS
                 shown = fates.examples.setdefault(cause, [])
@@ -67,12 +67,13 @@ class Fates:
 
 
 def build(folder: Path) -> str:
-    """The page of an artifact of shards; UserError where no stage behind it tells of fates."""
+    """The page of an artifact of shards; UserError where no stage behind it recorded fates."""
     lineage = trace(folder)
     steps = [(step, Fates.of(step.folder)) for step in lineage.steps if (step.folder / "fates.jsonl").is_file()]
     if not steps or not (folder / "shards").is_dir():
         raise UserError(
-            f"{folder}: no shards of samples with fates", "name what data/ingest, data/curate or their like have made"
+            f"{folder}: no shards of samples with fates",
+            "name an artifact of data/ingest, data/curate or another data stage",
         )
     kept, reader = SampleRecords.of(folder), ShardReader(folder)
     return render(
@@ -114,7 +115,7 @@ def build(folder: Path) -> str:
 
 @dataclass
 class SampleRecords:
-    """What the records of the kept samples say, of at most MEASURED of them."""
+    """Figures from the records of the kept samples, at most MEASURED of them."""
 
     count: int = 0
     scores: dict[str, list[float]] = field(default_factory=dict)
@@ -141,8 +142,8 @@ class SampleRecords:
         return records
 
 
-def _told(folder: Path) -> Iterator[tuple[tuple[str, str], dict]]:
-    """Every row of a stage's fates behind its fate and cause."""
+def _rows_by_cause(folder: Path) -> Iterator[tuple[tuple[str, str], dict]]:
+    """Every row of a stage's fates, as ((fate, cause), row)."""
     with open(folder / "fates.jsonl", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             yield (row["fate"], row["reason"].partition(": ")[0]), row
@@ -161,7 +162,7 @@ def _map(folder: Path, reader: ShardReader) -> dict[str, Any] | None:
 
 
 def _tail(folder: Path) -> list[dict[str, Any]]:
-    """What data/balance said of each kind of concept: effective numbers, and the rarest, before and after."""
+    """The figures of data/balance for each kind of concept: effective numbers, and the rarest, before and after."""
     path = folder / "balance.json"
     concepts = json.loads(path.read_text(encoding="utf-8"))["concepts"] if path.is_file() else {}
     return [
@@ -195,7 +196,7 @@ def _stations(steps: Sequence[tuple[LineageStep, Fates]]) -> list[tuple[str, int
 
 
 def _causes(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
-    """Each reason for which samples left, with pictures where the step's input still has them."""
+    """Each reason for which samples were dropped, with pictures where the step's input still has them."""
     places = _places(step, [row["key"] for rows in fates.examples.values() for row in rows])
     for (fate, cause), count in fates.counts.most_common():
         if fate != "kept":
@@ -220,7 +221,7 @@ def _causes(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
 
 
 def _twins(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
-    """Duplicates beside what they repeat."""
+    """Duplicates beside the pictures that they repeat."""
     pairs = [
         (row, found[1])
         for (fate, _), rows in fates.examples.items()
@@ -240,7 +241,7 @@ def _twins(step: LineageStep, fates: Fates) -> Iterator[dict[str, Any]]:
 
 
 def _places(step: LineageStep, keys: Sequence[str]) -> dict[str, tuple[ShardReader, int]]:
-    """Where the pictures of some keys lie in what the step was made from."""
+    """Key -> the picture's place in the step's inputs."""
     wanted, places = set(keys), {}
     for name in step.manifest.inputs:
         for source in step.manifest.sources(name):

@@ -1,4 +1,4 @@
-"""One self-contained page of a comparison: prompts down, models across, each with what the judges say."""
+"""One self-contained page of a comparison: prompts down, models across, each with the judges' verdicts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ REFERENCE = 320
 
 
 def page(folder: Path, lines: Sequence[Mapping[str, Any]], items: "Sequence[SuiteItem]") -> str:
-    """The page, from rows of `scores.jsonl`; prompts whose pictures were not kept are left out."""
+    """The page, from rows of `scores.jsonl`; prompts without stored pictures are left out."""
     cells = {(line["set"], line["index"], line["row"]): line for line in lines}
     names = list(dict.fromkeys(line["row"] for line in lines))
     rows = []

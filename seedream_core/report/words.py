@@ -24,7 +24,7 @@ FAULTS = (
 
 
 def chinese(fault: str) -> str:
-    """The fault in Chinese; as it is, where it is none of the reader's."""
+    """The fault in Chinese; unchanged where the reader of scenes has no such fault."""
     for pattern, form in FAULTS:
         if found := re.fullmatch(pattern, fault):
             return form.format(*(_words(part) for part in found.groups()))

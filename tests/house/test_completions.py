@@ -1,4 +1,4 @@
-"""The completion scripts are what the installed command gives, and bash understands them."""
+"""The completion scripts are those of the installed command, and bash accepts them."""
 
 import os
 import shutil

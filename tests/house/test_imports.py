@@ -1,4 +1,4 @@
-"""Who may import whom (the house's rules), read from the source."""
+"""Rules of imports between packages, rooms and libraries, read from the source."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keys of configs: bounds are named min_ and max_, and a former key leads to a key that is there."""
+"""Keys of configs: bounds are named min_… and max_…, and each renamed key leads to an existing one."""
 
 import dataclasses
 import importlib

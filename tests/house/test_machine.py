@@ -1,4 +1,4 @@
-"""No file names a place of the machine it was written on."""
+"""No file names a path of the machine on which it was written."""
 
 import re
 import subprocess

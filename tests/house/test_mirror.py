@@ -1,4 +1,4 @@
-"""Tests stand where their file stands: every file above 80 lines and every technique has one of its name."""
+"""Tests mirror the tree: every file above 80 lines and every technique has a test file of its name."""
 
 import sys
 from pathlib import Path

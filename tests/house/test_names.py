@@ -1,4 +1,4 @@
-"""A public class name stands once, and no import hides a clash behind another name."""
+"""Each public class name is used once, and no import renames a class of this project."""
 
 import ast
 import sys

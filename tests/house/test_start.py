@@ -1,4 +1,4 @@
-"""What starts fast: by fact, in a fresh interpreter."""
+"""Commands start fast: heavy libraries are not imported, checked in a fresh interpreter."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The source tree as its imports show it: read by ast, nothing is run."""
+"""The modules and imports of the source tree, read with ast; nothing is run."""
 
 import ast
 from dataclasses import dataclass

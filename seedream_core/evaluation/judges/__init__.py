@@ -1,7 +1,7 @@
-"""Judges: what is seen in a picture, held against what its prompt asked for.
+"""Judges: compare what a picture shows with what its prompt asks for.
 
-A judge says which items of a suite it applies to. Of those it gives a verdict per atom and a score of the whole. An
-atom is the smallest part of a request that can be wrong by itself: object, colour, count, relation, ground, text or
+A judge says which items of a suite it applies to. For those it gives a score per atom and a score of the whole picture.
+An atom is the smallest part of a request that can be wrong by itself: object, colour, count, relation, ground, text or
 question.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Atom:
-    """One part of a request, as one judge saw it."""
+    """One part of a request, with one judge's score."""
 
     judge: str
     kind: str
@@ -38,7 +38,7 @@ class Atom:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one judge says of one picture."""
+    """The verdict of one judge on one picture."""
 
     atoms: tuple[Atom, ...]
     score: float
@@ -63,14 +63,14 @@ class Judge(Component):
 
 
 class Judging:
-    """The judges that apply, started once, over the pictures of each row."""
+    """The judges that apply to a suite, started once and used for the pictures of every row."""
 
     def __init__(self, judges: Sequence[Judge], items: Sequence[SuiteItem], host: Host) -> None:
         self.items, self.judges = items, judges
         self.looks = {judge.name(): judge.start(host) for judge in judges}
 
     def __call__(self, images: "np.ndarray") -> list[dict[str, Judgement]]:
-        """Of each picture, what each judge says that applies to its prompt."""
+        """For each picture, the verdict of each judge that applies to its prompt."""
         return [
             {judge.name(): self.looks[judge.name()](item, picture) for judge in self.judges if judge.applies(item)}
             for item, picture in zip(self.items, images, strict=True)

@@ -1,7 +1,8 @@
-"""Judges how well a picture agrees with its prompt by a dual encoder: ours, or a CLIP or SigLIP folder.
+"""Judge of image-text agreement by a dual encoder: one of this project, or a CLIP or SigLIP folder.
 
-The score is calibrated: how likely it is that the prompt was written for this picture rather than for another one
-(models/calibration.py). Without a calibration of its own, the encoder's scores order pictures but are no percentages.
+The score is the calibrated probability that the prompt was written for this picture rather than for another one
+(models/dual_encoder/calibration.py). An encoder without a calibration file orders pictures, but its scores are not
+probabilities.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class AgreementJudge(Judge):
 
         if not Path(self.path).is_dir():
             raise UserError(
-                f"judge agreement: {self.path} is no folder",
+                f"judge agreement: {self.path} is not a folder",
                 "name the folder of a CLIP or SigLIP, or of a dual encoder made by pretrain/dual_encoder",
             )
         encoder = load(Path(self.path))

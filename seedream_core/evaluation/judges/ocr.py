@@ -1,6 +1,6 @@
-"""Judges whether the strings that a prompt quotes are written in the picture, as OCR reads it (extra `ocr`).
+"""Judge of written text: whether OCR finds the strings that a prompt quotes in the picture (extra `ocr`).
 
-A string counts where it stands in what was read, spaces and case aside; the score is the share of strings that do.
+A string counts if the recognised text contains it, spaces and case ignored; the score is the share of strings found.
 """
 
 import re
@@ -24,7 +24,7 @@ QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|「([^」]+)」|『([^』]+)』'
 @dataclass(frozen=True, kw_only=True)
 class OcrJudge(Judge):
     min_confidence: Annotated[float, Ge(0), Le(1)] = 0.5
-    "confidence below which a line that was read does not count"
+    "recognised lines below this confidence are ignored"
 
     def applies(self, item: SuiteItem) -> bool:
         return bool(quoted(item.prompt))

@@ -1,7 +1,7 @@
-"""Strict scene accuracy: a picture counts only if everything asked for is there and nothing else.
+"""Judge of synthetic scenes: a picture is right only if it shows everything that was asked for and nothing else.
 
-The reader sees the picture alone; only its reading is held against the prompt. This judge and the suite of its name are
-the only files of this room that know a world.
+The reader sees only the picture; its reading is then compared with the prompt. In this room, only this judge and the
+suite of the same name know a synthetic world.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from seedream_core.workflow.host import Host
 
 
 def fault(reading: Reading, asked: SceneRequest) -> str | None:
-    """What is wrong with the picture that was read, in a few words; None where all is as asked."""
+    """What is wrong with a picture, in a few words; None where it shows what was asked."""
     if reading.problems:
         return reading.problems[0]
     if reading.background != asked.background:
@@ -40,7 +40,7 @@ def fault(reading: Reading, asked: SceneRequest) -> str | None:
 
 
 def atoms(reading: Reading, asked: SceneRequest) -> tuple[Atom, ...]:
-    """Which parts of a request were read, each by itself; a picture with all of them may still hold something more."""
+    """The score of each part of a request by itself; a picture with all parts right may still show something more."""
     shapes, things = {one.shape for one in reading.objects}, {one.thing for one in reading.objects}
     found = [Atom("scenes", "ground", asked.background, float(reading.background == asked.background))]
     found.append(Atom("scenes", "count", str(asked.count), float(len(reading.objects) == asked.count)))
@@ -61,7 +61,7 @@ def _relation(reading: Reading, asked: SceneRequest) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class ScenesJudge(Judge):
-    """Score 1 only where everything asked for is there and nothing else."""
+    """Score 1 only where the picture shows everything that was asked for and nothing else."""
 
     def applies(self, item: SuiteItem) -> bool:
         return isinstance(item.truth, Prompt)
@@ -79,7 +79,7 @@ class ScenesJudge(Judge):
 class SceneAccuracy:
     prompts: tuple[Prompt, ...]
     faults: tuple[str | None, ...]
-    """Of each picture, in the order of the prompts; None is a right one."""
+    """What is wrong with each picture, in the order of the prompts; None for a right one."""
 
     @property
     def rights(self) -> list[bool]:
@@ -111,7 +111,7 @@ class SceneAccuracy:
 
 
 def scene_accuracy(pictures: Iterable[np.ndarray], prompts: Sequence[Prompt]) -> SceneAccuracy:
-    """Judges uint8 H×W×3 pictures, one for each prompt."""
+    """Judge uint8 H×W×3 pictures, one for each prompt."""
     if not prompts:
         raise ValueError("scene accuracy needs at least one prompt")
     faults = tuple(fault(read(picture), prompt.asked) for picture, prompt in zip(pictures, prompts, strict=True))

@@ -1,7 +1,7 @@
-"""Asks a vision-language model the yes-or-no questions of a prompt (VQAScore, arXiv:2404.01291).
+"""Judge that asks a vision-language model the yes-or-no questions of a prompt (VQAScore, arXiv:2404.01291).
 
 An atom's score is the probability of the expected answer against the other one, from the logits of the first token of
-the reply; nothing is generated, so every question has an answer.
+the reply. No text is generated, so every question has an answer.
 """
 
 from collections.abc import Iterable
@@ -27,9 +27,9 @@ NO = ("No", "no", " No", " no", "否", "不")
 @dataclass(frozen=True, kw_only=True)
 class VlmJudge(Judge):
     path: str = field(metadata=OUTSIDE)
-    "folder of an image-text-to-text model with its processor; its own code is never run"
+    "folder of an image-text-to-text model with its processor; code in the folder is never run"
     request: str = "{question} Answer yes or no."
-    "what the model is asked; {question} stands for the question"
+    "the text that the model gets; {question} is replaced by the question"
 
     def __post_init__(self) -> None:
         if "{question}" not in self.request:
@@ -81,5 +81,5 @@ def _answer_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
 
     yes, no = first(YES), first(NO)
     if not yes - no or not no - yes:
-        raise UserError("judge vlm: this model's tokens do not tell yes from no", "name another model")
+        raise UserError("judge vlm: this model's tokens do not distinguish yes from no", "name another model")
     return sorted(yes - no), sorted(no - yes)

@@ -1,8 +1,8 @@
 """Fréchet and kernel distances between two sets of pictures (Heusel 2017, Bińkowski 2018; torchmetrics).
 
-The feature network is the project's own: a frozen autoencoder's encoder, its normalised latents averaged
-over a 2x2 grid beside each channel's deviation. So the numbers compare models of one project judged by
-one autoencoder; they are not the FID and KID of papers, which rest on Inception weights.
+The features come from a frozen autoencoder of the project: its normalised latents, averaged over a 2x2 grid, and
+each channel's deviation. The numbers therefore compare models that are measured with the same autoencoder; they are
+not the FID and KID of papers, which use Inception weights.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Distance:
 
 
 class Distances:
-    """Distances of many sets of pictures to one reference; features are drawn once per picture."""
+    """Distances of many sets of pictures to one reference; features are computed once per picture."""
 
     def __init__(self, features: nn.Module, reference: np.ndarray, *, batch: int = 64, seed: int = 0):
         self.network, self.batch, self.seed = features.eval(), batch, seed
         self.reference = self.features(reference)
 
     def features(self, images: np.ndarray) -> Tensor:
-        """uint8 B×H×W×3 -> B×d in f64: the covariance of nearly equal pictures needs the digits."""
+        """uint8 B×H×W×3 -> B×d in f64: the covariance of nearly equal pictures needs this precision."""
         rows = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).split(self.batch)
         with torch.no_grad():
             return torch.cat([self.network(row).double() for row in rows])
@@ -62,7 +62,7 @@ class Distances:
 
 
 class PrecomputedFeatures(nn.Module):
-    """Features that are already features, in the place where torchmetrics wants a network."""
+    """Passes features through unchanged, for torchmetrics, which expects a network."""
 
     def __init__(self, width: int):
         super().__init__()

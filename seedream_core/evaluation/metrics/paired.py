@@ -30,14 +30,14 @@ class Paired:
 
     @property
     def margin(self) -> float:
-        """Half the 95% interval of `points` (Agresti and Min 2005: Wald's with half a picture more in each of the four
-        counts, which keeps it from closing where few or no pictures differ)."""
+        """Half the 95% interval of `points` (Agresti and Min 2005: Wald's interval with half a picture added to each of
+        the four counts, so that it is not empty where few or no pictures differ)."""
         gap, count = self.only_second - self.only_first, self.count + 2
         return 196 * sqrt(self.differ + 1 - gap * gap / count) / count
 
     @property
     def p(self) -> float:
-        """Chance of a split at least as uneven if neither model were better: binomial, two-sided."""
+        """Probability of a split at least as uneven if neither model were better: binomial, two-sided."""
         tail = sum(comb(self.differ, k) for k in range(min(self.only_first, self.only_second) + 1))
         return min(1.0, 2 * tail / 2**self.differ)
 

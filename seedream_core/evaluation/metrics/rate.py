@@ -15,7 +15,7 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95%, Wilson: holds near 0 and 1, where accuracies of good models live."""
+        """The 95% interval (Wilson), which is valid near 0 and 1 too, where accuracies of good models lie."""
         z, n, p = 1.959964, self.count, self.share
         middle, half = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))

@@ -1,6 +1,6 @@
-"""Suites: what is asked of every model of a comparison, apart from who judges the answers.
+"""Suites: the prompts that every model of a comparison draws, independent of the judges.
 
-A suite gives prompts with their noise seeds, so that every model draws the same requests from the same noise.
+A suite gives prompts with noise seeds, so that every model draws the same prompts from the same noise.
 """
 
 from dataclasses import dataclass
@@ -32,17 +32,17 @@ class SuiteItem:
     """Its place within that part, from 0."""
     prompt: str
     seed: int
-    """Of the noise that its picture starts from."""
+    """Seed of the noise from which its picture starts."""
     references: tuple[Path, ...] = ()
-    """Pictures shown beside the answers."""
+    """Reference pictures, shown beside the drawn ones."""
     questions: tuple[SuiteQuestion, ...] = ()
     truth: Any = None
-    """What a right picture shows, where the suite knows it exactly."""
+    """The content of a right picture, where the suite knows it exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite(Component):
-    """Contract: `items(seed, width, height)` gives the same items for the same arguments, sets one after the other."""
+    """Contract: `items(seed, width, height)` gives the same items for the same arguments, one set after the other."""
 
     suffix: ClassVar[str] = "Suite"
 

@@ -1,10 +1,10 @@
-"""The suite of a user's own prompts: one JSON object per line, with references and yes-or-no questions if wanted.
+"""Suite of prompts from a user's file: one JSON object per line, with optional references and yes-or-no questions.
 
     {"prompt": "a red bus", "seed": 7, "references": ["bus.png"],
      "questions": [{"text": "Is the bus red?", "answer": "yes"}]}
 
 Only `prompt` is required; paths of references start at the file's folder. A .txt file (one prompt per line) or a .csv
-file serves too.
+file can be used too.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class PromptsSuite(Suite):
 
 
 def _keys(folder: Path) -> Mapping[str, Callable[[str, Any], Any]]:
-    """The keys of a line beside its prompt, each with what checks and converts its value."""
+    """The keys of a line beside its prompt, each with the function that checks and converts its value."""
 
     def references(key: str, value: Any) -> tuple[Path, ...]:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):

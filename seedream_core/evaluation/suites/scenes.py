@@ -1,7 +1,7 @@
-"""The suite of the embedded world: scenes with known truth, the same prompts, noise and true pictures for every model.
+"""Suite of synthetic scenes with known truth: the same prompts, noise and true pictures for every model.
 
-References are renders of the same requests, arranged anew: no training picture is among them, and what is
-asked for has the same shares on both sides of a distance.
+Reference pictures are renders of the same requests with other positions and sizes. No training picture is among them,
+and both sides of a distance have the same shares of objects, colours and relations.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class ScenesSuite(Suite):
     held_out_prompts: Annotated[int, Ge(0)] = 120
     "prompts with a pair that training never shows"
     held_out: tuple[str, ...] = HELD_OUT
-    "those pairs, as data/synthetic held them out"
+    "the held-out pairs, as in the option of data/synthetic"
 
     def __post_init__(self) -> None:
-        World(held_out=self.held_out)  # refuses pairs that are none
+        World(held_out=self.held_out)  # refuses pairs that do not exist
         if self.held_out_prompts and not self.held_out:
-            raise ValueError("held_out_prompts: nothing is held out; set it to 0")
+            raise ValueError("held_out_prompts: no pairs are held out; set it to 0")
 
     def exam(self, seed: int, width: int, height: int) -> Exam:
         world = World(width=width, height=height, held_out=self.held_out)
@@ -58,7 +58,7 @@ class Exam:
     world: World
     seed: int
     prompts: dict[str, tuple[Prompt, ...]]
-    """Of the sets `seen` and, where asked for, `held_out`."""
+    """Prompts of the set `seen` and, where wanted, `held_out`."""
 
     @classmethod
     def draw(cls, world: World, seed: int, *, seen: int, held_out: int) -> Exam:
@@ -68,11 +68,11 @@ class Exam:
         return cls(world, seed, prompts)
 
     def seeds(self, name: str) -> list[int]:
-        """The noise seed of each picture of a set: what `generate --seed` takes."""
+        """The noise seed of each picture of a set, as for `generate --seed`."""
         return [self.seed + index for index in range(len(self.prompts[name]))]
 
     def renders(self, take: str) -> np.ndarray:
-        """True pictures of the seen prompts, B×H×W×3; another `take` arranges them otherwise."""
+        """True pictures of the seen prompts, B×H×W×3; another `take` gives other positions and sizes."""
         import numpy as np
 
         from seedream_core.synthetic.scenes.render import render
@@ -82,7 +82,7 @@ class Exam:
         return np.stack([render(scene, self.world.width, self.world.height) for scene in scenes])
 
     def graded(self, faults: Sequence[str | None], name: str = "seen") -> SceneAccuracy:
-        """The accuracy of a set whose pictures were judged already."""
+        """The accuracy of a set whose pictures are judged already."""
         from seedream_core.evaluation.judges.scenes import SceneAccuracy
 
         return SceneAccuracy(self.prompts[name], tuple(faults))
@@ -129,7 +129,9 @@ def verdicts(exam: Exam, graded: dict[str, SceneAccuracy], rung: str, shown: dic
 
 
 class SceneFigures:
-    """What only scenes have: strict accuracy by kind and language, paired comparisons, distances to true pictures."""
+    """Figures that only scenes have: strict accuracy by kind and language, paired comparisons, distances to true
+    pictures.
+    """
 
     def __init__(self, exam: Exam, vae: Path) -> None:
         from seedream_core.evaluation.metrics.distances import Distances, LatentFeatures
@@ -181,7 +183,7 @@ class SceneFigures:
 
 
 def _round_trip(autoencoder: Any, renders: np.ndarray, exam: Exam, distances: Any) -> dict:
-    """What the autoencoder alone costs: renders, encoded and decoded, judged like a model's pictures."""
+    """The accuracy lost by the autoencoder alone: renders, encoded and decoded, judged like a model's pictures."""
     import numpy as np
     import torch
     from torchmetrics.functional.image import peak_signal_noise_ratio

@@ -1,4 +1,4 @@
-"""Guidance between two times only (arXiv 2404.07724): outside them one evaluation is enough, and variety is kept."""
+"""Guidance between two times only (arXiv 2404.07724): outside them one evaluation is enough and pictures vary more."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated

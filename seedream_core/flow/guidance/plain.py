@@ -1,4 +1,4 @@
-"""Classifier-free guidance as it was published (arXiv 2207.12598): away from the null caption by a constant scale."""
+"""Classifier-free guidance as published (arXiv 2207.12598): extrapolates from the null caption by a constant scale."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

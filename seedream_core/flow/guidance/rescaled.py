@@ -1,6 +1,6 @@
 """Guidance that keeps the conditional velocity's length, so that a large scale changes its direction only (Qwen-Image).
 
-Qwen-Image takes the length over the channels of one token, 2 x 2 latent cells. Here it is that of one latent cell,
+Qwen-Image takes the length over the channels of one token, 2 x 2 latent cells. Here it is taken over one latent cell,
 which is the same for networks of patch 1.
 """
 

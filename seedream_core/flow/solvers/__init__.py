@@ -1,7 +1,7 @@
 """Solvers of dz/dt = v(z, t) from noise (t = 1) to data (t = 0): each file is one method.
 
 Mean distance of 20,000 samples (sorted) from the exact quantiles of a mixture of three Gaussians in one dimension,
-whose velocity is known; an even grid of times, float64, at most so many evaluations
+whose velocity is known; an even grid of times, float64, at most the given number of evaluations
 (`tests/seedream_core/flow/solvers/test_solvers.py` computes it again):
 
     evaluations          4       8      16      32
@@ -10,8 +10,8 @@ whose velocity is known; an even grid of times, float64, at most so many evaluat
     dpm_solver       0.226   0.062   0.014   0.004
     stochastic_euler 0.151   0.051   0.021   0.014
 
-(of which sampling alone is about 0.01 in the last row; noise corrects what earlier steps did wrong in the distribution
-of all samples, but where one sample ends is then chance).
+About 0.01 of the last row is sampling error. Noise corrects earlier errors in the distribution of all samples, but the
+end of a single sample is then random.
 """
 
 import json
@@ -33,23 +33,23 @@ Velocity = Callable[["Tensor", "Tensor"], "Tensor"]
 
 @dataclass(frozen=True)
 class Transition:
-    """Where one step leads: to `mean`, or to a Gaussian around it."""
+    """The result of one step: the point `mean`, or a Gaussian around it."""
 
     mean: "Tensor"
     """B x ..."""
     deviation: "Tensor | None" = None
     """The Gaussian's standard deviation, one number; None for a step without noise."""
     past: Any = None
-    """What a multistep solver wants to know at its next step; None for others."""
+    """What a multistep solver needs at its next step; None for other solvers."""
 
     def draw(self, noise: "Tensor") -> "Tensor":
-        """The point that standard normal noise (B x ...) leads to."""
+        """The sample that standard normal noise (B x ...) gives."""
         return self.mean if self.deviation is None else self.mean + self.deviation * noise
 
     def log_probability(self, z: "Tensor") -> "Tensor":
         """Log density of arriving at `z`, B: the mean over dimensions, not the sum, as in Flow-GRPO's code.
 
-        `z` counts as given (no gradient passes through it). ValueError for a step without noise, which has no density.
+        `z` is a constant: no gradient passes through it. ValueError for a step without noise, which has no density.
         """
         if self.deviation is None:
             raise ValueError("a step without noise has no log-probability")
@@ -60,7 +60,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """All that a solver passed through."""
+    """All states and log-probabilities of one solver run."""
 
     times: "Tensor"
     """The grid, N + 1 falling times."""
@@ -83,7 +83,8 @@ class Solver(Component):
     """
 
     def step(self, velocity: Velocity, z: "Tensor", t: "Tensor", t_next: "Tensor", past: Any = None) -> Transition:
-        """From z (B x ...) at `t` to `t_next` (one number each, on the CPU, so that asking for 0 waits for no device).
+        """From z (B x ...) at `t` to `t_next` (one number each, on the CPU, so that a comparison with 0 waits for no
+        device).
 
         `past` is the `Transition.past` of the step before, None at the first one.
         """
@@ -92,8 +93,8 @@ class Solver(Component):
     def __call__(
         self, velocity: Velocity, z: "Tensor", grid: "Tensor", noise: "Callable[[int], Tensor] | None" = None
     ) -> Trajectory:
-        """From z at grid[0] to grid[-1]; `noise(i)` gives the standard normal noise of step i, where a step asks for
-        it.
+        """From z at grid[0] to grid[-1]; `noise(i)` gives the standard normal noise of step i, which stochastic steps
+        need.
         """
         times, past = grid.cpu(), None
         latents, log_probabilities = [z], []
@@ -112,12 +113,12 @@ class Solver(Component):
         return Trajectory(grid, tuple(latents), tuple(log_probabilities))
 
     def text(self) -> str:
-        """How a picture's file names this solver: its name, or JSON where an option differs from its default."""
+        """The solver as text in a picture's metadata: its name, or JSON where an option differs from its default."""
         return self.name() if self == type(self)() else json.dumps(dump(self))
 
     @classmethod
     def read(cls, text: str) -> "Solver":
-        """The solver that `text` names; ConfigError where there is none."""
+        """The solver of such a text; ConfigError where there is no such solver."""
         if not text.startswith("{"):
             return cls.find(text)()
         try:

@@ -20,7 +20,7 @@ from seedream_core.flow.solvers import Solver, Transition, Velocity, at
 
 
 class Denoised(NamedTuple):
-    """What the step before found: the z_0 that its velocity pointed to, and its time."""
+    """The z_0 estimate of the step before, and its time."""
 
     latents: Tensor
     t: Tensor

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Timesteps(Component):
-    """Contract: uniform numbers -> times. The caller draws the numbers per sample, so order and batch do not matter."""
+    """Contract: uniform numbers -> times. The caller draws the numbers per sample, so that order and batch do not
+    matter.
+    """
 
     def __call__(self, uniform: "Tensor", tokens: float) -> "Tensor":
         """B numbers in (0, 1) and the image tokens of a picture -> B times in (0, 1), float32."""

@@ -20,8 +20,8 @@ class LogitNormal(Timesteps):
     base_tokens: Annotated[int, Gt(0)] = 16
     """Image tokens at which times are shifted by `shift` alone."""
     shift: Annotated[float, Gt(0)] = 1.0
-    """Shift at `base_tokens`: above 1 is noisier. Pre-training hands it on to the model's sampler, which later stages
-    keep.
+    """Shift at `base_tokens`: above 1 is noisier. Pre-training stores it for the model's sampler; later stages keep
+    it.
     """
 
     def __call__(self, uniform: Tensor, tokens: float) -> Tensor:

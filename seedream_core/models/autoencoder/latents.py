@@ -1,4 +1,4 @@
-"""What every autoencoder shares: the posterior and the statistics that normalise its latents."""
+"""Base of autoencoders: the posterior, and the statistics that normalise latents."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class LatentModule(nn.Module):
         raise NotImplementedError
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
-        """Per-channel statistics, each C; a deviation of zero is a ValueError, since it cannot be divided by."""
+        """Per-channel statistics, each C; ValueError where a deviation is zero."""
         if not bool((std > 0).all()):
             raise ValueError("a latent channel is constant: its standard deviation is 0")
         self.latent_mean.copy_(mean)

@@ -4,8 +4,8 @@ A network built by a member has the attributes `channels` and `text_width`, and 
 
     network(latents, t, conditions, hidden=False) -> Velocity
 
-with B x C x h x w latents, B times (1 is noise) and the Conditions of B samples. Only flow/velocity.py calls it. It is
-made of linear layers where it is to be quantised, and is all that a new architecture needs: every stage takes it.
+with B x C x h x w latents, B times (1 is noise) and the Conditions of B samples. Only flow/velocity.py calls it.
+Quantisation packs its `nn.Linear` layers. A new architecture is one such file: every stage accepts it.
 """
 
 from collections.abc import Sequence
@@ -44,10 +44,10 @@ class DitConfig(Component):
     patch: Annotated[int, Ge(1)] = 1
     """Latent cells along a token's side: 2 for f8 autoencoders, 1 for f16 and above."""
     guidance_embedding: bool = False
-    """Whether the guidance scale is an input of the network; distill/student adds and trains it."""
+    """Whether the guidance scale is an input of the network; distill/student adds and trains this input."""
 
     def build(self, *, channels: int, text_width: int) -> "nn.Module":
-        """The network with its first weights, for latents of so many channels and text features of that width."""
+        """The network with initial weights, for latents of `channels` channels and text features of `text_width`."""
         raise NotImplementedError
 
     def flops(self, image_tokens: int, text_tokens: int, *, channels: int, text_width: int) -> int:
@@ -65,18 +65,18 @@ class DitConfig(Component):
         return None
 
     def parameters(self, *, channels: int, text_width: int) -> int:
-        """Counted on the meta device: nothing is allocated."""
+        """The number of parameters, counted on the meta device without allocating them."""
         import torch
 
         with torch.device("meta"):
             return sum(p.numel() for p in self.build(channels=channels, text_width=text_width).parameters())
 
     def latent_tokens(self, shape: Sequence[int]) -> float:
-        """Image tokens of latents of a shape that ends in rows and columns."""
+        """Image tokens of latents whose shape ends in rows and columns."""
         return shape[-2] * shape[-1] / self.patch**2
 
     def image_tokens(self, width: int, height: int, factor: int) -> int:
-        """Tokens of a picture of that many pixels; ValueError names the nearest sizes that fit."""
+        """Image tokens of a picture of that size in pixels; ValueError names the nearest sizes that fit."""
         cell = factor * self.patch
         for name, pixels in (("width", width), ("height", height)):
             if pixels % cell or pixels < cell:

@@ -33,7 +33,7 @@ from seedream_core.models.rope import Rope
 
 @dataclass(frozen=True, kw_only=True)
 class MmditConfig(DitConfig):
-    """A two-stream transformer: joint attention, weights of its own for each modality (Seedream 2.0)."""
+    """A two-stream transformer: joint attention, separate weights for each modality (Seedream 2.0)."""
 
     heads: Annotated[int, Ge(1)] = 3
     """Attention heads; the width must be a multiple of them."""
@@ -46,7 +46,7 @@ class MmditConfig(DitConfig):
     rope: Rope = field(default_factory=lambda: Rope.find("scaled")())
     """Positions of the image tokens."""
     absolute: bool = False
-    """Adds to image tokens where they stand, beside the rotary positions, which tell only distances."""
+    """Adds an absolute position to image tokens; rotary positions give only distances."""
     text_positions: Annotated[int, Ge(1)] = 128
     """Longest text, in tokens: each position has a learned embedding (Seedream 2.0)."""
 
@@ -92,7 +92,7 @@ class MmditConfig(DitConfig):
 
 
 class Stream(nn.Module):
-    """One modality's half of a block. `last` text streams give keys and values only."""
+    """One modality's half of a block. The text stream of the last block gives keys and values only."""
 
     def __init__(self, config: MmditConfig, last: bool = False) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Stream(nn.Module):
 
 
 class Block(nn.Module):
-    """Both streams' tokens attend to both streams' tokens; each stream then goes its own way."""
+    """All tokens attend to all tokens of both streams; each stream then has its own MLP."""
 
     def __init__(self, config: MmditConfig, last: bool) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Block(nn.Module):
 
 
 class Mmdit(nn.Module):
-    """Velocity of noisy latents, given time and text."""
+    """Predicts the velocity of noisy latents from time and text."""
 
     def __init__(self, config: MmditConfig, *, channels: int, text_width: int) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class Mmdit(nn.Module):
         self.image_in = nn.Linear(cells, width)
         if config.absolute:
             self.image_positions = Positions(width)
-        # Raw LLM features destabilise diffusion; a norm before the projection is the open remedy (Sana).
+        # Raw LLM features destabilise diffusion; a norm before the projection helps (Sana).
         self.text_norm = nn.RMSNorm(text_width, eps=1e-6)
         self.text_in = nn.Linear(text_width, width)
         self.text_positions = nn.Parameter(torch.randn(config.text_positions, width) * 0.02)

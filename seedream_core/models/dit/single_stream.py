@@ -2,9 +2,9 @@
 
 As in Z-Image's code: RMSNorm before and after each sublayer, AdaLN of a scale and a tanh gate without shifts, SwiGLU,
 QK-norm, rotary positions on three axes (text, row, column), and text that reaches the image through attention alone.
-Departures: text token i stands at i + 1 on the text axis and the image at 0, so that padding moves no picture (Z-Image
-puts the image behind the longest text); no refiner blocks before the joint ones; the norm of queries and keys has no
-weights, as in our MM-DiT; the last block updates image tokens only.
+Departures: text token i has position i + 1 on the text axis and the image has 0, so that padding does not move the
+image (Z-Image puts it behind the longest text); no refiner blocks before the joint ones; the norm of queries and keys
+has no weights, as in our MM-DiT; the last block updates image tokens only.
 """
 
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ class SwiGlu(nn.Module):
 
 
 class SingleStreamBlock(nn.Module):
-    """One set of weights for all tokens."""
+    """A block with one set of weights for text and image tokens."""
 
     def __init__(self, config: SingleStreamConfig) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class SingleStreamBlock(nn.Module):
     def forward(
         self, x: Tensor, condition: Tensor, rotation: tuple[Tensor, Tensor], bias: Tensor | None, *, drop: int
     ) -> Tensor:
-        """B x T x width tokens; the first `drop` of them serve attention only and are left out of the result."""
+        """B x T x width tokens; the first `drop` of them are used for attention only and left out of the result."""
         scale, gate, mlp_scale, mlp_gate = self.modulation(condition)
         projected = self.qkv(self.attention_in(x) * (1 + scale))
         q, k, v = split_heads(projected, self.heads, rotation, parts=3, turned=2)
@@ -98,7 +98,7 @@ class SingleStreamBlock(nn.Module):
 
 
 class SingleStream(nn.Module):
-    """Velocity of noisy latents, given time and text."""
+    """Predicts the velocity of noisy latents from time and text."""
 
     def __init__(self, config: SingleStreamConfig, *, channels: int, text_width: int) -> None:
         super().__init__()

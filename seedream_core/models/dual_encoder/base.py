@@ -1,7 +1,7 @@
-"""What every dual encoder gives: unit vectors of pictures and captions, logits, and how well they agree.
+"""Base of dual encoders: unit vectors of pictures and captions, logits, and the probability that they agree.
 
-A picture or caption gets the same bits whatever stands beside it: a product's last bits depend on its shape, so always
-BLOCK of them pass a network at once, captions padded to a length that is their own.
+A picture or caption gets the same bits in any batch. The last bits of a matrix product depend on its shape, so the
+network always gets BLOCK items at once, and each caption is padded to a length that depends on that caption alone.
 """
 
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ class DualEncoderBase(ABC):
 
     dim: int
     scale: float
-    """What a cosine counts as a logit."""
+    """Factor from cosine to logit."""
     calibration: Calibration
     _references: np.ndarray | None = None
 
@@ -36,7 +36,7 @@ class DualEncoderBase(ABC):
 
     @abstractmethod
     def _lengths(self, texts: Sequence[str]) -> list[int]:
-        """Tokens that each caption is to be padded to, by itself alone."""
+        """The padded length of each caption in tokens, from that caption alone."""
 
     def images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         blocks = [
@@ -61,11 +61,11 @@ class DualEncoderBase(ABC):
         return torch.nn.functional.normalize(network(full).float(), dim=-1)[: len(items)].numpy()
 
     def agreement(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
-        """How likely it is, from 0 to 1, that each picture's captions were written for it rather than for another."""
+        """The probability that each picture's captions were written for it rather than for another picture."""
         return self.calibration(self.logits(pictures, captions))
 
     def logits(self, pictures: np.ndarray, captions: Sequence[Sequence[str]]) -> np.ndarray:
-        """N×2: the mean logit of a picture's captions, and that of captions of all sorts (the log of their mean
+        """N×2: the mean logit of a picture's captions, and that of the reference captions (the log of their mean
         odds).
         """
         if self._references is None:
@@ -73,7 +73,7 @@ class DualEncoderBase(ABC):
         texts = self.texts([text for own in captions for text in own])
         found, first = np.empty((len(captions), 2)), 0
         for row, (picture, own) in enumerate(zip(pictures.astype(np.float32), captions)):
-            # one picture at a time: the same bits in any company
+            # one picture at a time: the same bits in any batch
             others = self.scale * (self._references @ picture)
             found[row] = (
                 (self.scale * (texts[first : first + len(own)] @ picture)).mean(),

@@ -11,16 +11,16 @@ import numpy as np
 from seedream_core.errors import DataError
 
 ITERATIONS = 50
-PRIOR = 1e-3  # of the weights, so that sets without overlap end at finite ones
+PRIOR = 1e-3  # on the weights, so that they stay finite where the two sets do not overlap
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """sigmoid(own · the logit of a picture's captions + common · that of captions of all sorts + shift).
+    """sigmoid(own · the logit of a picture's captions + common · that of the reference captions + shift).
 
-    `references` are those of all sorts. By default what counts is how far the own ones stand out: a contrastive model
-    that has learned its task well gives log odds so. Measured on our own encoders a fitted weight on the common part is
-    small, and single wrong attributes are found better with it.
+    `references` are captions about many subjects. By default the difference of the two logits counts, which is the log
+    odds of a well-trained contrastive model. On our encoders the fitted weight of the common part is small, and single
+    wrong attributes are found better with it.
     """
 
     references: tuple[str, ...]
@@ -29,14 +29,13 @@ class Calibration:
     shift: float = 0.0
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """N×2, own and common -> N chances."""
+        """N×2, own and common -> N probabilities."""
         return 1 / (1 + np.exp(-np.clip(logits @ [self.own, self.common] + self.shift, -50, 50)))
 
 
 def fitted(references: tuple[str, ...], own: np.ndarray, others: np.ndarray) -> Calibration:
-    """The most likely one (Newton), from N×2 logits of pictures with their own captions and M×2 with others'.
-
-    Both sets count alike, however large they are.
+    """The maximum-likelihood calibration (Newton), from N×2 logits of pictures with their captions and M×2 with
+    captions of other pictures. Both sets have equal weight, whatever their sizes.
     """
     logits = np.concatenate([own, others]).astype(np.float64)
     label = np.repeat([1.0, 0.0], [len(own), len(others)])
@@ -53,8 +52,8 @@ def fitted(references: tuple[str, ...], own: np.ndarray, others: np.ndarray) -> 
     first, second = (found[:2] / spread).tolist()
     if first <= 0:
         raise DataError(
-            "captions are no more like their own pictures than like others: the dual encoder has learned nothing",
-            "train longer, on more samples, or look whether captions and pictures belong together",
+            "captions fit their pictures no better than other pictures: the dual encoder has learned nothing",
+            "train longer or on more samples, or check that captions belong to their pictures",
         )
     return Calibration(references, first, second, float(found[2] - found[:2] @ (mean / spread)))
 

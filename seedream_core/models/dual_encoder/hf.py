@@ -58,7 +58,7 @@ REFERENCES = (
     "一盘水果",
     "停在车站的火车",
 )
-"""Captions of all sorts; a folder with a calibration.json beside its config has its own."""
+"""Reference captions about many subjects, unless the folder has a calibration.json with its own."""
 
 
 class HfDualEncoder(DualEncoderBase):
@@ -109,7 +109,7 @@ class HfDualEncoder(DualEncoderBase):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{folder}: transformers cannot load it ({error})", "fetch it again, with model.safetensors"
+                f"{folder}: transformers cannot load it ({error})", "download it again, with model.safetensors"
             ) from None
         given = folder / CALIBRATION
         return cls(model, tokenizer, prepare, read_calibration(given) if given.is_file() else Calibration(REFERENCES))
@@ -125,14 +125,14 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
                 prepared(np.zeros((2, 2, 3), np.uint8), page)
                 return page
             except (KeyError, TypeError, ValueError) as error:
-                raise DataError(f"{folder / name}: not readable ({error!r})", "fetch it again") from None
+                raise DataError(f"{folder / name}: not readable ({error!r})", "download it again") from None
     raise DataError(
-        f"{folder}: no preprocessor_config.json, so nothing says how pictures are to be prepared", "fetch it too"
+        f"{folder}: no preprocessor_config.json, which says how pictures are prepared", "download this file too"
     )
 
 
 def prepared(pixels: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
-    """3×h×w, float32: scaled, cropped in the middle and normalised, each where the options say so."""
+    """3×h×w, float32: resized, cropped in the middle and normalised, each where the options say so."""
     image = Image.fromarray(pixels)
     if options.get("do_resize", True):
         size = options["size"]
@@ -155,5 +155,5 @@ def prepared(pixels: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
 
 
 def _vectors(given: Any) -> Tensor:
-    """transformers gives the vectors themselves, or since 5.0 an output that holds them."""
+    """The vectors; transformers returns them directly or, since 5.0, inside an output object."""
     return (given if isinstance(given, Tensor) else given.pooler_output).cpu()

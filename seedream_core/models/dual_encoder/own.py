@@ -1,5 +1,5 @@
-"""The dual encoder that we train: two towers and a byte-level tokenizer, saved as `config.yaml`, weights, tokenizer and
-calibration.
+"""The dual encoder that this project trains: two towers and a byte-level tokenizer, saved as `config.yaml`, weights,
+tokenizer and calibration.
 """
 
 import json
@@ -73,7 +73,9 @@ class DualEncoder(DualEncoderBase):
 
 
 def square(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The whole picture as side×side×3: a caption speaks of all of it, so nothing is cropped and its ratio is lost."""
+    """The whole picture resized to side×side×3. It is not cropped, because a caption describes all of it; its aspect is
+    lost.
+    """
     if pixels.shape[:2] == (side, side):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0))
@@ -81,5 +83,7 @@ def square(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def _count(value: object, folder: Path) -> int:
     if type(value) is not int or not 0 < value <= 10**6:
-        raise DataError(f"{folder / 'config.yaml'}: vocabulary is no number of tokens", "make the dual encoder again")
+        raise DataError(
+            f"{folder / 'config.yaml'}: vocabulary is not a number of tokens", "make the dual encoder again"
+        )
     return value

@@ -20,7 +20,7 @@ LARGEST_SCALE = math.log(100)  # CLIP's limit
 
 
 class TowerBlock(nn.Module):
-    """Attention and MLP, each behind its norm."""
+    """Attention and MLP, each after its norm."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class TowerBlock(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """B x 3 x size x size in [-1, 1] -> B x dim. Cells know their places: left is not right."""
+    """B x 3 x size x size in [-1, 1] -> B x dim. Cells have position embeddings, so that left differs from right."""
 
     def __init__(self, config: TowersConfig) -> None:
         super().__init__()
@@ -62,7 +62,9 @@ class ImageTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """ids and mask (True is a token), B x L -> B x dim; every token sees all others, and their mean is the caption."""
+    """ids and mask (True is a token), B x L -> B x dim; every token attends to all others; their mean is the caption's
+    vector.
+    """
 
     def __init__(self, config: TowersConfig, vocabulary: int) -> None:
         super().__init__()
@@ -83,7 +85,7 @@ class TextTower(nn.Module):
 
 
 class Towers(nn.Module):
-    """Both towers, and the scale that makes logits of cosines."""
+    """Both towers, and the factor from cosines to logits."""
 
     def __init__(self, config: TowersConfig, vocabulary: int) -> None:
         super().__init__()

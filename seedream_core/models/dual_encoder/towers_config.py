@@ -8,13 +8,13 @@ from annotated_types import Ge, MinLen
 from seedream_core.workflow.config import Config
 
 GROUP = 8
-"""Into so many groups the convolutions' norms split their features."""
+"""Groups into which the norms of convolutions split their features."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TowersConfig(Config):
     size: Annotated[int, Ge(16)] = 64
-    "side in pixels of the squares that pictures are brought to"
+    "side in pixels of the squares to which pictures are resized"
     dim: Annotated[int, Ge(8)] = 128
     "length of an embedding"
     stem: Annotated[int, Ge(1)] = 4
@@ -24,7 +24,7 @@ class TowersConfig(Config):
     image_depth: Annotated[int, Ge(0)] = 1
     "transformer blocks over the cells of the coarsest resolution"
     parts: Annotated[int, Ge(1)] = 4
-    "along a side, in so many parts cells are averaged and told apart to the end; 1 averages all"
+    "cells are averaged in parts x parts areas, so that the embedding keeps places; 1 averages all"
     text_width: Annotated[int, Ge(8)] = 128
     "features of the text tower"
     text_depth: Annotated[int, Ge(1)] = 2
@@ -32,7 +32,7 @@ class TowersConfig(Config):
     heads: Annotated[int, Ge(1)] = 4
     "attention heads of both towers"
     max_tokens: Annotated[int, Ge(8)] = 64
-    "where longer captions are cut"
+    "longest caption in tokens; longer ones are cut"
 
     def __post_init__(self) -> None:
         if self.size % self.factor:

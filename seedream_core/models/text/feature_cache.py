@@ -1,7 +1,7 @@
 """Text features on disk: a folder of safetensors files, from the caption's hash to its features.
 
-A file gets its name when it is whole, and no two processes write the same one, so several ranks share the folder. What
-is lost in a kill is computed again, to the same bits.
+A file gets its name when it is complete, and no two processes write the same one, so several ranks share the folder.
+Features that a kill lost are computed again, to the same bits.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from seedream_core.workflow.artifact import save_tensors, sweep
 FILE_CAPTIONS = 4096
 FILE_BYTES = 64 * 2**20
 FILE_SECONDS = 60.0
-"""A file is written when it would hold so many captions or so many bytes, or when the last one was so long ago."""
+"""A file is written at this many captions or bytes, or this many seconds after the last one."""
 STALE_SECONDS = 3600.0
-"""A temporary file of that age was left by a kill; a younger one may be another rank's."""
+"""A temporary file older than this was left by a kill; a younger one may belong to another rank."""
 
 
 class FeatureCache:
     """Features (tokens x width, bf16) of one encoder's captions; the folder stops growing at `gigabytes`."""
 
     def __init__(self, folder: Path, encoder_digest: str, gigabytes: float = 16.0) -> None:
-        """`encoder_digest` is of the artifact that computes the features: another one has a folder of its own."""
+        """`encoder_digest` is the digest of the text encoder; each encoder has a separate folder."""
         self.folder = folder / encoder_digest[:16]
         self.limit = int(gigabytes * 2**30)
         self.places: dict[str, Path] = {}
@@ -39,7 +39,7 @@ class FeatureCache:
         self._look()
 
     def read(self, caption: str) -> Tensor | None:
-        """The features that were computed before, by this process or another; None where there are none."""
+        """The stored features of a caption, from this process or another; None where there are none."""
         key = _key(caption)
         if key in self.waiting:
             return self.waiting[key]
@@ -48,12 +48,12 @@ class FeatureCache:
         try:
             with safe_open(self.places[key], "pt") as file:  # mapped, so only this caption's bytes are read
                 return file.get_tensor(key)
-        except (OSError, SafetensorError):  # taken away or damaged since: compute it again
+        except (OSError, SafetensorError):  # deleted or damaged meanwhile: compute it again
             del self.places[key]
             return None
 
     def add(self, rows: Mapping[str, Tensor]) -> None:
-        """Keep what was computed; on disk as soon as it fills a file."""
+        """Store features; they are written to disk when they fill a file."""
         for caption, row in rows.items():
             key = _key(caption)
             if key not in self.places and key not in self.waiting:
@@ -64,7 +64,7 @@ class FeatureCache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, unless the folder is full, and see what other ranks have written meanwhile."""
+        """Write waiting features, unless the folder is full, and look for files of other ranks."""
         self._look()
         fresh = {key: row for key, row in self.waiting.items() if key not in self.places}
         if fresh and sum(path.stat().st_size for path in self._seen) + self.waiting_bytes <= self.limit:

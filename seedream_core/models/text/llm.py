@@ -1,8 +1,8 @@
 """A decoder-only bilingual language model as text encoder: its hidden states, the last layer's by default (Seedream
 2.0).
 
-Any causal model that `transformers` loads from a folder serves; ours is a small Qwen2
-that `pretrain/text` trains with its own byte-level BPE.
+Any causal model that `transformers` loads from a folder can be used. `pretrain/text` trains a small Qwen2
+with a byte-level BPE.
 """
 
 import json
@@ -48,7 +48,7 @@ class LlmEncoder(nn.Module):
         return self.model.config.hidden_size * len(self.layers)
 
     def tokenize(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        """ids and mask (True is a token), each B x L, padded on the right, every text closed by the end token."""
+        """ids and mask (True is a token), each B x L, padded on the right, every text ends with the end token."""
         limit = self.max_tokens - 1
         rows = [
             [*encoding.ids[:limit], self.end_token]
@@ -60,19 +60,19 @@ class LlmEncoder(nn.Module):
         return ids, torch.arange(longest)[None, :] < lengths[:, None]
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """B x L x width, zero on padding, which sits on the right, where a causal model never looks back from."""
+        """B x L x width, zero on padding, which is on the right, so that a causal model's tokens never attend to it."""
         features = torch.cat(self._states(ids), dim=-1)
         return (self.whitening(features) if self.whitening else features) * mask[:, :, None]
 
     def _states(self, ids: Tensor) -> list[Tensor]:
-        """The hidden states of `layers` alone: those of all layers together are many times as much memory."""
+        """The hidden states of `layers` only; all layers would take many times the memory."""
         depth, kept = self.model.config.num_hidden_layers, {}
         read = [layer % (depth + 1) for layer in self.layers]
 
         def keep(number: int, args: tuple, named: dict) -> None:
             kept[number] = args[0] if args else named["hidden_states"]
 
-        # what a layer takes in is what transformers calls the hidden state of its number
+        # the input of layer i is what transformers calls hidden state i
         hooks = [
             self.model.layers[number].register_forward_pre_hook(
                 lambda _, args, named, number=number: keep(number, args, named), with_kwargs=True
@@ -87,7 +87,9 @@ class LlmEncoder(nn.Module):
         return [kept[number] for number in read]
 
     def tune(self) -> "LlmEncoder":
-        """Let all that features depend on learn: layers above the highest that is read would never get a gradient."""
+        """Make the parts that features depend on trainable; layers above the highest one read get no gradient and stay
+        frozen.
+        """
         self.requires_grad_(True).train()
         depth = self.model.config.num_hidden_layers
         read = max(layer % (depth + 1) for layer in self.layers)
@@ -98,7 +100,7 @@ class LlmEncoder(nn.Module):
 
     @torch.no_grad()
     def whiten(self, captions: list[str], batch: int = 256) -> None:
-        """Measure the whitening of these features on captions, and keep it."""
+        """Measure the whitening of these features on captions and store it."""
         self.whitening = None
         features = []
         for first in range(0, len(captions), batch):
@@ -109,7 +111,7 @@ class LlmEncoder(nn.Module):
         self.whitening = whitening
 
     def save(self, folder: Path) -> None:
-        """Write the model in transformers' own format, and beside it what is ours."""
+        """Write the model in transformers' format, and this project's settings beside it."""
         from transformers.utils import logging
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +125,9 @@ class LlmEncoder(nn.Module):
 
     @classmethod
     def load(cls, folder: Path, *, sampling: bool = False) -> "LlmEncoder":
-        """Read a folder in transformers' format; `sampling` spares the import of transformers where it can."""
+        """Read a folder in transformers' format; with `sampling`, transformers is not imported where it is not
+        needed.
+        """
         check_folder(folder)
         model = (qwen2.read(folder) if sampling else None) or through_transformers(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -143,14 +147,14 @@ class LlmEncoder(nn.Module):
 
 
 def _end_token(model: nn.Module) -> int:
-    """The config's end token, the first where it has several; padding where it has none."""
+    """The config's end token (the first of several); the padding token where there is no end token."""
     end = model.config.eos_token_id
     end = end[0] if isinstance(end, list) and end else end
     return end if isinstance(end, int) else model.config.pad_token_id or 0
 
 
 def read_note(folder: Path) -> dict:
-    """What we keep beside a transformers model; empty for a folder that we did not write."""
+    """This project's settings beside a transformers model; empty for a folder that it did not write."""
     note = folder / NOTE
     if not note.is_file():
         return {}
@@ -160,9 +164,7 @@ def read_note(folder: Path) -> dict:
         if not layers or not all(type(number) is int for number in (*layers, page["end_token"], page["max_tokens"])):
             raise ValueError("end_token and max_tokens are whole numbers, layers a list of them")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{note}: not readable ({error})", "make the text encoder again, or take that file away"
-        ) from None
+        raise DataError(f"{note}: not readable ({error})", "make the text encoder again, or remove that file") from None
     return page
 
 
@@ -171,7 +173,7 @@ def through_transformers(folder: Path) -> nn.Module:
     from transformers import AutoModel
     from transformers.utils import logging
 
-    # Its loading bar would stand among our own lines.
+    # The loading bar of transformers would mix with our output.
     logging.disable_progress_bar()
     return AutoModel.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
@@ -179,7 +181,7 @@ def through_transformers(folder: Path) -> nn.Module:
 
 
 def check_folder(folder: Path) -> dict:
-    """The config of a plain transformers model; DataError unless it has a fast tokenizer and no code of its own."""
+    """The config of a plain transformers model; DataError unless it has a fast tokenizer and no custom code."""
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise DataError(f"{folder}: no {name}; a text encoder is a transformers folder with a fast tokenizer")
@@ -188,7 +190,7 @@ def check_folder(folder: Path) -> dict:
         if not isinstance(config, dict):
             raise ValueError("not a mapping")
     except ValueError as error:
-        raise DataError(f"{folder}/config.json: not readable ({error})", "fetch it again") from None
+        raise DataError(f"{folder}/config.json: not readable ({error})", "download it again") from None
     for key in ("auto_map", "_attn_implementation_internal"):
         if key in config:
             raise DataError(
@@ -210,20 +212,20 @@ class FrozenFeatures:
         self.disk: FeatureCache | None = None
 
     def to(self, device: torch.device) -> "FrozenFeatures":
-        """Compute on this device from now on; what comes out stays on the CPU."""
+        """Compute on this device from now on; results stay on the CPU."""
         self.encoder.to(device)
         return self
 
     def keep_on_disk(self, cache: FeatureCache) -> None:
-        """Look there before computing, and leave there what was computed."""
+        """Read features from this cache where it has them, and store new ones in it."""
         self.disk = cache
 
     @torch.no_grad()
     def __call__(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         """Features B x L x width, float32, zero on padding, and mask B x L."""
         missing = [caption for caption in dict.fromkeys(captions) if not self._find(caption)]
-        # One length at a time, in eighths: with other padding the last bits of a feature differ, and then a resumed
-        # run, which meets captions in other company, would not end as an uninterrupted one.
+        # One padded length at a time, a multiple of eight: with other padding the last bits of a feature differ, and a
+        # resumed run, which sees captions in other batches, would not end as an uninterrupted one.
         groups: dict[int, list[str]] = {}
         for caption, length in zip(missing, self.encoder.tokenize(missing)[1].sum(1).tolist() if missing else ()):
             groups.setdefault(-(-length // 8), []).append(caption)
@@ -247,7 +249,7 @@ class FrozenFeatures:
         ids, mask = self.encoder.tokenize(captions)
         ids, mask = (nn.functional.pad(part, (0, length - part.shape[1])) for part in (ids, mask))
         device = next(self.encoder.parameters()).device
-        with torch.autocast(device.type, enabled=False):  # the same features whoever asks
+        with torch.autocast(device.type, enabled=False):  # the same features under any caller's autocast
             features = self.encoder(ids.to(device), mask.to(device)).cpu()
         for caption, row, length in zip(captions, features, mask.sum(1).tolist()):
             self._keep(caption, row[:length].to(torch.bfloat16))

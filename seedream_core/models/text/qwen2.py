@@ -1,7 +1,7 @@
 """Qwen2's forward pass (arXiv:2407.10671) over a transformers folder, for sampling.
 
-Importing transformers' own takes longer than everything else before a first picture. Other models are
-read through transformers all the same.
+Importing transformers takes longer than everything else before a first picture. Other models are still
+loaded through transformers.
 """
 
 import json
@@ -34,7 +34,7 @@ class Qwen2Shape:
 
     @classmethod
     def of(cls, config: dict) -> "Qwen2Shape | None":
-        """None where the config asks for anything that is not here."""
+        """The shape; None where the config needs anything that this file lacks."""
         rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
         plain = (
             config.get("model_type") == "qwen2"
@@ -73,7 +73,7 @@ class Qwen2(nn.Module):
     def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()
         self.config = shape
-        # Not nn.Embedding(…): its random numbers on the meta device import torch._dynamo, a second of start-up.
+        # Not nn.Embedding(…): its initialisation on the meta device imports torch._dynamo, a second of start-up.
         self.embed_tokens = nn.Embedding.from_pretrained(torch.empty(shape.vocab_size, shape.hidden_size))
         self.layers = nn.ModuleList(Qwen2Layer(shape) for _ in range(shape.num_hidden_layers))
         self.norm = nn.RMSNorm(shape.hidden_size, eps=shape.rms_norm_eps)
@@ -95,7 +95,7 @@ class Qwen2(nn.Module):
 
 
 class Qwen2Layer(nn.Module):
-    """Causal attention and SwiGLU, each behind its norm."""
+    """Causal attention and SwiGLU, each after its norm."""
 
     def __init__(self, shape: Qwen2Shape) -> None:
         super().__init__()

@@ -51,7 +51,9 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str], most: int) -> "tuple[Te
 
 
 def pattern(han_words: Iterable[str]) -> str:
-    """What BPE may merge: a word with its leading space, a Chinese word or one character, a digit, punctuation."""
+    """The pattern of what BPE may merge: a word with its leading space, a Chinese word or one character, a digit,
+    punctuation.
+    """
     longest_first = sorted(han_words, key=lambda word: (-len(word), word))
     chinese = [re.escape(word) for word in longest_first] + [f"[{HAN}]"]
     return "|".join([*chinese, rf" ?[^\s\d\p{{P}}{HAN}]+", r" ?\d", r" ?\p{P}", r"\s+"])

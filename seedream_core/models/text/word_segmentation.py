@@ -1,7 +1,7 @@
 """Segments Chinese text into words by branching entropy (Harris 1955; Jin and Tanaka-Ishii 2006).
 
-Inside a word the next character is nearly certain; where many may follow, a word ends. Looking ahead alone measured
-better than looking both ways: a suffix that ends many words (色) would be cut off each of them from behind.
+Inside a word the next character is nearly certain; a word ends where many characters may follow. Forward entropy alone
+measured better than both directions: backward entropy cuts a common suffix (色) off its words.
 """
 
 import itertools

@@ -42,7 +42,7 @@ def test_it_looks_at_pictures_of_any_size(folder):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda path: (path / "config.json").unlink(), r"no model folder \(no config.json\)"),
+        (lambda path: (path / "config.json").unlink(), r"not a model folder \(no config.json\)"),
         (lambda path: (path / "config.json").write_text("{"), "cannot be loaded: "),
         (lambda path: (path / "model.safetensors").unlink(), "cannot be loaded: "),
         (

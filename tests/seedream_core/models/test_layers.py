@@ -34,9 +34,9 @@ def test_a_guidance_embedding_begins_as_nothing_and_then_tells_scales_apart():
     torch.nn.init.normal_(condition.guidance_out.weight)
     low, high = (condition(t, text, mask, torch.full((2,), scale)) for scale in (1.5, 5.0))
     assert (low - high).abs().max() > 0.1
-    with pytest.raises(ValueError, match="a guidance scale goes to a network with a guidance embedding"):
+    with pytest.raises(ValueError, match="a network with a guidance embedding needs a guidance scale"):
         condition(t, text, mask)
-    with pytest.raises(ValueError, match="a guidance scale goes to a network with a guidance embedding"):
+    with pytest.raises(ValueError, match="a network with a guidance embedding needs a guidance scale"):
         plain(t, text, mask, torch.ones(2))
 
 

@@ -106,9 +106,9 @@ def test_a_guidance_distilled_model_refuses_guidance(tiny_generator):
     loaded = generator.load(tiny_generator, sampling=True)
     sampler = Sampler(replace(loaded, spec=replace(loaded.spec, guidance_distilled=True, guidance=1.0)))
     sampler.images(PROMPTS[:1], [1], steps=1)
-    with pytest.raises(UserError, match="distilled to need none"):
+    with pytest.raises(UserError, match="distilled to draw without guidance"):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance=3)
-    with pytest.raises(UserError, match="guidance_rule rescaled: a model distilled from guidance takes none"):
+    with pytest.raises(UserError, match="guidance_rule rescaled: a distilled model takes no guidance rule"):
         sampler.images(PROMPTS[:1], [1], steps=1, guidance_rule=RescaledGuidance())
 
 

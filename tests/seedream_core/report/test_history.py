@@ -10,7 +10,7 @@ import pytest
 from seedream_core.data.storage.shards import ShardWriter
 from seedream_core.errors import UserError
 from seedream_core.records import Sample
-from seedream_core.report.story import fates, read, tell, unfinished
+from seedream_core.report.history import fates, read, sample_history, unfinished
 from seedream_core.workflow import artifact
 
 
@@ -55,21 +55,23 @@ def chain(tmp_path_factory):
 
 @pytest.mark.parametrize("asked", ["星.png", "x1"])
 def test_a_kept_sample_is_met_by_every_stage(chain, asked):
-    story = tell(chain, asked)
-    assert [(one.step, one.fate) for one in story.chapters] == [
+    history = sample_history(chain, asked)
+    assert [(one.step, one.fate) for one in history.entries] == [
         ("first", "kept"),
         ("second", "kept"),
         ("third", "there"),
     ]
-    assert (story.key, story.name) == ("x1", "星.png") and story.members.keys() == {"json"}
+    assert (history.key, history.name) == ("x1", "星.png") and history.members.keys() == {"json"}
 
 
 def test_the_stage_that_dropped_it_is_its_last(chain):
-    story = tell(chain, "b.png")
-    assert story.chapters[-1].reason == "blurred: 0.1 under 0.3" and len(story.chapters) == 2 and story.members is None
-    assert [one.fate for one in tell(chain, "c.png").chapters] == ["quarantined"]
+    history = sample_history(chain, "b.png")
+    assert (
+        history.entries[-1].reason == "blurred: 0.1 under 0.3" and len(history.entries) == 2 and history.members is None
+    )
+    assert [one.fate for one in sample_history(chain, "c.png").entries] == ["quarantined"]
     with pytest.raises(UserError, match="no sample 'z'"):
-        tell(chain, "z")
+        sample_history(chain, "z")
 
 
 def test_fates_are_counted_by_kind_of_reason(chain):
@@ -97,12 +99,12 @@ def test_a_step_that_stopped_is_the_last_chapter(chain, tmp_path):
     )
     assert unfinished(stopped) == "data/curate" and unfinished(chain) is None and read(stopped) is None
     assert fates(stopped) == {("quarantined", "picture"): 1}
-    story = tell(stopped, "星.png")
-    assert [(one.step, one.stage, one.fate) for one in story.chapters] == [
+    history = sample_history(stopped, "星.png")
+    assert [(one.step, one.stage, one.fate) for one in history.entries] == [
         ("first", "data/x", "kept"),
         ("stopped (not finished)", "data/curate", "quarantined"),
     ]
-    assert [one.step for one in tell(stopped, "b.png").chapters] == ["first"]
+    assert [one.step for one in sample_history(stopped, "b.png").entries] == ["first"]
 
 
 def test_a_tuple_finds_the_way_back_to_its_picture_and_no_other_tuple(chain, tmp_path):
@@ -120,16 +122,16 @@ def test_a_tuple_finds_the_way_back_to_its_picture_and_no_other_tuple(chain, tmp
         (last, "x1-1-edit", [("last", "kept")]),
         (last, "x1-0-canny", [("last", "dropped")]),
     ):
-        story = tell(folder, key)
-        assert [(one.step, one.fate) for one in story.chapters] == [
+        history = sample_history(folder, key)
+        assert [(one.step, one.fate) for one in history.entries] == [
             ("first", "kept"),
             ("second", "kept"),
             ("pairs", "kept"),
             *ends,
         ]
-        assert (story.key, story.name, bool(story.members)) == (key, "星.png", ends != [("last", "dropped")])
-        assert [one.key for one in story.chapters] == ["x1"] * 3 + [key] * len(ends)
-    assert [(one.step, one.key) for one in tell(last, "星.png").chapters[2:]] == [
+        assert (history.key, history.name, bool(history.members)) == (key, "星.png", ends != [("last", "dropped")])
+        assert [one.key for one in history.entries] == ["x1"] * 3 + [key] * len(ends)
+    assert [(one.step, one.key) for one in sample_history(last, "星.png").entries[2:]] == [
         ("pairs", "x1"),
         ("last", "x1-0-canny"),
         ("last", "x1-1-edit"),

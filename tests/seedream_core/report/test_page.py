@@ -72,7 +72,7 @@ def test_prompts_are_text(html):
 def test_everything_is_said_in_both_languages(html):
     text = Page(html).text
     for english, chinese in (
-        ("The ladder", "阶梯"),
+        ("Compared models", "模型对比"),
         ("Side by side", "并排对比"),
         ("Training", "训练过程"),
         ("Steps and costs", "步骤与开销"),
@@ -135,7 +135,7 @@ def test_the_page_can_open_with_pictures_of_another_step(run, tmp_path):
         images, kind="images", stage="generate/images", fingerprint="", inputs=sources, facts={}, metrics={}, seconds=3
     )
     page = Page(build(run, images).html)
-    assert "一只<b>猫</b>" in page.text[""] and "As they came" in page.text["en"]
+    assert "一只<b>猫</b>" in page.text[""] and "Not selected" in page.text["en"]
     assert "step-gallery" in page.ids and "step-scores" in page.ids
 
 

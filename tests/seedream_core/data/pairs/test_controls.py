@@ -85,5 +85,5 @@ def test_areas_by_truth():
 
 @pytest.mark.parametrize("name", ["depth", "segmentation"])
 def test_a_folder_that_holds_no_model(name, tmp_path):
-    with pytest.raises(UserError, match=f"pairs {name}.*is no model folder"):
+    with pytest.raises(UserError, match=f"pairs {name}.*is not a model folder"):
         Pairs.find(name)(path=str(tmp_path)).start()

@@ -29,5 +29,5 @@ def test_the_score_is_the_encoders_agreement(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match="judge agreement: .*gone is no folder"):
+    with pytest.raises(UserError, match="judge agreement: .*gone is not a folder"):
         Judge.find("agreement")(path=str(tmp_path / "gone")).start(Host())

@@ -84,7 +84,7 @@ def test_what_is_refused(folder, tmp_path):
             ("config.json", lambda page: page | {"model_type": "blip"}, "'blip', not clip or siglip"),
             ("config.json", lambda page: page | {"auto_map": {"AutoModel": "x.Y"}}, "refused"),
             ("preprocessor_config.json", lambda page: {"size": {}}, "not readable"),
-            ("preprocessor_config.json", None, "how pictures are to be prepared"),
+            ("preprocessor_config.json", None, "how pictures are prepared"),
             ("model.safetensors", None, "cannot load"),
         ]
     ):
