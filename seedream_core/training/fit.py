@@ -71,7 +71,7 @@ def fit(
     throughput = Throughput(out / "logs", out.name, train, module.flops_per_image)
     checkpoints = Checkpoints(out / "checkpoints", train)
     drawn = [Samples(out / "samples", train, ema)] if hasattr(module, "samples") else []
-    with quiet():
+    with quiet(), checkpoints.handling_signals():
         trainer = trainer_for(
             host,
             # Lightning counts the updates of automatic optimisation alone; else the end of the batches is the end.

@@ -33,7 +33,9 @@ def test_a_group_alone_lists_its_stages():
 def test_help_after_a_stage_shows_its_fields():
     text = invoke("generate", "images", "--help").stdout
     assert (
-        "evaluation  (int ≥ 0; default 0)" in text and "model  (generator; required)" in text and "what draws" in text
+        "evaluation  (int ≥ 0; default 0)" in text
+        and "model  (generator; required)" in text
+        and "the generator that draws" in text
     )
     assert text.index("Inputs:") < text.index("model") < text.index("Options:") < text.index("guidance")
 

@@ -12,6 +12,8 @@ import shutil
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,14 +186,13 @@ class Checkpoints(Callback):
                 shutil.rmtree(old, ignore_errors=True)
         return True
 
-    def teardown(self, trainer: Trainer, module: Objective, stage: str) -> None:
-        self._restore()
-
-    def on_exception(self, trainer: Trainer, module: Objective, exception: BaseException) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number, before in self._before.items():
-                signal.signal(number, before)
-        self._before.clear()
+    @contextmanager
+    def handling_signals(self) -> Iterator[None]:
+        """Puts the signal handlers back afterwards, also after an error: Lightning then restores ours as the former."""
+        try:
+            yield
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                for number, before in self._before.items():
+                    signal.signal(number, before)
+            self._before.clear()

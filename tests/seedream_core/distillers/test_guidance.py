@@ -79,3 +79,7 @@ def test_a_masked_cell_gives_no_gradient_and_the_others_the_pictures_mean():
     whole = replace(one, teacher=lambda z, t: z * 2)
     clean, plain = (Guidance().student_loss(replace(whole, mask=other)) for other in (torch.ones_like(mask), None))
     torch.testing.assert_close(clean, plain)
+
+
+def test_a_step_costs_one_answer_of_the_teacher_and_none_of_the_average():
+    assert Guidance().evaluations == (1, 0)

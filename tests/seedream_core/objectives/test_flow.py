@@ -68,6 +68,15 @@ def test_defects_teach_nothing(module, batch):
 
 
 def test_terms_are_weighted_added_and_logged_by_name(tiny_generator, batch):
+    alone = FlowModule(generator.load(tiny_generator), train=TRAIN, timesteps=Timesteps.find("uniform")())
+    assert alone.training_step(batch, 0)["figures"] == {}
+    two = FlowModule(
+        generator.load(tiny_generator),
+        train=TRAIN,
+        timesteps=Timesteps.find("uniform")(),
+        losses=[Loss.find(name)() for name in ("flow_matching", "contrastive_flow_matching")],
+    )
+    assert two.training_step(batch, 0)["figures"].keys() == {"flow_matching", "contrastive_flow_matching"}
     members = {"flow_matching": {}, "contrastive_flow_matching": {"weight": 0.3}, "dispersive": {"layer": 1}}
     losses = [Loss.find(name)(**options) for name, options in members.items()]
     several = FlowModule(

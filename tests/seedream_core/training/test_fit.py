@@ -53,6 +53,16 @@ def test_signal_saves_at_the_step_boundary_and_goes_on_from_there(whole, tmp_pat
     toy.assert_equal_runs(whole, tmp_path)
 
 
+def test_signals_are_handled_as_before_once_a_training_ends(tmp_path):
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    toy.run(tmp_path, toy.config(steps=2))
+    assert [signal.getsignal(number) for number in numbers] == before
+    with pytest.raises(UserError):
+        toy.run(tmp_path / "bad", toy.config(), bad_steps=tuple(range(30)))
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
 def test_finished_training_is_not_trained_again(whole):
     before = (whole / "logs" / "metrics.jsonl").read_text()
     module = toy.run(whole, toy.config())

@@ -30,3 +30,13 @@ def test_any_size_and_a_blank_picture():
     assert np.isfinite(look(np.full((64, 64, 3), 255, np.uint8))).all()
     gray = np.asarray(Image.new("RGB", (300, 80), "gray"))
     assert look(gray).dtype == np.float32
+
+
+def test_stripes_of_other_directions_look_different():
+    x, y = np.meshgrid(np.arange(64), np.arange(64))
+    turned = [x, x + y, y, x - y]
+    stripes = [np.repeat(((place // 4 % 2) * 255).astype(np.uint8)[..., None], 3, 2) for place in turned]
+    shifted = [np.roll(one, 2, (0, 1)) for one in stripes]
+    for i, one in enumerate(stripes):
+        for j, other in enumerate(shifted):
+            assert distance(one, other) < 0.1 if i == j else distance(one, other) > 0.3

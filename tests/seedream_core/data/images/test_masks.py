@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seedream_core.data.images.masks import latent_mask, saved, union
+from seedream_core.data.images.masks import cropped, latent_mask, saved, union
 from seedream_core.errors import DataError
 
 
@@ -88,3 +88,25 @@ def test_what_is_no_defect_is_not_masked():
     assert Defect.names() == DEFECTS
     text, mark = {"kind": "text", "box": [0, 0, 1, 1], "text": "开"}, {"kind": "logo", "box": [0, 0, 0.1, 0.1]}
     assert latent_mask([text], 4, 4).all() and not latent_mask([text, mark], 4, 4).all()
+
+
+@pytest.mark.parametrize("before, after", [((200, 100), (50, 50)), ((100, 200), (50, 50)), ((100, 100), (80, 80))])
+def test_cropped_boxes_are_the_picture_that_is_left(before, after):
+    """Against painting: a box drawn on the whole picture, then the middle of it cut out."""
+    draw = np.random.default_rng(0)
+    side = min(before)
+    left, top = (before[0] - side) // 2, (before[1] - side) // 2
+    lost = 0
+    for _ in range(60):
+        low, size = draw.integers(0, before), draw.integers(1, 60, 2)
+        high = np.minimum(low + size, before)
+        painted = np.zeros(before[::-1], bool)
+        painted[low[1] : high[1], low[0] : high[0]] = True
+        rows, columns = np.nonzero(painted[top : top + side, left : left + side])
+        found = cropped([box(*(low / before), *(high / before))], before, after)
+        lost += not len(rows)
+        assert len(found) == (len(rows) > 0)
+        if found:
+            expected = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / side
+            np.testing.assert_allclose(found[0]["box"], expected, atol=1e-5)
+    assert (lost > 0) == (before != (100, 100))

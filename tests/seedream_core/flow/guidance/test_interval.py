@@ -27,6 +27,7 @@ def test_samples_inside_are_guided_and_those_outside_are_not():
     alone = velocity_function(network, TEXT)(z, t)
     assert torch.equal(velocity[1], plain[1])
     torch.testing.assert_close(velocity[[0, 2]], alone[[0, 2]])
+    assert IntervalGuidance().active(torch.tensor([0.0, 0.5, 1.0])).all()
     assert torch.equal(IntervalGuidance(start=0.5, end=0.5).active(t), torch.tensor([False, True, False]))
 
 
