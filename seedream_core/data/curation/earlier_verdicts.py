@@ -1,8 +1,8 @@
-"""Reuses verdicts of an earlier curation: kept and dropped samples are taken over; unreadable ones and duplicates are
-judged again.
+"""Reuses verdicts of an earlier curation: kept and dropped samples are taken over; unreadable samples and duplicates
+are judged again.
 
-A duplicate is, because what it repeats may be another sample now. Its picture must be the same, byte for byte; for a
-dropped one its key must do.
+Duplicates are judged again because the sample they repeat may have changed. For a kept sample the picture must be the
+same, byte for byte; for a dropped sample the key must be the same.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.storage.pass_results import PassRow
-from seedream_core.data.storage.retry import EarlierRun
+from seedream_core.data.storage.retry import EarlierRun, ChangesSince
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError
 from seedream_core.records import Sample
@@ -23,8 +23,8 @@ Judged = tuple[PassRow, dict[str, np.ndarray]]
 class EarlierVerdicts:
     """An earlier run of a stage with the same scorers, filters and comparisons (`essence`)."""
 
-    def __init__(self, folder: Path, stage: Stage, essence, comparisons: set[str]) -> None:
-        self.earlier = EarlierRun(folder, stage, essence)
+    def __init__(self, folder: Path, stage: Stage, essence, comparisons: set[str], changes_since: ChangesSince) -> None:
+        self.earlier = EarlierRun(folder, stage, essence, changes_since)
         self.comparisons = comparisons
         self.places = {key: place for place, key in enumerate(self.earlier.reader.keys)} if self.earlier.reader else {}
         self.features = {
@@ -33,10 +33,10 @@ class EarlierVerdicts:
         }
 
     def row(self, reader: ShardReader, position: int) -> Judged | None:
-        """Row and features of one sample of `reader`; None where it is to be judged again."""
+        """Row and features of one sample of `reader`; None if it must be judged again."""
         try:
             return self._row(reader, position)
-        except DataError:  # of what it now is the funnel tells
+        except DataError:  # the funnel will report what is wrong
             return None
 
     def _row(self, reader: ShardReader, position: int) -> Judged | None:

@@ -1,8 +1,8 @@
-"""Sources: where raw pictures and captions come from, each listed first and then read one by one, in any process.
+"""Data sources: list the items of a folder or table first, then read them one by one, in any process.
 
-A source lists its items in an order of its own that does not depend on the machine, and names each: names are what a
-person would look for, and the only thing that keys are made from. Nothing is skipped: what is no sample is in `lost`
-(one row of fates) or counted in `ignored`.
+The order of the list does not depend on the machine. Every item has a name that a person would search for; sample keys
+are made from names only. Nothing is skipped silently: an item that cannot become a sample is in `lost` (one row of
+fates), every other file is counted in `ignored`.
 """
 
 from collections import Counter
@@ -18,18 +18,19 @@ from seedream_core.workflow.config import OUTSIDE, Component
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One sample that a source has, not read yet."""
+    """One sample of a source that has not been read yet."""
 
     name: str
     place: str
     """File, and member or row."""
     at: Any = None
-    """What the source needs to read it: small, sent to other processes, and different where the content is."""
+    """The information with which the source reads the item: small, because it is sent to other processes; it changes
+    when the content changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What should have been a sample, or a whole damaged shard."""
+    """An item that should have been a sample, or a whole damaged shard."""
 
     name: str
     place: str
@@ -37,7 +38,7 @@ class Lost:
 
 
 class Items(Sequence[Item]):
-    """Items that are made when they are asked for: a listing of millions need not lie in memory."""
+    """Items that are created on access, so that a listing of millions need not stay in memory."""
 
     def __init__(self, make: Callable[[int], Item], rows: Sequence[int]) -> None:
         self.make, self.rows = make, rows
@@ -54,25 +55,27 @@ class Listing:
     items: Sequence[Item] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
-    """Files or members that are no part of a sample, by their extension."""
+    """Number of files or members that do not belong to a sample, by extension."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A sample as it was found."""
+    """A sample as it was found in the source."""
 
     picture: bytes
     captions: raw_captions.Captions = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
-    """What else its source says of it: fields of our own records."""
+    """Other fields from the source, under the names of our records."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Component):
-    """Contract: `listing()` once, `read(item)` for each; DataError from `read` says why that sample cannot be had."""
+    """Contract: `listing()` is called once, `read(item)` for each item; `read` raises DataError with the reason if the
+    sample cannot be read.
+    """
 
     path: str = field(metadata=OUTSIDE)
-    """A folder (of folder, webdataset and pdf), a file (of jsonl and csv), or either (of parquet)."""
+    """A folder (for folder, webdataset and pdf), a file (for jsonl and csv), or either (for parquet)."""
 
     def listing(self) -> Listing:
         raise NotImplementedError
@@ -92,7 +95,7 @@ class Source(Component):
         path = Path(self.path)
         if not test(path):
             raise UserError(
-                f"source.path: {self.path} is {f'no {kind}' if path.exists() else 'not there'}",
-                f"a {kind} is needed for the source {self.name()!r}",
+                f"source.path: {self.path} {f'is no {kind}' if path.exists() else 'is not there'}",
+                f"the source {self.name()!r} needs a {kind}",
             )
         return path

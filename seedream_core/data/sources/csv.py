@@ -1,4 +1,6 @@
-"""A table of pictures: values separated by commas, semicolons or tabs under a line of column names, in UTF-8 or GBK."""
+"""Source of pictures from a CSV table: values separated by commas, semicolons or tabs, column names in the first line,
+UTF-8 or GBK.
+"""
 
 import csv
 import io
@@ -9,7 +11,7 @@ from seedream_core.data.sources.table import PictureTable
 from seedream_core.errors import DataError, UserError
 
 SEPARATORS = ("\t", ";", ",")
-"""What may stand between cells: the first that gives a column of pictures, else the last."""
+"""Possible separators: the first one that gives a picture column is used, otherwise the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +37,19 @@ class Csv(PictureTable):
                     f"{', '.join(head)[:200] or 'none'}",
                     "name the column of the picture's path with source.image",
                 )
-            rows += ((table.line_num, cells) for cells in table if cells)
+            rows += ((table.line_num, values) for values in table if values)
         except csv.Error as error:
-            raise UserError(f"{self.path}:{table.line_num}: {error}", "mend the table, or bring it as jsonl") from None
+            raise UserError(
+                f"{self.path}:{table.line_num}: {error}", "repair the table, or convert it to jsonl"
+            ) from None
 
         def item(index: int) -> Item:
-            number, cells = rows[index]
+            number, values = rows[index]
             return self.item(
                 number,
-                dict(zip(head, cells))
-                if len(cells) == len(head)
-                else f"broken row: {len(cells)} cells under {len(head)} columns",
+                dict(zip(head, values))
+                if len(values) == len(head)
+                else f"broken row: {len(values)} cells under {len(head)} columns",
             )
 
         return Listing(Items(item, range(len(rows))))

@@ -1,7 +1,7 @@
-"""A folder of pictures, and of the folders in it; beside each picture, captions in `.txt` or `.json` of the same name.
+"""Source of pictures from a folder and its subfolders, with captions in `.txt` or `.json` files of the same name.
 
-Where a picture comes from is said by the `source` or `url` of its json, else by the first folder of its path.
-Hidden files and folders, whose names begin with a dot, are no part of it: they are counted, each once, as `hidden`.
+The origin of a picture is the `source` or `url` in its json, otherwise the first folder of its path. Hidden files and
+folders (names that begin with a dot) are not read; they are counted as `hidden`.
 """
 
 import os
@@ -74,19 +74,19 @@ class Folder(Source):
     def _stamp(self, name: str) -> tuple[int, int]:
         try:
             stat = os.lstat(os.path.join(self.path, name))
-        except OSError:  # gone since it was listed: reading it will say so
+        except OSError:  # deleted since it was listed: reading it will report that
             return 0, 0
         return stat.st_size, stat.st_mtime_ns
 
 
 def walk(folder: Path, listing: Listing) -> list[str]:
-    """Every file under the folder, by its path from there, sorted; linked folders are lost, hidden names are counted
-    and left out.
+    """Paths of all files under the folder, relative to it, sorted. Linked folders are listed as lost; hidden names are
+    counted and skipped.
     """
 
     def stop(error: OSError) -> None:
         raise UserError(
-            f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it out of the folder"
+            f"{error.filename} cannot be read: {error.strerror}", "make it readable, or move it to another folder"
         )
 
     names = []
@@ -104,21 +104,19 @@ def walk(folder: Path, listing: Listing) -> list[str]:
     return sorted(names)
 
 
-def read_file(path: Path, most: int, name: str = "") -> bytes:
-    """A regular file of at most `most` bytes; DataError for anything else, under the `name` that it was asked for
-    by.
-    """
+def read_file(path: Path, max_bytes: int, name: str = "") -> bytes:
+    """Content of a regular file of at most `max_bytes` bytes; otherwise DataError, with the file called `name`."""
     name = shown(name[:200] or path.name)
     try:
         if not path.is_file():
             raise DataError(f"{'no regular file' if os.path.lexists(path) else 'not there'}: {name}")
-        if (size := path.stat().st_size) > most:
-            raise DataError(f"too large: {name} of {size} bytes, over {most}")
+        if (size := path.stat().st_size) > max_bytes:
+            raise DataError(f"too large: {name} of {size} bytes, over {max_bytes}")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot be read: {name} ({error.strerror})") from None
 
 
 def shown(name: str) -> str:
-    """A file's name as text, also where its bytes are no UTF-8."""
+    """A file name as text, even if its bytes are not valid UTF-8."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""A table of pictures: one JSON object to a line."""
+"""Source of pictures from a JSON Lines table: one JSON object per line."""
 
 from array import array
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Jsonl(PictureTable):
 
 
 def _row(line: bytes) -> dict | str:
-    """The row, or why it is none."""
+    """The row, or a message that says why the line is not a row."""
     try:
         row = load_json(line)
     except DataError as error:

@@ -1,8 +1,7 @@
-"""A table of pictures in Parquet files: their paths, or the pictures themselves as bytes or as HF datasets keeps them
-({bytes, path}).
+"""Source of pictures from Parquet files: as paths, as bytes, or in the format of HF datasets ({bytes, path}).
 
-Files are read by the batch, in each process, and only the columns that are known here. However large a row group is,
-one page of each column is in memory, and a few rows (pyarrow as a writer looks at a page's size every 1,024 rows only).
+Each process reads files in batches, and only the columns that are known here. For a row group of any size, one page of
+each column and a few rows are in memory (pyarrow as a writer checks a page's size only every 1,024 rows).
 """
 
 import os
@@ -26,21 +25,26 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 EMBEDDED = ("image_bytes", "jpg", "png", "webp")
-TOLD = ("captions", *raw_captions.BARE, *(f"caption_{language}" for language in raw_captions.LANGUAGES), "url")
+CAPTION_COLUMNS = (
+    "captions",
+    *raw_captions.BARE,
+    *(f"caption_{language}" for language in raw_captions.LANGUAGES),
+    "url",
+)
 ROWS = 16
-"""In memory at once."""
+"""Rows in memory at once."""
 BUFFER = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """One row group: where it stands, and what its rows are called."""
+    """One row group: its position in the file, and the names of its rows."""
 
     file: str
     stamp: int
     number: int
     first: int
-    """Rows of the file before it."""
+    """Number of rows of the file before this group."""
     names: list[str | None]
     paths: list[str | None]
 
@@ -96,11 +100,17 @@ class Parquet(PictureTable):
     @property
     def _wanted(self) -> frozenset[str]:
         return frozenset(
-            {*KEYS, *self.columns, *TOLD, *(one.name for one in fields(Sample)), *filter(None, [self.caption])}
+            {
+                *KEYS,
+                *self.columns,
+                *CAPTION_COLUMNS,
+                *(one.name for one in fields(Sample)),
+                *filter(None, [self.caption]),
+            }
         )
 
     def _files(self, listing: Listing) -> list[str]:
-        """The files by their paths from the folder, or the one file by its name."""
+        """Paths of the files relative to the folder, or the name of the single file."""
         path = self._there("file or folder", Path.exists)
         if path.is_file():
             return [path.name]
@@ -111,14 +121,14 @@ class Parquet(PictureTable):
             else:
                 listing.ignored[os.path.splitext(name)[1] or "no extension"] += 1
         if not files:
-            raise UserError(f"{self.path}: no .parquet files in it")
+            raise UserError(f"{self.path}: no .parquet files found")
         return files
 
     def _path(self, name: str) -> str:
         return os.path.join(self.path, name) if os.path.isdir(self.path) else self.path
 
     def _groups(self, name: str, listing: Listing) -> Iterator[_Group]:
-        """The row groups of a file; one that cannot be read is lost, and told."""
+        """The row groups of a file; a group that cannot be read is listed as lost."""
         path = self._path(name)
         file, time, first = _open(path), os.stat(path).st_mtime_ns, 0
         if self.caption and self.caption not in file.schema_arrow.names:
@@ -146,16 +156,16 @@ class Parquet(PictureTable):
                 )
                 paths = next((columns[column] for column in self.columns if column in texts), [None] * rows)
                 if len(named) != rows:
-                    raise DataError(f"{len(named)} rows where its head says {rows}")
+                    raise DataError(f"{len(named)} rows but the file's metadata says {rows}")
                 yield _Group(name, time, number, first, named, paths)
             except (*_errors(), DataError, UnicodeDecodeError) as error:
                 place = f"{shown(name)}:{first + 1}-{first + rows}"
-                listing.lost.append(Lost(place, place, f"cannot be read: row group {number}: {_said(error)}"))
+                listing.lost.append(Lost(place, place, f"cannot be read: row group {number}: {_error_text(error)}"))
             first += rows
 
 
 class _Rows:
-    """Rows of one row group, forwards a batch at a time; an earlier row begins anew."""
+    """Reads rows of one row group forwards, a batch at a time; a row before the current one restarts the group."""
 
     def __init__(self, path: str, group: int, wanted: frozenset[str]) -> None:
         self.path, self.group = path, group
@@ -182,7 +192,7 @@ class _Rows:
             raise DataError(f"not UTF-8: byte {error.start} of a row's text") from None
         except (*_errors(), StopIteration) as error:
             self._begin()
-            raise DataError(f"cannot be read: row group {self.group}: {_said(error)}") from None
+            raise DataError(f"cannot be read: row group {self.group}: {_error_text(error)}") from None
 
 
 @lru_cache(maxsize=1)
@@ -195,10 +205,10 @@ def _open(path: str) -> "ParquetFile":
         raise DataError("no regular file")
     parquet = extra("pyarrow.parquet", "data", "the source 'parquet'")
     try:
-        # Without pre-buffering and with a buffer, pages come as they are needed: else whole columns of a row group.
+        # Without pre-buffering and with a buffer, pages are read on demand; otherwise whole columns of a row group.
         return parquet.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER, page_checksum_verification=True)
     except _errors() as error:
-        raise DataError(f"no sound Parquet file: {_said(error)}") from None
+        raise DataError(f"not a valid Parquet file: {_error_text(error)}") from None
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -207,12 +217,12 @@ def _errors() -> tuple[type[Exception], ...]:
     return ArrowException, OSError, ValueError, OverflowError
 
 
-def _said(error: Exception) -> str:
-    return str(getattr(error, "message", error)).partition("\n")[0][:120] or "it ends too early"
+def _error_text(error: Exception) -> str:
+    return str(getattr(error, "message", error)).partition("\n")[0][:120] or "the file is truncated"
 
 
 def _named_by(kind: Any) -> bool:
-    """Whether values of this type are names: text or whole numbers."""
+    """Whether values of this type can be names: text or whole numbers."""
     from pyarrow import types
 
     kind = kind.value_type if types.is_dictionary(kind) else kind
@@ -228,7 +238,7 @@ def _first(*names: str | None) -> str | None:
 
 
 def _filled(value: Any) -> Any:
-    """Without the fields that are null: in a table every row has every field."""
+    """The mapping without null fields: in a table every row has every field."""
     if isinstance(value, Mapping):
         return {name: _filled(one) for name, one in value.items() if one is not None}
     return [_filled(one) for one in value] if isinstance(value, list) else value

@@ -1,9 +1,9 @@
-"""Figures of PDF files in a folder: the pictures embedded in their pages, with the nearest "Figure 3: ..." or "图3 ..."
-as caption.
+"""Source of figures from PDF files: pictures embedded in the pages, with the nearest "Figure 3: ..." or "图3 ..." as
+caption.
 
-Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; here by pypdfium2, in the extra `[data]`.
-Pages are never rendered: what a page claims to measure does not matter, and a picture's size is known before it is
-decoded.
+Seedream 4.0 takes natural knowledge data from PDFs of textbooks and papers; here pypdfium2 reads them (the extra
+`[data]`). Pages are never rendered, so the page size that a file claims has no effect, and the size of a picture is
+known before it is decoded.
 """
 
 import atexit
@@ -27,11 +27,12 @@ from seedream_core.errors import DataError, UserError
 FILE_BYTES = 512 * 2**20
 PAGES = 5000
 FIGURES = 500
-"""Of one page."""
+"""Largest number of figures on one page."""
 CAPTION = 600
 LINES = 4
 NEAR = 0.25
-"""Of the page's height: a caption farther from its figure belongs to another."""
+"""Largest distance between a caption and its figure, as a share of the page height; a caption farther away belongs to
+another figure."""
 _LABEL = re.compile(
     r"(?:(?:Figure|Fig\.?|FIGURE|FIG\.?)\s*\d+(?:[.\-–]\d+)*[a-z]?\s*[:.|—–]|图\s*\d+(?:[.\-–]\d+)*\s*[:：.．、]?)\s*(?=\S)"
 )
@@ -42,7 +43,7 @@ _END = re.compile(r"[.。!?！？]\s*$")
 class Pdf(Source):
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_side"}
     min_side: Annotated[int, Ge(1)] = 128
-    """Pixels of a figure's shorter side; smaller ones (icons, rules) are counted as ignored."""
+    """Smallest length of a figure's shorter side in pixels; smaller ones (icons, rules) are counted as ignored."""
 
     def listing(self) -> Listing:
         _pdfium()
@@ -105,13 +106,13 @@ def _pdfium() -> Any:
         raise UserError(
             "the source 'pdf' needs pypdfium2, which is not installed", "pip install 'seedream[data]'"
         ) from None
-    atexit.register(_opened.cache_clear)  # else pypdfium2 tells of a document left open
+    atexit.register(_opened.cache_clear)  # otherwise pypdfium2 warns about a document left open
     return pypdfium2
 
 
 @lru_cache(maxsize=1)
 def _opened(folder: str, name: str, stamp: tuple[int, int]) -> Any:
-    """The document; DataError where it is encrypted, cut short, too large or none."""
+    """Opens the document; DataError if it is encrypted, cut short, too large or not a PDF."""
     pdfium = _pdfium()
     if stamp[0] > FILE_BYTES:
         raise DataError(f"too large: {stamp[0]} bytes, over {FILE_BYTES}")
@@ -125,7 +126,7 @@ def _opened(folder: str, name: str, stamp: tuple[int, int]) -> Any:
 
 
 def _images(page: Any) -> list[Any]:
-    """The page's embedded pictures in drawing order, those inside forms too."""
+    """The page's embedded pictures in drawing order, including those inside forms."""
     from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
     found = []
@@ -137,7 +138,7 @@ def _images(page: Any) -> list[Any]:
 
 
 def _picture(image: Any) -> bytes:
-    """Its JPEG where it is a plain one that lies upright, else PNG of what PDFium makes of masks and colour spaces."""
+    """The original JPEG if it is plain and upright, else a PNG after PDFium has applied masks and colour spaces."""
     matrix = image.get_matrix()
     if image.get_filters() == ["DCTDecode"] and matrix.b == matrix.c == 0 and min(matrix.a, matrix.d) > 0:
         data = bytes(image.get_data())
@@ -152,7 +153,7 @@ def _picture(image: Any) -> bytes:
 
 
 def _caption(page: Any, image: Any) -> str:
-    """The nearest caption above or below the figure, without its number; "" where none is near."""
+    """The nearest caption above or below the figure, without its number; "" if none is near."""
     _left, bottom, right, top = image.get_bounds()
     best, nearest = "", NEAR * page.get_height()
     for text, (start, low, _, high) in _captions(page):
@@ -163,8 +164,8 @@ def _caption(page: Any, image: Any) -> str:
 
 
 def _captions(page: Any) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    """Every line that begins like a caption, with what follows it up to a full stop, and where its first letter
-    stands.
+    """Lines that begin like a caption, each with the following text up to a full stop, and the position of its first
+    letter.
     """
     written = page.get_textpage()
     for start in ("Fig", "图"):
@@ -179,7 +180,7 @@ def _captions(page: Any) -> Iterator[tuple[str, tuple[float, float, float, float
 
 
 def _sentence(text: str) -> str:
-    """A caption's lines, joined: to the first that ends a sentence, an empty one, or the fourth."""
+    """Joins the lines of a caption, up to the end of a sentence, an empty line, or the fourth line."""
     taken = []
     for line in text.replace("\r", "").split("\n")[:LINES]:
         if not line.strip():

@@ -1,6 +1,7 @@
 """Normalises raw captions from any source: language, field, encoding, length.
 
-A bare caption is `short`, or `long` where it is; Chinese where it holds a Chinese character, else English.
+A bare caption (without language and field) goes to `short`, or to `long` if it is long; it is Chinese if it holds a
+Chinese character, otherwise English.
 """
 
 import codecs
@@ -14,47 +15,53 @@ from seedream_core.records import JSON_BYTES
 
 LANGUAGES = ("en", "zh")
 LONG = {"en": 200, "zh": 80}
-"""Characters from which a caption counts as long: about 35 English words, 80 Chinese characters."""
+"""Number of characters from which a caption is long: about 35 English words, 80 Chinese characters."""
 BARE = ("caption", "text", "prompt")
 INSTRUCTION = "instruction"
-"""Caption field of a tuple: what to do with its references."""
+"""Caption field of a tuple: the instruction, which says how to change its references."""
 BEFORE = "before"
-"""Caption field of a tuple: what the first of its references shows."""
+"""Caption field of a tuple: describes its first reference."""
 _HAN = re.compile("[\u3400-\u9fff]")
 
 Captions = dict[str, dict[str, str]]
 
 
 def text(data: bytes) -> str:
-    """A caption's bytes as text; DataError where they are none, or too many."""
+    """Decodes a caption; DataError if its bytes are not text or are too many."""
     if len(data) > JSON_BYTES:
         raise DataError(f"too large: a caption of {len(data)} bytes, over {JSON_BYTES}")
     return decode(data)
 
 
 def decode(data: bytes) -> str:
-    """UTF-8, UTF-16 with its mark, or GBK (as GB18030) where that gives Chinese; DataError for any other bytes."""
+    """Decodes UTF-8, UTF-16 with a byte order mark, or GBK (as GB18030) if the result is Chinese; DataError for any
+    other bytes.
+    """
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    told = _attempt(data, "utf-16") if marked else _attempt(data, "utf-8-sig")
-    if told is None and not marked and _chinese(chinese := _attempt(data, "gb18030") or ""):
+    decoded = _attempt(data, "utf-16") if marked else _attempt(data, "utf-8-sig")
+    if decoded is None and not marked and _chinese(chinese := _attempt(data, "gb18030") or ""):
         return chinese
-    if told is None:
-        raise DataError("the text has UTF-16's mark and is none" if marked else "the text is neither UTF-8 nor GBK")
-    return told
+    if decoded is None:
+        raise DataError(
+            "the text begins with the UTF-16 byte order mark but is not UTF-16"
+            if marked
+            else "the text is neither UTF-8 nor GBK"
+        )
+    return decoded
 
 
-def bare(told: str) -> Captions:
-    """The captions of one text; none of an empty one."""
-    told = told.strip()
-    language = "zh" if _HAN.search(told) else "en"
-    return {language: {"long" if len(told) >= LONG[language] else "short": told}} if told else {}
+def bare(value: str) -> Captions:
+    """Captions of one text; an empty mapping for empty text."""
+    value = value.strip()
+    language = "zh" if _HAN.search(value) else "en"
+    return {language: {"long" if len(value) >= LONG[language] else "short": value}} if value else {}
 
 
 def captions(row: Mapping[str, Any]) -> Captions:
-    """The captions of a row of a table or a sidecar's json.
+    """Captions of a table row or a sidecar json.
 
     `captions` holds language -> field -> text (or language -> text); `caption`, `text` and `prompt` hold a bare
-    caption, `caption_en` and `caption_zh` one of that language. DataError where one of them is no text.
+    caption, `caption_en` and `caption_zh` one of that language. DataError if one of them is not text.
     """
     found: Captions = {}
     given = row.get("captions") or {}
@@ -63,20 +70,20 @@ def captions(row: Mapping[str, Any]) -> Captions:
     for language, fields in given.items():
         fields = fields if isinstance(fields, Mapping) else {"short": fields}
         found[str(language)] = {
-            str(field): _text(f"captions.{language}.{field}", told) for field, told in fields.items()
+            str(field): _text(f"captions.{language}.{field}", value) for field, value in fields.items()
         }
-    told = {
+    bare_captions = {
         "": next((row[name] for name in BARE if row.get(name)), None),
         **{name: row.get(f"caption_{name}") for name in LANGUAGES},
     }
-    for language, one in told.items():
+    for language, one in bare_captions.items():
         for name, fields in bare(_text(f"caption {language}".strip(), one)).items() if one else ():
             found[language or name] = fields | found.get(language or name, {})
     return found
 
 
 def origin(row: Mapping[str, Any]) -> str:
-    """Where a picture comes from, by its row: `source`, else the host of its `url`; empty where it tells neither."""
+    """Origin of a picture from its row: `source`, else the host of its `url`; empty if it has neither."""
     if isinstance(source := row.get("source"), str) and source:
         return source
     try:
@@ -86,21 +93,21 @@ def origin(row: Mapping[str, Any]) -> str:
 
 
 def merge(first: Captions, second: Captions) -> Captions:
-    """All captions of both; where both have a field, the first one's."""
+    """Merges captions; where both have a field, the first wins."""
     return {language: second.get(language, {}) | first.get(language, {}) for language in second | first}
 
 
-def _text(name: str, told: Any) -> str:
-    if not isinstance(told, str):
-        raise DataError(f"no text: {name} is {str(told)[:40]!r}")
-    return told
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"no text: {name} is {str(value)[:40]!r}")
+    return value
 
 
-def _chinese(told: str) -> bool:
-    """Whether text read as GB18030 is meant so: an accented Latin letter takes the next letter, below GB2312's
-    bytes.
+def _chinese(value: str) -> bool:
+    """Whether text decoded as GB18030 was meant as Chinese: an accented Latin letter takes the next letter along, and
+    gives bytes below the range of GB2312.
     """
-    pairs = [letter.encode("gb18030") for letter in told if letter > "\x7f"]
+    pairs = [letter.encode("gb18030") for letter in value if letter > "\x7f"]
     return len(pairs) > 1 and sum(min(pair) >= 0xA1 for pair in pairs) >= 0.8 * len(pairs)
 
 

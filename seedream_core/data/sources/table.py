@@ -1,6 +1,6 @@
-"""What tables of pictures have in common: each row names a picture file and says something of it.
+"""Shared part of the table sources: each row names a picture file and may hold captions and other fields.
 
-What a finished step was made from is the table: a picture replaced under the same name is not noticed.
+A finished step depends on the table's contents: a picture that is replaced under the same name is not noticed.
 """
 
 import os
@@ -21,25 +21,24 @@ KEYS = ("key", "id")
 @dataclass(frozen=True, kw_only=True)
 class PictureTable(Source):
     root: str | None = None
-    """Folder that the pictures' paths start from; none for the table's own."""
+    """Folder to which the pictures' paths are relative; if not set, the table's own folder."""
     image: str | None = None
-    """Column of the picture's path; none for the first there is of image, path, file_name, filename and file. A picture
-    replaced under the same name is not noticed by a finished step: give a new --out."""
+    """Column with the picture's path; if not set, the first that exists of image, path, file_name, filename and file. A
+    finished step does not notice a picture replaced under the same name: choose a new --out."""
     caption: str | None = None
-    """Column of a bare caption; none for what there is of captions, caption, text, prompt, caption_en and
-    caption_zh.
-    """
+    """Column with a bare caption; if not set, all that exist of captions, caption, text, prompt, caption_en and
+    caption_zh."""
 
     def check(self) -> None:
-        """UserError where no picture could be found, however its row names it."""
+        """UserError if no picture can be found, whatever the rows say."""
         if not os.path.isdir(self._root):
             raise UserError(
-                f"source.root: {self._root} is {'no folder' if os.path.exists(self._root) else 'not there'}",
-                "name the folder that the pictures' paths start from",
+                f"source.root: {self._root} is {'not a folder' if os.path.exists(self._root) else 'not there'}",
+                "name the folder to which the pictures' paths are relative",
             )
 
     def item(self, number: int, row: Any) -> Item:
-        """Row `number`, under its own key, else the name of its picture, else its place."""
+        """Row `number`; its name is its own key, else the name of its picture, else its place."""
         place = f"{os.path.basename(self.path)}:{number}"
         named = row if isinstance(row, Mapping) else {}
         name = next((str(named[name]) for name in (*KEYS, *self.columns) if named.get(name) not in (None, "")), place)
@@ -50,7 +49,7 @@ class PictureTable(Source):
         return self.raw(item.at[0])
 
     def raw(self, row: Mapping[str, Any] | str) -> Raw:
-        """What a row says, or DataError; a row that is a string is the reason why it is none."""
+        """Reads a row; a row given as a string is the reason for a DataError."""
         if isinstance(row, str):
             raise DataError(row)
         column = next((name for name in self.columns if row.get(name)), None)
@@ -62,15 +61,17 @@ class PictureTable(Source):
         return Raw(self.picture(column, row[column]), captions, row)
 
     def picture(self, column: str, value: Any) -> bytes:
-        """The picture that a cell names."""
+        """The picture that a value of the table names."""
         if "://" in (name := str(value)):
             raise DataError(
-                f"an address, which is not fetched: {name[:120]}; img2dataset does, and its shards are a source"
+                f"a URL, which is not downloaded: {name[:120]}; fetch it with img2dataset, and use its shards as source"
             )
         return read_file(self._inside(name), MEMBER_BYTES, name)
 
     def stamp(self, picture: Any) -> tuple[int, int] | None:
-        """Size and time of the picture that a row names: mended, it is another one. Nothing is read."""
+        """Size and time of the picture that a row names, so that a repaired picture counts as a new one. The file is
+        not read.
+        """
         try:
             stat = os.stat(os.path.join(self._root, str(picture)))
         except (OSError, ValueError):
@@ -79,7 +80,7 @@ class PictureTable(Source):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Where a row may name its picture, the first filled one first."""
+        """Values in which a row may name its picture; filled ones, in order."""
         return (self.image,) if self.image else COLUMNS
 
     @property
@@ -87,7 +88,7 @@ class PictureTable(Source):
         return self.root or os.path.dirname(self.path) or "."
 
     def _inside(self, name: str) -> Path:
-        """The file, which must lie under the root: a table of a stranger is no licence to read the whole disk."""
+        """The file, which must lie under the root: a table from outside must not give access to the whole disk."""
         root = Path(self._root).resolve()
         try:
             path = (root / name).resolve()

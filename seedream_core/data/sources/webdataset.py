@@ -1,7 +1,7 @@
-"""A folder of tar shards in the webdataset layout: img2dataset's, webdataset's own, or ours.
+"""Source of samples from tar shards in the webdataset layout: made by img2dataset, by webdataset, or by this project.
 
-Our index has a CRC for every byte. Without it a flipped bit of a payload is found only where the payload itself tells:
-in PNG always (600 of 600 tries), in a record of ours 73% (of 2,000), in WebP 12% (of 600), in JPEG 2% (of 600).
+Our index has a CRC for every byte. Without an index a flipped bit is found only if the file format itself has a check:
+in PNG always (600 of 600 tries), in our records 73% (of 2,000), in WebP 12% (of 600), in JPEG 2% (of 600).
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from seedream_core.errors import DataError
 from seedream_core.records import load_json
 
 USED = {*FORMATS, "json", "txt"}
-"""Members that `read` looks at; all others are counted as ignored."""
+"""Members that `read` uses; all others are counted as ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Webdataset(Source):
             shard, places = reader.shard(index), reader.places(index)
             if shard not in stamps:
                 stamps[shard] = (reader.folder / shard).stat().st_mtime_ns
-            # All that reading it takes: no other process need open the indexes, or walk the headers, again.
+            # Enough to read the sample: no other process needs to open the indexes or scan the headers again.
             at = (str(reader.folder / shard), stamps[shard], places.layout, tuple(places.numbers))
             return Item(reader.keys[index], f"{shard}:{reader.keys[index]}", at)
 
@@ -48,7 +48,7 @@ class Webdataset(Source):
         return Listing(Items(item, range(len(reader))), lost, reader.ignored + unused + self._beside(reader.folder))
 
     def _beside(self, folder: Path) -> Counter[str]:
-        """Files beside the shards that are none, and no index of one, by their extension."""
+        """Number of other files beside the shards (neither shard nor index), by extension."""
         names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         ours = (".tar", ".index.json")
         return Counter(
@@ -79,5 +79,5 @@ class Webdataset(Source):
 
 @lru_cache(maxsize=OPEN_SHARDS)
 def _shard(path: str, stamp: int) -> ShardFile:
-    """The shard as it was at this time."""
+    """Opens the shard as it was at this modification time."""
     return ShardFile(Path(path))

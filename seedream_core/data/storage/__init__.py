@@ -1,1 +1,1 @@
-"""Samples on disk: tar shards, fates, and work that goes on after a kill."""
+"""Stores samples on disk: tar shards, fates, and writers that resume after a kill."""

@@ -7,7 +7,7 @@ from seedream_core.errors import DataError
 
 
 def check(fates: Mapping[str, int], total: int, most: float, data: Path, out: Path) -> None:
-    """DataError where more than the share `most` of all samples is quarantined so far."""
+    """DataError if more than the share `most` of all samples is quarantined so far."""
     if (bad := fates.get("quarantined", 0)) > most * total:
         raise DataError(
             f"{data}: {bad} of {total} samples are unreadable, over the budget of {most:.2%}; see "

@@ -1,4 +1,4 @@
-"""One open tar shard: the members of a sample are read by position, and each byte is checked."""
+"""Reads the members of a sample from one open tar shard by position, and checks every byte."""
 
 import os
 import stat
@@ -13,22 +13,19 @@ from seedream_core.data.storage.tar import BLOCK, Damage
 from seedream_core.errors import DataError, UserError
 
 APART = 128 * 1024
-"""Payloads from here on are read apart from their headers: cutting a megabyte out of a larger read takes five times as
-long (measured).
-"""
+"""Payloads of at least this size are read separately from their headers: cutting a megabyte out of a larger read takes
+five times as long (measured)."""
 
 NO_CRC = 2**32
-"""In place of a CRC32, where no index tells it."""
+"""Used instead of a CRC32 if no index gives one."""
 
 
 class MemberPlaces(NamedTuple):
-    """Where the members of one sample lie: their extensions, and three numbers for each."""
+    """Positions of a sample's members: their extensions, and three numbers for each."""
 
     layout: Sequence[str]
     numbers: Sequence[int]
-    """Offset of the header (the payload begins one block later), size, CRC32 over both or NO_CRC; then the next
-    member's.
-    """
+    """For each member: offset of the header (the payload begins one block later), size, CRC32 over both or NO_CRC."""
 
     def members(self) -> Iterator[tuple[str, int, int, int]]:
         flat = iter(self.numbers)
@@ -36,18 +33,18 @@ class MemberPlaces(NamedTuple):
 
 
 class DamagedSample(DataError):
-    """A sample whose bytes are not what its shard's index promises."""
+    """A sample whose bytes differ from its shard's index."""
 
     def __init__(self, damage: Damage) -> None:
         super().__init__(f"damaged sample: {damage}")
         self.damage = damage
 
-    def __reduce__(self) -> tuple[type["DamagedSample"], tuple[Damage]]:  # a worker process raises it
+    def __reduce__(self) -> tuple[type["DamagedSample"], tuple[Damage]]:  # so that it can be raised in a worker process
         return DamagedSample, (self.damage,)
 
 
 class ShardFile:
-    """An open shard; closed when nobody holds it."""
+    """An open shard; it is closed when the last reference is dropped."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.name

@@ -18,21 +18,21 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 CHUNK = 16
 FEW = 4 * CHUNK
-"""So few tasks are done before a second process has started."""
+"""Number of tasks that are done in this process before worker processes are started."""
 
 
 def ordered(
     work: Callable[[Task], Result], tasks: Sequence[Task], workers: int, at_once: int = CHUNK
 ) -> Iterator[Result]:
-    """`work` of every task, in order; a few chunks per process are under way at once, however many tasks there are.
+    """Yields `work(task)` of every task, in order; only a few chunks per process are in progress at a time.
 
-    A chunk is `at_once` tasks: fewer where each takes long, or where its result is large.
+    A chunk is `at_once` tasks: use fewer if each takes long or has a large result.
     """
     if workers <= 1 or len(tasks) <= min(FEW, 16 * at_once):
         yield from map(work, tasks)
         return
     chunks = (list(tasks[start : start + at_once]) for start in range(0, len(tasks), at_once))
-    # Not fork: threads of this process (progress, torch) would leave their locks held in the child.
+    # Not fork: locks held by threads of this process (progress, torch) would stay locked in the child.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
 
@@ -48,32 +48,32 @@ def ordered(
         except BrokenProcessPool:
             raise UserError(
                 "a worker process was killed, most likely for memory",
-                "set fewer `workers` in the host file; the same command goes on from the last whole shard",
+                "set fewer `workers` in the host file; the same command resumes after the last complete shard",
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def processes(asked: int) -> int:
-    """As many as the host asks for; unless it says, one for each core that this process may use."""
+    """Number of processes: as the host file says, otherwise one per core that this process may use."""
     return asked or len(os.sched_getaffinity(0))
 
 
 def each(work: Callable[[Task], Result], chunk: Sequence[Task]) -> list[Result]:
-    """A chunk of the work."""
+    """Runs the work on one chunk."""
     return [work(task) for task in chunk]
 
 
 def _start() -> None:
-    # As many processes as cores, each with a network of as many threads, stand in each other's way.
+    # One process per core, each with one thread per core, would slow each other down.
     os.environ["OMP_NUM_THREADS"] = "1"
-    # The terminal sends Ctrl-C to the whole group: the parent alone decides what comes of it.
+    # The terminal sends Ctrl-C to the whole process group: only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 
 def _outlive_nobody() -> None:
-    # A parent that was killed tells nobody: the pool's queues, which every worker holds open, would keep them waiting
-    # for ever.
+    # If the parent is killed, workers would wait for ever on the pool's queues, which every worker
+    # keeps open.
     connection.wait([multiprocessing.parent_process().sentinel])
     os._exit(1)

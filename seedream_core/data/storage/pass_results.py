@@ -1,6 +1,7 @@
-"""Results of a first pass over many samples, kept on disk: a killed pass resumes, and memory stays flat.
+"""Results of the first pass over many samples, kept on disk, so that a killed pass resumes and memory use stays
+constant.
 
-One line per sample, and of each that was kept, one row of every feature in a plain binary file beside it.
+One line per sample; for each kept sample also one row of every feature in a plain binary file.
 """
 
 import json
@@ -18,31 +19,31 @@ from seedream_core.workflow.artifact import write_atomic
 
 EVERY = 2048
 SECONDS = 60.0
-"""Samples or seconds between two states: what a kill costs at most."""
+"""Samples or seconds between two saved states: the most work that a kill loses."""
 BLOCK = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class PassRow:
-    """What became of one sample in the first pass."""
+    """Result of the first pass for one sample."""
 
     key: str
     source: str
     position: int
-    """In the reader of the input; -1 for what the reader itself could not list."""
+    """Position in the input reader; -1 if the reader itself could not list the sample."""
     name: str = ""
-    """What the source called it, where its record could be read."""
+    """Name of the sample at its source, if its record could be read."""
     fate: str = "kept"
     cause: str = ""
     reason: str = ""
     plain: bool = True
-    """Whether pictures alone tell it from others, see `View.plain`."""
+    """Whether the sample can be compared by its pictures alone, see `LazySample.plain`."""
     scores: Mapping[str, float] = field(default_factory=dict)
     boxes: Sequence[dict[str, Any]] = field(default_factory=list)
 
 
 class PassResults:
-    """Rows of one pass under `folder`; those of a pass over something else (`made_from`) are thrown away."""
+    """Rows of one pass under `folder`; rows of a pass over another input (`made_from`) are deleted."""
 
     def __init__(self, folder: Path, made_from: str) -> None:
         self.folder, self.made_from = folder, made_from
@@ -53,7 +54,7 @@ class PassResults:
         folder.mkdir(parents=True, exist_ok=True)
         self.done, self.kept, self.shapes = state["done"], state["kept"], state["features"]
         self.saved, self.at = self.done, time.monotonic()
-        """Rows that a kill would leave, and since when."""
+        """Rows that a kill would lose, and the time of the last save."""
         self.lines = self._open("rows.jsonl", state["bytes"])
         self.files = {name: self._open(f"{name}.bin", self.kept * self._dtype(name).itemsize) for name in self.shapes}
 
@@ -88,7 +89,7 @@ class PassResults:
             self.save()
 
     def save(self) -> None:
-        """Everything added so far is on disk for good."""
+        """Saves everything added so far to disk."""
         for file in (self.lines, *self.files.values()):
             file.flush()
             os.fsync(file.fileno())
@@ -103,7 +104,7 @@ class PassResults:
         self.saved, self.at = self.done, time.monotonic()
 
     def rows(self) -> Iterator[PassRow]:
-        """All rows that were saved, in order, read from the disk."""
+        """All saved rows, in order, read from disk."""
         with open(self.folder / "rows.jsonl", encoding="utf-8") as lines:
             for line in lines:
                 yield PassRow(**json.loads(line))
@@ -140,7 +141,7 @@ class PassResults:
         sizes = {"rows.jsonl": state["bytes"]} | {
             f"{name}.bin": state["kept"] * self._dtype(name).itemsize for name in self.shapes
         }
-        # A kill while a ledger was thrown away may have left its state behind.
+        # A kill while old results were deleted may have left their state file.
         whole = all(
             (self.folder / name).is_file() and (self.folder / name).stat().st_size >= size
             for name, size in sizes.items()
@@ -149,8 +150,8 @@ class PassResults:
 
 
 def choose(features: Mapping[str, np.ndarray], rows: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
-    """Some rows of every feature as `.npy` files under `folder`, mapped; copied in blocks, so that memory stays
-    flat.
+    """Writes the chosen rows of every feature as `.npy` files under `folder`, mapped; copied in blocks, so that memory
+    use stays constant.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -14,11 +14,11 @@ STATE = ".journal.json"
 
 
 class ResumableWriter:
-    """`fates.jsonl` and `shards/` under a folder; what `done` input samples have become is on disk for good.
+    """Writes `fates.jsonl` and `shards/` in a folder; the results of the first `done` input samples are safely on disk.
 
-    Its state is written when a shard is whole: before that, what was added since is made again, to the same bytes.
-    A shard may end among the samples that one input sample gave: those in it are then passed over when they are made
-    again. `made_from` tells one input from another; a state of another one is begun anew.
+    The state is saved when a shard is complete; samples added after that are made again on resume, with the same bytes.
+    A shard may end in the middle of the samples that one input sample gives: those already written are then skipped.
+    `made_from` identifies the input; the state of another input is discarded.
     """
 
     def __init__(self, out: Path, samples_per_shard: int, made_from: str) -> None:
@@ -26,7 +26,7 @@ class ResumableWriter:
         state = self._state()
         self.done, self.fates, self.changes = state["done"], Counter(state["fates"]), Counter(state["changes"])
         self.passed = state.get("passed", 0)
-        """Samples of the next input sample that lie in whole shards already."""
+        """Number of samples of the next input sample that are already in complete shards."""
         self.writer = ShardWriter(out / "shards", samples_per_shard, first=state["shards"])
         self.whole = self.writer.shard
         path = out / "fates.jsonl"
@@ -46,15 +46,13 @@ class ResumableWriter:
         self.lines.close()
 
     def add(self, fate: Fate, members: Mapping[str, bytes] | None = None, changes: Iterable[str] = ()) -> None:
-        """The next input sample: its fate, what is kept of it, and what was changed in it."""
+        """Adds the next input sample: its fate, its members if it is kept, and the changes made to it."""
         self.add_all(fate, [] if members is None else [(fate.key, members)], changes)
 
     def add_all(
         self, fate: Fate, samples: Sequence[tuple[str, Mapping[str, bytes]]], changes: Iterable[str] = ()
     ) -> None:
-        """The next input sample: its fate, the samples (key, members) that it gave, and what there is to count of
-        it.
-        """
+        """Adds the next input sample: its fate, the samples (key, members) that it gives, and its counters."""
         line = fate.to_json().encode("utf-8", "backslashreplace") + b"\n"
         for number, (key, members) in enumerate(samples[self.passed :], self.passed + 1):
             self.writer.add(key, members)

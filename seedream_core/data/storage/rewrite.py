@@ -17,7 +17,7 @@ from seedream_core.workflow.artifact import digest
 
 
 def whole(data: Path) -> ShardReader:
-    """The shards of an artifact, of which none may be damaged."""
+    """Opens the shards of an artifact; DataError if any is damaged."""
     reader = ShardReader(data)
     if reader.damage:
         raise DataError(f"{data}: {reader.damage[0]}", "run data/curate on it first")
@@ -26,16 +26,15 @@ def whole(data: Path) -> ShardReader:
 
 @lru_cache(maxsize=1)
 def opened(data: Path, digest: str) -> ShardReader:
-    """The shards as a worker process has them open: sent along with every task, a large index would cost more than the
-    task.
+    """The shards, opened once per worker process: sending a large index with every task would cost more than the task.
 
-    `digest` is that of the data: other contents are opened anew.
+    `digest` is the digest of the data: if the contents change, the shards are opened again.
     """
     return ShardReader(data)
 
 
 class StoredRecords(Sequence[Sample]):
-    """Every sample's record, read from its shard when it is asked for: memory holds none of them."""
+    """The record of every sample, read from its shard on access; no record stays in memory."""
 
     def __init__(self, reader: ShardReader) -> None:
         self.reader = reader
@@ -50,7 +49,7 @@ class StoredRecords(Sequence[Sample]):
 
 
 class StoredCaptions(StoredRecords):
-    """Their captions alone."""
+    """Only the captions of the records."""
 
     def __getitem__(self, row: int) -> Mapping[str, Mapping[str, str]]:
         return super().__getitem__(row).captions
@@ -59,22 +58,23 @@ class StoredCaptions(StoredRecords):
 def record(reader: ShardReader, row: int) -> Sample:
     members = reader.read(row, "json")
     if "json" not in members:
-        raise DataError(f"{reader.keys[row]}: no json beside it", "run data/curate on these shards")
+        raise DataError(f"{reader.keys[row]}: no json member", "run data/curate on these shards")
     return Sample.from_json(members["json"])
 
 
 def features(data: Path, name: str, count: int) -> np.ndarray:
-    """What curate measured of every sample (`features/NAME.npy`), N×d floats, mapped."""
+    """A feature that curate measured for every sample (`features/NAME.npy`), N×d floats, mapped."""
     path = data / "features" / f"{name}.npy"
     if not path.is_file():
         has = ", ".join(sorted(file.stem for file in path.parent.glob("*.npy"))) or "none"
         raise UserError(
-            f"features: {data} has no {name!r}; it has {has}", "name it among curate's scorers, or leave this out"
+            f"features: {data} has no {name!r}; it has {has}",
+            "list it among curate's scorers, or leave this option out",
         )
     values = np.load(path, mmap_mode="r", allow_pickle=False)
     if len(values) != count or values.dtype.kind != "f":
         raise DataError(
-            f"{path}: {values.dtype} of {len(values)} rows for {count} samples, where one row of floats each is needed"
+            f"{path}: {values.dtype} of {len(values)} rows for {count} samples, but one float row a sample is needed"
         )
     return values.reshape(count, -1)
 
@@ -88,9 +88,10 @@ def rewrite(
     made_from: object,
     samples_per_shard: int,
 ) -> None:
-    """Write every sample with the record that `change` makes of its own; `made_from` is what that depends on.
+    """Writes every sample with a changed record.
 
-    What curate measured of the samples goes with them.
+    `change(row, sample)` gives the new record; `made_from` identifies what the change depends on. Features that curate
+    measured are copied along.
     """
     identity = json.dumps([digest(reader.folder), made_from])
     with (
@@ -109,9 +110,9 @@ def rewrite(
 
 
 def carry(reader: ShardReader, out: Path) -> None:
-    """`features/` of the samples that `out` kept, row by row; only for a stage that leaves the pictures as they are.
+    """Copies the rows of `features/` of the samples that `out` kept; only for stages that do not change the pictures.
 
-    Its `fates.jsonl` says which: a line for each sample of the reader, in order.
+    The `fates.jsonl` of `out` says which samples were kept: one line per sample of the reader, in order.
     """
     paths = sorted((reader.folder.parent / "features").glob("*.npy"))
     features = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in paths}

@@ -1,8 +1,10 @@
-"""Tar shards in the webdataset layout: a writer that never shows half a shard, a reader that checks every byte.
+"""Writes and reads tar shards in the webdataset layout; the writer never shows a partial shard, the reader checks every
+byte.
 
-`key.ext` members in plain ustar files that webdataset reads; beside each `00000.tar` an index `00000.index.json`
-gives offset, size and CRC32 (over header and payload) of every member, so that a sample is one positioned read per
-member and no damage is silent. Shards of strangers, without an index, are scanned. Nothing is ever extracted.
+Samples are `key.ext` members in plain ustar files that webdataset can read. Beside each `00000.tar` an index
+`00000.index.json` gives offset, size and CRC32 (over header and payload) of every member, so that reading a sample
+takes one positioned read per member and no damage stays unnoticed. Shards from outside, without an index, are scanned.
+Nothing is ever extracted.
 """
 
 import json
@@ -36,20 +38,22 @@ _EXTENSION = re.compile(r"([a-z][a-z0-9]*\.)?[a-z]+")
 _PICTURE = re.compile(
     r"gif|bmp|tiff?|avif|hei[cf]|jxl|(.*\.)(gif|bmp|tiff?|avif|hei[cf]|jxl|jpe?g|jpe|jfif|png|webp)", re.DOTALL
 )
-"""Extensions of pictures that are not ours, so that nothing called so is left out in silence."""
+"""Extensions of picture formats that we do not store, so that members with them are reported."""
 _UNSAFE = {"Cc", "Cs", "Cf", "Zl", "Zp"}
-"""Kinds of characters that a name may not have: what a terminal obeys, what is no text, what turns or hides the text
-around it, what ends a line. Spaces of any width may stand there, as input methods and macOS write them (U+3000, U+00A0,
-U+202F)."""
+"""Unicode categories that a name must not contain: control characters, unassigned or private characters, characters
+that change the direction of text or are invisible, line ends. Spaces of any width are allowed, because input methods
+and macOS write them (U+3000, U+00A0, U+202F)."""
 _JOINERS = "\u200c\u200d"
-"""Of kind Cf, but spelling: Persian and the Indic scripts need them, and so do most emoji of people."""
+"""Characters of category Cf that are part of spelling: Persian and the Indic scripts need them, and so do most emoji of
+people."""
 
 
 @lru_cache(maxsize=1024)
 def limit(extension: str) -> int | None:
-    """Bytes that a member may have; None where the extension is none of ours.
+    """Largest size of a member in bytes; None for an extension that is not allowed.
 
-    Ours are pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could run.
+    Allowed are pictures, json, text and safetensors (also `ref0.png`, `latent.safetensors`): nothing that could be
+    executed.
     """
     kind = extension.rpartition(".")[2]
     if kind not in _KINDS or len(extension) > EXTENSION_CHARACTERS or not _EXTENSION.fullmatch(extension):
@@ -58,9 +62,9 @@ def limit(extension: str) -> int | None:
 
 
 class ShardWriter:
-    """Writes samples into numbered shards; a shard gets its name when it is whole, on disk and indexed.
+    """Writes samples into numbered shards; a shard gets its final name when it is complete, on disk and indexed.
 
-    With `first` > 0 the shards before it are kept (a resumed stage); what stands from there on is begun anew.
+    With `first` > 0 the shards before it are kept (a resumed stage), and later ones are written again.
     """
 
     def __init__(self, folder: Path, samples_per_shard: int = 1000, *, first: int = 0) -> None:
@@ -88,7 +92,7 @@ class ShardWriter:
                 self.close()
         finally:
             if self._file is not None:
-                with suppress(OSError):  # on a full disk closing fails as the write before it
+                with suppress(OSError):  # on a full disk closing fails like the write before it
                     self._file.close()
                 self._file = None
             self._temporary.unlink(missing_ok=True)
@@ -98,14 +102,14 @@ class ShardWriter:
         return self.folder / f".{self.shard:05d}.tar.tmp"
 
     def add(self, key: str, members: Mapping[str, bytes]) -> None:
-        """Append one sample; its members lie together, in the given order."""
+        """Appends one sample; its members are stored together, in the given order."""
         if not valid_key(key):
-            raise DataError(f"{key!r} is no sample key", "use up to 64 ASCII letters, digits, - and _")
+            raise DataError(f"{key!r} is not a valid sample key", "use up to 64 ASCII letters, digits, - and _")
         if key in self._keys:
             raise DataError(f"sample {key} is written twice")
         for extension, data in members.items():
             if len(data) > (limit(extension) or -1):
-                raise DataError(f"{key}.{extension[:40]} of {len(data)} bytes does not belong in a shard")
+                raise DataError(f"{key}.{extension[:40]} of {len(data)} bytes is not allowed in a shard")
         if self._file is None:
             self._file = open(self._temporary, "wb", buffering=1 << 20)
             self._offset = 0
@@ -123,7 +127,7 @@ class ShardWriter:
             self.close()
 
     def close(self) -> None:
-        """Finish the open shard: end mark, fsync, index, and only then the final name."""
+        """Finishes the open shard: end mark, fsync, index, and only then the final name."""
         if self._file is None:
             return
         self._file.write(tar.END + bytes(-(self._offset + len(tar.END)) % tar.RECORD))
@@ -143,12 +147,12 @@ class ShardWriter:
         self._index, self._weights = {}, {}
 
     def _weigh(self, key: str, record: bytes | None) -> None:
-        """Note the weight where it is not 1, so that training need not parse every record when it starts."""
+        """Stores the weight in the index if it is not 1, so that training need not parse every record at start-up."""
         if record is None or self._weights is None:
             return
         try:
             weight = Sample.from_json(record).weight
-        except DataError:  # whoever reads the record says what is wrong with it; the index has no weights then
+        except DataError:  # reading the record will report what is wrong; the index then has no weights
             self._weights = None
         else:
             if weight != 1:
@@ -156,18 +160,18 @@ class ShardWriter:
 
 
 class ShardReader:
-    """All samples of a folder of shards (or of an artifact's `shards/`), by position, each byte checked.
+    """All samples of a folder of shards (or of an artifact's `shards/`), by position; every byte is checked.
 
-    What it knows of a sample stands in columns: 28 bytes, 24 for each member, and its key.
+    The index of a sample is stored in columns: 28 bytes, 24 for each member, and its key.
     """
 
     def __init__(self, folder: Path) -> None:
         folder = Path(folder)
         self.folder = folder / "shards" if (folder / "shards").is_dir() else folder
         self.damage: list[Damage] = []
-        """What could not be read so far: found when opening, and by `read`."""
+        """Damage found so far: when opening, and by `read`."""
         self.ignored: Counter[str] = Counter()
-        """Extensions outside the allow-list, and how often."""
+        """Extensions outside the allow-list, and their counts."""
         self.keys: list[str] = []
         self._shards: list[str] = []
         self._shard, self._first, self._numbers = array("I"), array("Q"), array("q")
@@ -180,7 +184,7 @@ class ShardReader:
         indexes = {name.removesuffix(".index.json") + ".tar": name for name in names if name.endswith(".index.json")}
         if not shards and not indexes:
             raise UserError(
-                f"{folder}: no shards here", "a folder of .tar files is needed, or an artifact made of them"
+                f"{folder}: no shards found", "a folder of .tar files is needed, or an artifact made of them"
             )
         seen: dict[str, str] = {}
         for shard in sorted(shards | indexes.keys()):
@@ -202,19 +206,19 @@ class ShardReader:
         return self._shards[self._shard[index]]
 
     def places(self, index: int) -> MemberPlaces:
-        """Where the members of one sample lie."""
+        """Positions of one sample's members."""
         layout, first = self._layout[index], self._first[index]
         return MemberPlaces(layout, self._numbers[first : first + 3 * len(layout)])
 
     def extensions(self) -> Counter[str]:
-        """How many samples have a member of each."""
+        """Number of samples that have a member with each extension."""
         found: Counter[str] = Counter()
         for layout, count in Counter(self._layout).items():
             found.update(dict.fromkeys(layout, count))
         return found
 
     def read(self, index: int, *only: str) -> dict[str, bytes]:
-        """Extension -> bytes of one sample, or of these members of it; raises DamagedSample, after noting it in
+        """Extension -> bytes of one sample, or of the given members of it; raises DamagedSample, after adding it to
         `damage`.
         """
         if self._shard[index] != self._last:
@@ -262,17 +266,17 @@ class ShardReader:
         try:
             size, samples = read_index(self.folder / index, shard)
         except ValueError as error:
-            self._lose(shard, 0, f"its index {index} is unusable ({error}); the shard is scanned, its CRCs are lost")
+            self._lose(shard, 0, f"its index {index} is unusable ({error}); the shard is scanned without CRCs")
             return self._scanned(shard) if exists else []
         there = os.fstat(self._opened(shard).descriptor).st_size if exists else 0
         if there != size:
-            self._lose(shard, min(there, size), f"{there} bytes where the index says {size}" if exists else "missing")
+            self._lose(shard, min(there, size), f"{there} bytes, but the index says {size}" if exists else "missing")
         return self._within(shard, there, samples) if there < size else samples.items()
 
     def _within(
         self, shard: str, there: int, samples: Mapping[str, MemberPlaces]
     ) -> Iterator[tuple[str, MemberPlaces]]:
-        """The samples that a cut shard still has."""
+        """Samples that a truncated shard still has."""
         for key, places in samples.items():
             cut = [
                 (extension, offset) for extension, offset, size, _ in places.members() if offset + BLOCK + size > there
@@ -283,7 +287,9 @@ class ShardReader:
                 yield key, places
 
     def _scanned(self, shard: str) -> list[tuple[str, MemberPlaces]]:
-        """Group a stranger's members into samples; a key that is not whole and in one piece is lost, and said so."""
+        """Groups the members of a shard without an index into samples; a key that is incomplete or scattered is
+        reported as lost.
+        """
         groups: dict[str, dict[str, tuple[int, int, int]]] = {}
         strange: dict[str, tuple[int, str]] = {}
         unsafe: set[str] = set()
@@ -324,7 +330,7 @@ class ShardReader:
             if problem and key not in lost:
                 self._lose(shard, item.offset, problem, key)
                 lost.add(key)
-        for key in (key for key in strange if key not in groups):  # else what stands beside it will tell
+        for key in (key for key in strange if key not in groups):  # otherwise the other members will report it
             offset, name = strange[key]
             self._lose(
                 shard,
@@ -350,8 +356,8 @@ class ShardReader:
 
 
 def _split(name: str) -> tuple[str, str, str]:
-    """(problem, key, extension) of a member, as webdataset splits names: at the first dot of the last part; `hidden`
-    where that is its first letter.
+    """(problem, key, extension) of a member, split as webdataset does: at the first dot of the last path part; the
+    problem is `hidden` if the name begins with that dot.
     """
     name = name.removeprefix("./")
     folder, slash, base = name.rpartition("/")
@@ -368,7 +374,7 @@ def _split(name: str) -> tuple[str, str, str]:
 
 
 def read_index(path: Path, shard: str) -> tuple[int, dict[str, MemberPlaces]]:
-    """(size of the shard, key -> members) of an index, every figure checked; ValueError says what is wrong."""
+    """(size of the shard, key -> members) of an index, with every number checked; ValueError says what is wrong."""
     if path.stat().st_size > INDEX_BYTES:
         raise ValueError("too large")
     try:
@@ -404,7 +410,7 @@ def read_index(path: Path, shard: str) -> tuple[int, dict[str, MemberPlaces]]:
 
 @lru_cache(maxsize=1024)
 def _interned(layout: tuple[str, ...]) -> tuple[str, ...]:
-    """One object for all samples that have these extensions."""
+    """One shared object for all samples that have these extensions."""
     return layout
 
 

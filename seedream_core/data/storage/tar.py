@@ -16,19 +16,19 @@ END = bytes(2 * BLOCK)
 PAX_BYTES = 64 * 1024
 _ZERO = bytes(BLOCK)
 _MAGIC = 257
-"""Where `ustar` stands in a header."""
+"""Offset of `ustar` in a header."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Something in a shard that could not be read: where it is, what is wrong, and whose sample it costs."""
+    """Damage in a shard: its place, the reason, and the key of the lost sample."""
 
     shard: str
     offset: int
     reason: str
     key: str | None = None
     breaks: bool = False
-    """The chain of members is broken here: the samples on both sides may lack some."""
+    """Whether the chain of members is broken here: the samples on both sides may then lack members."""
 
     def __str__(self) -> str:
         return f"{self.shard} at byte {self.offset}: {self.reason}"
@@ -44,7 +44,7 @@ class Member:
 
 
 def header(name: str, size: int) -> bytes:
-    """A ustar header with nothing in it that changes between runs (no time, no owner)."""
+    """A ustar header without time and owner, so that it is the same in every run."""
     info = tarfile.TarInfo(name)
     info.size = size
     return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
@@ -55,8 +55,8 @@ def padding(size: int) -> int:
 
 
 def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
-    """Every regular member of an open archive, and every damage; where sizes lie, or no sound header follows, it
-    ends.
+    """Yields every regular member of an open archive, and every damage; ends where a size is wrong or no valid header
+    follows.
     """
     total = os.fstat(descriptor).st_size
     offset = 0
@@ -111,7 +111,7 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
             continue
         sparse = any(record.startswith("GNU.sparse") for record in pax)
         pax = {}
-        # Links and devices carry no payload, whatever their size says (as in tarfile).
+        # Links and devices have no payload, whatever their size says (as in tarfile).
         carries = sparse or info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.type not in tarfile.SUPPORTED_TYPES
         if carries and follows + size > total:
             yield Damage(
@@ -132,7 +132,7 @@ def scan(descriptor: int, shard: str) -> Iterator[Member | Damage]:
 
 
 def _header(block: bytes) -> tuple[tarfile.TarInfo | None, str]:
-    """What a block says as a header, or why it is none."""
+    """Parses a block as a header: (header, ""), or (None, problem)."""
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), ""
     except tarfile.HeaderError as error:
@@ -140,7 +140,7 @@ def _header(block: bytes) -> tuple[tarfile.TarInfo | None, str]:
 
 
 def _next(descriptor: int, offset: int) -> int | None:
-    """Where the next sound header begins; archives older than ustar have no mark to find it by."""
+    """Offset of the next valid header; archives older than ustar have no mark to find it by."""
     size = 8 * BLOCK
     while chunk := os.pread(descriptor, size, offset):
         at = -1
@@ -156,12 +156,12 @@ def _next(descriptor: int, offset: int) -> int | None:
 
 
 def _number(digits: str | bytes) -> bool:
-    """Whether a stranger's digits are a size: Python refuses to read thousands of them."""
+    """Whether the digits of an untrusted header are a size: Python refuses to read thousands of digits."""
     return digits.isdigit() and len(digits) < 20
 
 
 def printable(name: str) -> str:
-    """A stranger's name, safe in one line of a log."""
+    """An untrusted name, safe to print in one line."""
     return ascii(name if len(name) <= 80 else name[:77] + "...")
 
 
@@ -169,7 +169,7 @@ def _tail(descriptor: int, shard: str, offset: int, total: int) -> Iterator[Dama
     if offset + BLOCK >= total:
         yield Damage(shard, offset, "cut short: half an end-of-archive mark", breaks=True)
         return
-    # Writers fill up to a record of 20 blocks; more than zeros there is a second archive or a foreign payload.
+    # Writers pad with zeros to a record of 20 blocks; other bytes there are a second archive or foreign data.
     position = offset + 2 * BLOCK
     while chunk := os.pread(descriptor, 1 << 20, position):
         if chunk.count(0) != len(chunk):
@@ -179,7 +179,7 @@ def _tail(descriptor: int, shard: str, offset: int, total: int) -> Iterator[Dama
 
 
 def _extended(descriptor: int, info: tarfile.TarInfo, start: int, total: int) -> tuple[str, dict[str, str]]:
-    """The records of a pax or GNU header that tell about the next member: (problem, {path, size, ...})."""
+    """The records of a pax or GNU header about the next member: (problem, {path, size, ...})."""
     if info.size > PAX_BYTES or start + info.size > total:
         return f"extended header of {info.size} bytes", {}
     data = os.pread(descriptor, info.size, start)

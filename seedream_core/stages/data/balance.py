@@ -1,5 +1,5 @@
-"""Sampling weights for every sample: rare looks, rare words and small sources count more; the tail told before and
-after.
+"""Gives every sample a sampling weight, so that rare images, rare words and small sources are drawn more often; reports
+the long tail before and after.
 """
 
 import json
@@ -37,23 +37,22 @@ class BalanceStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     renamed: ClassVar[Mapping[str, str]] = {"by": "balances", "repeats": "max_repeats"}
     data: Shards
-    "what to weigh"
+    "samples to weight"
     balances: tuple[Balance, ...] = field(default_factory=_both)
-    "their weights are multiplied with each other, and with the weight that a sample has already"
+    """ways to weight samples; their weights are multiplied with each other, and with the weight that a sample already
+    has"""
     features: str | None = None
-    "what curate measured of every picture (`features/NAME.npy` in its artifact), such as an embedding; none looks anew"
+    """name of a feature that curate measured for every picture (`features/NAME.npy` in its artifact), such as an
+    embedding; if not set, the stage computes simple image features itself"""
     max_repeats: Annotated[float, Ge(1)] = 10.0
-    (
-        "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
-        "few have "
-        "a weight to fill it"
-    )
+    """upper limit for how often one sample appears in an epoch (an epoch has as many places as there are samples);
+    exceeded only if too few samples have a weight to fill the epoch"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
     def __post_init__(self) -> None:
         if not self.balances:
-            raise ValueError("balances: name at least one way to weigh, such as dual_axis")
+            raise ValueError("balances: name at least one technique, such as dual_axis")
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         return dict(inputs["data"])
@@ -96,7 +95,7 @@ class BalanceStage(Spread, Stage):
         }
 
     def _crowd(self, reader: "ShardReader", host: Host) -> "tuple[Crowd, np.ndarray, Concepts]":
-        """What techniques may see, the weights so far, and tags, which only the report counts."""
+        """Inputs of the balancing techniques, the weights so far, and the tags, which are used only in the report."""
         import numpy as np
 
         from seedream_core.data.balancing import Crowd
@@ -111,11 +110,11 @@ class BalanceStage(Spread, Stage):
             partial(_seen, self.data, digest(self.data), features is None), range(len(reader)), host.workers
         )
         with track("look", len(reader)) as progress:
-            for row, (looks, source, weights[row]) in enumerate(rows):
-                if looks is not None:
+            for row, (vector, source, weights[row]) in enumerate(rows):
+                if vector is not None:
                     if not row:
-                        features = np.empty((len(reader), len(looks)), np.float16)
-                    features[row] = looks
+                        features = np.empty((len(reader), len(vector)), np.float16)
+                    features[row] = vector
                 sources.append(sys.intern(source))
                 progress.advance()
         tags = Concepts.of(sample.tags for sample in rewrite.StoredRecords(reader))
@@ -133,7 +132,7 @@ class BalanceStage(Spread, Stage):
 
 
 def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndarray | None, str, float]":
-    """What one picture looks like, in half precision, its source and its weight so far."""
+    """Image features of one picture in half precision, its source, and its weight so far."""
     from seedream_core.data.balancing.look import look
     from seedream_core.data.curation.lazy_sample import LazySample
     from seedream_core.data.storage.rewrite import opened, record
@@ -141,10 +140,10 @@ def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndar
     reader = opened(data, digest)
     sample = record(reader, row)
     try:
-        looks = look(LazySample(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
+        vector = look(LazySample(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
     except DataError as error:
         raise DataError(f"{data}: {sample.key}: {error.message}", "run data/curate on it first") from None
-    return looks, sample.source, sample.weight
+    return vector, sample.source, sample.weight
 
 
 def _spread(weights: "np.ndarray") -> dict[str, float]:

@@ -1,5 +1,5 @@
-"""Captions for every sample, generic and specialised, in both languages; better strata get richer ones (Seedream
-2.0).
+"""Writes captions for every sample, generic and specialised, in both languages; samples of better quality get richer
+captions (Seedream 2.0).
 """
 
 import json
@@ -29,27 +29,26 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 RAW = "alt"
-"""Field under which a short caption that came with the sample stays, where a new one takes its place; else
-`alt_<field>`.
-"""
+"""Field that keeps the raw short caption of a sample when a new caption replaces it; other fields are kept as
+`alt_<field>`."""
 CAPTIONED, NO_STRATUM, SCORED = "captioned", "in no stratum", "score "
-"""What the journal counts: samples that got a caption, samples of no stratum, samples that have a score."""
+"""Counters of the run: samples that got a caption, samples in no stratum, samples that have a given score."""
 OTHERS, LONGEST = 20, 40
-"""Scores that are counted though no stratum asks for them, to be named beside a misspelt one, and letters of such a
-name.
-"""
+"""How many scores are counted although no stratum uses them (they are listed next to a misspelt name in errors), and
+how many letters of such a name are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stratum(Config):
-    """Samples that are alike in quality, and the captions that they get."""
+    """Samples of similar quality, and the captions that they get."""
 
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_scores"}
 
     fields: tuple[str, ...]
     """Caption fields to write."""
     min_scores: dict[str, float] = field(default_factory=dict)
-    """Score -> least value; a sample without the score is not of this stratum. None takes every sample."""
+    """Score -> minimum value; a sample without the score is not in this stratum. An empty mapping accepts every sample.
+    """
 
     def __call__(self, sample: Sample) -> bool:
         return all(sample.scores.get(name, float("-inf")) >= value for name, value in self.min_scores.items())
@@ -62,20 +61,16 @@ class CaptionStage(Stage):
     data: Shards
     "samples to caption"
     captioners: Annotated[tuple[Captioner, ...], Len(1)]
-    "asked in this order; a later one writes over an earlier one's field"
+    "captioners, run in this order; a later one overwrites a field that an earlier one wrote"
     strata: tuple[Stratum, ...] = ()
-    (
-        "which fields a sample gets: of the first stratum that it belongs to (of none: no new caption); without "
-        "any, all "
-        "get all fields"
-    )
+    """groups of samples with the caption fields that each gets: a sample belongs to the first stratum whose scores it
+    reaches, and gets no new caption if there is none; without strata, every sample gets all fields"""
     replace: bool = False
-    (
-        "a sample that gets a caption loses its others; else they stay, under `alt` (`alt_long`, …) where a new one "
-        "takes their field"
-    )
+    """whether a sample that gets a new caption loses all its other captions; if false, they stay, and a caption whose
+    field is overwritten moves to `alt` (`alt_long`, …)"""
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
-    "largest share of samples that cannot be captioned (undecodable, no record) that is quarantined without a stop"
+    """largest share of samples that may fail (picture cannot be decoded, record missing); failed samples are
+    quarantined, and a larger share stops the run"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -134,7 +129,9 @@ class CaptionStage(Stage):
         }
 
     def _tell(self, journal: "ResumableWriter") -> None:
-        """How many got no caption, and which scores nobody has; UserError where nobody got any."""
+        """Reports how many samples got no caption and which requested scores no record has; UserError if no sample got
+        a caption.
+        """
         kept, outside = journal.fates["kept"], journal.changes[NO_STRATUM]
         wanted = self._wanted()
         scores = {
@@ -146,19 +143,19 @@ class CaptionStage(Stage):
         has = ", ".join(f"{name} ({times})" for name, times in scores.items()) + more or "none"
         if not journal.changes[CAPTIONED]:
             silent = (
-                f"{', '.join(one.name() for one in self.captioners)} had nothing to say of {kept - outside} of "
+                f"{', '.join(one.name() for one in self.captioners)} wrote nothing for {kept - outside} of "
                 f"{kept} samples"
             )
             if not outside:
                 raise NothingMade(
                     f"{self.data}: not one caption was written: {silent}",
-                    "take a captioner, or fields, for such pictures",
+                    "choose a captioner, or fields, that suit these pictures",
                 )
             raise NothingMade(
                 f"{self.data}: not one caption was written: {outside} of {kept} samples are in no stratum"
                 f"{f', and {silent}' if outside < kept else ''}. "
-                f"Strata ask for the scores {', '.join(wanted)}; the records have {has}",
-                "name scores that the records have (curate's scorers write them), or lower `least`",
+                f"The strata need the scores {', '.join(wanted)}; the records have {has}",
+                "name scores that the records have (curate's scorers write them), or lower `min_scores`",
             )
         if (captioned := journal.changes[CAPTIONED]) < kept:
             print(f"caption: {captioned} of {kept} samples got a caption", file=sys.stderr)
@@ -169,7 +166,7 @@ class CaptionStage(Stage):
             )
         if missing := [name for name in wanted if name not in scores]:
             print(
-                f"caption: strata ask for {', '.join(missing)}, which no record has; the records' scores: {has}",
+                f"caption: strata need {', '.join(missing)}, which no record has; the records' scores: {has}",
                 file=sys.stderr,
             )
 
@@ -179,7 +176,7 @@ class CaptionStage(Stage):
         positions: range,
         captioners: list[Any],
     ) -> list[tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]]:
-        """Fate, members, new captions (`language.field` -> text) and what is counted of each sample."""
+        """Fate, members, new captions (`language.field` -> text) and counters of each sample."""
         from seedream_core.data.curation.lazy_sample import LazySample, portions
 
         views: dict[int, LazySample] = {}
@@ -192,7 +189,7 @@ class CaptionStage(Stage):
                 views[position] = LazySample(Sample.from_json(members["json"]), members)
             except DataError as error:
                 problems[position] = error.message
-        told: dict[int, Captions] = {}
+        written_by_position: dict[int, Captions] = {}
         for part in portions(views):
             for position in part:
                 try:
@@ -204,11 +201,11 @@ class CaptionStage(Stage):
                 for position in part
                 if position not in problems and self._fields(views[position].sample) != ()
             }
-            told |= {position: {} for position in sound}
+            written_by_position |= {position: {} for position in sound}
             for caption in captioners:
                 for position, new in zip(sound, caption(list(sound.values())), strict=True):
                     for language, texts in new.items():
-                        told[position].setdefault(language, {}).update(texts)
+                        written_by_position[position].setdefault(language, {}).update(texts)
             for position in part:
                 views[position].forget()
         return [
@@ -216,21 +213,21 @@ class CaptionStage(Stage):
                 reader.keys[position],
                 reader.shard(position),
                 views.get(position),
-                told.get(position, {}),
+                written_by_position.get(position, {}),
                 problems.get(position, ""),
             )
             for position in positions
         ]
 
     def _finished(
-        self, key: str, shard: str, view: "LazySample | None", told: "Captions", problem: str
+        self, key: str, shard: str, view: "LazySample | None", written: "Captions", problem: str
     ) -> tuple[Fate, dict | None, dict[str, str], tuple[str, ...]]:
         record, texts = b"", {}
         if view and not problem:
             fields = self._fields(view.sample)
             new = {
                 language: {name: text for name, text in texts.items() if fields is None or name in fields}
-                for language, texts in told.items()
+                for language, texts in written.items()
             }
             texts = {f"{language}.{name}": text for language, texts in new.items() for name, text in texts.items()}
             try:
@@ -258,11 +255,11 @@ class CaptionStage(Stage):
         return next((stratum for stratum in self.strata if stratum(sample)), None)
 
     def _fields(self, sample: Sample) -> tuple[str, ...] | None:
-        """Fields that a sample gets; None is all that are told."""
+        """Caption fields that a sample gets; None means every field."""
         return None if not self.strata else stratum.fields if (stratum := self._stratum(sample)) else ()
 
     def _noted(self, sample: Sample) -> list[str]:
-        """What is counted where there are strata: a sample outside, and its scores."""
+        """Counters of a sample if there are strata: whether it is in no stratum, and its scores."""
         return (
             [*([] if self._stratum(sample) else [NO_STRATUM]), *(SCORED + name for name in sample.scores)]
             if self.strata
@@ -273,8 +270,8 @@ class CaptionStage(Stage):
         return sorted({name for stratum in self.strata for name in stratum.min_scores})
 
     def _counted(self, notes: Sequence[str], before: Set[str]) -> list[str]:
-        """Notes on a sample but for scores beyond those that may be counted: in records of strangers their names have
-        no end.
+        """Counters of a sample without scores beyond those that may be counted: records from outside may hold any
+        number of score names.
         """
         known = {CAPTIONED, NO_STRATUM, *(SCORED + name for name in self._wanted())}
         others, counted = before - known, []
@@ -299,8 +296,8 @@ class CaptionStage(Stage):
 
 
 def _put_aside(texts: dict[str, str], name: str) -> None:
-    """Copies the caption of this field to its raw one, or to the first after it (`alt_2`, …) that holds nothing else:
-    none is lost.
+    """Copies the caption of this field to its raw field, or to the first free one after it (`alt_2`, …), so that no
+    caption is lost.
     """
     raw = RAW if name == "short" else f"{RAW}_{name}"
     for slot in chain([raw], (f"{raw}_{number}" for number in count(2))):

@@ -1,5 +1,5 @@
-"""The funnel over a crawl: unreadable samples quarantined, bad ones filtered out, duplicates dropped; each sample with
-a fate.
+"""Curates crawled samples: quarantines unreadable ones, filters out bad ones, drops duplicates; records a fate for
+every sample.
 """
 
 import json
@@ -54,43 +54,43 @@ class CurateStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 5
     data: Shards
-    "shards to sift; data/ingest brings pictures of others in"
+    "shards to curate; data/ingest turns raw pictures from outside into shards"
     encoder: DualEncoder | None = None
-    "a dual encoder of pretrain/dual_encoder, for scorers that compare pictures with captions or with each other"
+    "dual encoder made by pretrain/dual_encoder, for scorers that compare pictures with captions or with each other"
     heads: Heads | None = None
-    "heads of data/label, for what a person or a truth has taught: defect, difficulty, aesthetic"
+    "score heads made by data/label (defect, difficulty, aesthetic)"
     scorers: tuple[Scorer, ...] = ()
-    "what is measured; what filters need beyond these is measured with its defaults"
+    """scorers to run; a score that a filter needs and no scorer here gives is measured by its scorer with default
+    options"""
     filters: tuple[Filter, ...] = field(default_factory=_filters)
-    "asked cheapest first, else in this order; the first that says no gives the reason"
+    """filters, run from the cheapest to the most expensive, otherwise in this order; the first filter that rejects a
+    sample gives the reason"""
     dedup: tuple[Dedup, ...] = field(default_factory=_dedup)
-    """what the filters keep is compared by these, in this order; the first of like samples stays. Tuples, and samples
-    of another task than t2i, are compared by exact alone: alike are those of one task, one instruction and the same
-    pictures, references among them"""
+    """Comparisons that find duplicates among the samples that passed the filters, in this order; the first of several
+    duplicates is kept. Tuples, and samples of a task other than t2i, are compared by `exact` only: they are
+    duplicates if task, instruction and all pictures (references too) are the same."""
     width: Annotated[int, Ge(1)] | None = None
-    """pixels; with `height`, what is kept is written at that size, scaled to cover it and cropped in the middle, after
-    it was judged as it came; smaller pictures are dropped, and the filter `size` of 64×64, its default, gives way to
-    that"""
+    """Width in pixels; give it together with `height`. Kept pictures are then written at this size: they are judged at
+    their original size, scaled to cover the new size and cropped in the middle. Smaller pictures are dropped, and
+    this size replaces the default 64×64 of the filter `size`."""
     height: Annotated[int, Ge(1)] | None = None
     "pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
-    "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
+    """largest share of unreadable samples (damaged shard, record or picture) that is quarantined; a larger share stops
+    the run"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
     retry: Folder | None = None
-    (
-        "an earlier --out of the same funnel: of the same samples, some mended, only those are measured and "
-        "judged again "
-        "that were unreadable or duplicates"
-    )
+    """the --out folder of an earlier run of the same curation over the same samples, some of them repaired; only the
+    samples that were unreadable or duplicates are measured and judged again"""
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
             raise ValueError("width and height: give both, or neither")
         if self.retry and self.size:
             raise ValueError(
-                "retry: nothing can be taken over where pictures are written at another size; give width and height "
-                "to a curate of its own"
+                "retry: no result can be reused if pictures are written at another size; give width and height "
+                "to a separate curate step"
             )
         self.plan  # its checks are this config's
 
@@ -100,7 +100,7 @@ class CurateStage(Spread, Stage):
 
     @property
     def _asked(self) -> tuple[Filter, ...]:
-        """The filters; with a size to be written, the default one of sizes asks for that."""
+        """The filters; if an output size is set, the default size filter requires that size."""
         if not self.size:
             return self.filters
         size = Filter.find("size")
@@ -112,7 +112,7 @@ class CurateStage(Spread, Stage):
 
     @property
     def models(self) -> dict[str, Path]:
-        """The artifacts that scorers may look with, by field."""
+        """Artifacts that scorers may use, by field name."""
         return {name: folder for name in ("encoder", "heads") if (folder := getattr(self, name))}
 
     def facts(self, inputs: dict) -> dict:
@@ -142,21 +142,24 @@ class CurateStage(Spread, Stage):
         return metrics | {"facts": facts}
 
     def _judge(self, reader: "ShardReader", out: Path, host: Host) -> "PassResults":
-        """The first pass: each sample alone, its row and features on disk."""
+        """First pass: judges each sample alone; writes its row and features to disk."""
         from seedream_core.data.curation.earlier_verdicts import EarlierVerdicts
         from seedream_core.data.curation.filter_pass import FilterPass
         from seedream_core.data.storage.pass_results import PassResults
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
+        from seedream_core.workflow.states import changes_since
 
-        sieve = FilterPass(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
-        lost = sieve.lost(reader)
+        filter_pass = FilterPass(self.data, digest(self.data), self.plan, tuple(self.models.items()), self.size)
+        lost = filter_pass.lost(reader)
         earlier = (
-            EarlierVerdicts(self.retry, self, _essence, {one.name() for one in self.dedup}) if self.retry else None
+            EarlierVerdicts(self.retry, self, _essence, {one.name() for one in self.dedup}, changes_since)
+            if self.retry
+            else None
         )
         made_from = json.dumps(
             [
-                sieve.digest,
+                filter_pass.digest,
                 [digest(folder) for folder in self.models.values()],
                 _essence(self),
                 self.samples_per_shard,
@@ -172,23 +175,32 @@ class CurateStage(Spread, Stage):
                 shutil.rmtree(out / "shards", ignore_errors=True)
             for row in lost[ledger.done :]:
                 ledger.add(row, {})
-            for row, features in self._rows(sieve, reader, max(0, ledger.done - len(lost)), earlier, host.workers):
+            for row, features in self._rows(
+                filter_pass, reader, max(0, ledger.done - len(lost)), earlier, host.workers
+            ):
                 ledger.add(row, features)
                 fates[row.fate] += 1
                 progress.advance(**fates)
         return ledger
 
     def _rows(
-        self, sieve: "FilterPass", reader: "ShardReader", first: int, earlier: "EarlierVerdicts | None", workers: int
+        self,
+        filter_pass: "FilterPass",
+        reader: "ShardReader",
+        first: int,
+        earlier: "EarlierVerdicts | None",
+        workers: int,
     ) -> "Iterator[Judged]":
-        """Rows and features of all samples from `first` on, in order: those of an earlier run, and for the rest new
-        ones.
+        """Rows and features of all samples from `first` on, in order: taken from an earlier run where possible,
+        otherwise computed.
         """
         every = range(first, len(reader))
         again = (
             every if earlier is None else array("q", (place for place in every if earlier.row(reader, place) is None))
         )
-        judged = (pair for found in self.engine(sieve, sieve.tasks(again), workers, at_once=1) for pair in found)
+        judged = (
+            pair for found in self.engine(filter_pass, filter_pass.tasks(again), workers, at_once=1) for pair in found
+        )
         waiting = iter(again)
         upcoming = next(waiting, None)
         for place in every:
@@ -199,9 +211,8 @@ class CurateStage(Spread, Stage):
                 yield earlier.row(reader, place)
 
     def _compare(self, ledger: "PassResults", out: Path) -> dict[int, tuple[str, str]]:
-        """Duplicates among what was kept: its place there -> which comparison dropped it, and why.
-
-        What remains keeps its features, as `features/*.npy`.
+        """Finds duplicates among the kept samples: row -> (comparison that dropped it, reason). Features of the
+        remaining samples are written as `features/*.npy`.
         """
         import numpy as np
 
@@ -222,7 +233,7 @@ class CurateStage(Spread, Stage):
         return dropped
 
     def _tell(self, ledger: "PassResults", dropped: dict[int, tuple[str, str]], out: Path) -> tuple[Counter, Counter]:
-        """Write and count every fate, in the order of the input."""
+        """Writes and counts every fate, in the order of the input."""
         fates, causes = Counter(), Counter()
         temporary = out / ".fates.jsonl.tmp"
         with open(temporary, "w", encoding="utf-8", errors="backslashreplace") as lines:
@@ -257,7 +268,7 @@ class CurateStage(Spread, Stage):
             raise DataError(
                 f"{self.data}: {bad} of {total} samples ({bad / total:.2%}) are unreadable, over the budget of "
                 f"{self.bad_budget:.2%}; they are in {worst}{more}; each is named in {out / 'fates.jsonl'}",
-                f"{tuples}mend the shards, or accept the loss with bad_budget: {_round_up(bad / total)}",
+                f"{tuples}repair the shards, or accept the loss with bad_budget: {_round_up(bad / total)}",
             )
         if not fates["kept"]:
             raise NothingMade(
@@ -266,7 +277,7 @@ class CurateStage(Spread, Stage):
             )
 
     def _advice(self, causes: Counter, total: int) -> str:
-        """What to do when nothing is left."""
+        """Advice for the case that no sample is left."""
         cause, count = causes.most_common(1)[0] if causes else ("", 0)
         if cause == TUPLE:
             return f"{count} of {total} are tuples: curate them without width and height"
@@ -275,21 +286,25 @@ class CurateStage(Spread, Stage):
             and self.size
             and all(one.width <= self.width and one.height <= self.height for one in self._asked if one.name() == cause)
         ):
-            return f"{count} of {total} fell to {cause!r}: ask for a smaller width and height"
+            return f"{count} of {total} were dropped by {cause!r}: choose a smaller width and height"
         rest = [one for one in self.filters if one.name() != cause]
         if len(rest) < len(self.filters):
             return (
-                f"{count} of {total} fell to {cause!r}: mend that, loosen it, or leave it out with --set "
-                f"{shlex.quote(f'filters={_spelt(rest)}')}"
+                f"{count} of {total} were dropped by {cause!r}: repair the data, loosen the filter, or leave it "
+                f"out with --set {shlex.quote(f'filters={_spelt(rest)}')}"
             )
         return (
-            f"{count} of {total} are quarantined ({cause}): mend those" if causes else "give shards that hold samples"
+            f"{count} of {total} are quarantined ({cause}): repair them"
+            if causes
+            else "give shards that contain samples"
         )
 
     def _write(
         self, reader: "ShardReader", ledger: "PassResults", dropped: dict[int, tuple[str, str]], out: Path, workers: int
     ) -> set[tuple[int, int]]:
-        """What is kept, in shards; the sizes of its pictures. A killed run goes on at its last whole shard."""
+        """Writes the kept samples as shards, and the sizes of their pictures. A killed run resumes after its last
+        complete shard.
+        """
         from seedream_core.data.curation.filter_pass import record
         from seedream_core.data.images.resizing import Cover, moved
         from seedream_core.data.storage.shards import ShardWriter
@@ -326,7 +341,7 @@ class CurateStage(Spread, Stage):
 
 
 def _final(ledger: "PassResults", dropped: dict[int, tuple[str, str]]) -> "Iterator[PassRow]":
-    """Every row, with what the comparisons said."""
+    """Every row, with the results of the comparisons."""
     place = 0
     for row in ledger.rows():
         if row.fate == "kept":
@@ -338,12 +353,12 @@ def _final(ledger: "PassResults", dropped: dict[int, tuple[str, str]]) -> "Itera
 
 
 def _essence(stage: CurateStage) -> dict:
-    """The options that decide what becomes of a sample."""
+    """Options that decide the fate of a sample."""
     return {name: changed(getattr(stage, name)) for name in ("scorers", "filters", "dedup", "size")}
 
 
 def _spelt(parts: Sequence[Component]) -> str:
-    """Members of a family on one line of YAML, with those of their options that are not the defaults."""
+    """Members of a family on one line of YAML, with only the options that differ from the defaults."""
     import yaml
 
     listed = []
@@ -358,5 +373,5 @@ def _spelt(parts: Sequence[Component]) -> str:
 
 
 def _round_up(share: float) -> float:
-    """To the next thousandth, so that the advice is enough."""
+    """Rounds up to the next thousandth, so that the advised value is large enough."""
     return min(1.0, (int(share * 1000) + 1) / 1000)

@@ -1,4 +1,4 @@
-"""Pictures to latents, once: mean and deviation of the autoencoder's posterior for every sample."""
+"""Encodes pictures to latents once: mean and standard deviation of the autoencoder's posterior for every sample."""
 
 import json
 import shutil
@@ -30,11 +30,11 @@ class EncodeStage(Stage):
     makes: ClassVar[str] = "latents"
     distributed: ClassVar[bool] = True
     data: Shards
-    "pictures, all of one size"
+    "pictures to encode, all of one size"
     vae: Autoencoder
-    "the autoencoder that gives the latents"
+    "autoencoder that encodes the pictures"
     batch: Annotated[int, Ge(1)] = 128
-    "pictures encoded at once"
+    "pictures in one batch"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -74,14 +74,18 @@ class EncodeStage(Stage):
         }
 
     def groups(self, first: int, count: int) -> Iterator[range]:
-        """Runs of samples that are encoded together; none spans two shards, so a resumed run makes the same ones."""
+        """Groups of samples that are encoded together; no group spans two shards, so a resumed run makes the same
+        groups.
+        """
         for shard in range(first, count, self.samples_per_shard):
             end = min(shard + self.samples_per_shard, count)
             for start in range(shard, end, self.batch):
                 yield range(start, min(start + self.batch, end))
 
     def resume(self, out: Path, reader: "ShardReader", bf16: bool) -> int:
-        """How many shards of an interrupted run stand and hold; what it was made from is told by digests."""
+        """Number of complete, undamaged shards that an interrupted run left; digests tell whether its inputs are
+        unchanged.
+        """
         from seedream_core.data.storage.shards import ShardReader
         from seedream_core.workflow.artifact import digest, write_atomic
 
@@ -102,14 +106,17 @@ class EncodeStage(Stage):
                 if not kept.damage and kept.keys == reader.keys[: whole * self.samples_per_shard]:
                     return whole
                 changed = ["its shards"]
-            print(f"encode begins anew: {' and '.join(changed)} changed since it was stopped", file=sys.stderr)
+            print(
+                f"encode starts from the beginning: {' and '.join(changed)} changed since it was stopped",
+                file=sys.stderr,
+            )
         shutil.rmtree(shards, ignore_errors=True)
         write_atomic(cache, json.dumps(made_from))
         return 0
 
 
 def _check_members(reader: "ShardReader", data: Path) -> None:
-    """Refuse samples that hold more than a picture and its record, before anything is encoded."""
+    """Refuses samples that hold more than a picture and its record, before anything is encoded."""
     from seedream_core.data.images.pictures import FORMATS
 
     more = reader.extensions().keys() - {*FORMATS, "json"}
@@ -119,7 +126,9 @@ def _check_members(reader: "ShardReader", data: Path) -> None:
 
 
 def _check_record(key: str, members: Mapping[str, bytes]) -> None:
-    """Refuse a sample whose captions say more than what its picture shows: training would take them for captions."""
+    """Refuses a sample whose captions describe more than its picture (instructions of a tuple): training would use them
+    as captions.
+    """
     from seedream_core.data.sources.raw_captions import BEFORE, INSTRUCTION
     from seedream_core.records import Sample
 
@@ -139,7 +148,7 @@ def _uncarried(key: str, what: str) -> DataError:
 
 
 def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]], "np.ndarray"]:
-    """Keys, records and pictures B×H×W×3."""
+    """Keys, records and pictures (B×H×W×3, uint8)."""
     import numpy as np
 
     from seedream_core.data.images.pictures import decode
@@ -161,7 +170,7 @@ def _read(reader: "ShardReader", group: range) -> tuple[list[tuple[str, bytes]],
 def _encode(
     network: "LatentModule", records: list[tuple[str, bytes]], pixels: "np.ndarray", bf16: bool
 ) -> list[tuple[str, dict[str, bytes]]]:
-    """Key and members of each sample: its latent and its record."""
+    """Key and members of each encoded sample: its latent and its record."""
     import torch
 
     from seedream_core.data.loading import latents
@@ -175,7 +184,7 @@ def _encode(
 
 
 class _Output:
-    """The latents of a run, written in order after the whole shards that an interrupted run left."""
+    """Writes the latents of a run in order, after the complete shards of an interrupted run."""
 
     def __init__(self, stage: EncodeStage, out: Path, reader: "ShardReader", bf16: bool) -> None:
         self.stage, self.out, self.reader, self.bf16 = stage, out, reader, bf16

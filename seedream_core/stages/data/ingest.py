@@ -1,4 +1,6 @@
-"""Raw pictures and captions of any source to shards in one normal form, each sample with a fate; killed, it goes on."""
+"""Converts raw pictures and captions from any source to shards in one normal form; records a fate for every sample and
+resumes after a kill.
+"""
 
 import hashlib
 import json
@@ -27,13 +29,13 @@ if TYPE_CHECKING:
 
 RECORD = {"key", "width", "height", "captions"}
 OWN = {"source", "tags", "scores", "boxes", "weight", "truth", "task"}
-"""What a record of ours keeps; a row with all of RECORD is one."""
+"""Fields of a source row that are kept in our record; a row that has all of RECORD is already one of our records."""
 MENDED = "mended"
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of one item."""
+    """Fate, members and changes of one item."""
 
     fate: Fate
     members: dict[str, bytes] | None = None
@@ -45,24 +47,21 @@ class IngestStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 3
     source: Source
-    (
-        "where pictures and captions come from, and how they lie there; single pictures: tuples of data/pairs "
-        "are given "
-        "to later stages as they are"
-    )
+    """where pictures and captions come from, and in which layout; for single pictures only: tuples made by data/pairs
+    are given to later stages directly"""
     width: Annotated[int, Ge(1)] | None = None
-    "pixels; with `height`, every picture is scaled to cover that size and cropped in the middle; none keeps all sizes"
+    """width in pixels, given together with `height`: every picture is scaled to cover this size and cropped in the
+    middle; if not set, all sizes are kept"""
     height: Annotated[int, Ge(1)] | None = None
     "pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
-    "largest share of unusable samples (no picture, undecodable, damaged shard) that is quarantined without a stop"
+    """largest share of unusable samples (no picture, cannot be decoded, damaged shard) that is quarantined; a larger
+    share stops the run"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
     retry: Folder | None = None
-    (
-        "an earlier --out of the same ingest, finished or stopped: what it kept is taken over byte for byte, only what "
-        "it quarantined is tried again"
-    )
+    """the --out folder of an earlier run of the same ingest, finished or stopped: kept samples are copied byte for
+    byte, and only quarantined ones are tried again"""
 
     def __post_init__(self) -> None:
         if (self.width is None) != (self.height is None):
@@ -75,19 +74,18 @@ class IngestStage(Spread, Stage):
         from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.data.storage.retry import EarlierRun
         from seedream_core.progress import track
+        from seedream_core.workflow.states import changes_since
 
         started = time.monotonic()
         listing = _unique(self.source.listing())
         total = len(listing.items) + len(listing.lost)
         if not total:
-            others = (
-                f"; of what is there, {_several(listing.ignored)} is no picture that is read" if listing.ignored else ""
-            )
+            others = f"; the source holds {_several(listing.ignored)}, which are not read" if listing.ignored else ""
             raise DataError(
-                f"{self.source.path}: no samples here{others}",
+                f"{self.source.path}: no samples found{others}",
                 f"is it laid out as the source {self.source.name()!r} expects?",
             )
-        earlier = EarlierRun(self.retry, self, _essence) if self.retry else None
+        earlier = EarlierRun(self.retry, self, _essence, changes_since) if self.retry else None
         again = earlier.check((safe_key(item.name), item.name, item.place) for item in listing.items) if earlier else 0
 
         def task(row: int) -> tuple[Item, "EarlierRow | None"]:
@@ -123,7 +121,7 @@ class IngestStage(Spread, Stage):
         ):
             print(f"{name:<24}{count:>10}{count / total:>9.2%}", file=sys.stderr)
         if listing.ignored:
-            print(f"beside these, left aside: {_several(listing.ignored)}", file=sys.stderr)
+            print(f"ignored besides these: {_several(listing.ignored)}", file=sys.stderr)
         return {
             "samples": total,
             **fates,
@@ -150,14 +148,14 @@ class IngestStage(Spread, Stage):
                 f"{self.source.path}: {bad} of {total} samples are unusable so far, over the budget of "
                 f"{self.bad_budget:.2%}; "
                 f"the last, {last.name}: {last.reason}; all are in {out / 'fates.jsonl'}",
-                "accept the loss with a larger bad_budget, and the same command goes on from here; or mend them, and "
-                "begin in a new "
-                f"folder with --set retry={out}, which reads no more than is needed again",
+                "accept the loss with a larger bad_budget, and the same command resumes here; or repair them and start "
+                "in a new "
+                f"folder with --set retry={out}, which reads only the quarantined samples again",
             )
 
 
 def take(stage: IngestStage, task: "tuple[Item, EarlierRow | None]") -> Taken:
-    """Take one item over from an earlier run; else read it and bring it to the normal form, or say why not."""
+    """Takes one item over from an earlier run, or else reads and normalises it; an item that fails gets its reason."""
     item, before = task
     fate = partial(Fate, key=safe_key(item.name), name=item.name, source=item.place, stage=stage.path())
     if before and before.fate == "dropped":
@@ -204,8 +202,8 @@ def _take(stage: IngestStage, item: Item, fate: partial) -> Taken:
 
 
 def _own(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What is kept of a source's row; DataError where its boxes are none, or it is of a tuple, whose further pictures
-    would be lost.
+    """Fields of a source row that are kept; DataError if its boxes are malformed, or if it belongs to a tuple, whose
+    other pictures would be lost.
     """
     from seedream_core.data.images.masks import sides
 
@@ -226,7 +224,7 @@ def _own(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refitted(own: Mapping[str, Any], picture: "NormalPicture") -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What a record says of its picture, after that was scaled and cropped; and what it can say no longer."""
+    """The record after its picture was scaled and cropped, without the fields that are no longer true."""
     from seedream_core.data.images.masks import cropped
     from seedream_core.data.images.resizing import crops
 
@@ -244,7 +242,7 @@ def _refitted(own: Mapping[str, Any], picture: "NormalPicture") -> tuple[dict[st
 
 
 def _unique(listing: Listing) -> Listing:
-    """Of several items of one name the first counts; the others are lost, and told."""
+    """Of several items with the same name the first is kept; the others are reported as lost."""
     import numpy as np
 
     # What must differ in shards are keys: a name may be another one's key. First their hashes: a dict of all would
@@ -272,7 +270,7 @@ def _several(ignored: Counter[str]) -> str:
 
 
 def _essence(stage: IngestStage) -> dict:
-    """The options that decide what becomes of a sample; a source may have been moved."""
+    """Options that decide the fate of a sample; the source may have been moved."""
     options = changed(stage)
     return {
         "source": {name: value for name, value in options["source"].items() if name != "path"},
@@ -281,7 +279,7 @@ def _essence(stage: IngestStage) -> dict:
 
 
 def _identity(listing: Listing, stage: IngestStage) -> str:
-    """What a stopped run must find again to go on."""
+    """Digest of the listing and options: a stopped run resumes only if it is unchanged."""
     content = hashlib.blake2b(digest_size=16)
     for one in listing.lost:
         content.update(json.dumps([one.name, one.place, one.reason]).encode())

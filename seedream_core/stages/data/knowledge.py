@@ -1,4 +1,6 @@
-"""Knowledge pictures with exact captions in two languages, rated by difficulty, as tar shards (Seedream 4.0)."""
+"""Draws knowledge pictures (formulas, tables, charts, …) with exact captions in two languages, rated by difficulty, as
+tar shards (Seedream 4.0).
+"""
 
 import json
 import math
@@ -25,13 +27,13 @@ SMALLEST = 192
 
 
 def _drawn() -> tuple[Knowledge, ...]:
-    """All that need no extra."""
+    """All kinds that need no extra package."""
     return tuple(Knowledge.find(name)() for name in ("chart", "diagram", "table", "wireframe"))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is decided of a sample before it is drawn."""
+    """The plan of a sample before it is drawn."""
 
     kind: Knowledge
     size: tuple[int, int]
@@ -47,44 +49,42 @@ class KnowledgeStage(Spread, Stage):
     samples: Annotated[int, Ge(1)]
     "pictures to make"
     seed: Annotated[int, Ge(0)] = 0
-    "other seeds give other pictures, and keys of their own"
+    "random seed; another seed gives other pictures with other keys"
     kinds: tuple[Knowledge, ...] = field(default_factory=_drawn)
-    "what is drawn, each with its weight; `formula` needs the extra: pip install 'seedream[data]'"
+    "kinds of picture, each with a weight; `formula` needs the extra: pip install 'seedream[data]'"
     sides: tuple[int, int] = (256, 768)
-    "least and largest width and height in pixels; both are drawn, in multiples of 16"
+    "smallest and largest width and height in pixels; both sides are drawn at random in multiples of 16"
     max_aspect: Annotated[float, Ge(1)] = 2.0
-    "longest side over shortest, at most"
+    "largest ratio of the longer side to the shorter side"
     levels: dict[str, float] = field(default_factory=lambda: dict.fromkeys(rating.LEVELS, 1.0))
-    "weights of easy, medium and hard"
+    "weights of the difficulty levels easy, medium and hard"
     keep_extreme: Annotated[float, Ge(0), Le(1)] = 0.25
-    "share of the extremely hard pictures that are kept; the others are drawn anew as hard ones"
+    "share of the extremely hard pictures that is kept; the others are replaced by hard ones"
     chinese: Annotated[float, Ge(0), Le(1)] = 0.0
-    "share of pictures whose words are Chinese: needs a font that has them"
+    "share of pictures with Chinese text; needs a font with Chinese characters"
     font: str = field(default="", metadata=OUTSIDE)
-    (
-        "a TrueType or OpenType file for all words; none takes Pillow's own for English and looks for Noto Sans CJK "
-        "for Chinese"
-    )
+    """TrueType or OpenType file used for all text; if not set, Pillow's font is used for English and Noto Sans CJK is
+    searched for Chinese"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
     def __post_init__(self) -> None:
         least, largest = self.sides
         if not SMALLEST <= least <= largest <= 4096:
-            raise ValueError(f"sides: {least} to {largest} is no range between {SMALLEST} and 4096 pixels")
+            raise ValueError(f"sides: {least} to {largest} is not a range between {SMALLEST} and 4096 pixels")
         if STEP * (largest // STEP) < least:
             raise ValueError(
                 f"sides: there is no multiple of {STEP} from {least} to {largest}; {STEP * (largest // STEP)} or "
                 f"{STEP * math.ceil(least / STEP)} would be one"
             )
         if unknown := sorted(self.levels.keys() - set(rating.LEVELS)):
-            raise ValueError(f"levels: {unknown[0]!r} is none of {', '.join(rating.LEVELS)}")
+            raise ValueError(f"levels: {unknown[0]!r} is not one of {', '.join(rating.LEVELS)}")
         if min(self.levels.values(), default=0) < 0 or not sum(self.levels.values()):
             raise ValueError("levels: weights must be zero or more, and one of them more")
         if not self.kinds or not sum(kind.weight for kind in self.kinds):
             raise ValueError("kinds: at least one needs a weight above zero")
         if len({kind.name() for kind in self.kinds}) < len(self.kinds):
-            raise ValueError("kinds: one of them is named twice")
+            raise ValueError("kinds: one kind is listed twice")
 
     def facts(self, inputs: dict) -> dict:
         return {"samples": self.samples}
@@ -158,7 +158,7 @@ class KnowledgeStage(Spread, Stage):
 def made(
     stage: KnowledgeStage, faces: dict[str, "Face"], index: int
 ) -> tuple[str, str, dict[str, bytes], tuple[str, ...]]:
-    """Key, name and files of one sample, and what is counted of it."""
+    """Key, name and files of one sample, and its counters."""
     import io
 
     from seedream_core.records import Sample
@@ -199,10 +199,10 @@ def made(
 
 
 def _side(draw, low: float, high: float) -> int:
-    """A multiple of STEP that is not under `low` and not over `high`."""
+    """A random multiple of STEP from `low` to `high`."""
     return STEP * min(max(round(draw.between(low, high) / STEP), math.ceil(low / STEP)), math.floor(high / STEP))
 
 
 def _between(draw, low: float, high: float) -> float:
-    """Evenly by ratio: a step from 20 marks to 40 counts like one from 200 to 400."""
+    """Draws evenly on a logarithmic scale: a step from 20 marks to 40 counts as much as one from 200 to 400."""
     return low * math.exp(draw.between(0, math.log(high / low)))

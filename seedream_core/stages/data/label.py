@@ -1,5 +1,5 @@
-"""Labels where they teach most: a head for defects, difficulty or aesthetics by active learning, asked of truth or of a
-person.
+"""Collects labels by active learning and trains a score head for defects, difficulty or aesthetics; labels come from
+the truth in records or from a person.
 """
 
 import json
@@ -41,37 +41,35 @@ class LabelStage(Spread, Stage):
     version: ClassVar[int] = 2
     renamed: ClassVar[Mapping[str, str]] = {"pool": "max_pool", "ask": "export"}
     data: Shards
-    "pictures to choose from"
+    "pictures from which samples are chosen for labelling"
     encoder: DualEncoder | None = None
-    "for a scorer that embeds pictures with it"
+    "dual encoder, for a scorer that embeds pictures"
     heads: Heads | None = None
-    "heads of other tasks, which go into the new artifact beside this one"
+    "score heads of other tasks, copied into the new artifact"
     task: Literal["defect", "difficulty", "aesthetic"] = "defect"
-    "labels are clean or defect; easy, medium or hard; a number that is higher for finer pictures"
+    "what the labels say: clean or defect; easy, medium or hard; or a number that is higher for better pictures"
     scorer: Scorer = field(default_factory=_appearance)
-    "what a head sees of a picture: the features of this scorer"
+    "scorer whose features are the input of the score head"
     active: ActiveLearning = ActiveLearning()
-    "how labels are asked for"
+    "options of active learning: how samples are chosen"
     max_pool: Annotated[int, Ge(20)] = 50_000
-    "pictures at most to choose from, drawn at random"
+    "largest number of pictures to choose from; drawn at random"
     truth: str = ""
-    """dotted path of the label in records that tell it (truth.damage, tags.watermark): nobody is asked, and
-    logs/curve.jsonl also shows what as many random labels teach"""
+    """Dotted path of the label in the records (truth.damage, tags.watermark). No person is asked, and logs/curve.jsonl
+    also shows the score reached with the same number of randomly chosen labels."""
     export: Path | None = field(default=None, metadata=FREE)
-    (
-        "folder for pictures and round-NNN.jsonl, where a person fills in each `label`; the same command then goes on "
-        "from there"
-    )
+    """folder for the pictures and files round-NNN.jsonl in which a person fills in each `label`; the same command then
+    continues"""
     labels: Path | None = field(default=None, metadata=outside_unless("export"))
-    """labels that a person gave, a jsonl of {key, label} or a folder of them (import): the seed set begins with them,
-    and what is in the folder `export` comes on top; they may then change at any time. Without that folder they are all
-    there is to learn from, and count by their contents, as data does: where others stand in the file, what was made
-    from it is stale"""
+    """Labels made by a person: a jsonl of {key, label}, or a folder of such files. With `export` they are the start of
+    the seed set, labels in the `export` folder take precedence, and the file may change at any time. Without
+    `export` they are all the labels there are, and they are part of the input: a result is stale when their contents
+    change."""
 
     def __post_init__(self) -> None:
         if bool(self.truth) == bool(self.export or self.labels):
             raise ValueError(
-                "give truth, where records tell the label; else export, labels or both, where a person does"
+                "give truth if the records hold the label; otherwise give export, labels or both for a person"
             )
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
@@ -93,10 +91,10 @@ class LabelStage(Spread, Stage):
         if self.truth:
             truth = annotations.TruthAnnotator(pictures, self.truth, self.task)
             learned = self._learn(out, pool, lambda now, number: truth((*now.train, *now.held)), random=truth)
-            told = learned.train | learned.held
+            labels_by_key = learned.train | learned.held
         else:
-            told = self._known(out, chosen)
-            known = {key: label for key, label in told.items() if key in pool.rows}
+            labels_by_key = self._known(out, chosen)
+            known = {key: label for key, label in labels_by_key.items() if key in pool.rows}
             person = annotations.HumanAnnotator(pictures, self.task, known, self.export)
             learned = self._learn(out, pool, person, given=known, further=self.export is not None)
         metrics = {
@@ -110,17 +108,17 @@ class LabelStage(Spread, Stage):
         }
         if learned.curve[-1]["score"] is None:
             alike = (
-                f" of one kind ({annotations.written(next(iter(learned.held.values())), self.task)})"
+                f" of one class ({annotations.written(next(iter(learned.held.values())), self.task)})"
                 if learned.held
                 else ""
             )
             print(
-                f"no score: {len(learned.held)} labels were held out to judge by{alike}, and it takes two kinds; "
+                f"no score: {len(learned.held)} labels were held out for validation{alike}, but it needs two classes; "
                 "give more labels",
                 file=sys.stderr,
             )
         self._save(out, pool, learned, {"scorer": dump(self.scorer), "features": name, **metrics})
-        annotations.write(out / LABELS, told, self.task)
+        annotations.write(out / LABELS, labels_by_key, self.task)
         print(f"{learned.labels} labels of {len(pool.keys)} pictures: {learned.stopped}", file=sys.stderr)
         return metrics | {
             "pool": len(pool.keys),
@@ -129,7 +127,7 @@ class LabelStage(Spread, Stage):
         }
 
     def _chosen(self, reader: "ShardReader") -> dict[str, int]:
-        """Keys that are chosen from, and where they stand in the reader."""
+        """Keys of the samples to choose from, and their positions in the reader."""
         from seedream_core.randomness import fraction
 
         drawn = sorted(
@@ -138,8 +136,8 @@ class LabelStage(Spread, Stage):
         return {reader.keys[place]: place for place in sorted(drawn[: self.max_pool])}
 
     def _check_labels(self, chosen: Collection[str]) -> None:
-        """Labels to which nothing comes are looked at before anything is made: a step that has made nothing goes on
-        with other ones.
+        """Checks imported labels before anything is made, if no further labels can come: a step that has made nothing
+        accepts other labels later.
         """
         from seedream_core.data.labelling import active, annotations
 
@@ -148,15 +146,15 @@ class LabelStage(Spread, Stage):
             raise annotations.lacking(0, needed - len(labels), len(labels))
         if len({label for label in labels.values() if label != active.SKIP}) < 2:
             raise DataError(
-                f"{self.labels}: all {len(labels)} labels are alike; there is nothing to learn",
-                "give some of another kind",
+                f"{self.labels}: all {len(labels)} labels are the same; there is nothing to learn",
+                "give labels of another class too",
             )
 
     def _pool(
         self, reader: "ShardReader", chosen: Sequence[int], out: Path, host: Host
     ) -> tuple[str, Pool, dict[str, int]]:
-        """The features' name, the pool, and where its samples stand in the reader; what cannot be read is told and left
-        out.
+        """Name of the features, the pool, and the positions of its samples in the reader; unreadable samples are
+        reported and left out.
         """
         from seedream_core.data.curation.filter_pass import CHUNK, FilterPass
         from seedream_core.data.curation.funnel import FunnelPlan
@@ -182,20 +180,20 @@ class LabelStage(Spread, Stage):
         rows = list(ledger.rows())
         lost = [f"{row.key}: {row.reason}" for row in rows if row.fate != "kept"] + list(map(str, reader.damage))
         for line in [*lost[:SHOWN_LOST], *([f"and {len(lost) - SHOWN_LOST} more"] if len(lost) > SHOWN_LOST else [])]:
-            print(f"not asked about, for it cannot be read: {line}", file=sys.stderr)
+            print(f"left out, because it cannot be read: {line}", file=sys.stderr)
         features = {name: array for name, array in ledger.features().items() if array.ndim == 2}
         name = next((name for name in self.scorer.gives if name in features), "")
         if not name:
             raise UserError(
                 f"{self.data}: the scorer {self.scorer.name()} gives no features of {len(rows)} samples to learn from",
-                "take appearance, or embedding with an encoder",
+                "choose the scorer appearance, or embedding with an encoder",
             )
         places = {row.key: row.position for row in rows if row.fate == "kept"}
         return name, Pool(list(places), features[name], self.task, self.active), places
 
     def _known(self, out: Path, chosen: Collection[str]) -> "dict[str, Label]":
-        """All that a person has said so far, the answers to what was asked on top; it stays here even where their file
-        goes.
+        """All labels that a person has given so far; answers to questions take precedence. They are kept here even if
+        the files they came from are moved.
         """
         from seedream_core.data.labelling import annotations
 
@@ -239,12 +237,12 @@ class LabelStage(Spread, Stage):
             return active.learn(pool, rounds, ask, note=note, **options)
 
     def _save(self, out: Path, pool: Pool, learned: "LearningResult", origin: Mapping[str, Any]) -> None:
-        """The head of all labels, those that validated among them."""
+        """The head trained on all labels, including the validation labels."""
         from seedream_core.data.labelling import active, score_heads
 
         labels = learned.train | learned.held
         if len(set(labels.values())) < 2:
-            alike = f"{self.data}: all {len(labels)} labels are alike; there is nothing to learn"
+            alike = f"{self.data}: all {len(labels)} labels are the same; there is nothing to learn"
             if learned.stopped == active.ALL:
                 raise NothingMade(alike, "give other pictures, or more of them in the pool")
             if self.export:  # what a person has labelled stays in --out
@@ -253,7 +251,8 @@ class LabelStage(Spread, Stage):
                     f"raise active.seed_labels and active.max_labels, in another --out, with labels={out / LABELS}",
                 )
             raise NothingMade(
-                alike, "raise active.seed_labels and active.max_labels" if self.truth else "give some of another kind"
+                alike,
+                "raise active.seed_labels and active.max_labels" if self.truth else "give labels of another class too",
             )
         head = replace(pool.fit(labels), origin=origin)
         score_heads.save(out, (score_heads.load(self.heads) if self.heads else {}) | {self.task: head})

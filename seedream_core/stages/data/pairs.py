@@ -1,4 +1,6 @@
-"""Tuples for editing, control and composition: references, targets, instruction and mask (SeedEdit, Seedream 4.0)."""
+"""Makes training tuples for editing, control and composition: references, targets, instruction and mask (SeedEdit,
+Seedream 4.0).
+"""
 
 import json
 import sys
@@ -31,11 +33,11 @@ class PairsStage(Spread, Stage):
     makes: ClassVar[str] = "shards"
     version: ClassVar[int] = 2
     data: Shards
-    "pictures to make tuples of; edits and compositions need scenes with their truth"
+    "pictures to make tuples from; edits and compositions need synthetic scenes with their truth"
     pairs: Annotated[tuple[Pairs, ...], Len(1)]
-    "ways to make tuples; each is tried on every sample"
+    "kinds of tuple; each is tried on every sample"
     seed: Annotated[int, Ge(0)] = 0
-    "of what is edited, and how"
+    "random seed; it decides what is edited, and how"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 2000
@@ -68,7 +70,7 @@ class PairsStage(Spread, Stage):
                 progress.advance(tuples=journal.changes.total())
             if not journal.changes:
                 raise NothingMade(
-                    f"{self.data}: no tuple could be made of {len(reader)} samples; see {out / 'fates.jsonl'}"
+                    f"{self.data}: no tuple could be made from {len(reader)} samples; see {out / 'fates.jsonl'}"
                 )
         for task, made in journal.changes.most_common():
             print(f"{task:<24}{made:>10}", file=sys.stderr)
@@ -84,13 +86,13 @@ class PairsStage(Spread, Stage):
 
 @dataclass(frozen=True)
 class _Maker:
-    """A stage at work in any process; `made_from` tells one input's contents from another's."""
+    """The stage's work in a worker process; `made_from` changes when the input's contents change."""
 
     stage: PairsStage
     made_from: str
 
     def __call__(self, position: int) -> tuple[Fate, list[tuple[str, str, dict[str, bytes]]]]:
-        """The sample's fate, and its tuples: task, key and members of each."""
+        """Fate of the sample, and its tuples: task, key and members of each."""
         from seedream_core.data.curation.lazy_sample import LazySample
         from seedream_core.randomness import Rng
 
@@ -124,8 +126,8 @@ def _opened(maker: _Maker) -> tuple:
 
 
 def members_of(key: str, pair: Pair, view: "LazySample") -> dict[str, bytes]:
-    """A tuple as members: the first target is the picture, further ones `target1.png` …, references `ref0.png` …, the
-    mask `editmask.png`.
+    """Members of a tuple: the first target is the picture, other targets are `target1.png` …, references `ref0.png` …,
+    the mask `editmask.png`.
     """
     from seedream_core.data.images.pictures import packed
 

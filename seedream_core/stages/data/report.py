@@ -1,4 +1,6 @@
-"""A page of a data artifact: its funnel, pictures with their fates, duplicates, defects and scores."""
+"""Writes a page about a data artifact: counts of the curation funnel, sample pictures with their fates, duplicates,
+defects and scores.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from seedream_core.workflow.host import Host
 class DataReportStage(stage.Stage):
     makes: ClassVar[str] = "report"
     data: stage.Shards
-    "what the page is about; the steps behind it are walked back through their manifests"
+    "artifact to report on; the steps that made it are found through its manifest"
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.report.samples import build

@@ -1,4 +1,6 @@
-"""Concepts from a crawl: the samples nearest to a few texts or examples of each, tagged with it (Seedream 3.0)."""
+"""Retrieves samples for concepts from crawled data: the nearest neighbours of a few texts or example pictures, tagged
+with the concept (Seedream 3.0).
+"""
 
 import json
 import sys
@@ -34,17 +36,19 @@ class RetrieveStage(Spread, Stage):
     version: ClassVar[int] = 2
     renamed: ClassVar[Mapping[str, str]] = {"same": "duplicate_cosine"}
     data: Shards
-    "where to search"
+    "samples to search"
     encoder: DualEncoder
-    "what makes vectors of pictures and texts"
+    "dual encoder that embeds pictures and texts"
     queries: Folder
-    "a .yaml or .jsonl file of concepts: concept, texts in either language, examples (keys in `data`), count"
+    """.yaml or .jsonl file of concepts, each with concept (name), texts in either language, examples (keys in `data`),
+    count"""
     count: Annotated[int, Ge(1)] = 100
-    "samples to take for a concept that has no count of its own"
+    "samples to retrieve for a concept that has no count of its own"
     duplicate_cosine: Annotated[float, Gt(0), Le(1)] = 0.995
-    "cosine above which two samples are one picture twice: of these the concept takes the nearer one"
+    "cosine similarity above which two samples count as the same picture; a concept takes only the nearer one"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
-    "largest share of unreadable samples (broken shard, record or picture) that is quarantined without a stop"
+    """largest share of unreadable samples (damaged shard, record or picture) that is quarantined; a larger share stops
+    the run"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -70,7 +74,7 @@ class RetrieveStage(Spread, Stage):
             carry(reader, out)
         elif (self.data / "features").is_dir():  # whose rows are of the samples that were there
             print(
-                f"retrieve: {self.data / 'features'} is left behind, for shards beside it are damaged: run "
+                f"retrieve: {self.data / 'features'} is not copied, because some shards are damaged: run "
                 "data/curate on them again",
                 file=sys.stderr,
             )
@@ -84,7 +88,7 @@ class RetrieveStage(Spread, Stage):
         }
 
     def _embed(self, reader: "ShardReader", host: Host) -> "tuple[np.ndarray, np.ndarray, dict[int, str]]":
-        """Positions and vectors of all samples that can be read, and why the others cannot."""
+        """Positions and vectors of all readable samples, and the reason for each unreadable one."""
         import numpy as np
 
         from seedream_core.data.retrieval.image_embeddings import embed
@@ -128,7 +132,9 @@ class RetrieveStage(Spread, Stage):
     def _write(
         self, reader: "ShardReader", tags: Mapping[int, Mapping[str, float]], lost: Mapping[int, str], out: Path
     ) -> dict:
-        """Every sample's fate, and those taken in shards; a killed run goes on at its last whole shard."""
+        """Writes the fate of every sample, and the retrieved samples as shards; a killed run resumes after its last
+        complete shard.
+        """
         from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
@@ -171,7 +177,7 @@ class RetrieveStage(Spread, Stage):
 
 
 def name_of(reader: "ShardReader", position: int) -> str:
-    """What the source called a sample; "" where its record cannot be read."""
+    """Name of a sample at its source; "" if its record cannot be read."""
     from seedream_core.data.storage.rewrite import record
 
     try:
@@ -181,7 +187,7 @@ def name_of(reader: "ShardReader", position: int) -> str:
 
 
 def tagged(members: dict[str, bytes], concepts: Mapping[str, float]) -> dict[str, bytes]:
-    """A sample's members with the concepts in its record, and how near it is to the nearest of their examples."""
+    """Members of a sample, with the retrieved concepts in its record and their similarity to the nearest example."""
     if "json" not in members:
         raise DataError("no json beside the picture")
     sample = Sample.from_json(members["json"])

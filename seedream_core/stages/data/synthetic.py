@@ -1,4 +1,4 @@
-"""Pictures of the embedded world with bilingual captions and their truth, as tar shards."""
+"""Draws pictures of the synthetic scene world with bilingual captions and their truth, as tar shards."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,20 +25,18 @@ class SyntheticStage(Stage):
     size: tuple[int, int] = (64, 64)
     "width and height in pixels, multiples of 16"
     seed: Annotated[int, Ge(0)] = 0
-    "other seeds give other scenes, and keys of their own"
+    "random seed; another seed gives other scenes with other keys"
     held_out: tuple[str, ...] = HELD_OUT
-    "colour-shape pairs that never occur, so that composition can be told from memory"
+    "colour-shape pairs that never occur, so that a test can tell composition from memorisation"
     kinds: dict[str, float] = field(default_factory=lambda: {"one": 1.0, "several": 1.5, "pair": 1.5})
-    "weights of the kinds of scene: one object, several equal ones, a pair in relation"
+    "weights of the kinds of scene: one object, several equal objects, two objects in a relation"
     relations: dict[str, float] = field(default_factory=lambda: dict.fromkeys(RELATIONS, 1.0))
-    "weights of left, right, above and below: where the first of a pair stands to the second"
+    "weights of the relations left, right, above and below: position of the first object relative to the second"
     zipf: Annotated[float, Ge(0)] = 0.0
-    "colour-shape pairs occur in proportion to rank**-zipf; 0 for all alike, 1.5 for a long tail"
+    "colour-shape pairs occur in proportion to rank**-zipf; 0 makes all equally frequent, 1.5 gives a long tail"
     damage: Annotated[float, Ge(0), Le(1)] = 0.0
-    (
-        "share of samples spoiled as a crawl's are: duplicate, uniform, blurred, without caption, undecodable; a "
-        "duplicate repeats the last unspoiled one before it, and is uniform where there is none"
-    )
+    """share of samples that are damaged as in a real crawl: duplicate, uniform, blurred, without caption, undecodable;
+    a duplicate repeats the last undamaged sample, and is uniform if there is none"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -96,7 +94,7 @@ class SyntheticStage(Stage):
         return f"s{self.seed}-{index:07d}"
 
     def damaged(self, index: int, original: int | None) -> str | None:
-        """How the sample is spoiled, if it is; `original` is the last unspoiled one before it."""
+        """Kind of damage of the sample, or none; `original` is the last undamaged sample before it."""
         draw = Rng("damage", self.seed, index)
         if draw.between(0, 1) >= self.damage:
             return None

@@ -1,4 +1,6 @@
-"""What a data set knows: samples on a taxonomy's nodes, in four pools with mixing weights, and what each node lacks."""
+"""Assigns samples to the nodes of a taxonomy, mixes four data pools by weights, and reports how many samples each node
+lacks.
+"""
 
 import json
 import sys
@@ -30,37 +32,32 @@ class TaxonomyStage(Stage):
     makes: ClassVar[str] = "shards"
     renamed: ClassVar[Mapping[str, str]] = {"repeats": "max_repeats"}
     data: Shards
-    "samples to place"
+    "samples to assign"
     taxonomy: Folder | None = None
-    (
-        "YAML file of nodes with their words; none takes the one that is shipped (culture.yaml in "
-        "seedream_core/data/balancing/taxonomy)"
-    )
+    """YAML file of nodes with their keywords; if not set, the packaged one is used (culture.yaml in
+    seedream_core/data/balancing/taxonomy)"""
     target: Annotated[int, Ge(1)] = 100
-    "samples that a node should have, unless it says so itself"
+    "number of samples that a node should have, unless the node sets its own"
     features: str | None = None
-    (
-        "what curate measured (`features/NAME.npy`), by which samples that look like a node's examples are found; none "
-        "uses words alone"
-    )
+    """name of a feature that curate measured (`features/NAME.npy`), by which samples similar to a node's examples are
+    found; if not set, only keywords are used"""
     high_quality: dict[str, float] = field(default_factory=dict)
-    "score -> least value: samples that reach all of them are the high-quality pool; none leaves it empty"
+    """score -> minimum value; samples that reach all of them form the high-quality pool; an empty mapping leaves that
+    pool empty"""
     weak: Scores | None = None
-    "an evaluation: the words that it found weak are targeted"
+    "an evaluation made by eval/bench; words that it found weak go into the targeted pool"
     weak_words: tuple[str, ...] = ()
-    "more words to target, in either language"
+    "more words for the targeted pool, in either language"
     mix: dict[str, Annotated[float, Ge(0)]] = field(
         default_factory=lambda: {"maintenance": 0.5, "high_quality": 0.2, "knowledge": 0.2, "targeted": 0.1}
     )
-    "share of draws from each pool; what an empty pool leaves falls to the others"
+    "share of draws from each pool; the share of an empty pool is divided among the others"
     alpha: Annotated[float, Gt(0), Le(1)] = 0.75
-    "maintenance draws a source of n samples in proportion to n^alpha: the large ones less, their order kept"
+    """in the maintenance pool a source of n samples is drawn in proportion to n^alpha: large sources are reduced and
+    keep their order"""
     max_repeats: Annotated[float, Ge(1)] = 10.0
-    (
-        "most times that a sample comes in an epoch of as many places as there are samples; more only where too "
-        "few have "
-        "a weight to fill it"
-    )
+    """upper limit for how often one sample appears in an epoch (an epoch has as many places as there are samples);
+    exceeded only if too few samples have a weight to fill the epoch"""
     samples_per_shard: Annotated[int, Ge(1)] = 5000
     "samples in one tar file"
 
@@ -116,7 +113,7 @@ class TaxonomyStage(Stage):
         )
         coverage = tree.coverage(nodes, self.target)
         shares = pools.table(members, np.array(weights), lambda line: print(line, file=sys.stderr))
-        _told(coverage)
+        _print_coverage(coverage)
         if warning := above(even, self.max_repeats):
             print(f"{warning}; a larger share of maintenance in `mix` draws others too", file=sys.stderr)
         report = {
@@ -145,16 +142,16 @@ class TaxonomyStage(Stage):
         return tuple(dict.fromkeys((*self.weak_words, *mined)))
 
     def _check_examples(self, tree: "Taxonomy") -> None:
-        """Examples and features serve nothing but each other."""
+        """Refuses examples without features, and features without examples: each needs the other."""
         shown, name = any(node.examples for node in tree.nodes.values()), self.taxonomy or "the shipped taxonomy"
         if shown and not self.features:
             raise DataError(
-                f"{name}: nodes have examples, but no features are given to compare pictures by",
-                "set features to what curate measured, or take the examples out",
+                f"{name}: nodes have examples, but no features are given to compare pictures",
+                "set features to a feature that curate measured, or remove the examples",
             )
         if self.features and not shown:
             raise UserError(
-                f"features: {self.features!r} would serve nothing: no node of {name} has examples to compare "
+                f"features: {self.features!r} would not be used: no node of {name} has examples to compare "
                 "pictures with",
                 "leave features out, or give `taxonomy` a file whose nodes have `examples` (keys of samples)",
             )
@@ -162,7 +159,9 @@ class TaxonomyStage(Stage):
     def _place(
         self, records: "StoredRecords", tree: "Taxonomy", weak_words: tuple[str, ...]
     ) -> "tuple[list[list[int]], dict[str, np.ndarray], dict[str, int]]":
-        """The nodes of each sample, its weight in each pool, and how many were found by words and by looks."""
+        """The nodes of each sample, its weight in each pool, and how many samples were found by keywords and by image
+        features.
+        """
         import numpy as np
 
         from seedream_core.data.balancing import Crowd, pools
@@ -170,7 +169,7 @@ class TaxonomyStage(Stage):
         from seedream_core.data.balancing.taxonomy.phrases import Phrases
 
         targeted, count = Phrases(dict.fromkeys(weak_words, 0)), len(records)
-        unseen, nodes, sources, base, good, told = (
+        unseen, nodes, sources, base, good, is_targeted = (
             set(self.high_quality),
             [],
             [],
@@ -183,7 +182,7 @@ class TaxonomyStage(Stage):
             sources.append(sys.intern(sample.source))
             base[row], good[row] = sample.weight, pools.at_least(sample, self.high_quality)
             unseen -= sample.scores.keys()
-            told[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
+            is_targeted[row] = any(targeted.find(text) for texts in sample.captions.values() for text in texts.values())
         if unseen:
             raise UserError(
                 f"high_quality: no sample of {self.data} has the score {', '.join(sorted(unseen))}",
@@ -197,13 +196,15 @@ class TaxonomyStage(Stage):
                 "maintenance": base * even,
                 "high_quality": base * good,
                 "knowledge": base * pools.by_node(nodes, [node.target or self.target for node in tree.nodes.values()]),
-                "targeted": base * told,
+                "targeted": base * is_targeted,
             },
             found,
         )
 
     def _look(self, nodes: list[list[int]], tree: "Taxonomy", keys: list[str]) -> int:
-        """Adds the nodes whose examples a picture looks like; the number of samples that words had not placed."""
+        """Adds the nodes whose examples a picture resembles; returns the number of samples that no keyword had
+        assigned.
+        """
         from seedream_core.data.storage import rewrite
 
         if not self.features:
@@ -215,8 +216,8 @@ class TaxonomyStage(Stage):
         return sum(map(bool, nodes)) - placed
 
 
-def _told(coverage: list[dict]) -> None:
-    """Each branch, and the nodes that lack most."""
+def _print_coverage(coverage: list[dict]) -> None:
+    """Prints each branch, and the nodes that lack most."""
     print(f"{'node':<40}{'samples':>9}{'target':>9}{'missing':>9}", file=sys.stderr)
     branches = [row for row in coverage if "/" not in row["node"]]
     lacking = sorted(

@@ -1,5 +1,5 @@
-"""Pictures that teach how text is drawn: read, marks cropped away, poor lines dropped, captioned with their strings
-(Seedream 2.0).
+"""Prepares pictures for training text rendering: reads text, crops watermarks away, drops pictures with unreadable
+lines, writes captions that quote the text (Seedream 2.0).
 """
 
 import json
@@ -35,20 +35,20 @@ class TextRenderingStage(Spread, Stage):
         "least_height": "min_height",
     }
     data: Shards
-    "samples with text in their pictures; boxes of kind text in a record are taken as they are, and only else is read"
+    """samples whose pictures contain text; if a record already has boxes of kind text, they are used, and OCR runs only
+    on the others"""
     scorers: tuple[Scorer, ...] = field(default_factory=_ocr)
-    "what finds lines of text, and marks; ocr needs the extra: pip install 'seedream[ocr]'"
+    "scorers that find lines of text and watermarks; ocr needs the extra: pip install 'seedream[ocr]'"
     marks: tuple[str, ...] = ("watermark", "logo", "subtitle", "sticker", "mosaic")
-    (
-        "kinds of boxes that are cropped away; the cropped picture's record has no truth and no scores any more, for "
-        "those were of the whole"
-    )
+    """kinds of boxes that are cropped away; the record of a cropped picture loses its truth and scores, because they
+    describe the whole picture"""
     max_crop: Annotated[float, Ge(0), Le(1)] = 0.25
-    "largest share of a picture that may be cropped for it"
+    "largest share of a picture that may be cropped away"
     min_confidence: Annotated[float, Ge(0), Le(1)] = 0.8
-    "least confidence of a line; a picture with a poorer one is dropped, for it would teach broken letters"
+    """smallest confidence of a text line; a picture with a less certain line is dropped, because it would teach broken
+    letters"""
     min_height: Annotated[int, Ge(1)] = 8
-    "least height of a line in pixels"
+    "smallest height of a text line in pixels"
     bad_budget: Annotated[float, Ge(0), Le(1)] = field(default=0.001, metadata=FREE)
     "largest share of unreadable samples that is quarantined without a stop"
     samples_per_shard: Annotated[int, Ge(1)] = 5000
@@ -74,7 +74,9 @@ class TextRenderingStage(Spread, Stage):
                 budget.check(journal.fates, len(reader), self.bad_budget, self.data, out)
                 progress.advance(**journal.fates)
             if not journal.fates["kept"]:
-                raise NothingMade(f"{self.data}: no picture of {len(reader)} has sound text; see {out / 'fates.jsonl'}")
+                raise NothingMade(
+                    f"{self.data}: no picture of {len(reader)} has readable text; see {out / 'fates.jsonl'}"
+                )
         return {
             "samples": len(reader),
             **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
@@ -85,7 +87,7 @@ class TextRenderingStage(Spread, Stage):
 
 @dataclass(frozen=True)
 class _Take:
-    """A stage at work in any process; `made_from` tells one input's contents from another's."""
+    """The stage's work in a worker process; `made_from` changes when the input's contents change."""
 
     stage: TextRenderingStage
     made_from: str

@@ -1,6 +1,7 @@
-"""Engines: work on many samples spread over processes, or over machines, its results in the order of the tasks.
+"""Engines: run work on many samples in several processes or on several machines, and yield the results in the order of
+the tasks.
 
-What a stage makes does not depend on its engine: `work` is a function of its task alone, and results come in order.
+The output of a stage does not depend on its engine: `work` is a function of its task only, and results arrive in order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +14,11 @@ from seedream_core.workflow.host import FREE
 
 
 class Engine(Component):
-    """Contract: `engine(work, tasks, workers)` yields `work(task)` of every task, in order; 0 workers means all there
-    are.
+    """Contract: `engine(work, tasks, workers)` yields `work(task)` for every task, in order; 0 workers means one per
+    available core.
 
-    A few chunks of `at_once` tasks per worker are under way, however many tasks there are. `work` and tasks must be
-    picklable.
+    Only a few chunks of `at_once` tasks per worker are in progress at a time, however many tasks there are. `work` and
+    tasks must be picklable.
     """
 
     suffix: ClassVar[str] = "Engine"
@@ -30,7 +31,8 @@ class Engine(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Spread(Config):
-    """What every stage has that works on each sample by itself."""
+    """Option of every stage that processes samples independently."""
 
     engine: Engine = field(default_factory=lambda: Engine.find("pool")(), metadata=FREE)
-    "what the work is spread over: pool, the processes of this machine, or ray, a cluster; the same bytes come of each"
+    """where the work runs: pool (processes on this machine) or ray (a cluster); the output is the same, byte for byte
+    """

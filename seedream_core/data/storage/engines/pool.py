@@ -1,4 +1,4 @@
-"""Processes of this machine: the default."""
+"""Engine that runs work in processes of this machine (the default)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""Ray tasks: on the cluster that RAY_ADDRESS names, else on a Ray of its own on this machine.
+"""Engine that runs work as Ray tasks: on the cluster given by RAY_ADDRESS, otherwise on a private Ray on this machine.
 
-On a cluster every node needs the package and the same paths: a shared file system. Only this process writes. A Ray of
-its own has no dashboard, sends no telemetry and lets nobody in without its token (Ray 2.52 and later; its ports are
-open to the network, so leave older ones behind a firewall).
+On a cluster every node needs the package and the same paths (a shared file system). Only this process writes. The
+private Ray has no dashboard, sends no telemetry and accepts only clients with its token (Ray 2.52 and later; its ports
+are open to the network, so run older versions behind a firewall).
 """
 
 import os
@@ -24,7 +24,7 @@ from seedream_core.errors import UserError
 from seedream_core.extras import extra
 
 STORE_BYTES = 256 * 2**20
-"""Shared memory for chunks and results under way; what is over goes to Ray's folder on disk."""
+"""Shared memory for chunks and results in progress; larger amounts spill to Ray's folder on disk."""
 
 SECONDS = 10
 
@@ -51,7 +51,7 @@ class RayEngine(Engine):
             except ray.exceptions.RayError as error:
                 raise UserError(
                     f"Ray: {str(error).strip().partition(chr(10))[0][:200]}",
-                    "see to the cluster; the same command goes on from the last whole shard",
+                    "check the cluster; the same command resumes after the last complete shard",
                 ) from None
             finally:
                 for reference in under_way:
@@ -60,11 +60,9 @@ class RayEngine(Engine):
 
 @contextmanager
 def _session(workers: int) -> Iterator[ModuleType]:
-    """Ray as it is found: started already, at RAY_ADDRESS, or begun here and ended again."""
+    """Yields a Ray that is already running, one at RAY_ADDRESS, or a new one that is shut down at the end."""
     address = os.environ.get("RAY_ADDRESS")
-    if (
-        not address and "ray" not in sys.modules
-    ):  # Ray reads its settings when it is imported; what the user has set stands
+    if not address and "ray" not in sys.modules:  # Ray reads its settings on import; settings of the user are kept
         for name, value in {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "token",
@@ -75,14 +73,14 @@ def _session(workers: int) -> Iterator[ModuleType]:
     if ray.is_initialized():
         yield ray
     elif address:
-        _reach(address)
-        with _begun(ray, address=address):
+        _check_address(address)
+        with _initialised(ray, address=address):
             yield ray
     else:
-        # Its sockets need a short path, its logs are of no use once it has ended.
+        # Its sockets need a short path, and its logs are not needed afterwards.
         with (
             tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
-            _begun(
+            _initialised(
                 ray,
                 address="local",
                 num_cpus=processes(workers),
@@ -94,27 +92,27 @@ def _session(workers: int) -> Iterator[ModuleType]:
             yield ray
 
 
-def _reach(address: str) -> None:
-    """Ray itself tries for minutes."""
+def _check_address(address: str) -> None:
+    """Fails early if nothing listens at the address: Ray itself would retry for minutes."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     try:
         if port.isdigit():
             socket.create_connection((host, int(port)), SECONDS).close()
     except OSError as error:
         raise UserError(
-            f"no Ray at {address}: {error.strerror or error}",
-            "correct RAY_ADDRESS, or unset it for a Ray of this machine's own",
+            f"cannot connect to Ray at {address}: {error.strerror or error}",
+            "correct RAY_ADDRESS, or unset it to start Ray on this machine",
         ) from None
 
 
 @contextmanager
-def _begun(ray: ModuleType, **options: Any) -> Iterator[None]:
+def _initialised(ray: ModuleType, **options: Any) -> Iterator[None]:
     try:
         ray.init(log_to_driver=False, logging_level="error", **options)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"no Ray at {options['address']}: {str(error).partition(chr(10))[0][:200]}",
-            "correct RAY_ADDRESS, or unset it for a Ray of this machine's own",
+            f"cannot connect to Ray at {options['address']}: {str(error).partition(chr(10))[0][:200]}",
+            "correct RAY_ADDRESS, or unset it to start Ray on this machine",
         ) from None
     try:
         yield

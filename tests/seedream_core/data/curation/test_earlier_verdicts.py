@@ -83,7 +83,7 @@ def test_other_options_are_refused(inputs, tmp_path):
         CurateStage(data=inputs[1], filters=FILTERS[:2], retry=tmp_path / "first").run(
             tmp_path / "first", Host(workers=1)
         )
-    with pytest.raises(UserError, match="is no folder that data/curate wrote fates in"):
+    with pytest.raises(UserError, match="is not an output folder of data/curate"):
         CurateStage(data=inputs[1], filters=FILTERS, retry=tmp_path).run(tmp_path, Host(workers=1))
 
 

@@ -137,7 +137,7 @@ def test_files_that_are_none_are_one_message_alone_and_rows_among_others(tmp_pat
     good = write(tmp_path / "good.parquet", {"image": [png()], "key": ["k"]}).read_bytes()
     for name, data in {"a.parquet": b"", "b.parquet": b"hello" * 99, "c.parquet": good[:-9]}.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(UserError, match=f"{name}: (no sound Parquet file|no column)"):
+        with pytest.raises(UserError, match=f"{name}: (not a valid Parquet file|no column)"):
             source("parquet", tmp_path / name).listing()
     (tmp_path / "d.parquet").write_bytes(good[:4] + good[60:])
     (tmp_path / "link.parquet").symlink_to(tmp_path / "good.parquet")
@@ -147,7 +147,7 @@ def test_files_that_are_none_are_one_message_alone_and_rows_among_others(tmp_pat
         and "no regular file" in found["link.parquet"]
     )
     (tmp_path / "none").mkdir()
-    with pytest.raises(UserError, match="no .parquet files in it"):
+    with pytest.raises(UserError, match="no .parquet files found"):
         source("parquet", tmp_path / "none").listing()
 
 

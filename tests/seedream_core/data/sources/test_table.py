@@ -62,7 +62,7 @@ def test_a_root_that_is_not_there_and_what_lies_elsewhere_are_told(tmp_path, tab
     one = Jsonl(path=path)
     for item, reason in zip(
         one.listing().items,
-        ("an address, which is not fetched: https://a.example/b.jpg", "not there: en/gone.png"),
+        ("a URL, which is not downloaded: https://a.example/b.jpg", "not there: en/gone.png"),
         strict=True,
     ):
         with pytest.raises(DataError, match=reason):

@@ -152,7 +152,7 @@ def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):
 
 
 def test_damage_and_nothing_to_weigh_by(crawl, tmp_path):
-    with pytest.raises(ConfigError, match="at least one way"):
+    with pytest.raises(ConfigError, match="at least one technique"):
         parse(BalanceStage, {"data": str(crawl), "balances": []})
     copied = tmp_path / "bad" / "shards"
     with ShardWriter(copied) as writer:

@@ -152,12 +152,12 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
         writer.add(reader.keys[0], reader.read(0))
         writer.add(reader.keys[140], reader.read(140))
     silent = CaptionStage(data=tmp_path / "in", captioners=(Captioner.find("strings")(),), replace=replace)
-    with pytest.raises(UserError, match="not one caption was written: strings had nothing to say of 2 of 2 samples\n"):
+    with pytest.raises(UserError, match="not one caption was written: strings wrote nothing for 2 of 2 samples\n"):
         silent.run(tmp_path, Host())
     some = dataclasses.replace(silent, strata=(Stratum(min_scores={"aesthetic": 0.5}, fields=("textual",)),))
     with pytest.raises(
         UserError,
-        match="1 of 2 samples are in no stratum, and strings had nothing to say of 1 of 2 samples. Strata ask",
+        match="1 of 2 samples are in no stratum, and strings wrote nothing for 1 of 2 samples. The strata need",
     ):
         some.run(tmp_path, Host())
 

@@ -311,7 +311,7 @@ def test_nothing_left_tells_which_filter_to_leave_out(tmp_path):
     with pytest.raises(DataError) as caught:
         CurateStage(data=tmp_path / "bare").run(tmp_path, Host(workers=1))
     assert (
-        "20 of 20 fell to 'caption'" in caught.value.fix
+        "20 of 20 were dropped by 'caption'" in caught.value.fix
         and "--set 'filters=[size, uniform," in caught.value.fix
         and "caption," not in caught.value.fix
     )
@@ -330,7 +330,9 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
         Filter.find("noisy")(),
     )
     told = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
-    assert told.startswith("6 of 9 fell to 'size': mend that, loosen it, or leave it out with --set ")
+    assert told.startswith(
+        "6 of 9 were dropped by 'size': repair the data, loosen the filter, or leave it out with --set "
+    )
     option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
     (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
     assert parse(CurateStage, load_yaml(tmp_path / "given.yaml").tree).filters == kept
@@ -338,8 +340,8 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
     assert advice({"size": 9}, filters=(Filter.find("size")(width=5000),)).endswith(
         "leave it out with --set 'filters=[]'"
     )
-    assert advice({"unreadable picture": 9}) == "9 of 9 are quarantined (unreadable picture): mend those"
-    assert advice({}) == "give shards that hold samples"
+    assert advice({"unreadable picture": 9}) == "9 of 9 are quarantined (unreadable picture): repair them"
+    assert advice({}) == "give shards that contain samples"
 
 
 def test_another_input_in_between_begins_anew(tmp_path, crawl, monkeypatch):
@@ -432,10 +434,10 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
     for filters, advice in (
         ((large(),), "ask for a smaller"),
         ((large(width=64),), "ask for a smaller"),
-        ((large(width=65),), "mend that, loosen it"),
-        ((large(height=65),), "mend that, loosen it"),
+        ((large(width=65),), "repair the data, loosen the filter"),
+        ((large(height=65),), "repair the data, loosen the filter"),
     ):
-        with pytest.raises(DataError, match=f"fell to 'size': {advice}"):
+        with pytest.raises(DataError, match=f"were dropped by 'size': {advice}"):
             CurateStage(
                 data=crawl, width=128 if "smaller" in advice else 64, height=64, filters=filters, bad_budget=0.1
             ).run(tmp_path, Host())
@@ -464,10 +466,10 @@ def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, cr
     assert told[reader.keys[4]].startswith("tuple: ref0.jfif would not be scaled")
     with pytest.raises(
         DataError,
-        match="curate the 1 tuples without width and height, in another --out; else mend the shards, or accept",
+        match="curate the 1 tuples without width and height, in another --out; else repair the shards, or accept",
     ):
         replace(stage, bad_budget=0.01).run(tmp_path, Host(workers=1))
-    with pytest.raises(ValueError, match="retry: nothing can be taken over"):
+    with pytest.raises(ValueError, match="retry: no result can be reused"):
         replace(stage, retry=tmp_path)
 
 

@@ -120,7 +120,7 @@ def test_other_inputs_or_damage_begin_anew_and_say_why(tmp_path, inputs, capsys)
     run(tmp_path / "out", inputs)
     other = {**inputs, "vae": autoencoder(tmp_path / "vae", seed=1)}
     assert run(tmp_path / "out", other)["encoded_now"] == 70
-    assert "begins anew: autoencoder changed" in capsys.readouterr().err
+    assert "starts from the beginning: autoencoder changed" in capsys.readouterr().err
     shard = tmp_path / "out" / "shards" / "00001.tar"
     shard.write_bytes(shard.read_bytes()[:-5000])
     assert run(tmp_path / "out", other)["encoded_now"] == 70

@@ -340,11 +340,11 @@ def test_what_is_left_aside_is_told(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     for number in range(3):
         (tmp_path / "in" / f"{number}.heic").write_bytes(b"x")
-    with pytest.raises(DataError, match="no samples here; of what is there, 3 .heic is no picture that is read"):
+    with pytest.raises(DataError, match="no samples found; the source holds 3 .heic, which are not read"):
         execute.step(IngestStage(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "none", Host())
     (tmp_path / "in" / "a.png").write_bytes(encoded(1))
     execute.step(IngestStage(source=Source.find("folder")(path=str(tmp_path / "in"))), tmp_path / "out", Host())
-    assert "beside these, left aside: 3 .heic" in capsys.readouterr().err
+    assert "ignored besides these: 3 .heic" in capsys.readouterr().err
 
 
 def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
@@ -515,5 +515,5 @@ def test_retry_of_a_run_that_stopped_over_its_budget(found, tmp_path):
     step(stage(folder), tmp_path / "fresh", Host(workers=1))
     assert files(tmp_path / "second") == files(tmp_path / "fresh") and (metrics["retried"], metrics["mended"]) == (1, 1)
     (folder / "new.png").write_bytes(encoded(1))
-    with pytest.raises(UserError, match="never met new.png"):
+    with pytest.raises(UserError, match="does not know new.png"):
         step(stage(folder, retry=tmp_path / "second"), tmp_path / "third", Host(workers=1))

@@ -64,7 +64,7 @@ def test_members_beside_the_picture_are_counted(tmp_path, capsys):
         writer.add("d", {"jpg": jpeg(), "latent.safetensors": b"x"})
     metrics = execute.step(ingest("webdataset", tmp_path / "in"), tmp_path / "out", Host()).metrics
     assert metrics["kept"] == 4 and metrics["ignored"] == {"mask.png": 3, "latent.safetensors": 1}
-    assert "left aside: 3 mask.png, 1 latent.safetensors" in capsys.readouterr().err
+    assert "ignored besides these: 3 mask.png, 1 latent.safetensors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["folder", "webdataset"])
@@ -86,7 +86,7 @@ def test_an_extension_that_is_none_is_told(tmp_path, capsys):
         for name in ("a.png", "README", ".hidden.png"):
             archive.add(tmp_path / "a.png", name)
     execute.step(ingest("webdataset", tmp_path / "in"), tmp_path / "out", Host())
-    assert "left aside: 1 without extension, 1 hidden" in capsys.readouterr().err
+    assert "ignored besides these: 1 without extension, 1 hidden" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("out", ["photos/out", "photos", "photos/a/../new/out", "link/out"])

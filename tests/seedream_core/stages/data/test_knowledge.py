@@ -160,7 +160,7 @@ def test_another_font_makes_other_pictures(tmp_path):
         ({"levels": {"extreme": 1}}, "none of easy"),
         ({"levels": {"easy": 0}}, "one of them"),
         ({"kinds": []}, "at least one"),
-        ({"kinds": ["table", "table"]}, "named twice"),
+        ({"kinds": ["table", "table"]}, "listed twice"),
         ({"kinds": ["tabel"]}, "table"),
         ({"extreme": 2}, "extreme"),
         ({"aspect": 0.5}, "aspect"),

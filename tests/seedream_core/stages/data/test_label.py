@@ -133,7 +133,7 @@ def test_heads_judge_in_a_funnel(data, told):
 
 def test_what_cannot_be_read_is_told(data, tmp_path, capsys):
     label(data, tmp_path / "out", truth="truth.frame", active=replace(ACTIVE, max_labels=30))
-    assert f"not asked about, for it cannot be read: s{BROKEN:03d}: picture: undecodable PNG" in capsys.readouterr().err
+    assert f"left out, because it cannot be read: s{BROKEN:03d}: picture: undecodable PNG" in capsys.readouterr().err
 
 
 def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
@@ -207,9 +207,7 @@ def test_labels_alone_are_a_seed_set(data, tmp_path):
     given, keys = by_hand(tmp_path, 60)
     manifest = label(data, tmp_path / "out", labels=given)
     assert manifest.metrics["labels"] == 60 and manifest.metrics["held_out"] == 15 and manifest.metrics["rounds"] == 1
-    assert (
-        manifest.metrics["stopped"] == "nobody is there to be asked for more" and manifest.metrics["score_active"] > 0.5
-    )
+    assert manifest.metrics["stopped"] == "no more labels are available" and manifest.metrics["score_active"] > 0.5
     assert [json.loads(line)["key"] for line in (tmp_path / "out" / "labels.jsonl").read_text().splitlines()] == sorted(
         keys
     )
@@ -220,7 +218,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
     given, _keys = by_hand(tmp_path, 60)
     whole = given.read_text()
     wrong = (
-        ('"label": false', '"label": "dirt"', 60, '"dirt" is no label'),
+        ('"label": false', '"label": "dirt"', 60, '"dirt" is not a label'),
         ("s001", "other", 60, "'other' is not in the pool"),
         ("", "", 20, "needs 10 labels"),
         ("true", "false", 60, "all 60 labels are alike"),
@@ -265,7 +263,7 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
         more.write(json.dumps({"key": f"s{BROKEN:03d}", "label": True}) + "\n")
     with pytest.raises(NothingMade) as alike:
         label(data, tmp_path / "labels", labels=given)
-    assert "labels are alike" in alike.value.message and alike.value.fix == "give some of another kind"
+    assert "labels are the same" in alike.value.message and alike.value.fix == "give labels of another class too"
     out, ask = tmp_path / "out", tmp_path / "ask"
     for _ in range(5):
         with pytest.raises(UserError) as wrong:
@@ -273,7 +271,7 @@ def test_labels_that_are_alike_teach_nothing(data, tmp_path):
         for file in ask.glob("*.jsonl"):
             file.write_text(file.read_text().replace('"label": null', '"label": false'))
     assert (
-        "all 90 labels are alike" in wrong.value.message
+        "all 90 labels are the same" in wrong.value.message
         and wrong.value.fix
         == f"raise active.seed_labels and active.max_labels, in another --out, with labels={out}/labels.jsonl"
     )
@@ -319,7 +317,7 @@ def test_no_score_where_what_is_held_out_is_all_alike(data, tmp_path, capsys):
         and curve(tmp_path / "out", "active")[0]["score"] is None
     )
     assert (
-        "no score: 15 labels were held out to judge by of one kind (defect), and it takes two kinds"
+        "no score: 15 labels were held out for validation of one class (defect), but it needs two classes"
         in capsys.readouterr().err
     )
 
@@ -360,7 +358,7 @@ def test_wrong_lines_are_named(data, tmp_path):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(DataError) as wrong:
         label(data, out, export=ask)
-    assert f'{file}:3: label: "dirt" is no label for defect' in wrong.value.message
+    assert f'{file}:3: label: "dirt" is not a label for defect' in wrong.value.message
     assert f"{file}:5: key: 'other' is not in the pool (160 pictures of {data})" in wrong.value.message
 
 

@@ -184,7 +184,7 @@ def test_a_sample_that_breaks_half_way_gives_no_tuples(world, tmp_path, monkeypa
 
     monkeypatch.setattr(Family.find("inpainting"), "start", half)
     stage = PairsStage(data=world, pairs=(Family.find("inpainting")(),), bad_budget=1.0)
-    with pytest.raises(DataError, match="no tuple could be made of 120 samples"):
+    with pytest.raises(DataError, match="no tuple could be made from 120 samples"):
         stage.run(tmp_path, Host(workers=1))
     assert {json.loads(line)["fate"] for line in open(tmp_path / "fates.jsonl")} == {"quarantined"}
 

@@ -92,7 +92,7 @@ def test_what_was_measured_of_the_samples_goes_with_them(parts, tmp_path, capsys
     replace(stage, bad_budget=1.0).run(tmp_path / "damaged", toy.host())
     assert (
         not (tmp_path / "damaged" / "features").exists()
-        and "features is left behind, for shards beside it are damaged" in capsys.readouterr().err
+        and "features is not copied, because some shards are damaged" in capsys.readouterr().err
     )
 
 

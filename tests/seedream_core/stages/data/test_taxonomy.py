@@ -187,7 +187,7 @@ def test_wrong_options(shards, tmp_path):
         with pytest.raises(ConfigError, match=match):
             parse(TaxonomyStage, {"data": str(shards), "weak_words": words})
     with pytest.raises(
-        UserError, match="features: 'appearance' would serve nothing: no node of the shipped taxonomy has examples"
+        UserError, match="features: 'appearance' would not be used: no node of the shipped taxonomy has examples"
     ):
         TaxonomyStage(data=shards, features="appearance").run(tmp_path / "out", Host())
     with pytest.raises(DataError, match="no features are given"):

@@ -154,5 +154,5 @@ def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:1")
-    with pytest.raises(UserError, match="no Ray at ray://127.0.0.1:1"):
+    with pytest.raises(UserError, match="cannot connect to Ray at ray://127.0.0.1:1"):
         next(Engine.find("ray")()(safe_key, ["a"], 1))
