@@ -1,3 +1,3 @@
-"""Cross-modal retrieval: image_embeddings are computed once, queries name concepts, the index finds their nearest
+"""Cross-modal retrieval: image_embeddings computes embeddings once, queries reads concepts, index finds their nearest
 samples.
 """

@@ -22,7 +22,7 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class ImageEmbeddings:
-    """One chunk of samples: float16 vectors of those that are whole, and what is wrong with the others."""
+    """One chunk of samples: float16 vectors of the readable ones, and the errors of the others."""
 
     positions: tuple[int, ...]
     vectors: np.ndarray
@@ -31,12 +31,12 @@ class ImageEmbeddings:
 
 @dataclass(frozen=True)
 class Embedder:
-    """What a process needs to embed some samples of a folder."""
+    """Everything that a worker process needs to embed samples of a folder."""
 
     folder: Path
     encoder: Path
     digests: tuple[str, str]
-    """Of both: other contents are opened anew."""
+    """Digest of shards and encoder: if their contents change, they are opened again."""
     threads: int | None = None
 
     def tasks(self, count: int) -> list[range]:
@@ -69,6 +69,6 @@ def _opened(embedder: Embedder) -> "tuple[ShardReader, DualEncoderBase]":
 
 
 def embed(data: Path, encoder: Path, count: int, engine: Engine, workers: int) -> Iterator[ImageEmbeddings]:
-    """Every chunk in order; with several processes each has one thread."""
+    """Every chunk in order; if there are several processes, each has one thread."""
     embedder = Embedder(data, encoder, (digest(data), digest(encoder)), 1 if processes(workers) > 1 else None)
     yield from engine(embedder, embedder.tasks(count), workers)

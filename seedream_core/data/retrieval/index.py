@@ -1,8 +1,7 @@
-"""Nearest-neighbour search over embeddings (Seedream 3.0's cross-modal retrieval; exact search is our choice): concepts
-from examples, matching a reference distribution, neighbour pairs.
+"""Nearest-neighbour search over embeddings by exact search (our choice), and retrieval of the samples nearest to a
+concept's examples (Seedream 3.0's cross-modal retrieval).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,14 @@ import numpy as np
 
 from seedream_core.errors import UserError
 from seedream_core.extras import extra
-from seedream_core.randomness import fraction
 
 ROWS = 16384
-"""Vectors that are compared at once: with 64 queries, 4 MB of products."""
+"""Number of vectors compared at once: with 64 queries, 4 MB of products."""
 QUERIES = 64
 SLACK = 1e-4
-"""How far two ways to compute a cosine in float32 may lie apart: within it, float64 decides."""
+"""Largest difference between two ways to compute a cosine in float32: within it, float64 decides."""
 FUSED = 60  # Cormack, Clarke and Büttcher 2009
 DEEPER = 4
-ANCHORS = 2048
 
 
 class Index:
@@ -49,7 +46,7 @@ class Index:
         return rows, cosines
 
     def _blocks(self, queries: np.ndarray, count: int) -> list[np.ndarray]:
-        """For each query, in rising order, every row that may be among its nearest."""
+        """For each query, in ascending order, every row that may be among its nearest neighbours."""
         last = np.full((len(queries), count), -np.inf, np.float32)
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for first in range(0, len(self), ROWS):
@@ -74,7 +71,7 @@ class Index:
 
 
 def _faiss(vectors: np.ndarray, needed: bool) -> Any:
-    """Its index; None where the package is missing and not asked for."""
+    """A faiss index of the vectors; None if the package is missing and not required."""
     try:
         faiss = extra("faiss", "data", "retrieval")
     except UserError:
@@ -89,7 +86,7 @@ def _faiss(vectors: np.ndarray, needed: bool) -> Any:
 
 @dataclass(frozen=True)
 class Found:
-    """One retrieved sample: its row, and how near it is to the nearest example."""
+    """One retrieved sample: its row, and its cosine similarity to the nearest example."""
 
     row: int
     cosine: float
@@ -117,55 +114,3 @@ def concept(index: Index, texts: np.ndarray, pictures: np.ndarray, count: int, s
             taken.append(Found(row, cosine[row]))
             kept = np.vstack([kept, vector])
     return taken
-
-
-def weights_towards(
-    vectors: np.ndarray, reference: np.ndarray, *, temperature: float = 0.1, most: float = 10.0, seed: int = 0
-) -> np.ndarray:
-    """Sampling weights, mean 1, that bring a set's distribution near a reference set's (distribution calibration).
-
-    The ratio of two densities, each a mean of exp(cosine / temperature); no weight is over `most` times the median, nor
-    under 1/`most` of it, since where either set is thin the ratio is noise.
-    """
-    own = _density(vectors, _some(vectors, seed), temperature)
-    ratio = _density(vectors, _some(reference, seed), temperature) - own
-    ratio = np.exp(np.clip(ratio - np.median(ratio), -np.log(most), np.log(most)))
-    return ratio / ratio.mean()
-
-
-def _some(vectors: np.ndarray, seed: int) -> np.ndarray:
-    rows = sorted(range(len(vectors)), key=lambda row: fraction(seed, str(row), 0, "anchor"))[:ANCHORS]
-    return np.asarray(vectors[sorted(rows)], np.float32)
-
-
-def _density(vectors: np.ndarray, anchors: np.ndarray, temperature: float) -> np.ndarray:
-    """The log of each vector's mean exp(cosine / temperature) to the anchors."""
-    found = []
-    for first in range(0, len(vectors), ROWS // 8):
-        logits = np.asarray(vectors[first : first + ROWS // 8], np.float32) @ anchors.T / temperature
-        top = logits.max(axis=1, keepdims=True)
-        found.append((top + np.log(np.exp(logits - top).mean(axis=1, keepdims=True)))[:, 0])
-    return np.concatenate(found)
-
-
-def neighbour_pairs(
-    index: Index, rows: Sequence[int], *, least: float, most: float, look: int = 10
-) -> list[tuple[int, int, float]]:
-    """Pairs of like but not equal samples, the most alike first, each sample in one pair at most (neighbour pairs).
-
-    Their cosine lies from `least` to below `most`: above it they are the same picture twice.
-    """
-    found, cosines = index.nearest(np.asarray(index.vectors[list(rows)], np.float32), look + 1)
-    pairs = {
-        (min(one, other), max(one, other)): cosine
-        for one, near, likeness in zip(rows, found.tolist(), cosines.tolist())
-        for other, cosine in zip(near, likeness)
-        if one != other and least <= cosine < most
-    }
-    taken: set[int] = set()
-    chosen = []
-    for (one, other), cosine in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
-        if not {one, other} & taken:
-            taken |= {one, other}
-            chosen.append((one, other, cosine))
-    return chosen

@@ -21,23 +21,23 @@ from seedream_core.workflow.config import Config, load_yaml, parse
 @dataclass(frozen=True, kw_only=True)
 class Concept(Config):
     concept: str
-    """What the samples are tagged with, after `concept:`."""
+    """Name of the concept; samples are tagged `concept:NAME`."""
     texts: tuple[str, ...] = ()
-    """What it is called, in either language, as captions would say it."""
+    """Texts for the concept, in either language, as captions would say it."""
     examples: tuple[str, ...] = ()
-    """Keys of samples that show it."""
+    """Keys of samples that show the concept."""
     count: Annotated[int, Ge(1)] | None = None
-    """How many to take; none takes as many as the stage says."""
+    """Number of samples to retrieve; not set means the stage's number."""
 
     def __post_init__(self) -> None:
         if not self.concept.strip() or not self.concept.isprintable():
-            raise ValueError(f"concept: {self.concept[:40]!r} is no name")
+            raise ValueError(f"concept: {self.concept[:40]!r} is not a valid name")
         if not any(text.strip() for text in self.texts) and not self.examples:
             raise ValueError(f"{self.concept}: give texts or examples to search by")
 
 
 def read_concepts(path: Path) -> tuple[Concept, ...]:
-    """All concepts of a file; UserError or DataError with its place where one is wrong."""
+    """Reads all concepts of a file; UserError or DataError with the place of the error."""
     if not path.is_file():
         raise UserError(f"{path}: no such file", "a .yaml or .jsonl of concepts is needed: concept, texts, examples")
     if path.suffix == ".jsonl":
@@ -50,10 +50,10 @@ def read_concepts(path: Path) -> tuple[Concept, ...]:
             parse(Concept, tree, document=document, prefix=(place,)) for place, tree in enumerate(document.tree)
         )
     if not found:
-        raise UserError(f"{path}: no concepts in it")
+        raise UserError(f"{path}: no concepts found")
     names = [one.concept for one in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"{path}: {twice[0]} is there twice", "put its texts and examples together")
+        raise UserError(f"{path}: {twice[0]} is listed twice", "put its texts and examples together")
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seedream_core.data.retrieval import index
-from seedream_core.data.retrieval.index import Index, concept, neighbour_pairs, weights_towards
+from seedream_core.data.retrieval.index import Index, concept
 from seedream_core.errors import UserError
 
 
@@ -75,37 +75,3 @@ def test_a_concept_is_found_by_texts_and_pictures_without_its_duplicates():
     assert found[0].row in (100, 101) and found[0].cosine == pytest.approx(1, abs=2e-3)
     by_text = concept(Index(vectors, faiss=False), unit(red + text)[None], np.empty((0, 16), np.float32), 20, same=1.0)
     assert all(100 <= one.row < 145 for one in by_text)
-
-
-def test_weights_bring_a_set_to_its_reference():
-    random = np.random.default_rng(0)
-    one, other = np.eye(8)[:2] * 3
-
-    def some(first, second):
-        return unit(
-            np.concatenate([one + random.normal(0, 0.5, (first, 8)), other + random.normal(0, 0.5, (second, 8))])
-        )
-
-    corpus, reference = some(900, 100), some(100, 100)
-    weights = weights_towards(corpus, reference, temperature=0.1)
-    assert weights.mean() == pytest.approx(1) and weights.shape == (1000,)
-    assert 0.4 < weights[900:].sum() / weights.sum() < 0.6, "the rare half is half of the reference"
-    assert weights_towards(corpus, corpus).std() < 0.1
-    assert weights.max() / np.median(weights) <= 10 * (1 + 1e-5) >= np.median(weights) / weights.min()
-    assert np.array_equal(weights, weights_towards(corpus, reference, temperature=0.1))
-
-
-def test_neighbours_are_paired_once_and_never_with_their_copies():
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(20, 16)) * 3
-    vectors = unit(np.concatenate([centres, centres + random.normal(0, 0.3, (20, 16)), centres[:5]]))
-    pairs = neighbour_pairs(Index(vectors, faiss=False), range(45), least=0.9, most=0.9999)
-    used = [row for one, other, _ in pairs for row in (one, other)]
-    assert len(used) == len(set(used)) and len(pairs) == 20
-    assert all(one % 20 == other % 20 for one, other, _ in pairs) and all(
-        0.9 <= cosine < 0.9999 for *_, cosine in pairs
-    )
-    assert [cosine for *_, cosine in pairs] == sorted((cosine for *_, cosine in pairs), reverse=True)
-    assert neighbour_pairs(Index(vectors, faiss=False), range(45), least=0.9999, most=1.01)[0][:2] in {
-        (row, row + 40) for row in range(5)
-    }
