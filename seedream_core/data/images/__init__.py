@@ -1,1 +1,1 @@
-"""Pictures: decoding, sizes, masks."""
+"""Decodes, normalises, resizes and registers pictures, and makes defect masks."""

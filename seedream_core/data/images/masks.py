@@ -1,7 +1,7 @@
-"""Where a picture is spoiled, on the grid of its latents (Seedream 3.0's defect-aware training; union and dilation
+"""Turns defect boxes into masks on the latent grid, for defect-aware training (Seedream 3.0; union and dilation are
 inferred).
 
-A box is `[left, top, right, bottom]` in shares of the picture's sides, as records hold it.
+A box is `[left, top, right, bottom]` in shares of the picture's sides, as in records.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +11,12 @@ import numpy as np
 from seedream_core.errors import DataError
 
 DEFECTS = ("logo", "mosaic", "sticker", "subtitle", "watermark")
-"""Kinds of box that are masked; one without a kind is too."""
-EDGE = 1e-5  # of a side: what the rounding of a record adds to a box spoils no further cell
+"""Kinds of box that are masked; a box without a kind is masked too."""
+EDGE = 1e-5  # of a side: rounding in a record must not make a box touch one position more
 
 
 def union(boxes: Iterable[Sequence[float]]) -> float:
-    """Share of the picture that boxes cover together; what lies outside the picture counts nothing."""
+    """Share of the picture that boxes cover together; parts outside the picture do not count."""
     sides = np.asarray([tuple(box) for box in boxes], float).reshape(-1, 4).clip(0, 1)
     if not len(sides):
         return 0.0
@@ -28,24 +28,23 @@ def union(boxes: Iterable[Sequence[float]]) -> float:
 
 
 def latent_mask(boxes: Sequence[Mapping], height: int, width: int, *, dilate: int = 1) -> np.ndarray:
-    """h×w of a latent grid, 1 where training may learn: no box touches the cell, nor one within `dilate` cells of it.
+    """Mask h×w on the latent grid: 0 where a box touches the position or one within `dilate` positions of it, 1
+    elsewhere (trained on).
 
-    The encoder sees further than its cell, so a cell beside a defect carries some of it.
+    The encoder's receptive field is larger than one position, so a position beside a defect carries some of it.
     """
     mask = np.ones((height, width), np.float32)
     for box in boxes:
         if isinstance(box, Mapping) and box.get("kind", DEFECTS[0]) not in DEFECTS:
-            continue  # a line of text that OCR found, a face: no defect
+            continue  # not a defect: a line of text that OCR found, a face
         left, top, right, bottom = sides(box)
-        columns, rows = cells(left, right, width, dilate), cells(top, bottom, height, dilate)
+        columns, rows = positions(left, right, width, dilate), positions(top, bottom, height, dilate)
         mask[rows, columns] = 0
     return mask
 
 
 def cropped(boxes: Iterable[Mapping], before: tuple[int, int], after: tuple[int, int]) -> tuple[dict, ...]:
-    """The boxes of a picture (sizes are width and height) that was scaled to cover a size and cropped in the middle to
-    it.
-    """
+    """Boxes of a picture after it was scaled to cover a size and cropped in the middle (sizes are width and height)."""
     ratio = (after[0] / after[1]) / (before[0] / before[1])
     across, down = max(1.0, 1 / ratio), max(1.0, ratio)
     found = []
@@ -60,8 +59,8 @@ def cropped(boxes: Iterable[Mapping], before: tuple[int, int], after: tuple[int,
     return tuple(found)
 
 
-def cells(low: float, high: float, count: int, dilate: int) -> slice:
-    """The cells of a side that an interval of shares overlaps, and `dilate` more on both ends."""
+def positions(low: float, high: float, count: int, dilate: int) -> slice:
+    """Positions along a side that overlap an interval given in shares, and `dilate` more on both ends."""
     if high <= low or high <= 0 or low >= 1:
         return slice(0, 0)
     return slice(
@@ -70,7 +69,7 @@ def cells(low: float, high: float, count: int, dilate: int) -> slice:
 
 
 def sides(box: Mapping) -> tuple[float, float, float, float]:
-    """The box of a record, checked: records may come from strangers."""
+    """The box of a record, checked, because records may come from outside."""
     found = box.get("box") if isinstance(box, Mapping) else None
     right = (
         isinstance(found, (list, tuple))
@@ -86,10 +85,12 @@ def sides(box: Mapping) -> tuple[float, float, float, float]:
 
 
 def saved(areas: Sequence[float], most: float = 0.2) -> dict[str, float]:
-    """What masking keeps of a set, given the defect area of each sample (3.0 reports 21.7% more effective data).
+    """Counts how many samples masking keeps, given the defect area of each sample (Seedream 3.0 reports 21.7% more
+    effective data).
 
-    `share` is of all samples: those with some defect but less than `most`, which dropping every spoiled sample would
-    lose; `more` is the same against the clean ones alone; `effective` counts a masked sample by the area that is clean.
+    `share` is the share of all samples with some defect but less than `most`, which would be lost if every sample with
+    a defect were dropped; `more` is the same relative to the clean samples; `effective` counts a masked sample by its
+    clean area.
     """
     clean = sum(area == 0 for area in areas)
     masked = [area for area in areas if 0 < area < most]

@@ -1,8 +1,10 @@
-"""Decodes pictures of any origin safely and brings them to one normal form: upright, 8 bits, sRGB, one frame, on white.
+"""Decodes pictures of any origin safely and converts them to one normal form: upright, 8 bits, sRGB, one frame, white
+background.
 
-Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; nothing transparent. What has it keeps
-its bytes, a JPEG of several pictures those of the first. What has not is written as PNG, which loses nothing more,
-unless that is too large for a shard. Sizes are read from the header before any pixel is.
+Normal form: PNG, JPEG or WebP; one frame; 8 bits, RGB or grey; upright; sRGB; no transparency. A picture already in
+this form keeps its bytes (of a JPEG with several pictures, the bytes of the first). Any other picture is written as
+PNG, which is lossless, or as JPEG if the PNG is too large for a shard. The size is read from the header before any
+pixel is decoded.
 """
 
 import io
@@ -22,14 +24,14 @@ from seedream_core.errors import DataError
 PIXELS = 64 * 10**6
 THUMBNAIL = 64
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "webp": "WEBP"}
-OURS = ("PNG", "JPEG", "WEBP")
+STORED = ("PNG", "JPEG", "WEBP")
 T = TypeVar("T")
-STRANGE = ("BMP", "GIF", "TIFF")
+CONVERTED = ("BMP", "GIF", "TIFF")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _DEEP = {"I", "I;16", "I;16B", "I;16L", "F"}
 _ORIENTATION = 0x0112
 _TURNING = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
-"""Where a PNG may say which side is up."""
+"""Chunks of a PNG that may hold its orientation."""
 _PNG_DEPTH = 24
 _MARKS = {
     b"\x89PNG": "PNG",
@@ -44,12 +46,12 @@ DEEP = "16 bits to 8"
 _MARKED = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _SCANNED = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
-"""What ends a scan of a JPEG: a marker that is neither an escaped byte nor one to begin anew at."""
+"""Marks the end of a scan in a JPEG: a marker that is neither an escaped byte nor a restart marker."""
 _WEBP = re.compile(rb"VP8[ L]")
 
 
 class TooSmall(DataError):
-    """A picture that would have to be scaled up."""
+    """Raised for a picture that would have to be enlarged."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,15 @@ class NormalPicture:
     width: int
     height: int
     changes: tuple[str, ...]
-    """What had to be changed, in a few words each."""
+    """Short descriptions of the changes."""
     whole: tuple[int, int] | None = None
-    """Width and height before it was scaled and cropped; none where it was not."""
+    """Width and height before the picture was scaled and cropped; None if it was not."""
 
 
 def normalise(data: bytes, size: tuple[int, int] | None = None) -> NormalPicture:
-    """Any picture that is found in the wild; DataError says why it cannot be one of ours.
+    """Converts any picture to the normal form; DataError says why it cannot be used.
 
-    With a size (width, height), it is scaled down to cover that and cropped in the middle.
+    If a size (width, height) is given, the picture is scaled down to cover it and cropped in the middle.
     """
     from seedream_core.data.storage import shards
 
@@ -95,15 +97,15 @@ def normalise(data: bytes, size: tuple[int, int] | None = None) -> NormalPicture
             changes = (*changes, "JPEG of quality 95: as PNG too large for a shard")
         return NormalPicture(extension, written, *image.size, (*cut, *changes), whole)
 
-    return _read(data, take, (*OURS, *STRANGE), _check_size)
+    return _read(data, take, (*STORED, *CONVERTED), _check_size)
 
 
 def _first(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """A JPEG of several pictures (MPF: cameras and phones put previews, depths and gain maps there) cut to its first,
-    and what was done.
+    """Cuts a JPEG with several pictures (MPF: cameras and phones store previews, depth and gain maps there) to the
+    first one; returns the data and the changes.
 
-    Not a byte of that picture changes; gone are the table of pictures and what follows its end. Any other data stays as
-    it is, and so does a JPEG that breaks off.
+    The bytes of that picture do not change; the table of pictures and everything after its end are removed. Other data
+    stays as it is, and so does a truncated JPEG.
     """
     at, kept, several = 2, [data[:2]], False
     while data.startswith(_MARKED) and (marker := _MARKER.match(data, at)):
@@ -127,7 +129,7 @@ def _first(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _lossy(kind: str, data: bytes) -> bool:
-    """Whether the pixels were approximate already: a JPEG's are, a WebP's where it has no lossless part first."""
+    """Whether the pixels were lossy already: true for JPEG, and for WebP unless a lossless part comes first."""
     return kind in ("JPEG", "MPO") or (
         kind == "WEBP" and (part := _WEBP.search(data)) is not None and part[0] == b"VP8 "
     )
@@ -140,28 +142,29 @@ def _written(image: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def decode(members: Mapping[str, bytes]) -> np.ndarray:
-    """The picture of a sample as H×W×3 uint8, upright, on white where it is transparent; DataError says why not."""
+    """The picture of a sample as H×W×3 uint8, upright, on white where it is transparent; DataError if it fails."""
     name = _only(members)
-    return _read(members[name], _upright, OURS, lambda image: _check_ours(image, FORMATS[name]))
+    return _read(members[name], _upright, STORED, lambda image: _check_ours(image, FORMATS[name]))
 
 
 def header(members: Mapping[str, bytes]) -> tuple[int, int]:
-    """Width and height of a sample's picture, upright, before any pixel is decoded; DataError as `decode` would."""
+    """Width and height of a sample's picture, upright, without decoding pixels; DataError as for `decode`."""
     name = _only(members)
     if not members[name]:
         raise DataError("the picture is empty")
-    with _told(members[name], OURS), _open(members[name], OURS) as image:
+    with _as_data_error(members[name], STORED), _open(members[name], STORED) as image:
         _check_ours(image, FORMATS[name])
-        # Pillow decodes a whole PNG in search of its EXIF (27 of 36 ms at 1024 pixels): only where it may have one.
-        told = image.format != "PNG" or any(mark in members[name] for mark in _TURNING)
-        sideways = told and image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+        # Pillow decodes a whole PNG to find its EXIF (27 of 36 ms at 1024 pixels): do it only if it may have one.
+        may_turn = image.format != "PNG" or any(mark in members[name] for mark in _TURNING)
+        sideways = may_turn and image.getexif().get(_ORIENTATION, 1) in range(5, 9)
         return image.size[::-1] if sideways else image.size
 
 
 def draft(members: Mapping[str, bytes]) -> np.ndarray | None:
-    """A sample's JPEG at the least of 1/8, 1/4 and 1/2 of its size that leaves the shorter side THUMBNAIL pixels.
+    """Decodes a sample's JPEG at reduced size: the smallest of 1/8, 1/4 and 1/2 with at least THUMBNAIL pixels on the
+    shorter side.
 
-    H×W×3 uint8: what the DCT gives for little. None for any other format, which has no such thing.
+    H×W×3 uint8, cheap because the DCT gives it directly. None for other formats.
     """
     name = _only(members)
     if FORMATS[name] != "JPEG":
@@ -175,7 +178,7 @@ def draft(members: Mapping[str, bytes]) -> np.ndarray | None:
 
 
 def packed(pixels: np.ndarray) -> bytes:
-    """A picture (H×W×3 uint8, or a mask H×W bool) as PNG; DataError where that is too large for a shard."""
+    """Encodes a picture (H×W×3 uint8, or a mask H×W bool) as PNG; DataError if it is too large for a shard."""
     from seedream_core.data.storage import shards
 
     data = io.BytesIO()
@@ -189,13 +192,13 @@ def packed(pixels: np.ndarray) -> bytes:
 
 
 def reduced(pixels: np.ndarray) -> np.ndarray:
-    """The pixels averaged over squares, the largest that leave the shorter side THUMBNAIL pixels."""
+    """Averages the pixels over squares, as large as possible with THUMBNAIL pixels left on the shorter side."""
     factor = min(pixels.shape[:2]) // THUMBNAIL
     return np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels
 
 
 def _only(members: Mapping[str, bytes]) -> str:
-    """The one member that is a picture."""
+    """The name of the only picture member."""
     names = [name for name in members if name in FORMATS]
     if len(names) != 1:
         raise DataError(f"several pictures: {', '.join(names)}" if names else "no picture in the sample")
@@ -224,13 +227,13 @@ def _read(
     check: Callable[[Image.Image], None],
     prepare: Callable[[Image.Image], None] = lambda image: None,
 ) -> T:
-    """What `take` makes of the picture, once `check` has passed its header and every pixel is there."""
+    """Decodes the picture completely, after `check` has accepted its header, and returns `take` of it."""
     if not data:
         raise DataError("the picture is empty")
-    with _told(data, formats):
+    with _as_data_error(data, formats):
         with _open(data, formats) as image:
             check(image)
-            # Loading skips the CRCs of a PNG's pixels: a flipped bit would pass as another picture.
+            # Loading skips the CRCs of a PNG's pixels: a flipped bit would go unnoticed.
             image.verify()
         with _open(data, formats) as image:
             prepare(image)
@@ -239,9 +242,10 @@ def _read(
 
 
 @contextmanager
-def _told(data: bytes, formats: tuple[str, ...]) -> Iterator[None]:
-    """Whatever Pillow raises of these bytes, as a DataError; its warnings of large pictures and broken EXIF are hushed:
-    what matters of them is checked here."""
+def _as_data_error(data: bytes, formats: tuple[str, ...]) -> Iterator[None]:
+    """Converts any exception of Pillow to a DataError; hides its warnings about large pictures and broken EXIF, which
+    are checked here.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -267,8 +271,8 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _normal(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """The pixels in the normal form, and what was changed to get there."""
-    changes = [] if image.format in OURS else [f"{image.format} to PNG"]
+    """The pixels in the normal form, and the changes made."""
+    changes = [] if image.format in STORED else [f"{image.format} to PNG"]
     if (frames := _frames(image)) > 1:
         changes.append(f"first of {frames} frames")
     profile = image.info.get("icc_profile")
@@ -308,7 +312,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """Through the picture's own ICC profile; None where that is sRGB already, or cannot be read, as browsers do."""
+    """Converts colours by the picture's ICC profile; None if that is sRGB already or cannot be read, as browsers do."""
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(given).lower():

@@ -14,39 +14,39 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTHING = 0.8
-"""Gaussian, in pixels: what encoders and resizing filters do to single pixels is not compared."""
+"""Gaussian blur, in pixels: changes of single pixels by encoders and resizing filters are not compared."""
 LEVELS = 3
 STEPS = ((4, 3), (3,), (2,))
-"""Steps at each level, the coarsest first; slopes are measured anew for each group of them."""
+"""Steps at each level, the coarsest first; gradients are computed again for each group of steps."""
 SPREAD = (0.05, 0.05, 0.05, 0.1, 0.1)
-"""How far scale, both shifts, gain and offset are expected to be from none."""
+"""Expected size of scale, both shifts, gain and offset (prior)."""
 NOISE = 0.03
 GAIN, OFFSET = 0.2, 0.13
 """Largest change of brightness: times 0.8 to 1.25, plus or minus 33 of 255."""
 END = 0.015
-"""Values this near to black or white may have been cut off, and with them"""
+"""Pixel values this close to black or white may have been clipped; under a change of brightness"""
 CUT = 0.15
-"""this much of a change of brightness: they say nothing of it."""
+"""of this size they are ignored."""
 TURN = 0.04
-"""How far the aspect may be from what the sides say, on a logarithmic scale: a side of 32 pixels is rounded by 3%."""
-WINDOW = 7
-"""Pixels of the window in which a residual is averaged: two objects' difference survives, an edge's does not."""
-PIXEL = 0.3
-"""What a single pixel counts beside it: without that 3.2% of scenes with one other shape in them passed, with it
-0.2%.
+"""Tolerance of the aspect ratio given by the sides, on a logarithmic scale: rounding changes a side of 32 pixels by 3%.
 """
+WINDOW = 7
+"""Side of the window in which residuals are averaged: a difference of two objects remains, a difference at an edge does
+not."""
+PIXEL = 0.3
+"""Weight of a single pixel beside the window: without it 3.2% of scenes with one changed shape passed, with it 0.2%."""
 FAINT = 0.02
-"""Added to the contrast, so that the noise of a nearly uniform picture is not its content."""
+"""Added to the contrast, so that the noise of a nearly uniform picture does not count as content."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the second picture of each pair lies over the first: an array of pairs in each field."""
+    """Transforms that place the second picture of each pair over its first: one array over pairs per field."""
 
     scale: np.ndarray
-    """Logarithm; below 0 the second shows a part of the first."""
+    """Logarithm of the scale; below 0 the second picture shows a part of the first."""
     stretch: np.ndarray
-    """Added to the scale across, subtracted from it down."""
+    """Added to the horizontal scale, subtracted from the vertical one."""
     across: np.ndarray
     down: np.ndarray
     gain: np.ndarray
@@ -54,7 +54,7 @@ class Alignment:
 
 
 def prepare(pictures: np.ndarray) -> np.ndarray:
-    """N×S×S×3 uint8 to what is compared: smoothed planes N×3×S×S in [0, 1]."""
+    """Converts N×S×S×3 uint8 to smoothed planes N×3×S×S in [0, 1] for comparison."""
     planes = pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255
     steps = np.arange(planes.shape[-1])
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / SMOOTHING) ** 2).astype(np.float32)
@@ -65,10 +65,10 @@ def prepare(pictures: np.ndarray) -> np.ndarray:
 def lay(
     first: np.ndarray, second: np.ndarray, stretch: np.ndarray, doubt: np.ndarray, crop: float, shift: float
 ) -> Alignment:
-    """Lay each second picture over its first (B×3×S×S both).
+    """Aligns each second picture to its first (B×3×S×S both).
 
-    `stretch` is what the pictures' sides say of it, `doubt` how exactly; at most `crop` of a side lies beyond one edge,
-    and at most `shift` of it sticks out of the other picture.
+    `stretch` is the change of aspect that the pictures' sides imply, `doubt` its uncertainty; at most `crop` of a side
+    lies beyond one edge, and at most `shift` of it lies outside the other picture.
     """
     p = np.zeros((len(first), 6), np.float32)
     p[:, 1], p[:, 4] = stretch, 1
@@ -77,7 +77,7 @@ def lay(
     for _ in range(LEVELS - 1):
         pairs.insert(0, (_half(pairs[0][0]), _half(pairs[0][1])))
     for (one, other), groups in zip(pairs, STEPS, strict=True):
-        weight = NOISE**2 * one.shape[-1] / spread**2  # residuals of one line hang together
+        weight = NOISE**2 * one.shape[-1] / spread**2  # residuals of one line are correlated
         for steps in groups:
             slopes = None
             for _ in range(steps):
@@ -95,9 +95,7 @@ def lay(
 
 
 def residual(first: np.ndarray, second: np.ndarray, laid: Alignment) -> np.ndarray:
-    """What is left between them where they differ most, in colour, as a share of the contrast of the picture that has
-    more.
-    """
+    """Largest remaining colour difference, as a share of the contrast of the picture that has more."""
     p = np.stack(list(vars(laid).values()), 1)
     moved, inside = _move(first, p, 1)
     wanted = np.clip(p[:, 4, None, None, None] * moved + p[:, 5, None, None, None], 0, 1)
@@ -105,9 +103,9 @@ def residual(first: np.ndarray, second: np.ndarray, laid: Alignment) -> np.ndarr
     window = (np.abs(steps[:, None] - steps) <= WINDOW // 2).astype(np.float32)
     window /= window.sum(1, keepdims=True)
     left = second - wanted
-    # What is cut off in the first was white or more, black or less.
+    # A clipped value in the first picture was white or brighter, black or darker.
     left = np.where(moved > 1 - END, np.minimum(left, 0), np.where(moved < END, np.maximum(left, 0), left))
-    # At the edges the smoothing had other neighbours: with them in, the 99th percentile of cropped photographs was
+    # At the edges smoothing saw other neighbours: with edges included, the 99th percentile of cropped photographs was
     # 0.18, not 0.04.
     inside[:, :, [0, -1]] = inside[..., [0, -1]] = False
     left *= inside
@@ -116,7 +114,7 @@ def residual(first: np.ndarray, second: np.ndarray, laid: Alignment) -> np.ndarr
 
 
 def contrast(planes: np.ndarray) -> np.ndarray:
-    """Root of the mean squared distance from a picture's mean colour."""
+    """Root mean squared distance from a picture's mean colour."""
     return np.sqrt(((planes - planes.mean((2, 3), keepdims=True)) ** 2).mean((1, 2, 3)))
 
 
@@ -130,7 +128,7 @@ def _places(side: int) -> np.ndarray:
 
 
 def _move(planes: np.ndarray, p: np.ndarray, margin: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures as the parameters see them, and B×1×S×S where there is a picture, `margin` pixels from its edge."""
+    """The pictures under the transforms, and B×1×S×S: whether a pixel lies inside, `margin` pixels from the edge."""
     side = planes.shape[-1]
     (columns, across), (rows, down) = (
         _line(side, p[:, 0] + sign * p[:, 1], p[:, place], margin) for sign, place in ((1, 2), (-1, 3))
@@ -139,7 +137,7 @@ def _move(planes: np.ndarray, p: np.ndarray, margin: int = 0) -> tuple[np.ndarra
 
 
 def _line(side: int, scale: np.ndarray, shift: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
-    """B×S×S: what each new pixel of a line takes from the old ones (Catmull and Rom's cubic), and whether it lies
+    """B×S×S: weights of the old pixels in each new pixel of a line (Catmull-Rom cubic), and whether the new pixel lies
     inside.
     """
     places = np.exp(scale)[:, None] * _places(side) + shift[:, None]
@@ -152,7 +150,7 @@ def _line(side: int, scale: np.ndarray, shift: np.ndarray, margin: int) -> tuple
 
 
 def _slopes(moved: np.ndarray, counts: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """B×6×(3·S·S): how the picture answers to each parameter."""
+    """B×6×(3·S·S): derivative of the picture by each parameter."""
     count, side = len(moved), moved.shape[-1]
     across, down = np.empty_like(moved), np.empty_like(moved)
     across[..., 1:-1] = (moved[..., 2:] - moved[..., :-2]) * (side / 4)

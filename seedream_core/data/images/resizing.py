@@ -1,6 +1,4 @@
-"""Resizes samples to one size: scales the picture to cover it, crops the middle, and moves boxes in the record
-along.
-"""
+"""Resizes samples to one size: scales the picture to cover it, crops the middle, and moves the boxes in the record."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +11,11 @@ from seedream_core.records import Sample
 
 @dataclass(frozen=True)
 class Cover:
-    """At work in any process: the members of one sample of a folder, its picture at `size` (width and height)."""
+    """Resizes one sample of a folder in a worker process to `size` (width and height)."""
 
     folder: Path
     digest: str
-    """Of the folder: other contents are opened anew."""
+    """Digest of the folder: if its contents change, it is opened again."""
     size: tuple[int, int]
 
     def __call__(self, position: int) -> dict[str, bytes]:
@@ -27,10 +25,8 @@ class Cover:
 
 
 def moved(sample: Sample, size: tuple[int, int]) -> Sample:
-    """The record of a sample of another size: boxes moved; truth in shares of the sides left out where the crop took
-    some of them.
-
-    Scores stay: they are of the picture as it came.
+    """The record of a resized sample: boxes are moved; truth in shares of the sides is removed if cropping cut
+    something off. Scores stay, because they describe the original picture.
     """
     whole = sample.width, sample.height
     if whole == size:
@@ -40,5 +36,5 @@ def moved(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def crops(whole: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether scaling one size to cover the other leaves a pixel or more to cut off."""
+    """Whether scaling one size to cover the other leaves at least one pixel to crop."""
     return abs(whole[0] * size[1] - whole[1] * size[0]) >= min(*whole, *size)
