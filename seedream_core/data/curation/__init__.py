@@ -1,1 +1,1 @@
-"""The funnel: scorers measure, filters decide, dedup compares."""
+"""Curates samples: scorers measure, filters decide, dedup compares; funnel runs them in order of cost."""

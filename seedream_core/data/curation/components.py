@@ -1,19 +1,21 @@
-"""Features of a document picture for the difficulty rater: connected pieces of ink, their sizes, and how often rows and
-columns change.
+"""Features of a document picture for the difficulty rater: connected components of ink, their sizes, and how often rows
+and columns change.
 
-Numpy alone: runs of ink are joined to those they touch in the next row, and labels spread along the joins.
+Uses numpy only: runs of ink are joined to the runs they touch in the next row, and labels spread along these joins.
 """
 
 import numpy as np
 
 MASKS = (25, 70, 130)
-"""How far a pixel lies from the background to count as ink: faint rules, shapes, strong strokes."""
+"""Distance from the background colour from which a pixel counts as ink: for faint rules, shapes, strong strokes."""
 HEIGHTS = (1, 3, 5, 7, 9, 12, 16, 22, 32, 64)
-"""Bounds of the pieces' heights in pixels."""
+"""Bounds of the components' heights in pixels."""
 
 
 def features(pixels: np.ndarray) -> np.ndarray:
-    """A fixed number of figures of a picture H×W×3, each a logarithm of a count against the square root of its area."""
+    """A fixed number of features of a picture H×W×3, each the logarithm of a count relative to the square root of the
+    area.
+    """
     height, width, _ = pixels.shape
     away = distance(pixels)
     found = [_euler(away > level, ways) for level in MASKS for ways in (4, 8)]
@@ -32,7 +34,7 @@ def features(pixels: np.ndarray) -> np.ndarray:
 
 
 def distance(pixels: np.ndarray) -> np.ndarray:
-    """How far each pixel lies from the commonest colour, in its widest channel."""
+    """Distance of each pixel from the most common colour, in the channel where it is largest."""
     coarse = (
         (pixels[..., 0].astype(np.int32) >> 3 << 10)
         | (pixels[..., 1].astype(np.int32) >> 3 << 5)
@@ -44,7 +46,7 @@ def distance(pixels: np.ndarray) -> np.ndarray:
 
 
 def pieces(ink: np.ndarray) -> np.ndarray:
-    """Connected pieces of a mask: a row of width, height and area for each."""
+    """Connected components of a mask: a row of width, height and area for each."""
     rows, starts, ends = _runs(ink)
     if not len(rows):
         return np.zeros((0, 3), np.int64)
@@ -71,7 +73,7 @@ def _runs(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _joined(rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, stride: int) -> np.ndarray:
-    """A label for each run: the least number among the runs it is joined to, corners included."""
+    """A label for each run: the smallest number among the runs it is connected to, diagonals included."""
     first = np.searchsorted(rows * stride + ends, (rows + 1) * stride + starts, "left")
     last = np.searchsorted(rows * stride + starts, (rows + 1) * stride + ends, "right")
     touching = np.maximum(last - first, 0)
@@ -88,7 +90,7 @@ def _joined(rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, stride: int)
 
 
 def _sizes(found: np.ndarray) -> list[float]:
-    """By height: the number of pieces, and how many letters would stand side by side in them."""
+    """By height: the number of components, and how many letters would fit side by side in them."""
     width, height, _ = found.T
     at = np.searchsorted(HEIGHTS, height, "right")
     letters = np.clip(width / np.maximum(height, 1), 0.5, 20)
@@ -101,9 +103,7 @@ def _sizes(found: np.ndarray) -> list[float]:
 
 
 def _euler(ink: np.ndarray, ways: int) -> float:
-    """Pieces less holes, by Gray's patterns of two by two pixels; a piece holds together across sides (4) or corners
-    too (8).
-    """
+    """Number of components minus holes, by Gray's patterns of two by two pixels; with connectivity 4 or 8."""
     padded = np.pad(ink, 1)
     corners = [padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]]
     count = sum(corner.astype(np.int8) for corner in corners)

@@ -1,7 +1,7 @@
 """Rates the difficulty of a knowledge picture from pixels alone (Seedream 4.0's classifier of easy, medium and hard).
 
-A small network reads off the load (see `rating`) from what `components` counts; the class follows by the same bounds.
-The packaged weights are made by `pretrain/difficulty`.
+A small network estimates the load (see `rating`) from the features of `components`; the class follows from the load by
+the same bounds. `pretrain/difficulty` makes the packaged weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ LOADS = (1e-3, 50.0)
 
 @dataclass(frozen=True)
 class Rater:
-    """Two hidden layers over standardised features; gives the logarithm of the load."""
+    """Two hidden layers over standardised features; predicts the logarithm of the load."""
 
     weights: Mapping[str, np.ndarray]
 
@@ -32,7 +32,7 @@ class Rater:
         return float(self.loads(features(pixels)[None])[0])
 
     def loads(self, found: np.ndarray) -> np.ndarray:
-        """From features, a row for each picture."""
+        """Predictions from features, one row per picture."""
         part = self.weights
         values = (found - part["mean"]) / part["deviation"]
         for layer in "01":
@@ -43,7 +43,7 @@ class Rater:
 
 @lru_cache(maxsize=4)
 def rater(folder: Path = PACKAGED) -> Rater:
-    """The rater that a folder holds; DataError where it is none."""
+    """Loads the rater of a folder; DataError if there is none."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -62,12 +62,12 @@ def rater(folder: Path = PACKAGED) -> Rater:
         or weights["weight0"].shape[1:] != (count,)
         or count != len(features(np.zeros((8, 8, 3), np.uint8)))
     ):
-        raise DataError(f"{path} holds no difficulty rater of this version", "make it with pretrain/difficulty")
+        raise DataError(f"{path} has no difficulty rater of this version", "make it with pretrain/difficulty")
     return Rater(weights)
 
 
 def train(found: np.ndarray, loads: np.ndarray, *, width: int, steps: int, lr: float, decay: float, seed: int) -> Rater:
-    """Least squares on the logarithm of the load, batches of 256, AdamW with a cosine."""
+    """Minimises the squared error of the logarithm of the load, in batches of 256, by AdamW with a cosine schedule."""
     import torch
     from torch import nn
 
@@ -98,5 +98,5 @@ def train(found: np.ndarray, loads: np.ndarray, *, width: int, steps: int, lr: f
 
 
 def accuracy(found: Sequence[float], true: Sequence[float]) -> float:
-    """Share of pictures put into their class."""
+    """Share of pictures assigned to their true class."""
     return float(np.mean([rating.level(one) == rating.level(other) for one, other in zip(found, true, strict=True)]))

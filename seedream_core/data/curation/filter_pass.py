@@ -1,4 +1,6 @@
-"""The first pass of curation: runs the funnel over all samples of shards, on several processes, one row per sample."""
+"""First pass of curation: runs the funnel over all samples of the shards, in several processes, and gives one row per
+sample.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,24 +19,24 @@ from seedream_core.errors import DataError
 from seedream_core.records import Sample
 
 CHUNK = 32
-"""Samples that are judged at once."""
+"""Number of samples judged at once."""
 Judged = list[tuple[PassRow, Mapping[str, np.ndarray]]]
 
 
 @dataclass(frozen=True)
 class FilterPass:
-    """A plan over the shards of a folder: what a process needs to judge some of them."""
+    """A plan for the shards of a folder, with everything that a worker process needs to judge samples."""
 
     folder: Path
     digest: str
-    """Of the folder: other contents are opened anew."""
+    """Digest of the folder: if its contents change, it is opened again."""
     plan: FunnelPlan
     models: tuple[tuple[str, Path], ...] = ()
     size: tuple[int, int] | None = None
-    """At which kept pictures will be written; a sample that cannot be brought to it is unreadable."""
+    """Size at which kept pictures will be written; a sample that cannot be converted to it is unreadable."""
 
     def lost(self, reader: ShardReader) -> list[PassRow]:
-        """One row for each damage that was found when the shards were opened."""
+        """One row for each damage found when the shards were opened."""
         return [
             _row(
                 damage.key or f"{damage.shard}@{damage.offset}",
@@ -46,7 +48,7 @@ class FilterPass:
         ]
 
     def tasks(self, positions: Sequence[int]) -> list[Sequence[int]]:
-        """Samples in chunks that are judged at once."""
+        """Samples in chunks that are judged together."""
         return [positions[start : start + CHUNK] for start in range(0, len(positions), CHUNK)]
 
     def __call__(self, positions: Sequence[int]) -> Judged:
@@ -70,7 +72,9 @@ class FilterPass:
 
 
 def record(sample: Sample, row: PassRow) -> Sample:
-    """The record of a kept sample with what was found; a box that an earlier curate found too stands there once."""
+    """The record of a kept sample with the scores and boxes found; a box that an earlier curation also found appears
+    once.
+    """
     new = [box for box in row.boxes if box not in sample.boxes]
     return replace(sample, scores={**sample.scores, **row.scores}, boxes=(*sample.boxes, *new))
 
@@ -91,7 +95,7 @@ def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) ->
         view, what = LazySample(sample, members), "tuple"
         if fitted and view.further:
             raise DataError(
-                f"{', '.join(view.further)} would not be scaled with its picture; make tuples of scaled "
+                f"{', '.join(view.further)} would not be scaled with its picture; make tuples from scaled "
                 "pictures instead"
             )
     except DamagedSample as error:

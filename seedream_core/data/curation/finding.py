@@ -1,6 +1,4 @@
-"""Turns the detector's cover maps into boxes: connected cells of a kind, with edges placed inside a cell by its
-cover.
-"""
+"""Turns the detector's coverage maps into boxes: connected positions of one kind, with edges placed by the coverage."""
 
 from collections.abc import Sequence
 
@@ -8,16 +6,16 @@ import numpy as np
 
 from seedream_core.synthetic.scenes.regions import regions
 
-COVERED = 0.5  # of a cell, from which it belongs to a box
-LEAST = 2.5  # cells' worth of cover, below which a region is chance
-SURE = 0.85  # cover that the surest cell of a region must reach
+COVERED = 0.5  # coverage from which a position belongs to a box
+LEAST = 2.5  # total coverage below which a region is ignored as chance
+SURE = 0.85  # coverage that the surest position of a region must reach
 
 
 def boxes(maps: np.ndarray, kinds: Sequence[str], height: float, width: float) -> list[dict]:
-    """Boxes in shares of the sides from (kinds + 1)×h×w, the last map of any kind; height and width in cells may be
-    broken.
+    """Boxes in shares of the sides from (kinds + 1)×h×w, whose last map is for any kind; height and width in positions
+    may be fractions.
 
-    Cells that are covered, but by no kind in particular, make boxes of the kind most likely there.
+    Covered positions without a clear kind give boxes of the most likely kind.
     """
     found, rest = [], maps[-1] >= COVERED
     for kind, cover in zip(kinds, maps, strict=False):
@@ -42,7 +40,9 @@ def _box(cover: np.ndarray, rows: slice, columns: slice, own: np.ndarray, height
 
 
 def _edges(profile: np.ndarray, cells: slice, count: float) -> tuple[float, float]:
-    """Both ends of a run of cells in shares of the side, from the cover of its outermost cells and of those beyond."""
+    """Both ends of a run of positions in shares of the side, from the coverage of its outermost positions and those
+    beyond.
+    """
     peak = max(COVERED, float(profile[cells].max()))
 
     def share(cell: int) -> float:

@@ -1,7 +1,6 @@
-"""The funnel: asks filters in order of cost and runs a scorer only on samples that are still alive when a filter needs
-it.
+"""The curation funnel: runs filters in order of cost, and a scorer only on samples still kept when a filter needs it.
 
-A picture that a record or a thumbnail rules out is never decoded; one that is kept always is, whole.
+A picture that is dropped by its record or thumbnail is never decoded fully; a kept picture always is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +13,16 @@ from seedream_core.data.curation.scorers import Scorer
 from seedream_core.errors import DataError, UserError
 
 FILTERS = ("size", "caption", "uniform", "noisy", "blurred", "meaningless", "defect_area")
-"""What curate asks by default."""
+"""Default filters of data/curate."""
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """What the funnel says of one view: kept, dropped by a filter, or unreadable."""
+    """Result for one sample: kept, dropped by a filter, or unreadable."""
 
     fate: str = "kept"
     cause: str = ""
-    """The filter, or the kind of damage; "" for a kept one."""
+    """The filter, or the kind of damage; "" for a kept sample."""
     reason: str = ""
 
 
@@ -35,10 +34,11 @@ class FunnelPlan:
 
     @classmethod
     def of(cls, scorers: Sequence[Scorer], filters: Sequence[Filter], wanted: Iterable[str] = ()) -> "FunnelPlan":
-        """Filters sorted by cost (else as given), each behind the scorers that it needs; then what else was asked for.
+        """Orders filters by cost (otherwise as given), each after the scorers that it needs, then the remaining
+        scorers.
 
-        What no given scorer gives comes from the first of the family that does so with its defaults. ValueError where
-        none does.
+        A score that no given scorer computes comes from the first scorer of the family that does so, with default
+        options. ValueError if there is none.
         """
         found: dict[str, Scorer] = {}
         for scorer in scorers:
@@ -50,7 +50,7 @@ class FunnelPlan:
         def giving(name: str, asker: str) -> Scorer:
             scorer = found.get(name) or Scorer.giving(name)
             if scorer is None:
-                raise ValueError(f"{asker} needs {name!r}, which no scorer gives; list one under scorers")
+                raise ValueError(f"{asker} needs {name!r}, which no scorer computes; list one under scorers")
             return found.setdefault(name, scorer)
 
         needed = {item: [giving(name, item.name()) for name in item.needs] for item in filters}
@@ -66,13 +66,13 @@ class FunnelPlan:
 
 
 class Funnel:
-    """A plan at work in one process."""
+    """Runs a plan in one process."""
 
     def __init__(self, plan: FunnelPlan, models: Mapping[str, Path]) -> None:
         self.steps = [(step, step.start(models) if isinstance(step, Scorer) else step) for step in plan.steps]
 
     def __call__(self, views: Sequence[LazySample]) -> list[Ruling]:
-        """A ruling on each view, which keeps what scorers noted in it."""
+        """A ruling on each sample; scorers store their results in the sample."""
         rulings: dict[int, Ruling] = {}
 
         def alive() -> list[int]:
@@ -92,18 +92,18 @@ class Funnel:
         return [rulings.get(place, Ruling()) for place in range(len(views))]
 
     def _noted(self, view: LazySample, asker: Filter) -> None:
-        """Whether the scorers gave what a filter needs: what heads give depends on what they were taught."""
+        """Checks that scorers gave what a filter needs: the scores of heads depend on their training."""
         if missing := [
             name for name in asker.needs if name != "boxes" and name not in view.scores and name not in view.features
         ]:
             raise UserError(
-                f"{asker.name()} needs {missing[0]!r}, which no scorer noted of {view.sample.key}; noted are "
+                f"{asker.name()} needs {missing[0]!r}, which no scorer computed for {view.sample.key}; it has "
                 f"{', '.join((*view.scores, *view.features)) or 'no scores'}",
-                f"give heads that were labelled for {missing[0]}, or a scorer that measures it",
+                f"give heads trained for {missing[0]}, or a scorer that measures it",
             )
 
     def _look(self, views: Sequence[LazySample], places: Iterable[int], what: str, rulings: dict[int, Ruling]) -> None:
-        """Decode what a step is going to read, so that a broken picture is found here and nowhere else."""
+        """Decodes the data that a step will read, so that a broken picture is found only here."""
         if what == "record":
             return
         for place in places:
@@ -118,5 +118,5 @@ class Funnel:
 
 
 def unreadable(what: str, reason: str) -> Ruling:
-    """Quarantined; the reason begins with what could not be read, once."""
+    """A quarantined ruling; the reason begins with the unreadable part, once."""
     return Ruling("quarantined", f"unreadable {what}", f"{what}: {reason.removeprefix(f'{what}: ')}")

@@ -1,5 +1,5 @@
-"""Runs and evaluates the defect detector: boxes in a picture, the decision keep, mask or drop, and its accuracy on
-planted defects.
+"""Runs and evaluates the defect detector: boxes in a picture, the decision to keep, mask or drop it, and the accuracy
+on planted defects.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ SIDES = (64, 128, 256)
 
 
 def find(detector: "Detector", pixels: np.ndarray) -> list[dict]:
-    """The boxes that a detector finds on H×W×3 uint8."""
+    """Boxes that a detector finds in a picture, H×W×3 uint8."""
     from seedream_core.models.detector import STRIDE, working_size
 
     width, height = working_size(pixels.shape[1], pixels.shape[0], detector.config.side)
@@ -33,12 +33,14 @@ def find(detector: "Detector", pixels: np.ndarray) -> list[dict]:
 
 
 def decision(area: float, most: float = MOST) -> str:
-    """What defect-aware training does with a sample (3.0): no defect, less than `most`, or more."""
+    """Decision of defect-aware training for a sample (Seedream 3.0): keep (no defect), mask (less than `most`), or drop
+    (more).
+    """
     return "keep" if area == 0 else "mask" if area < most else "drop"
 
 
 def planted_scenes(seed: int | str, count: int) -> Iterator[Planted]:
-    """Scenes of the embedded world of 64, 128 and 256 pixels in turn; a third of all stays clean."""
+    """Synthetic scenes of 64, 128 and 256 pixels in turn; a third of them have no defect."""
     for index in range(count):
         side = SIDES[index % len(SIDES)]
         yield plant(render(World(width=side, height=side).sample(seed, index), side, side), seed, index, clean=CLEAN)
@@ -52,7 +54,7 @@ def planted_pictures(shards: Path, seed: int | str, count: int) -> Iterator[Plan
 
 
 def judge(detector: "Detector", pictures: Iterable[Planted]) -> dict[str, float]:
-    """Figures over pictures with known defects; areas are shares of the picture."""
+    """Accuracy over pictures with known defects; areas are shares of the picture."""
     pairs = [(one.area, union([box["box"] for box in find(detector, one.pixels)])) for one in pictures]
     clean = [found for true, found in pairs if true == 0]
     return {

@@ -1,5 +1,5 @@
-"""One sample in the funnel, decoded lazily: expensive parts are computed at first use, so a cheap filter that drops it
-avoids them.
+"""One sample in the funnel, decoded lazily: expensive parts are computed on first use, so that a cheap filter avoids
+them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,61 +13,59 @@ if TYPE_CHECKING:
     import numpy as np
 
 COSTS = ("record", "thumbnail", "pixels")
-"""What a scorer or a filter may read of a sample, the cheapest first."""
+"""Parts of a sample that a scorer or filter may read, the cheapest first."""
 PIXELS = 64 * 10**6
-"""Pixels that are held decoded at once, about 200 MB: the largest picture, or 60 of a million."""
+"""Number of decoded pixels held at once, about 200 MB: the largest picture, or 60 pictures of a million pixels."""
 MOST = 1e6
-"""Pictures' sides that a box's own may lie away from them: beyond it there is no box."""
+"""Largest distance of a box from the picture, in sides of the picture; a box beyond it is invalid."""
 
 
 @dataclass(eq=False)
 class LazySample:
-    """What scorers note here is what filters judge by."""
+    """Scores of the sample: scorers write them, filters read them."""
 
     sample: Sample
     members: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     scores: dict[str, float] = field(default_factory=dict)
-    """Into the record of a kept sample."""
+    """Captions added to the record of a kept sample."""
     boxes: list[dict[str, Any]] = field(default_factory=list)
-    """`{"kind": …, "box": [left, top, right, bottom], "score": …}` in shares of the sides; into the record too."""
+    """`{"kind": …, "box": [left, top, right, bottom], "score": …}` in shares of the sides; added to the record too."""
     features: dict[str, "np.ndarray"] = field(default_factory=dict)
-    """Arrays of one shape and type for all samples: for what looks at many of them at once."""
+    """Arrays with the same shape and type for all samples, for methods that compare samples."""
 
     @classmethod
     def of(cls, sample: Sample, pixels: "np.ndarray") -> "LazySample":
-        """A view of pixels that are decoded already (H×W×3 uint8)."""
+        """A sample whose pixels are decoded already (H×W×3 uint8)."""
         view = cls(sample)
         view.__dict__["pixels"] = pixels
         return view
 
     @property
     def further(self) -> list[str]:
-        """Its pictures beside the one it is known by, such as `ref0.png`; a sample that has any is a tuple."""
+        """Further pictures of the sample, such as `ref0.png`; a sample that has any is a tuple."""
         from seedream_core.data.images.pictures import FORMATS
 
         return sorted(name for name in self.members if "." in name and name.rpartition(".")[2] in FORMATS)
 
     @property
     def plain(self) -> bool:
-        """Whether it is one picture that shows what its captions say: no tuple, and for no other task than text to
-        image.
-        """
+        """Whether the sample is a single picture described by its captions: not a tuple, and for text-to-image only."""
         return self.sample.task == Sample.task and not self.further
 
     def forget(self) -> None:
-        """Free the pixels; they are decoded again when they are asked for."""
+        """Frees the pixels; they are decoded again on the next access."""
         if self.members:
             for name in ("pixels", "thumbnail"):
                 self.__dict__.pop(name, None)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, as the record says."""
+        """Width and height according to the record."""
         return self.sample.width, self.sample.height
 
     @cached_property
     def thumbnail(self) -> "np.ndarray":
-        """H×W×3 uint8, the shorter side from 64 to 127 pixels where the picture has as many."""
+        """H×W×3 uint8, with 64 to 127 pixels on the shorter side if the picture is large enough."""
         from seedream_core.data.images.pictures import draft, reduced
 
         drafted = draft(self.members) if self.members else None
@@ -82,7 +80,7 @@ class LazySample:
 
 
 def portions(views: Mapping[int, LazySample]) -> Iterator[list[int]]:
-    """The views in order, no more at once than memory should hold decoded: as many as have PIXELS together, or one."""
+    """Chunks of samples that fit in memory decoded: together at most PIXELS pixels, or one sample."""
     part, held = [], 0
     for place, view in views.items():
         width, height = view.size
@@ -96,7 +94,7 @@ def portions(views: Mapping[int, LazySample]) -> Iterator[list[int]]:
 
 
 def sound(boxes: Iterable[Any]) -> list[dict[str, Any]]:
-    """Those that are boxes: a stranger's record may hold anything under that name."""
+    """The valid boxes: a record from outside may hold anything under that name."""
     return [box for box in boxes if isinstance(box, dict) and _is_box(box)]
 
 

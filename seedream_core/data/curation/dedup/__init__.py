@@ -1,5 +1,5 @@
-"""Duplicates: each file compares all samples that the filters kept, in the order of the input; the first of like ones
-stays.
+"""Deduplication: each file compares all samples that the filters kept, in input order; the first of several duplicates
+is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Dedup(Component):
-    """Contract: features (N rows each, in input order, maybe mapped from a file) and keys -> row -> why it is
-    dropped.
+    """Contract: features (N rows each, in input order, maybe mapped from a file) and keys -> {row: reason for which it
+    is dropped}.
     """
 
     suffix: ClassVar[str] = "Dedup"
 
     needs: ClassVar[tuple[str, ...]]
-    """Features that scorers must have noted."""
+    """Features that scorers must have computed."""
     tuples: ClassVar[bool] = False
-    """Whether its features tell tuples, and tasks, apart; else it compares only pictures for text to image."""
+    """Whether its features distinguish tuples and tasks; if false, only single pictures for text-to-image are compared.
+    """
 
     def __call__(self, features: Mapping[str, "np.ndarray"], keys: Sequence[str]) -> dict[int, str]:
         raise NotImplementedError

@@ -1,6 +1,7 @@
-"""Exact duplicates: the same pixels again, however they are packed in a file (Seedream 2.0, first funnel).
+"""Exact duplicates: identical pixels, however they are encoded in a file (first stage of Seedream 2.0's data
+filtering).
 
-Of tuples the task, the instruction and all pictures must be the same.
+Of tuples the task, the instruction and all pictures must be identical.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ class ExactDedup(Dedup):
 
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         _, first, group = np.unique(features["digest"], axis=0, return_index=True, return_inverse=True)
-        earlier = first[group.ravel()]  # np.unique gives the first place of each
+        earlier = first[group.ravel()]  # np.unique gives the first row of each
         return {
             int(row): f"the same pixels as {keys[earlier[row]]}"
             for row in np.flatnonzero(earlier != np.arange(len(earlier)))

@@ -1,17 +1,13 @@
 """Near duplicates: the same picture under another encoding, size, small crop or brightness (named by Seedream 2.0; the
 measure is ours).
 
-Candidates are pairs whose 8×8 colour pictures, brought to one brightness and contrast, lie near; each is then laid over
-the other (data/registration) and dropped only where nothing is left between them, in colour. Only kept samples are
-compared with, so a chain of small changes does not drag a different picture along.
-
-The search is exact: N²/2 distances of 192 numbers, in blocks (0.8 s for 20,000 samples on one core), then 0.2 ms a
-candidate: 14 s for 20,000 scenes of the embedded world, which look so much alike that each has three; 1 s for pictures
-that do not. 776 bytes a sample stay in memory. A flat index of faiss found the same pairs in the same time (0.8 s), so
-it is not used.
-
-All that was chosen here was chosen on seeds 100 to 106 of the embedded world and of sklearn's and matplotlib's
-photographs.
+Candidates are pairs whose 8×8 colour thumbnails, normalised in brightness and contrast, are close. Each pair is then
+aligned (data/images/registration), and a picture is dropped only if no difference remains, in colour. Samples are
+compared only with kept samples, so that a chain of small changes does not remove a different picture. The search is
+exact: N²/2 distances of 192 numbers, in blocks (0.8 s for 20,000 samples on one core), then 0.2 ms per candidate: 14 s
+for 20,000 synthetic scenes, which are so similar that each has three candidates; 1 s for dissimilar pictures. 776 bytes
+per sample stay in memory. A flat index of faiss found the same pairs in the same time (0.8 s), so it is not used. All
+thresholds were chosen on seeds 100 to 106 of the synthetic scenes and of the photographs of sklearn and matplotlib.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,17 +22,17 @@ from seedream_core.data.images import registration
 from seedream_core.progress import track
 
 REACH, FAINT = 0.45, 0.02
-"""Candidates differ by less than the first as a share of their contrast, to which the second is added."""
+"""Candidates differ by less than the first number, relative to their contrast, to which the second number is added."""
 COARSE = 8
 BLOCK, TILE, PAIRS = 128, 8192, 128
-"""Rows compared at once, kept rows they are compared with at once, candidates laid over one another at once.
+"""Rows compared at once, kept rows compared with them at once, candidates aligned at once.
 
-Inside a block even rows that will be dropped are laid over one another. 500 round products on white, of which 11 stay:
-28.8 s in blocks of 1024, 2.9 in blocks of 128, the same rows; 8,000 pictures that do not look alike: 0.33 and 0.31 s.
-"""
+Inside a block even rows that will be dropped are aligned with each other. 500 round products on white, of which 11
+stay: 28.8 s in blocks of 1024, 2.9 s in blocks of 128, with the same rows; 8,000 dissimilar pictures: 0.33 s and 0.31
+s."""
 
 Match = tuple[float, int, str]
-"""Residual, earlier row, and what was changed."""
+"""Residual, earlier row, and the transform between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +40,12 @@ class NearDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("signature", "sides")
     renamed: ClassVar[Mapping[str, str]] = {"residual": "max_residual", "crop": "max_crop", "shift": "max_shift"}
     max_residual: Annotated[float, Gt(0), Le(1)] = 0.15
-    """Largest difference that is left anywhere between two that are the same picture, as a share of its contrast."""
+    """Largest remaining difference, as a share of the contrast, at which two pictures are the same."""
     max_crop: Annotated[float, Ge(0), Le(0.1)] = 0.04
     """Largest crop at one edge, as a share of the side."""
     max_shift: Annotated[float, Ge(0), Le(0.1)] = 0.005
-    """How far both may show what the other does not, as a share of the side: more where the uncropped picture is
-    missing.
-    """
+    """How much each of two pictures may show beyond the other, as a share of the side: needed if the uncropped picture
+    is missing."""
 
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         pictures, sides = (features[name] for name in self.needs)
@@ -67,7 +62,7 @@ class NearDedup(Dedup):
         return reasons
 
     def _block(self, index: "_Index", rows: np.ndarray, pictures: np.ndarray, sides: np.ndarray) -> dict[int, Match]:
-        """Of the next rows those that are the same picture as a kept one; the others are added to the kept."""
+        """Those of the next rows that duplicate a kept row; the others are added to the kept rows."""
         coarse = _coarse(pictures[rows])
         found: dict[int, Match] = {}
         for row, match in self._same(index.near(coarse, rows), pictures, sides):
@@ -76,7 +71,7 @@ class NearDedup(Dedup):
         inside: dict[int, list[Match]] = {}
         for row, match in self._same(_within(coarse[left], rows[left]), pictures, sides):
             inside.setdefault(row, []).append(match)
-        for place in left:  # in order: an earlier one of the block counts only if it is kept
+        for place in left:  # in order: an earlier row of the block counts only if it is kept
             row = int(rows[place])
             if matches := [match for match in inside.get(row, ()) if match[1] not in found]:
                 found[row] = min(matches)
@@ -85,7 +80,7 @@ class NearDedup(Dedup):
         return found
 
     def pairs(self, features: Mapping[str, np.ndarray]) -> Iterator[tuple[int, int, float]]:
-        """Every pair that is the same picture, whatever else is: earlier row, later row, residual."""
+        """Every pair of the same picture, kept or not: earlier row, later row, residual."""
         pictures, sides = (features[name] for name in self.needs)
         index = _Index(len(pictures))
         for start in range(0, len(pictures), BLOCK):
@@ -99,7 +94,7 @@ class NearDedup(Dedup):
     def _same(
         self, candidates: Iterator[np.ndarray], pictures: np.ndarray, sides: np.ndarray
     ) -> Iterator[tuple[int, Match]]:
-        """Of pairs (earlier row, row) those that are the same picture."""
+        """Those pairs (earlier row, row) that show the same picture."""
         for found in candidates:
             for start in range(0, len(found), PAIRS):
                 pairs = found[start : start + PAIRS]
@@ -125,7 +120,7 @@ class NearDedup(Dedup):
 
 
 class _Index:
-    """What was kept so far, at 8×8."""
+    """The kept pictures so far, at 8×8."""
 
     def __init__(self, size: int) -> None:
         self.coarse, self.rows, self.size = np.empty((size, 3 * COARSE**2), np.float32), np.empty(size, np.int64), 0
@@ -136,7 +131,7 @@ class _Index:
         self.size += len(rows)
 
     def near(self, coarse: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Pairs of one row of these each with one of the given, tile by tile."""
+        """Candidate pairs of these rows and the given ones, tile by tile."""
         for start in range(0, self.size, TILE):
             here = slice(start, min(start + TILE, self.size))
             later, earlier = np.nonzero(_close(coarse, self.coarse[here]))
@@ -156,7 +151,7 @@ def _close(coarse: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _coarse(pictures: np.ndarray) -> np.ndarray:
-    """N×192: pictures of 8×8 less their mean brightness, by their contrast. A distance is a root mean square."""
+    """N×192: 8×8 pictures minus their mean brightness, divided by their contrast. A distance is a root mean square."""
     count, side, _, _ = pictures.shape
     planes = (
         pictures.reshape(count, COARSE, side // COARSE, COARSE, side // COARSE, 3).mean((2, 4), dtype=np.float32) / 255
@@ -168,11 +163,11 @@ def _coarse(pictures: np.ndarray) -> np.ndarray:
 
 
 def _changes(laid: registration.Alignment, place: int, mean: float, one: np.ndarray, other: np.ndarray) -> str:
-    """In words."""
+    """Describes the change in words."""
     cut = 1 - np.exp(-abs(laid.scale[place]))
     light = laid.gain[place] + laid.offset[place] / max(mean, 0.05)
     size = np.sqrt(other.prod() / one.prod()) / np.exp(laid.scale[place])
-    told = [f"a crop of {cut:.0%}"] if cut >= 0.01 else []
-    told += [f"brightness ×{light:.2f}"] if abs(light - 1) >= 0.03 else []
-    told += [f"size ×{size:.2f}"] if abs(size - 1) >= 0.03 else []
-    return ", ".join(told) or "its encoding"
+    changes = [f"a crop of {cut:.0%}"] if cut >= 0.01 else []
+    changes += [f"brightness ×{light:.2f}"] if abs(light - 1) >= 0.03 else []
+    changes += [f"size ×{size:.2f}"] if abs(size - 1) >= 0.03 else []
+    return ", ".join(changes) or "its encoding"

@@ -1,8 +1,9 @@
-"""Semantic duplicates: pictures of the same thing, by their embeddings (SemDeDup, arXiv:2303.09540; Seedream 2.0's
-second stage).
+"""Semantic duplicates: pictures of the same content, by their embeddings (SemDeDup, arXiv:2303.09540; second stage of
+Seedream 2.0's data filtering).
 
-What counts as the same depends on the encoder: ours was taught by captions, so pictures that every caption fits alike
-are the same to it. Within clusters the search is n²/clusters instead of n²; what lies across a border is then missed.
+Which pictures count as the same depends on the encoder: ours was trained on captions, so it cannot distinguish pictures
+that fit the same captions. With clusters the search takes n²/clusters comparisons instead of n², and pairs across
+cluster borders are missed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,12 @@ class SemanticDedup(Dedup):
     needs: ClassVar[tuple[str, ...]] = ("embedding",)
     renamed: ClassVar[Mapping[str, str]] = {"above": "min_cosine"}
     min_cosine: Annotated[float, Gt(0), Le(1)] = 0.98
-    """Cosine from which two pictures are the same. See the pairs on the report page before you trust it: an encoder
-    trained for 1,000 steps on 2,000 scenes had "an orange heart" and "an orange square" at 0.998, and 114 of the 364
-    dropped at 0.98 were other things."""
+    """Cosine similarity from which two pictures are the same. Look at the pairs on the report page before you trust a
+    value: an encoder trained for 1,000 steps on 2,000 scenes gave "an orange heart" and "an orange square" 0.998,
+    and 114 of the 364 pictures dropped at 0.98 showed other things."""
     clusters: Annotated[int, Ge(0)] = 0
-    """Compare within so many k-means clusters; 0 compares all with all, which takes minutes from 100,000 samples on."""
+    """Number of k-means clusters within which pictures are compared; 0 compares all with all, which takes minutes from
+    100,000 samples on."""
 
     def __call__(self, features: Mapping[str, np.ndarray], keys: Sequence[str]) -> dict[int, str]:
         vectors, found = features["embedding"], {}
@@ -37,7 +39,7 @@ class SemanticDedup(Dedup):
         return dict(sorted(found.items()))
 
     def _within(self, vectors: np.ndarray, rows: np.ndarray, keys: Sequence[str]) -> dict[int, str]:
-        """Each row against all kept ones before it: what is like a dropped one alone stays."""
+        """Compares each row with all kept rows before it; a row similar only to a dropped row is kept."""
         found: dict[int, str] = {}
         kept = np.empty((len(rows), vectors.shape[1]), np.float32)
         owners: list[int] = []
@@ -64,7 +66,9 @@ class SemanticDedup(Dedup):
 
 
 def _clusters(vectors: np.ndarray, count: int) -> list[np.ndarray]:
-    """Rows of each cluster, rising; spherical k-means from far-apart starts, its centres from a part of a large set."""
+    """Rows of each cluster, ascending; spherical k-means from far-apart starts, with centres computed on a part of a
+    large set.
+    """
     if count < 2:
         return [np.arange(len(vectors))]
     rows = sorted(range(len(vectors)), key=lambda row: fraction(0, str(row), 0, "k-means"))[: max(50 * count, ROWS)]

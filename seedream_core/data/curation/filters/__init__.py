@@ -1,4 +1,6 @@
-"""Filters: each file says keep or drop of one sample, by what its record says and what scorers noted, with figures."""
+"""Filters: each file decides whether to keep or drop a sample, from its record and the results of scorers; the reason
+gives the numbers.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,14 +14,14 @@ __all__ = ["Filter", "LazySample", "Verdict"]
 
 @dataclass(frozen=True, kw_only=True)
 class Filter(Component):
-    """Contract: `__call__(view) -> Verdict`, a pure function; a dropped sample's reason carries figures."""
+    """Contract: `__call__(view) -> Verdict`, a pure function; the reason for dropping a sample contains numbers."""
 
     suffix: ClassVar[str] = "Filter"
 
     needs: ClassVar[tuple[str, ...]] = ()
-    """Scores, features or `boxes` that scorers must have noted."""
+    """Scores, features or `boxes` that scorers must compute first."""
     reads: ClassVar[str] = "record"
-    """The dearest of `record`, `thumbnail` and `pixels` that it looks at by itself."""
+    """The most expensive of `record`, `thumbnail` and `pixels` that the filter itself reads."""
 
     def __call__(self, view: LazySample) -> Verdict:
         raise NotImplementedError

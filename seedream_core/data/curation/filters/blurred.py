@@ -1,4 +1,4 @@
-"""Blurred pictures: even the sharpest edges rise slowly."""
+"""Filter of blurred pictures: drops a picture if even its sharpest edges are soft."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class BlurredFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("sharpness",)
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_sharpness"}
     min_sharpness: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Least sharpness: 1 for no blur, 0.5 where `scorers/clarity.py` draws its limit, 0 where nothing has an edge."""
+    """Minimum sharpness: 1 for no blur, 0.5 at the limit of `scorers/clarity.py`, 0 if there are no edges."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["sharpness"]

@@ -1,4 +1,4 @@
-"""Captions that are missing, empty, not text, or too long to be a caption."""
+"""Filter of captions that are missing, empty, not text, or too long."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from seedream_core.records import Verdict
 class CaptionFilter(Filter):
     renamed: ClassVar[Mapping[str, str]] = {"longest": "max_characters"}
     languages: tuple[str, ...] = ()
-    """Languages that must each have a caption; none asks for one in any language."""
+    """Languages in which a caption is required; an empty list requires one in any language."""
     max_characters: Annotated[int, Ge(1)] = 1000
-    """Characters at most."""
+    """Largest number of characters."""
 
     def __call__(self, view: LazySample) -> Verdict:
         captions = view.sample.captions
@@ -34,7 +34,7 @@ class CaptionFilter(Filter):
             return "is empty"
         if len(text) > self.max_characters:
             return f"has {len(text)} characters, over {self.max_characters}"
-        # What is left of bytes in another encoding: half a surrogate pair, the replacement mark, control characters.
+        # Left by a wrong encoding: half a surrogate pair, the replacement character, control characters.
         broken = next(
             (
                 letter

@@ -1,5 +1,5 @@
-"""Defective area: what has little is kept and masked in training, what has much is dropped (Seedream 3.0: under
-20%).
+"""Filter of defect area: a picture with little of it is kept and masked in training, a picture with much is dropped
+(Seedream 3.0: under 20% is kept).
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""Captions in another language than they are declared to be in: English under zh, Japanese as Chinese, French as
-English.
-"""
+"""Filter of captions in another language than declared: English under zh, Japanese as Chinese, French as English."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ class LanguageFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("language",)
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_share"}
     min_share: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Least share of words in the declared language, in the caption that has the fewest."""
+    """Minimum share of words in the declared language, in the caption with the smallest share."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["language"]

@@ -1,4 +1,6 @@
-"""Meaningless texture: nothing but noise, one tile repeated, or no structure at all (first funnel of Seedream 2.0)."""
+"""Filter of meaningless texture: noise, one repeated tile, or no structure at all (first stage of Seedream 2.0's data
+filtering).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ class MeaninglessFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("texture",)
     renamed: ClassVar[Mapping[str, str]] = {"most": "max_texture"}
     max_texture: Annotated[float, Ge(0), Le(1)] = 0.6
-    """Largest texture score: 1 for white noise, an exact tile and a smooth ramp. Scenes and scikit-image's photographs
-    reach 0.47; 160 tilings after JPEG at 85 have at least 0.72."""
+    """Maximum texture score: 1 for white noise, an exact tile and a smooth ramp. Synthetic scenes and scikit-image's
+    photographs reach 0.47; 160 tilings after JPEG at quality 85 have at least 0.72."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["texture"]

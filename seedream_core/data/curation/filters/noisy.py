@@ -1,4 +1,4 @@
-"""Noisy pictures: grain over all of the picture that is none of its texture."""
+"""Filter of noisy pictures: grain over the whole picture that does not belong to its texture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class NoisyFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("noise",)
     renamed: ClassVar[Mapping[str, str]] = {"most": "max_noise"}
     max_noise: Annotated[float, Ge(0), Le(1)] = 0.0255
-    """Largest standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film
-    grain of 5 levels passes; noise of 20 levels, which is 13.4 in brightness where the channels differ, is caught after
-    JPEG at 75."""
+    """Maximum standard deviation of the noise in brightness, as a share of white (0.0255 is 6.5 of 255 levels): film
+    grain of 5 levels passes; noise of 20 levels per channel (13.4 in brightness if the channels differ) is found
+    even after JPEG at quality 75."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["noise"]

@@ -1,4 +1,4 @@
-"""Any one score between two bounds: what a scorer noted, a head of data/label among them."""
+"""Filter by any single score between two bounds, such as one from a scorer or from a head of data/label."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from seedream_core.records import Verdict
 class ScoreFilter(Filter):
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_value", "most": "max_value"}
     score: str
-    """Its name, as in the record's `scores`: `defect`, `aesthetic`, `difficulty`, …"""
+    """Name of the score in the record's `scores`: `defect`, `aesthetic`, `difficulty`, …"""
     min_value: float | None = None
-    """Lower bound; none for no bound."""
+    """Lower bound; not set means no bound."""
     max_value: float | None = None
-    """Upper bound; none for no bound."""
+    """Upper bound; not set means no bound."""
 
     def __post_init__(self) -> None:
         if self.min_value is None and self.max_value is None:

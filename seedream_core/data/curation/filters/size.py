@@ -1,4 +1,4 @@
-"""Pictures smaller than what a model is trained at."""
+"""Filter of pictures that are smaller than the training size."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,9 +12,9 @@ from seedream_core.records import Verdict
 @dataclass(frozen=True, kw_only=True)
 class SizeFilter(Filter):
     width: Annotated[int, Ge(1)] = 64
-    """Least width in pixels."""
+    """Minimum width in pixels."""
     height: Annotated[int, Ge(1)] = 64
-    """Least height in pixels."""
+    """Minimum height in pixels."""
 
     def __call__(self, view: LazySample) -> Verdict:
         width, height = view.size

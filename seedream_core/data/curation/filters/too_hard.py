@@ -1,4 +1,6 @@
-"""Extremely hard knowledge pictures are kept in part only (Seedream 4.0): which, a hash of their keys decides."""
+"""Filter that keeps only a part of the extremely hard knowledge pictures (Seedream 4.0), chosen by a hash of their
+keys.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +18,14 @@ class TooHardFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("difficulty",)
     renamed: ClassVar[Mapping[str, str]] = {"most": "max_difficulty"}
     max_difficulty: Annotated[float, Ge(0), Le(1)] = 0.6667
-    """Difficulty above which a picture is extremely hard: the score of `EXTREME` in knowledge/rating."""
+    """Difficulty above which a picture is extremely hard: the score of `EXTREME` in synthetic/documents/rating."""
     keep: Annotated[float, Ge(0), Le(1)] = 0.25
-    """Share of those that is kept."""
+    """Share of these pictures that is kept."""
     tag: str = "knowledge"
-    """Only samples with this tag are judged, as the score says nothing of photographs; an empty one judges all."""
+    """Only samples with this tag are judged, because the score is meaningless for photographs; an empty tag judges all
+    samples."""
     seed: Annotated[int, Ge(0)] = 0
-    """Another one keeps others."""
+    """Random seed; another seed keeps other pictures."""
 
     def __call__(self, view: LazySample) -> Verdict:
         if self.tag and self.tag not in view.sample.tags:

@@ -1,4 +1,4 @@
-"""Pictures of nearly one colour: most pixels lie close to the median."""
+"""Filter of pictures of nearly one colour: most pixels are close to the median."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class UniformFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("uniform",)
     renamed: ClassVar[Mapping[str, str]] = {"most": "max_share"}
     max_share: Annotated[float, Ge(0), Le(1)] = 0.99
-    """Largest share of pixels near the median colour (the emptiest of the embedded scenes measured 0.986)."""
+    """Maximum share of pixels near the median colour (the emptiest synthetic scene measured 0.986)."""
 
     def __call__(self, view: LazySample) -> Verdict:
         share = view.scores["uniform"]

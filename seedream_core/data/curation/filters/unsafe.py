@@ -1,4 +1,4 @@
-"""Pictures that a classifier takes for unsafe (scorer `unsafe`)."""
+"""Filter of pictures that a classifier rates as unsafe (scorer `unsafe`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class UnsafeFilter(Filter):
     needs: ClassVar[tuple[str, ...]] = ("unsafe",)
     renamed: ClassVar[Mapping[str, str]] = {"most": "max_probability"}
     max_probability: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Largest probability that is kept."""
+    """Maximum probability of being unsafe."""
 
     def __call__(self, view: LazySample) -> Verdict:
         found = view.scores["unsafe"]

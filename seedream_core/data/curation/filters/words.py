@@ -1,5 +1,5 @@
-"""Captions that hold a word of a list: whole words, but Chinese, Japanese and Korean ones anywhere; in any case and
-width.
+"""Filter of captions that contain a listed word: whole words, but Chinese, Japanese and Korean words anywhere; case and
+character width are ignored.
 """
 
 import re
@@ -14,23 +14,24 @@ from seedream_core.records import Verdict
 from seedream_core.workflow.config import OUTSIDE
 
 _JOINED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Letters that stand beside others without a gap: kana, Chinese characters, hangul."""
+"""Letters of scripts written without spaces: kana, Chinese characters, hangul."""
 _LETTER = rf"[^\W_{_JOINED}]"
-"""What a whole word has not beside it; not `\\b`, for which 裸 and nude in 裸nude are one word."""
+"""A letter that must not stand beside a whole word; `\\b` does not work, because for it 裸 and nude in 裸nude are one
+word."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordsFilter(Filter):
     words: tuple[str, ...] = ()
-    """Words that no caption may hold."""
+    """Words that a caption must not contain."""
     file: str | None = field(default=None, metadata=OUTSIDE)
-    """A text file of more such words, one in a line; lines that begin with # are notes."""
+    """Text file with more words, one per line; lines that begin with # are comments."""
 
     def __post_init__(self) -> None:
         if not self.words and not self.file:
             raise ValueError("words: give words, a file of them, or both")
         if not all(word.strip() for word in self.words):
-            raise ValueError("words: an empty word is in every caption")
+            raise ValueError("words: an empty word would match every caption")
 
     def __call__(self, view: LazySample) -> Verdict:
         pattern = _pattern(self.words, self.file)
@@ -51,7 +52,9 @@ def _pattern(words: tuple[str, ...], file: str | None) -> re.Pattern:
             raise UserError(f"filter words: {file} cannot be read: {error}") from None
         listed += [line for line in lines if line and not line.startswith("#")]
         if not listed:
-            raise UserError(f"filter words: {file} holds no word", "one in a line; lines that begin with # are notes")
+            raise UserError(
+                f"filter words: {file} has no words", "write one word per line; lines that begin with # are comments"
+            )
     parts = [
         re.escape(word) if re.search(f"[{_JOINED}]", word) else f"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})"
         for word in map(_plain, listed)

@@ -1,7 +1,6 @@
-"""Scorers: each file measures samples and notes what it found; filters judge by that, and never measure.
+"""Scorers: each file measures samples and stores scores, boxes or features; filters decide by these and never measure.
 
-A scorer notes scores, boxes or features in the views it is given. It runs only on views that are still in the funnel
-when the first filter that needs it is asked.
+A scorer runs only on the samples that are still in the funnel when the first filter that needs it is run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,22 +16,22 @@ Score = Callable[[Sequence[LazySample]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer(Component):
-    """Contract: `start(models)` once per process gives what scores a chunk of views in place, alike at any chunking."""
+    """Contract: `start(models)`, called once per process, gives a function that scores a chunk of samples in place;
+    chunk size does not matter.
+    """
 
     suffix: ClassVar[str] = "Scorer"
 
     gives: ClassVar[tuple[str, ...]]
-    """Names of the scores and features it notes; `boxes` where its boxes are those that filters ask for by that
-    name.
-    """
+    """Names of the scores and features that it computes; `boxes` if filters may ask for its boxes by that name."""
     reads: ClassVar[str] = "pixels"
-    """The dearest of `record`, `thumbnail` and `pixels` that it looks at."""
+    """The most expensive of `record`, `thumbnail` and `pixels` that it reads."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
-        """`models` are the stage's artifacts by field; UserError where the one that is needed is not among them."""
+        """`models` are the stage's artifacts by field name; UserError if a required one is missing."""
         raise NotImplementedError
 
     @classmethod
     def giving(cls, name: str) -> "Scorer | None":
-        """The first scorer that notes `name`, with its defaults; None where there is none."""
+        """The first scorer that computes `name`, with default options; None if there is none."""
         return next((member() for member in map(cls.find, cls.names()) if name in member.gives), None)

@@ -1,8 +1,8 @@
-"""Scorer of image-text agreement: the probability that a caption belongs to its picture, by a dual encoder (Seedream
-2.0's second stage).
+"""Scorer of image-text agreement: probability that a caption belongs to its picture, by a dual encoder (second stage of
+Seedream 2.0's data filtering).
 
-The encoder's calibration makes it a chance: between a picture's own captions and those of another picture, even odds
-before looking, and half of the others chosen to be alike.
+The encoder's calibration turns similarity into a probability: of two cases, own captions or those of another picture,
+each is equally likely beforehand, and half of the other captions are chosen to be similar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,18 +22,18 @@ DIGITS = 4
 class AgreementScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("agreement",)
     path: str = field(default="", metadata=OUTSIDE)
-    """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
+    """A CLIP or SigLIP folder in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
     languages: tuple[str, ...] = ()
-    """Captions of these languages are judged: name those that an encoder from outside knows. None means all."""
+    """Languages whose captions are judged: name those that an external encoder knows. None means all languages."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         encoder = opened_for(self, self.path, models)
 
         def score(views: Sequence[LazySample]) -> None:
-            told = [self.captions(view) for view in views]
-            for view in (view for view, captions in zip(views, told, strict=True) if not captions):
-                view.scores["agreement"] = 1.0  # nothing is said that could be wrong
-            judged = [(view, captions) for view, captions in zip(views, told, strict=True) if captions]
+            captions_of_views = [self.captions(view) for view in views]
+            for view in (view for view, captions in zip(views, captions_of_views, strict=True) if not captions):
+                view.scores["agreement"] = 1.0  # no caption that could be wrong
+            judged = [(view, captions) for view, captions in zip(views, captions_of_views, strict=True) if captions]
             pictures = vectors(encoder, [view for view, _ in judged])
             found = encoder.agreement(pictures, [captions for _, captions in judged])
             for (view, _), value in zip(judged, found, strict=True):
@@ -42,7 +42,7 @@ class AgreementScorer(Scorer):
         return score
 
     def captions(self, view: LazySample) -> list[str]:
-        """Those that are judged; each counts alike."""
+        """The captions that are judged; all have equal weight."""
         return [
             text
             for language, fields in sorted(view.sample.captions.items())

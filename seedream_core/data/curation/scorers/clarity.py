@@ -1,5 +1,5 @@
-"""Scorer of sharpness and noise: how sharp the sharpest edges are, and how much noise lies over the picture (Seedream
-2.0 names the blur check; the method is ours).
+"""Scorer of sharpness and noise: sharpness of the sharpest edges, and amount of noise in the picture (Seedream 2.0
+names the blur check; the method is ours).
 
 Blur: the picture is blurred a little (variance 1) and more (variance 4); where an edge was blurred by sigma, the ratio
 of its squared slopes is (sigma² + 4) / (sigma² + 1), whatever its contrast, so sigma follows (re-blurring: Zhuo and
@@ -52,12 +52,12 @@ def note(views: Sequence[LazySample]) -> None:
 
 
 def limit(picture: Image.Image) -> float:
-    """The sigma in pixels that makes a sharpness of 0.5."""
+    """The sigma in pixels that gives a sharpness of 0.5."""
     return LIMIT * (min(picture.size) / 64) ** GROWTH
 
 
 def planes(pixels: np.ndarray) -> list[Image.Image]:
-    """The brightness, and a colour where it differs over twice as much: cyan on gray differs in red alone."""
+    """The brightness, and a colour plane if it differs more than twice as much: cyan on gray differs only in red."""
     picture = Image.fromarray(pixels)
     gray = picture.convert("L")
     step = max(1, min(pixels.shape[:2]) // 64)
@@ -69,7 +69,7 @@ def planes(pixels: np.ndarray) -> list[Image.Image]:
 
 
 def noise(values: np.ndarray) -> float:
-    """The standard deviation of white noise, in levels of 255; of large pictures from evenly spread blocks."""
+    """Standard deviation of white noise, in levels of 255; for large pictures from evenly spread blocks."""
     rows, columns = (side // BLOCK for side in values.shape)
     if not rows or not columns:
         return 0.0
@@ -85,7 +85,7 @@ def noise(values: np.ndarray) -> float:
 
 
 def _diagonal(values: np.ndarray, block: int) -> np.ndarray:
-    """The standard deviation of the diagonal Haar wavelets in each block, from their mean size as for a Gaussian."""
+    """Standard deviation of the diagonal Haar wavelets in each block, by the mean absolute value of a Gaussian."""
     sizes = np.abs(values[::2, ::2] - values[1::2, ::2] - values[::2, 1::2] + values[1::2, 1::2]) / 2
     return _blocks(sizes, block) * np.sqrt(np.pi / 2)
 
@@ -100,9 +100,7 @@ def _blocks(values: np.ndarray, block: int) -> np.ndarray:
 
 
 def blur(picture: Image.Image, level: float = 0.0) -> float:
-    """The sigma of the Gaussian that the sharpest parts look blurred by, in pixels; infinite where there are no
-    edges.
-    """
+    """Sigma of the Gaussian by which the sharpest parts seem blurred, in pixels; infinite if there are no edges."""
     # Reduced to save time, but not so far that a sharp edge (0.3 of the smaller pixels) comes near the limit.
     factor = max(1, min(min(picture.size) // WORK, int(limit(picture) / 0.6)))
     values = np.asarray(picture.reduce(factor)).astype(np.float32)
@@ -128,7 +126,7 @@ def blur(picture: Image.Image, level: float = 0.0) -> float:
 
 
 def _smooth(values: np.ndarray, times: int, apart: int) -> np.ndarray:
-    """Every pixel averaged with the one `apart`, both ways, `times` over: apart² times / 4 of variance."""
+    """Averages every pixel with the one `apart`, in both directions, `times` times: a variance of apart² times / 4."""
     for _ in range(times):
         values = values[apart:] + values[:-apart]
         values = values[:, apart:] + values[:, :-apart]

@@ -1,7 +1,8 @@
-"""How hard a knowledge picture is (formulas, charts, diagrams, wireframes, tables), by its pixels (Seedream 4.0).
+"""Scorer of the difficulty of a knowledge picture (formulas, charts, diagrams, wireframes, tables) from its pixels
+(Seedream 4.0).
 
-0.27 is where medium begins, 0.5 where hard does, 0.67 extremely hard (`knowledge/rating`). Of photographs it says
-nothing.
+Medium begins at 0.27, hard at 0.5, extremely hard at 0.67 (`synthetic/documents/rating`). The score is meaningless for
+photographs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from seedream_core.workflow.config import OUTSIDE
 class DifficultyScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("difficulty",)
     path: str = field(default="", metadata=OUTSIDE)
-    """An artifact of pretrain/difficulty; none takes the packaged one."""
+    """An artifact of pretrain/difficulty; if not set, the packaged one."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         rater = difficulty.rater(Path(self.path) if self.path else difficulty.PACKAGED)

@@ -1,7 +1,7 @@
 """Scorer of pixel digests: identical pixels get the same digest however the file was encoded.
 
-Control tasks of one picture share their target: the digest of a tuple is of its task, its instruction and its other
-pictures too (byte for byte).
+Control tasks of one picture share their target, so the digest of a tuple also covers its task, its instruction and its
+other pictures (byte for byte).
 """
 
 import hashlib
@@ -31,7 +31,9 @@ def note(views: Sequence[LazySample]) -> None:
         content = hashlib.blake2b(repr(view.pixels.shape).encode(), digest_size=16)
         content.update(np.ascontiguousarray(view.pixels))
         if not view.plain:
-            told = sorted((language, texts.get(INSTRUCTION, "")) for language, texts in view.sample.captions.items())
+            instructions = sorted(
+                (language, texts.get(INSTRUCTION, "")) for language, texts in view.sample.captions.items()
+            )
             others = [[name, hashlib.blake2b(view.members[name]).hexdigest()] for name in view.further]
-            content.update(json.dumps([view.sample.task, told, others]).encode())
+            content.update(json.dumps([view.sample.task, instructions, others]).encode())
         view.features["digest"] = np.frombuffer(content.digest(), np.uint8)

@@ -1,5 +1,5 @@
-"""Scorer of image embeddings: each picture as a unit vector in the space of captions (Seedream 2.0's second stage;
-CLIP, SigLIP or our dual encoder).
+"""Scorer of image embeddings: a unit vector for each picture, in the space shared with captions (second stage of
+Seedream 2.0's data filtering; CLIP, SigLIP or our dual encoder).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 _SEEN: "WeakKeyDictionary[LazySample, tuple[DualEncoderBase, np.ndarray]]" = WeakKeyDictionary()
-"""Vectors of the views that are being judged: two scorers of one encoder need not both compute them."""
+"""Vectors of the samples being judged, so that two scorers with one encoder compute them once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("embedding",)
     path: str = field(default="", metadata=OUTSIDE)
-    """A CLIP or SigLIP in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
+    """A CLIP or SigLIP folder in transformers' format, or a dual encoder; empty for the stage's `encoder`."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         encoder = opened_for(self, self.path, models)
@@ -41,7 +41,7 @@ class EmbeddingScorer(Scorer):
 
 
 def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "DualEncoderBase":
-    """The encoder that a scorer is to use; UserError where nothing names one."""
+    """The encoder that a scorer uses; UserError if none is named."""
     if not path and "encoder" not in models:
         raise UserError(
             f"the scorer {scorer.name()} needs a dual encoder",
@@ -54,14 +54,14 @@ def opened_for(scorer: Scorer, path: str, models: Mapping[str, Path]) -> "DualEn
 
 @lru_cache(maxsize=2)
 def _opened(folder: Path, digest: str) -> "DualEncoderBase":
-    """Once for all scorers of a process, as long as its files are the same."""
+    """Loads the encoder once for all scorers of a process, as long as its files are unchanged."""
     from seedream_core.models.dual_encoder.artifact import load
 
     return load(folder)
 
 
 def vectors(encoder: "DualEncoderBase", views: Sequence[LazySample]) -> np.ndarray:
-    """N×dim, float32: of each view's picture."""
+    """N×dim, float32: the vector of each sample's picture."""
     missing = [view for view in views if _SEEN.get(view, (None,))[0] is not encoder]
     for view, vector in zip(missing, encoder.images([view.pixels for view in missing]), strict=True):
         _SEEN[view] = encoder, vector

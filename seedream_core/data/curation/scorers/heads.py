@@ -1,4 +1,4 @@
-"""Scorer that applies the heads of data/label: defect and difficulty from 0 to 1, aesthetics in the scale of its
+"""Scorer that applies the heads of data/label: defect and difficulty from 0 to 1, aesthetics on the scale of its
 labels.
 """
 
@@ -32,16 +32,16 @@ class HeadsScorer(Scorer):
                 missing = [view for view in views if name not in view.features]
                 note(missing)
                 for view in views:
-                    # Row by row: a product of matrices may round otherwise at another number of rows.
+                    # Row by row: the rounding of a matrix product may depend on the number of rows.
                     view.scores[task] = round(float(head.score(view.features[name][None])[0]), 4)
-                for view in missing:  # not asked for: they would be kept for every sample
+                for view in missing:  # not requested: otherwise they would be stored for every sample
                     del view.features[name]
 
         return score
 
 
 def source(head: Head, models: Mapping[str, Path]) -> tuple[str, Score]:
-    """The name of the features that a head stands on, and the scorer that notes them."""
+    """The name of the features that a head uses, and the scorer that computes them."""
     options = dict(head.origin["scorer"])
     scorer = parse(Scorer.find(options.pop("name")), options)
     if head.origin["features"] not in scorer.gives:

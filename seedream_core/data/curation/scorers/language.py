@@ -1,5 +1,4 @@
-"""Scorer of caption language: whether captions are in the language that their field declares, by the script of their
-words.
+"""Scorer of caption language: share of words in the language that the caption's field declares, judged by script.
 
 Each Chinese character counts as one word, each run of letters as one: a brand's name makes no Chinese caption English.
 What stands in quotes is what a picture shows and may be in any language. Latin letters alone do not tell English from
@@ -31,7 +30,7 @@ _FUNCTION = {
 }
 _FUNCTION = {language: frozenset(words.split()) for language, words in _FUNCTION.items()}
 FEWEST = 3
-"""Function words that a foreign language needs before a caption is called its own."""
+"""Number of foreign function words from which a caption counts as foreign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +41,12 @@ class LanguageScorer(Scorer):
     def start(self, models: Mapping[str, Path]) -> Score:
         def score(views: Sequence[LazySample]) -> None:
             for view in views:
-                told = view.sample.captions.items()
+                captions = view.sample.captions.items()
                 found = [
-                    in_language(text, language) for language, fields in told for text in fields.values() if text.strip()
+                    in_language(text, language)
+                    for language, fields in captions
+                    for text in fields.values()
+                    if text.strip()
                 ]
                 view.scores["language"] = round(min(found, default=1.0), DIGITS)
 
@@ -52,7 +54,7 @@ class LanguageScorer(Scorer):
 
 
 def in_language(text: str, language: str) -> float:
-    """The share of a text's words that are of this language, as far as can be told; 1 for languages not known here."""
+    """Share of a text's words in this language, as far as it can be decided; 1 for unknown languages."""
     if language not in ("en", "zh"):
         return 1.0
     words = list(_WORDS.finditer(text))
@@ -62,13 +64,13 @@ def in_language(text: str, language: str) -> float:
         return 0.0
     kinds = [word.lastgroup for word in words]
     if language == "zh":
-        # kana is Japanese, and so are then the Chinese characters beside it
+        # kana is Japanese, and then Chinese characters beside it are Japanese too
         return 0.0 if "kana" in kinds else kinds.count("han") / len(kinds)
     return kinds.count("latin") / len(kinds) * (not _foreign(word.group().lower() for word in words))
 
 
 def _foreign(words: Sequence[str]) -> bool:
-    """Whether another language's function words are more than English ones, and enough not to be a name's."""
+    """Whether function words of another language outnumber English ones, and are too many to be part of a name."""
     words = list(words)
     counts = {language: sum(word in known for word in words) for language, known in _FUNCTION.items()}
     english = counts.pop("en")

@@ -1,5 +1,5 @@
-"""Text in pictures, read by rapidocr (PP-OCR; Chinese, English, upright and vertical), each line as a box with its
-string.
+"""Scorer of text in pictures, read by rapidocr (PP-OCR; Chinese, English, horizontal and vertical): each line is a box
+with its string.
 """
 
 import json
@@ -16,9 +16,9 @@ from seedream_core.data.curation.scorers import Score, Scorer
 from seedream_core.extras import extra
 
 LONGEST = 512
-"""Characters of a string at most: more is no line of text."""
+"""Largest number of characters kept of a line."""
 BYTES = 24 * 1024
-"""Of a record's 64 KiB that lines may take: about 200 of them."""
+"""Largest share of a record's 64 KiB used for lines, in bytes: about 200 lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class OcrScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("text_area", "text_confidence")
     renamed: ClassVar[Mapping[str, str]] = {"sure": "min_confidence"}
     min_confidence: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Least confidence of a line that is noted."""
+    """Minimum confidence of a line."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         engine = extra("rapidocr", "ocr", "scorer ocr").RapidOCR(
@@ -49,7 +49,7 @@ class OcrScorer(Scorer):
 
 def read(engine: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
     """Lines of text as `{"kind": "text", "box": …, "score": …, "text": …}`, from top to bottom."""
-    found = engine(np.ascontiguousarray(pixels[..., ::-1]))  # it wants BGR
+    found = engine(np.ascontiguousarray(pixels[..., ::-1]))  # rapidocr expects BGR
     if found.boxes is None:
         return []
     height, width, _ = pixels.shape
@@ -65,7 +65,9 @@ def read(engine: Any, pixels: np.ndarray) -> list[dict[str, Any]]:
 
 
 def fitting(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """In their order, the largest lines that a record has room for: a page of small print must not cost it."""
+    """The largest lines that fit into a record, in their order: a page of small print must not make the record too
+    large.
+    """
     room, chosen = BYTES, set()
     for place in sorted(range(len(lines)), key=lambda place: -_area(lines[place]["box"])):
         room -= len(json.dumps(lines[place], ensure_ascii=False).encode("utf-8", "replace"))

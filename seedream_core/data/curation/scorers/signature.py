@@ -1,8 +1,8 @@
-"""Scorer of near-duplicate signatures: a small colour thumbnail of each picture and its sides, by which dedup/near
+"""Scorer of near-duplicate signatures: a small colour thumbnail of each picture and its sides, with which dedup/near
 finds and compares duplicates (our design).
 
-3,080 bytes a sample: 32×32×3 of uint8, squeezed to a square, and two sides of uint32 that say how it was squeezed. A
-hash of 64 bits finds candidates as well, but cannot tell a red circle from a blue one, nor how far either was moved.
+3,080 bytes per sample: 32×32×3 uint8, resized to a square, and the two original sides as uint32. A 64-bit hash would
+find candidates as well, but could not distinguish a red circle from a blue one, or tell how far it was moved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def note(views: Sequence[LazySample]) -> None:
 
 
 def signature(thumbnail: np.ndarray) -> np.ndarray:
-    """32×32×3 uint8. The filter spans two of its pixels, so that where a picture's pixels happen to begin matters
+    """32×32×3 uint8. The filter spans two of its pixels, so that small shifts of the picture's pixel grid matter
     little.
     """
     return np.asarray(Image.fromarray(thumbnail).resize((SIDE, SIDE), Image.Resampling.BILINEAR))

@@ -1,8 +1,8 @@
-"""Scorer of defects: boxes of watermarks, logos, subtitles, stickers and mosaics by the detector, and the share of the
-picture that they cover.
+"""Scorer of defects: a detector finds boxes of watermarks, logos, subtitles, stickers and mosaics; the score is the
+share of the picture that they cover.
 
-After 2.0's funnel (structure) and 3.0's defect detector; ours is small, trained on planted defects, and ships with the
-package.
+Follows the structure filter of Seedream 2.0 and the defect detector of Seedream 3.0; ours is small, trained on planted
+defects, and ships with the package.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from seedream_core.workflow.config import OUTSIDE
 class StructureScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("boxes", "defect_area")
     path: str | None = field(default=None, metadata=OUTSIDE)
-    """Folder of a detector made by pretrain/detector; none for the packaged one."""
+    """Folder of a detector made by pretrain/detector; if not set, the packaged one."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         from seedream_core.data.curation.judging import find
@@ -31,7 +31,7 @@ class StructureScorer(Scorer):
         folder = Path(self.path) if self.path else packaged()
         if not (folder / "network" / "config.yaml").is_file():
             raise UserError(
-                f"structure.path: {folder} holds no detector",
+                f"structure.path: {folder} has no detector",
                 "name a folder made by pretrain/detector, or leave it out",
             )
         network = detector.load(folder)

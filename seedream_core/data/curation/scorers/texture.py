@@ -1,4 +1,4 @@
-"""Scorer of meaningless texture: white noise, one tile repeated, or only a smooth ramp (named by Seedream 2.0; the
+"""Scorer of meaningless texture: white noise, one repeated tile, or only a smooth ramp (named by Seedream 2.0; the
 method is ours).
 
 The score is the greatest of three:
@@ -20,11 +20,11 @@ from PIL import Image
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.curation.scorers import Score, Scorer
 
-CUT = 64  # side of a cut-out
-SMALL = 96  # least side of the reduced picture
-UNLIKE = 0.5  # at most so like half way: else likeness is only smoothness
-RAMP = 3.0  # levels of brightness beside the ramp at which half the score is left
-LEAST = 0.5  # variance in levels below which there is nothing to compare
+CUT = 64  # side of a crop
+SMALL = 96  # minimum side of the reduced picture
+UNLIKE = 0.5  # largest similarity at half the shift: above it, similarity is only smoothness
+RAMP = 3.0  # deviation from the ramp, in levels of brightness, at which the score is halved
+LEAST = 0.5  # variance in levels below which there is no content to compare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def texture(pixels: np.ndarray) -> float:
 
 
 def grain(values: np.ndarray) -> float:
-    """1 for white noise, 0 where halving the picture takes nothing away."""
+    """1 for white noise, 0 if halving the picture removes no contrast."""
     height, width = (side // 2 * 2 for side in values.shape)
     fine = values[:height, :width].astype(np.float32)
     variance = float(fine.var())
@@ -69,7 +69,7 @@ def grain(values: np.ndarray) -> float:
 
 
 def ramp(pixels: np.ndarray) -> float:
-    """1 where each channel is a polynomial of second degree."""
+    """1 if each channel is a polynomial of second degree."""
     rows, columns = (np.arange(CUT) * length // CUT for length in pixels.shape[:2])
     points = pixels[rows[:, None], columns].reshape(-1, 3).astype(np.float32)
     basis = _ramps()
@@ -85,16 +85,16 @@ def _ramps() -> np.ndarray:
 
 
 def cuts(values: np.ndarray) -> np.ndarray:
-    """Four squares at full size, in the middle of the quarters."""
+    """Four crops at full size, in the middle of the quarters."""
     height, width = values.shape
     places = [(height * row // 4 - CUT // 2, width * column // 4 - CUT // 2) for row in (1, 3) for column in (1, 3)]
     return np.stack([values[top : top + CUT, left : left + CUT] for top, left in places]).astype(np.float32)
 
 
 def repetition(values: np.ndarray) -> float:
-    """Of N×H×W pieces: at the move that they are most like themselves, how like the least like quarter of them is."""
+    """Repetition of N×H×W crops: at the shift of greatest similarity, the similarity of the least similar quarter."""
     pieces = values.astype(np.float32)
-    pieces = pieces[:, 1:, 1:] - pieces[:, :-1, :-1]  # of large plain areas only their outline counts
+    pieces = pieces[:, 1:, 1:] - pieces[:, :-1, :-1]  # so that only the outline of large plain areas counts
     if pieces.var() < LEAST:
         return 0.0
     _, height, width = pieces.shape
@@ -111,12 +111,14 @@ def repetition(values: np.ndarray) -> float:
 
 
 def likeness(pieces: np.ndarray, far: int) -> list[np.ndarray]:
-    """2 ab / (a² + b²) of the pieces a and themselves moved, b, each summed where both are, for all moves up to `far`.
+    """2 ab / (a² + b²) of the crops a and their shifted copies b, summed over the overlap, for all shifts up to `far`.
 
-    Once for moves down and right, once for down and left.
+    Once for shifts down and right, once for down and left.
     """
     _, height, width = pieces.shape
-    size = [-(-(side + far) // 32) * 32 for side in (height, width)]  # 127 + 32 is thrice a prime: twice the time
+    size = [
+        -(-(side + far) // 32) * 32 for side in (height, width)
+    ]  # 127 + 32 is three times a prime, which doubles the time
     spectrum = np.fft.rfft2(pieces, size)
     products = np.fft.irfft2((spectrum * spectrum.conj()).real.sum(0), size)
     squares = (pieces * pieces).sum(0)
@@ -132,7 +134,7 @@ def likeness(pieces: np.ndarray, far: int) -> list[np.ndarray]:
 
 
 def _least(still: np.ndarray, moved: np.ndarray) -> float:
-    """The likeness in that quarter of a piece which is least alike."""
+    """Similarity of the least similar quarter of a crop."""
     _, height, width = still.shape
     rows, columns = (slice(0, height // 2), slice(height // 2, None)), (slice(0, width // 2), slice(width // 2, None))
     quarters = [(still[:, row, column], moved[:, row, column]) for row in rows for column in columns]

@@ -17,7 +17,7 @@ class UniformScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("uniform",)
     reads: ClassVar[str] = "thumbnail"
     tolerance: Annotated[int, Ge(0), Le(255)] = 12
-    """How far from the median a channel may lie and still count as near."""
+    """Largest distance from the median at which a channel still counts as near."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         def note(views: Sequence[LazySample]) -> None:
@@ -27,7 +27,7 @@ class UniformScorer(Scorer):
         return note
 
     def share(self, pixels: np.ndarray) -> float:
-        """Of the pixels that lie near the median in all channels."""
+        """Share of the pixels that are near the median in all channels."""
         near = np.True_
         for values in np.ascontiguousarray(pixels.transpose(2, 0, 1)):
             counts = np.bincount(values.ravel(), minlength=256).cumsum()

@@ -1,5 +1,5 @@
-"""How likely a picture is unsafe, by a classifier from a folder (transformers); off unless it is listed, with its
-path.
+"""Scorer of unsafe content: probability from an image classifier in a folder (transformers); runs only if it is listed,
+with its path.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from seedream_core.workflow.config import OUTSIDE
 class UnsafeScorer(Scorer):
     gives: ClassVar[tuple[str, ...]] = ("unsafe",)
     path: str | None = field(default=None, metadata=OUTSIDE)
-    """Folder of an image classifier; its own code is never run."""
+    """Folder of an image classifier; code in the folder is never run."""
     labels: tuple[str, ...] = ("nsfw", "porn", "hentai", "sexy", "unsafe", "violence", "gore")
-    """Its classes that count as unsafe, in any case; their probabilities are added up."""
+    """Its classes that count as unsafe (case is ignored); their probabilities are added."""
     batch: Annotated[int, Ge(1)] = 32
-    """Pictures at once."""
+    """Pictures in one batch."""
 
     def start(self, models: Mapping[str, Path]) -> Score:
         from seedream_core.models.hf_models import load

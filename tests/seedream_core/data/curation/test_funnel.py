@@ -67,7 +67,7 @@ def test_what_is_asked_for_beside_filters_is_measured_last():
 
 
 def test_a_need_that_nobody_meets_and_one_met_twice():
-    with pytest.raises(ValueError, match="'mean', which no scorer gives"):
+    with pytest.raises(ValueError, match="'mean', which no scorer computes"):
         FunnelPlan.of([], [Bright()])
     with pytest.raises(ValueError, match="both give mean"):
         FunnelPlan.of([Mean(), Mean()], [])
@@ -79,7 +79,7 @@ def test_a_score_that_its_scorer_did_not_note_is_told():
         def start(self, models: Mapping[str, Path]) -> Score:
             return lambda views: None
 
-    with pytest.raises(UserError, match="needs 'mean', which no scorer noted of a; noted are no scores"):
+    with pytest.raises(UserError, match="needs 'mean', which no scorer computed for a; it has no scores"):
         Funnel(FunnelPlan.of((Idle(),), (Bright(),)), {})(
             [LazySample.of(Sample(key="a", width=4, height=4, captions={}), np.zeros((4, 4, 3), np.uint8))]
         )

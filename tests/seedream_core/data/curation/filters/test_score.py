@@ -37,7 +37,7 @@ def test_needs_follow_the_config():
         "heads",
         "score",
     ]
-    with pytest.raises(ValueError, match="needs 'charm', which no scorer gives"):
+    with pytest.raises(ValueError, match="needs 'charm', which no scorer computes"):
         FunnelPlan.of((), (ScoreFilter(score="charm", max_value=0.5),))
 
 

@@ -46,7 +46,7 @@ def test_whole_words_beside_any_letters(tmp_path, text, found):
 
 
 def test_an_empty_word_is_refused():
-    with pytest.raises(ValueError, match="an empty word is in every caption"):
+    with pytest.raises(ValueError, match="an empty word would match every caption"):
         WordsFilter(words=("gore", " "))
 
 
@@ -57,7 +57,7 @@ def test_a_missing_list_is_told(tmp_path):
 
 def test_a_list_of_nothing_is_refused(tmp_path):
     (tmp_path / "list.txt").write_text("# a note\n\n", encoding="utf-8")
-    with pytest.raises(UserError, match="list.txt holds no word"):
+    with pytest.raises(UserError, match="list.txt has no words"):
         WordsFilter(file=str(tmp_path / "list.txt"))(view("anything"))
     with pytest.raises(ValueError, match="give words, a file of them, or both"):
         WordsFilter()
