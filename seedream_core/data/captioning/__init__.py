@@ -1,1 +1,1 @@
-"""Captions for pictures: captioners write them, text_crops prepares pictures that teach text rendering."""
+"""Writes captions for pictures: captioners write them, text_crops prepares pictures for training text rendering."""

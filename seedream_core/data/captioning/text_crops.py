@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seedream_core.data.captioning.captioners.strings import StringsCaptioner, lettered
+from seedream_core.data.captioning.captioners.strings import StringsCaptioner, has_letters
 from seedream_core.data.curation.lazy_sample import LazySample, sound
 from seedream_core.data.images.pictures import packed
 from seedream_core.errors import DataError
@@ -20,7 +20,7 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Rules:
-    """What a line must be to teach how text is drawn, and what may be cut for it."""
+    """Requirements for a line of text, and the largest crop."""
 
     marks: tuple[str, ...]
     max_crop: float
@@ -29,16 +29,15 @@ class Rules:
 
 
 def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str]:
-    """The sample's new members, or None and why it teaches nothing.
+    """The new members of the sample, or None and the reason why it is dropped.
 
-    Lines are boxes of kind `text`, but for those that are surely read and hold neither letter nor digit: they are
-    shapes.
+    Lines are boxes of kind `text`, except confidently read ones without a letter or digit: those are shapes.
     """
     given = (*view.sample.boxes, *view.boxes)
     boxes = [box | {"box": _clipped(box["box"], WHOLE)} for box in sound(given)]
     if len(boxes) < len(given):
         wrong = next(box for box in given if not sound([box]))
-        raise DataError(f"a box that is none: {str(wrong)[:80]}")
+        raise DataError(f"malformed box: {str(wrong)[:80]}")
     marks = [tuple(box["box"]) for box in boxes if box["kind"] in rules.marks]
     frame = around(marks)
     lost = 1 - (frame[2] - frame[0]) * (frame[3] - frame[1])
@@ -48,7 +47,7 @@ def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str
             f"marks: cropping {len(marks)} away would take {lost:.0%} of the picture, over {rules.max_crop:.0%}",
         )
     if frame != WHOLE and view.further:
-        return None, f"tuple: {', '.join(view.further)} would not be cropped as its picture is"
+        return None, f"tuple: {', '.join(view.further)} would not be cropped with its picture"
     texts = [box for box in boxes if box["kind"] == "text"]
     lines = [box for box in texts if not _shape(box, rules)]
     inside = [box for box in lines if _inside(box["box"], frame)]
@@ -81,7 +80,7 @@ def letter(view: LazySample, rules: Rules) -> tuple[dict[str, bytes] | None, str
 
 
 def around(marks: Sequence[Box]) -> Box:
-    """The picture without its marks: each is cut off on the side where that costs least."""
+    """The area of the picture that remains when each mark is cut off on the side where that costs least."""
     left, top, right, bottom = WHOLE
     for mark in marks:
         if mark[0] >= right or mark[2] <= left or mark[1] >= bottom or mark[3] <= top:
@@ -103,19 +102,19 @@ def _written(
     sample = replace(view.sample, boxes=tuple(boxes))
     if frame != WHOLE:
         height, width, _ = view.pixels.shape
-        # Inwards to whole pixels: no pixel of a mark stays.
+        # Rounded inwards to whole pixels, so that no pixel of a mark stays.
         left, top = int(np.ceil(frame[0] * width)), int(np.ceil(frame[1] * height))
         cut = view.pixels[top : max(top + 1, int(frame[3] * height)), left : max(left + 1, int(frame[2] * width))]
         members = {"png": packed(cut)}
-        # Truth and scores are of the whole picture.
+        # Truth and scores describe the whole picture.
         sample = replace(sample, width=cut.shape[1], height=cut.shape[0], truth=None, scores={})
     captioner = StringsCaptioner(min_confidence=min_confidence)
-    (told,) = captioner.start(Host())([LazySample(sample)])
-    if not told:
+    (quoted,) = captioner.start(Host())([LazySample(sample)])
+    if not quoted:
         return None, f"much text: over the {captioner.max_strings} strings of a caption"
     captions = {
-        language: {**sample.captions.get(language, {}), **told.get(language, {})}
-        for language in {**sample.captions, **told}
+        language: {**sample.captions.get(language, {}), **quoted.get(language, {})}
+        for language in {**sample.captions, **quoted}
     }
     return {
         **{name: data for name, data in members.items() if name != "json"},
@@ -125,7 +124,7 @@ def _written(
 
 def _shape(box: Mapping[str, Any], rules: Rules) -> bool:
     text = box.get("text", "").strip()
-    return bool(text) and not lettered(text) and box.get("score", 1.0) >= rules.min_confidence
+    return bool(text) and not has_letters(text) and box.get("score", 1.0) >= rules.min_confidence
 
 
 def _inside(box: Sequence[float], frame: Box) -> bool:
@@ -137,7 +136,7 @@ def _touches(box: Sequence[float], frame: Box) -> bool:
 
 
 def _clipped(box: Sequence[float], frame: Box) -> list[float]:
-    """What of the box lies in the frame."""
+    """The part of the box inside the frame."""
     return [min(max(side, frame[number % 2]), frame[number % 2 + 2]) for number, side in enumerate(box)]
 
 

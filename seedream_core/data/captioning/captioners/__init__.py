@@ -10,28 +10,30 @@ from seedream_core.workflow.config import Component
 from seedream_core.workflow.host import Host
 
 FIELDS = ("short", "long", "artistic", "textual", "surreal", "aesthetics", "style", "layout")
-"""Generic captions; specialised ones of pre-training; those of later stages."""
+"""Generic captions; specialised captions of pre-training; captions of later stages."""
 Caption = Callable[[Sequence[LazySample]], list[Captions]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Captioner(Component):
-    """Contract: `start(host)` gives what captions a chunk of views, alike at any chunking.
+    """Contract: `start(host)` gives a function that captions a chunk of samples; the chunk size does not change the
+    captions.
 
-    It writes those of `fields` that it knows of, and of a picture only what it can tell: none is no error.
+    A captioner writes those of `fields` that it knows, and for a picture only what applies: an empty result is not an
+    error.
     """
 
     suffix: ClassVar[str] = "Captioner"
 
     fields: tuple[str, ...] = ()
-    """Fields to write; none for all that it knows."""
+    """Fields to write; an empty list means all that the captioner knows."""
 
     def __post_init__(self) -> None:
         if unknown := set(self.fields) - set(self.known()):
             raise ValueError(f"fields: {', '.join(sorted(unknown))}: {self.name()} knows {', '.join(self.known())}")
 
     def known(self) -> tuple[str, ...]:
-        """Fields that it can write."""
+        """Fields that the captioner can write."""
         raise NotImplementedError
 
     def wanted(self) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
-"""Captioner of written text: quotes the strings that OCR or the drawing found in a picture, so that a glyph encoder can
-find them (Seedream 2.0).
+"""Captioner of text in pictures: quotes the strings that OCR found or that were drawn, so that a glyph encoder can find
+them (Seedream 2.0).
 
-Strings come from boxes of kind `text` (OCR), or from `truth.texts` of pictures that were drawn (`[text, [box in
-pixels]]`); in reading order. What OCR reads without a letter or a digit is no text but a shape: of a star it reads "★",
-of crosses "++".
+Strings come from boxes of kind `text` (OCR), or from `truth.texts` of drawn pictures (`[text, [box in pixels]]`), in
+reading order. An OCR result without a letter or digit is a shape, not text: a star is read as "★", crosses as "++".
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,16 +17,16 @@ from seedream_core.data.sources.raw_captions import Captions
 from seedream_core.workflow.host import Host
 
 TURNED = 1.5
-"""Height over width from which a line of two letters or more runs up or down."""
+"""Ratio of height to width from which a line of two letters or more is vertical."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StringsCaptioner(Captioner):
     renamed: ClassVar[Mapping[str, str]] = {"sure": "min_confidence", "most": "max_strings"}
     min_confidence: Annotated[float, Ge(0), Le(1)] = 0.8
-    """Least confidence of a box that is quoted."""
+    """Minimum confidence of a quoted box."""
     max_strings: Annotated[int, Ge(1)] = 12
-    """Strings at most; a page of text is no caption."""
+    """Maximum number of strings: a page of text does not make a caption."""
 
     def known(self) -> tuple[str, ...]:
         return ("textual",)
@@ -44,7 +43,7 @@ class StringsCaptioner(Captioner):
         return {"en": {"textual": f"with the text {english}"}, "zh": {"textual": f"图中写着{chinese}"}}
 
 
-def written(view: LazySample, sure: float) -> list[str]:
+def written(view: LazySample, min_confidence: float) -> list[str]:
     """Strings in the picture, in reading order."""
     truth = view.sample.truth
     if isinstance(truth, dict) and isinstance(truth.get("texts"), list):
@@ -59,21 +58,21 @@ def written(view: LazySample, sure: float) -> list[str]:
         lines = [
             box | {"box": [side * length for side, length in zip(box["box"], 2 * view.size, strict=True)]}
             for box in boxes
-            if box["kind"] == "text" and lettered(box.get("text", "")) and box.get("score", 1) >= sure
+            if box["kind"] == "text" and has_letters(box.get("text", "")) and box.get("score", 1) >= min_confidence
         ]
     return [box["text"].strip() for box in in_order(lines)]
 
 
-def lettered(text: str) -> bool:
-    """Whether it holds a letter or a digit of any script."""
+def has_letters(text: str) -> bool:
+    """Whether the text has a letter or a digit of any script."""
     return any(map(str.isalnum, text))
 
 
 def in_order(boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lines with boxes in pixels, row by row from the top, each from the left.
+    """Sorts lines with boxes in pixels row by row from the top, each row from the left.
 
-    A row is what has its middle within the height of the row's first box: tops alone do not tell, those of "tea" and
-    "Tea" in one row of a table differ. A turned line is a row of its own.
+    A row holds the lines whose middle lies within the height of the row's first box; comparing tops does not work,
+    because those of "tea" and "Tea" in one table row differ. A vertical line is a row of its own.
     """
     rows = [[box] for box in boxes if _turned(box)]
     last = None
@@ -94,6 +93,6 @@ def _middle(box: dict[str, Any]) -> float:
 
 
 def _turned(box: dict[str, Any]) -> bool:
-    """Whether several letters stand on each other, or lie on their side."""
+    """Whether a line of several letters is vertical."""
     left, top, right, bottom = box["box"]
     return len(box["text"].strip()) > 1 and bottom - top > TURNED * (right - left)

@@ -1,4 +1,4 @@
-"""Captioner for synthetic scenes: writes captions from their truth."""
+"""Captioner of synthetic scenes: writes captions from the truth in their records."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
-"""Captioner that asks a vision-language model from a local folder (transformers), in batches, one request per language
-and field.
+"""Captioner that uses a vision-language model from a local folder (transformers), in batches, with one request per
+language and field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,17 +49,17 @@ REQUESTS = {
 class VlmCaptioner(Captioner):
     renamed: ClassVar[Mapping[str, str]] = {"tokens": "max_tokens"}
     path: str = field(metadata=OUTSIDE)
-    """Folder of an image-text-to-text model with its processor; its own code is never run."""
+    """Folder of an image-text-to-text model with its processor; code in the folder is never run."""
     fields: tuple[str, ...] = ("short", "long")
     """Fields to write."""
     languages: tuple[str, ...] = LANGUAGES
     """Languages to write."""
     requests: dict[str, str] = field(default_factory=dict)
-    """`language.field` -> another request than ours."""
+    """`language.field` -> request that replaces the default one."""
     batch: Annotated[int, Ge(1)] = 8
-    """Pictures that are captioned at once."""
+    """Pictures in one batch."""
     max_tokens: Annotated[int, Ge(1)] = 256
-    """Tokens of a caption at most."""
+    """Maximum number of tokens of a caption."""
 
     def known(self) -> tuple[str, ...]:
         return tuple(REQUESTS["en"])
@@ -81,24 +81,24 @@ class VlmCaptioner(Captioner):
             from PIL import Image
 
             pictures = [Image.fromarray(view.pixels) for view in views]
-            told: list[Captions] = [{language: {} for language in self.languages} for _ in views]
+            results: list[Captions] = [{language: {} for language in self.languages} for _ in views]
             for language in self.languages:
                 for name in self.wanted():
                     request = self.requests.get(f"{language}.{name}", REQUESTS[language][name])
                     for start in range(0, len(views), self.batch):
                         part = slice(start, start + self.batch)
                         for captions, text in zip(
-                            told[part], _ask(model, processor, device, pictures[part], request, self.max_tokens)
+                            results[part], _ask(model, processor, device, pictures[part], request, self.max_tokens)
                         ):
                             if text:
                                 captions[language][name] = text
-            return told
+            return results
 
         return caption
 
 
 def load_vlm(path: Path, host: Host, asker: str = "captioner vlm") -> tuple[Any, Any, str]:
-    """Model, processor and device; `asker` is named in errors."""
+    """Model, processor and device; `asker` is the caller's name for error messages."""
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -116,16 +116,14 @@ def load_vlm(path: Path, host: Host, asker: str = "captioner vlm") -> tuple[Any,
         AutoModelForImageTextToText, path, asker, dtype=torch.bfloat16 if host.bf16() else torch.float32
     )
     if getattr(processor, "tokenizer", None) is not None:
-        processor.tokenizer.padding_side = "left"  # what is generated must follow the request at once
+        processor.tokenizer.padding_side = "left"  # generated text must directly follow the request
     return model.to(device).eval(), processor, device
 
 
 def _ask(
     model: Any, processor: Any, device: str, pictures: Sequence["Image.Image"], request: str, tokens: int
 ) -> list[str]:
-    """One answer for each picture, by greedy decoding: the same whatever stands beside it in the batch, but for
-    rounding.
-    """
+    """One answer per picture, by greedy decoding: the other pictures in the batch change only rounding."""
     import torch
 
     talk = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": request}]}]

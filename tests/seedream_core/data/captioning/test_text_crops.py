@@ -164,7 +164,7 @@ def test_a_line_that_is_sure_enough_is_quoted():
     ],
 )
 def test_what_is_no_box_is_told(box):
-    with pytest.raises(DataError, match="a box that is none: "):
+    with pytest.raises(DataError, match="malformed box: "):
         letter(view(line(), box), RULES)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seedream_core.data.captioning.captioners.strings import StringsCaptioner, in_order, lettered, written
+from seedream_core.data.captioning.captioners.strings import StringsCaptioner, has_letters, in_order, written
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.records import Sample
@@ -80,7 +80,7 @@ def test_whether_a_line_is_turned_is_seen_in_pixels():
     ],
 )
 def test_a_text_has_a_letter_or_a_digit(text, is_text):
-    assert lettered(text) is is_text and written(view(line(text, 0, 0, 1, 1)), 0.8) == [text] * is_text
+    assert has_letters(text) is is_text and written(view(line(text, 0, 0, 1, 1)), 0.8) == [text] * is_text
 
 
 def test_what_is_drawn_is_quoted_as_it_is():
