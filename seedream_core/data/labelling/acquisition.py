@@ -24,14 +24,15 @@ from seedream_core.workflow.config import Config
 
 BLOCK = 8192
 SPREAD = 4096
-"""Pictures among which the far-apart part of a seed set is looked for."""
+"""Number of pictures among which the far-apart part of a seed set is chosen."""
 LEAST_HELD = 10
-"""Labels of the rarest class (of figures: labels) that the reserve must have shown before its verdict counts."""
+"""Number of labels of the rarest class (of numeric labels: of all labels) that the reserve needs before its score
+counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveLearning(Config):
-    """How labels are asked for."""
+    """Options that decide which samples are labelled."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "first": "seed_labels",
@@ -42,35 +43,33 @@ class ActiveLearning(Config):
     }
 
     head: Kind = "linear"
-    "what learns: a linear head, or a small network, which takes ten times as long"
+    "model that learns: a linear head, or a small network, which takes ten times as long"
     seed_labels: Annotated[int, Ge(10)] = 200
-    "labels of the seed set"
+    "number of labels in the seed set"
     batch: Annotated[int, Ge(5)] = 100
-    "labels of each round after it"
+    "number of labels in each later round"
     held_out: Annotated[float, Gt(0), Lt(1)] = 0.2
-    "share of each round that is drawn at random and only validates"
+    "share of each round that is drawn at random and used only for validation"
     diverse_share: Annotated[float, Ge(0), Le(1)] = 0.0
-    "share of the seed set that lies far apart instead of being drawn at random: for pools of rare kinds"
+    "share of the seed set that is chosen far apart instead of at random: for pools with rare classes"
     uncertainty: Doubt = "entropy"
-    (
-        "what makes a picture worth a label: entropy, or a narrow margin between the two likeliest classes; of figures "
-        "the spread of members"
-    )
+    """measure of uncertainty: entropy, or a narrow margin between the two likeliest classes; for numeric labels always
+    the spread of the members"""
     shortlist: Annotated[int, Ge(1)] = 2
-    "times the batch that k-centre chooses from; 1 leaves the choice to doubt alone"
+    "size of the shortlist from which k-centre chooses, in batches; 1 chooses by uncertainty alone"
     patience: Annotated[int, Ge(1)] = 5
-    "rounds over which the validation score must have risen"
+    "number of rounds over which the validation score must have risen"
     min_rise: Annotated[float, Ge(0)] = 0.005
-    "least rise; less ends the asking"
+    "smallest rise of the score; a smaller one stops the labelling"
     max_labels: Annotated[int, Ge(10)] = 3000
-    "labels at most"
+    "maximum number of labels"
     seed: Annotated[int, Ge(0)] = 0
-    "of what is drawn at random, and of the heads"
+    "random seed for drawing samples and for the heads"
 
 
 @dataclass(frozen=True)
 class Round:
-    """Keys that are asked for together."""
+    """Keys that are labelled together."""
 
     train: tuple[str, ...]
     held: tuple[str, ...]
@@ -78,7 +77,7 @@ class Round:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Pictures that labels are asked for: keys, and a row of features for each."""
+    """The samples that may be labelled: keys, and a row of features for each."""
 
     keys: Sequence[str]
     features: np.ndarray
@@ -86,7 +85,7 @@ class Pool:
     options: ActiveLearning
     rows: dict[str, int] = field(init=False)
     order: list[str] = field(init=False)
-    """All keys in a random order that is each key's own."""
+    """All keys in a random order that depends on each key only."""
     scale: tuple[np.ndarray, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,11 +97,11 @@ class Pool:
 
     @property
     def reserve(self) -> list[str]:
-        """What validates, in the order in which it is asked for."""
+        """Validation keys, in the order in which they are labelled."""
         return self.order[: max(1, round(self.options.held_out * min(self.options.max_labels, len(self.keys))))]
 
     def fit(self, labels: Mapping[str, float]) -> Head:
-        """A head from these labels."""
+        """Trains a head on these labels."""
         features, values = self._labelled(labels)
         return fit(features, values, CLASSES[self.task], self.options.head, *self.scale, self.options.seed)
 
@@ -110,9 +109,7 @@ class Pool:
         return quality(head, *self._labelled(labels))
 
     def begin(self, given: Collection[str] = ()) -> Round:
-        """The seed set: what is labelled already, a random share of which validates, and as many more as `first` then
-        lacks.
-        """
+        """The seed set: existing labels, a random share of which validates, and as many more as `first` needs."""
         labelled = [key for key in self.order if key in given]
         cut = round(len(labelled) * self.options.held_out)
         held, count = self._held(labelled, max(0, self.options.seed_labels - len(labelled)))
@@ -123,7 +120,7 @@ class Pool:
         return Round((*labelled[cut:], *drawn, *spread), (*labelled[:cut], *held))
 
     def next(self, head: Head, asked: Collection[str]) -> Round | None:
-        """The round after all that was asked for; None where no more may or can be."""
+        """The next round; None if no more labels are allowed or left."""
         count = min(self.options.batch, self.options.max_labels - len(asked))
         held, count = self._held(asked, count)
         known, reserved = set(asked), set(self.reserve)
@@ -135,11 +132,11 @@ class Pool:
         return Round(tuple(self._apart(shortlist, [key for key in known if key not in reserved], count)), held)
 
     def flat(self, heads: Sequence[Head], held: Mapping[str, float]) -> bool:
-        """Whether the last head is hardly better than the one `patience` rounds before, both on all of the reserve's
-        labels.
+        """Whether the last head is hardly better than the one `patience` rounds before, both measured on all labels of
+        the reserve.
 
-        The same labels judge both, so that what changes is the head and not the sample. No verdict before the reserve
-        has shown LEAST_HELD of each class.
+        The same labels judge both, so that only the head differs. No decision before the reserve has LEAST_HELD labels
+        of each class.
         """
         classes = CLASSES[self.task]
         values = np.array(list(held.values()))
@@ -150,7 +147,7 @@ class Pool:
         return now - before < self.options.min_rise
 
     def _held(self, asked: Collection[str], count: int) -> tuple[tuple[str, ...], int]:
-        """The reserve's part of a round of `count` labels, and what is left of that number."""
+        """The reserve's part of a round of `count` labels, and the rest of that number."""
         known = set(asked)
         left = [key for key in self.reserve if key not in known]
         held = tuple(left[: round(count * self.options.held_out)])
@@ -176,7 +173,7 @@ class Pool:
 
 
 def far_apart(choices: np.ndarray, centres: np.ndarray, count: int) -> list[int]:
-    """k-centre greedy: each time the row that is farthest from all centres and all chosen ones."""
+    """k-centre greedy: repeatedly takes the row that is farthest from all centres and all chosen rows."""
     sizes = (choices**2).sum(1)
     near = np.full(len(choices), np.inf)
     for start in range(0, len(centres), BLOCK):

@@ -17,22 +17,22 @@ from itertools import count
 from seedream_core.data.labelling.acquisition import Pool, Round
 from seedream_core.data.labelling.score_heads import Head
 
-ALL = "nothing is left to ask for"
+ALL = "no pictures are left to label"
 SKIP = "skip"
-"""Instead of a label: a picture that cannot be told."""
+"""Used instead of a label for a picture that cannot be decided."""
 Label = float | str
-"""The place of a class, a figure, or SKIP."""
+"""Index of a class, a number, or SKIP."""
 Answer = Callable[[Iterable[str]], Mapping[str, Label]]
 
 
 @dataclass(kw_only=True)
 class LearningResult:
-    """What the labels so far have taught."""
+    """The head trained on the labels so far, and its history."""
 
     train: dict[str, float] = field(default_factory=dict)
     held: dict[str, float] = field(default_factory=dict)
     heads: list[Head] = field(default_factory=list)
-    """One for each round, from the labels in `train`."""
+    """One head per round, from the labels in `train`."""
     curve: list[dict] = field(default_factory=list)
     stopped: str = ""
 
@@ -70,7 +70,7 @@ def learn(
     for number in count():
         if number == len(rounds):
             if not further:
-                learned.stopped = "nobody is there to be asked for more"
+                learned.stopped = "no more labels are available"
                 return learned
             following = pool.next(learned.heads[-1], asked)
             if following is None:
@@ -90,7 +90,7 @@ def learn(
             learned.curve.append(_point(pool, "random", number, learned, pool.fit(_told(random(rest)))))
         note(learned)
         if pool.flat(learned.heads, learned.held):
-            learned.stopped = f"{pool.options.patience} rounds brought less than {pool.options.min_rise:g}"
+            learned.stopped = f"{pool.options.patience} rounds raised the score by less than {pool.options.min_rise:g}"
             return learned
 
 
@@ -99,7 +99,7 @@ def _told(labels: Mapping[str, Label]) -> dict[str, float]:
 
 
 def _point(pool: Pool, chosen: str, number: int, learned: LearningResult, head: Head) -> dict:
-    """One point of the curve; it has no score where what is held out is all alike: any head would get all of it
+    """One point of the curve; it has no score if all validation labels are the same, because any head would then be
     right.
     """
     score = round(pool.quality(head, learned.held), 4) if len(set(learned.held.values())) > 1 else None

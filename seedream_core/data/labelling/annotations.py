@@ -1,7 +1,7 @@
-"""Labels from the truth in records, or from a person who fills in a JSONL file (Seedream 2.0).
+"""Reads labels from the truth in records, or from a person who fills in a JSONL file (Seedream 2.0).
 
-A line to fill in is `{"key", "name", "picture", "choices", "label": null}`. A label is one of the choices, or a figure;
-`skip` is for a picture that cannot be told. Nothing that a person has written is ever overwritten.
+A line to fill in is `{"key", "name", "picture", "choices", "label": null}`. A label is one of the choices, or a number;
+`skip` is for a picture that cannot be decided. Text written by a person is never overwritten.
 """
 
 import io
@@ -50,7 +50,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class TruthAnnotator:
-    """Answers from what records hold at a dotted path."""
+    """Labels from the records, at a dotted path."""
 
     pictures: Pictures
     path: str
@@ -62,9 +62,7 @@ class TruthAnnotator:
 
 @dataclass(frozen=True)
 class HumanAnnotator:
-    """Answers from what a person has written so far; what is missing is written down to be filled in, and that ends the
-    run.
-    """
+    """Labels that a person has written so far; missing ones are exported to be filled in, and then the run stops."""
 
     pictures: Pictures
     task: str
@@ -74,7 +72,7 @@ class HumanAnnotator:
     def __call__(self, now: Round, number: int) -> dict[str, Label]:
         keys = sorted(
             (*now.train, *now.held)
-        )  # in one order, so that nothing tells a person what is uncertain and what is random
+        )  # in one order, so that a person cannot see which are uncertain and which are random
         missing = [key for key in keys if key not in self.known]
         if missing and self.folder is None:
             raise lacking(number, len(missing), len(self.known))
@@ -83,13 +81,13 @@ class HumanAnnotator:
             raise UserError(
                 f"{len(missing)} pictures wait for a label in {file}; {len(self.known)} are labelled so far",
                 f"put {expected(self.task)} or {SKIP} in the `label` of each line (pictures lie beside it), "
-                "then give the same command again",
+                "then run the same command again",
             )
         return {key: self.known[key] for key in keys}
 
 
 def lacking(number: int, count: int, known: int) -> NothingMade:
-    """What to tell where labels are missing and nobody is there to be asked."""
+    """The error if labels are missing and nobody can be asked."""
     return NothingMade(
         f"round {number} needs {count} labels that are not there yet",
         "give export=FOLDER: their pictures and lines to fill in are "
@@ -98,9 +96,10 @@ def lacking(number: int, count: int, known: int) -> NothingMade:
 
 
 def truth(sample: Sample, path: str, task: str) -> float:
-    """The label that a record holds at a dotted path, such as `truth.damage`, `scores.clarity` or `tags.watermark`.
+    """The label in a record at a dotted path, such as `truth.damage`, `scores.clarity` or `tags.watermark`.
 
-    A name under a list asks whether it is in it. For defects all counts as one but null, false, 0, and what is empty.
+    A name below a list asks whether the list contains it. For the task defect every value counts as a defect except
+    null, false, 0 and empty ones.
     """
     value: Any = vars(sample)
     for part in path.split("."):
@@ -115,14 +114,14 @@ def truth(sample: Sample, path: str, task: str) -> float:
     label = parsed(bool(value) if task == "defect" else value, task)
     if label is None or label == SKIP:
         raise DataError(
-            f"{sample.key}: {path} is {json.dumps(value, ensure_ascii=False)[:60]}, no label for {task}: "
+            f"{sample.key}: {path} is {json.dumps(value, ensure_ascii=False)[:60]}, not a label for {task}: "
             f"{expected(task)}"
         )
     return label
 
 
 def parsed(value: Any, task: str) -> Label | None:
-    """What a label written down means; None where it is none of this task."""
+    """Converts a written label; None if it is not valid for this task."""
     classes = CLASSES[task]
     if value == SKIP:
         return SKIP
@@ -134,7 +133,7 @@ def parsed(value: Any, task: str) -> Label | None:
 
 
 def written(label: Label, task: str) -> str | float:
-    """A label as `parsed` reads it."""
+    """A label as `parsed` returns it."""
     return CLASSES[task][int(label)] if CLASSES[task] and label != SKIP else label
 
 
@@ -143,10 +142,10 @@ def expected(task: str) -> str:
 
 
 def read(source: Path, task: str, known: Collection[str], pool: str) -> dict[str, Label]:
-    """Labels by key from a jsonl or a folder of them; lines without one are passed over.
+    """Labels by key from a jsonl or a folder of them; lines without a label are skipped.
 
-    DataError with file and line for every line that is wrong: no JSON, a key that is not in the pool, a label that is
-    none, two labels of one picture that differ.
+    DataError with file and line for every wrong line: not JSON, a key that is not in the pool, an invalid label, two
+    different labels of one picture.
     """
     if not source.exists():
         raise DataError(f"{source}: no such file or folder of labels")
@@ -157,18 +156,20 @@ def read(source: Path, task: str, known: Collection[str], pool: str) -> dict[str
             problems.append(Problem(str(item.file), item.line, "key", f"{item.key!r} is not in {pool}"))
         elif item.label is not None and (other := labels.setdefault(item.key, item)).label != item.label:
             problems.append(
-                Problem(str(item.file), item.line, "label", f"{item.key} has another one at {other.file}:{other.line}")
+                Problem(
+                    str(item.file), item.line, "label", f"{item.key} has a different label at {other.file}:{other.line}"
+                )
             )
     if problems:
         more = f"\nand {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise DataError(
-            "\n".join(map(str, problems[:SHOWN_PROBLEMS])) + more, "mend these lines and give the same command again"
+            "\n".join(map(str, problems[:SHOWN_PROBLEMS])) + more, "correct these lines and run the same command again"
         )
     return {key: item.label for key, item in labels.items()}
 
 
 def write(path: Path, labels: Mapping[str, Label], task: str) -> None:
-    """Labels as `read` takes them."""
+    """Writes labels in the format that `read` reads."""
     write_atomic(
         path,
         "".join(
@@ -178,7 +179,7 @@ def write(path: Path, labels: Mapping[str, Label], task: str) -> None:
 
 
 def ask(folder: Path, name: str, task: str, views: Iterable[LazySample]) -> Path:
-    """Write the lines and pictures that a person shall label; lines that are there already stay as they are."""
+    """Writes the lines and pictures for a person to label; existing lines are not changed."""
     file = folder / f"{name}.jsonl"
     before = file.read_bytes() if file.is_file() else b""
     there = {line.key for line in _lines([file], task, [])} if before else set()
@@ -214,14 +215,16 @@ def _lines(files: Sequence[Path], task: str, problems: list[Problem]) -> Iterato
                 problems.append(Problem(str(file), number, "", error.message))
                 continue
             if not isinstance(row, dict) or not isinstance(row.get("key"), str):
-                problems.append(Problem(str(file), number, "", "the line holds no mapping with a key"))
+                problems.append(Problem(str(file), number, "", "the line is not a JSON object with a key"))
                 continue
             value = row.get("label")
             label = None if value is None else parsed(value, task)
             if value is not None and label is None:
                 shown = json.dumps(value, ensure_ascii=False)[:60]
                 problems.append(
-                    Problem(str(file), number, "label", f"{shown} is no label for {task}: {expected(task)}, or {SKIP}")
+                    Problem(
+                        str(file), number, "label", f"{shown} is not a label for {task}: {expected(task)}, or {SKIP}"
+                    )
                 )
                 continue
             yield Annotation(file, number, row["key"], label)

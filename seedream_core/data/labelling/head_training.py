@@ -1,5 +1,5 @@
-"""Trains score heads from labels: a linear head solved exactly, or a small network; every class has equal weight,
-however rare.
+"""Trains score heads from labels: a linear head with an exact solution, or a small network; every class has equal
+weight, however rare it is.
 """
 
 import itertools
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 Kind = Literal["linear", "mlp"]
 MEMBERS = 4
 PENALTY, ITERATIONS = 20.0, 60
-"""Of the linear head; from 5 to 60 the penalty changed average precision by less than half a point on 5,000 labels, 200
-cost two.
-"""
+"""Penalty of the linear head; from 5 to 60 it changed average precision by less than half a point on 5,000 labels, 200
+cost two points."""
 HIDDEN, STEPS, BATCH, RATE, DECAY = 48, 300, 256, 0.01, 0.5
 
 
@@ -31,11 +30,11 @@ def fit(
     spread: np.ndarray,
     seed: int,
 ) -> Head:
-    """A head from labels: places in `classes`, or figures where there are none.
+    """Trains a head from labels: indices into `classes`, or numbers if there are no classes.
 
-    A linear head of classes has one member, since the problem has one solution. Members of a network begin elsewhere;
-    those that tell figures, whose doubt is how far they lie apart, weigh the labels differently as well (the Bayesian
-    bootstrap).
+    A linear head for classes has one member, since the solution is unique. Network members differ in their initial
+    weights; members for numeric labels, whose uncertainty is their disagreement, also weight the labels differently
+    (Bayesian bootstrap).
     """
     import torch
 

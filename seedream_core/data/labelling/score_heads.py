@@ -1,7 +1,8 @@
 """Score heads on picture features: predict defect, difficulty or aesthetics, with an uncertainty (named by Seedream 2.0
 and 4.0; the form is ours).
 
-A head is a committee of members of one shape: their mean is the answer, and what it is unsure of is worth a label.
+A head is a committee of members of one shape: their mean is the prediction, and their uncertainty decides which labels
+are requested.
 """
 
 import json
@@ -21,41 +22,41 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "difficulty": ("easy", "medium", "hard"),
     "aesthetic": (),
 }
-"""Tasks and the classes of their labels, in order; none where the label is a figure."""
+"""Tasks and the classes of their labels, in order; no classes if the label is a number."""
 LIMIT = 6.0
-"""Deviations from the mean beyond which a feature tells no more."""
+"""Number of standard deviations from the mean at which a feature is clipped."""
 LEAST_SPREAD = 0.01
 Doubt = Literal["entropy", "margin"]
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A trained committee; its answers need numpy alone."""
+    """A trained committee; prediction needs only numpy."""
 
     classes: tuple[str, ...]
     mean: np.ndarray
     spread: np.ndarray
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
-    """Of each layer the weight, members×inputs×outputs, and the bias, members×1×outputs."""
+    """For each layer the weight, members×inputs×outputs, and the bias, members×1×outputs."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """`scorer`: what gives the features; and what was spent on it."""
+    """`scorer`: the scorer that computes the features; and the cost of training."""
 
     def members(self, features: np.ndarray) -> np.ndarray:
-        """Members×N×classes probabilities, or members×N×1 figures."""
+        """Members×N×classes probabilities, or members×N×1 numbers."""
         values = standard(features, self.mean, self.spread)
         for number, (weight, bias) in enumerate(self.layers):
             values = (np.maximum(values, 0) if number else values) @ weight + bias
         return _softmax(values) if self.classes else values
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """A figure per row: of classes the expected place from the first (0) to the last (1), so the probability of a
+        """One score per row: for classes the expected index from the first (0) to the last (1), so the probability of a
         defect.
         """
         mean = self.members(features).mean(0)
         return mean @ np.linspace(0, 1, len(self.classes)) if self.classes else mean[:, 0]
 
     def doubt(self, features: np.ndarray, kind: Doubt = "entropy") -> np.ndarray:
-        """How unsure of each row: entropy or narrow margin of the mean; of figures how far the members lie apart."""
+        """Uncertainty of each row: entropy or narrow margin of the mean; for numbers the spread of the members."""
         answers = self.members(features)
         if not self.classes:
             return answers[..., 0].std(0)
@@ -67,7 +68,7 @@ class Head:
 
 
 def measure(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of each feature over a pool."""
+    """Mean and standard deviation of each feature over a pool."""
     return features.mean(0, dtype=np.float64).astype(np.float32), (
         features.std(0, dtype=np.float64) + LEAST_SPREAD
     ).astype(np.float32)
@@ -79,8 +80,8 @@ def standard(features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.n
 
 
 def quality(head: Head, features: np.ndarray, labels: np.ndarray) -> float:
-    """Average precision of the defect, or the mean over all classes, each against the others; rank correlation of
-    figures.
+    """Quality of a head: average precision of the defect class, or the mean over all classes, each against the others;
+    rank correlation for numbers.
     """
     if not head.classes:
         return rank_correlation(head.score(features), np.asarray(labels, np.float64))
@@ -91,7 +92,7 @@ def quality(head: Head, features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Precision at each positive, averaged; rows of equal score count as one step."""
+    """Average precision: mean of the precision at each positive; rows with equal scores count as one step."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)
     hits, places = np.cumsum(positive[order])[last], np.flatnonzero(last) + 1
@@ -99,13 +100,13 @@ def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's; 0 where one of them is constant."""
+    """Spearman's rank correlation; 0 if one of them is constant."""
     first, second = _ranks(one), _ranks(other)
     return float(np.corrcoef(first, second)[0, 1]) if first.std() and second.std() else 0.0
 
 
 def save(folder: Path, heads: Mapping[str, Head]) -> None:
-    """Write heads by task: arrays in `heads.safetensors`, the rest in `heads.json`."""
+    """Writes heads by task: arrays to `heads.safetensors`, the rest to `heads.json`."""
     import torch
 
     arrays = {}
@@ -125,7 +126,7 @@ def save(folder: Path, heads: Mapping[str, Head]) -> None:
 
 
 def load(folder: Path) -> dict[str, Head]:
-    """The heads of an artifact by task; DataError says what is wrong with it."""
+    """Reads the heads of an artifact by task; DataError says what is wrong."""
     path = folder / "heads.json"
     arrays = {name: tensor.numpy() for name, tensor in artifact.load_tensors(folder / "heads.safetensors").items()}
     try:
@@ -134,7 +135,7 @@ def load(folder: Path) -> dict[str, Head]:
             raise ValueError(f"format {page['format']}, not {FORMAT}")
         return {task: _head(task, dict(entry), arrays) for task, entry in page["heads"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not the heads of data/label ({error})", "make them again with data/label") from None
+        raise DataError(f"{path}: not heads made by data/label ({error})", "make them again with data/label") from None
 
 
 def _head(task: str, entry: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Head:

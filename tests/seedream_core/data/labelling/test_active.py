@@ -51,8 +51,8 @@ def test_goes_on_from_any_round():
 
 def test_stops_where_nothing_rises():
     learned = learn(pool(max_labels=500, patience=3, min_rise=0.02, seed_labels=100), [], truth)
-    assert learned.stopped == "3 rounds brought less than 0.02" and 160 <= learned.labels < 500
-    assert learn(pool(max_labels=900, patience=99), [], truth).stopped == "nothing is left to ask for"
+    assert learned.stopped == "3 rounds raised the score by less than 0.02" and 160 <= learned.labels < 500
+    assert learn(pool(max_labels=900, patience=99), [], truth).stopped == "no pictures are left to label"
 
 
 def test_random_labels_beside_it():
@@ -90,7 +90,7 @@ def test_only_what_the_seed_set_lacks_is_asked_for():
 
 def test_where_nobody_may_be_asked_what_is_given_is_all():
     learned = learn(pool(), [], truth, given={key: TRUTH[key] for key in KEYS[:60]}, further=False)
-    assert (learned.labels, len(learned.heads), learned.stopped) == (60, 1, "nobody is there to be asked for more")
+    assert (learned.labels, len(learned.heads), learned.stopped) == (60, 1, "no more labels are available")
 
 
 def test_labels_given_later_teach_and_are_never_asked_for_nor_validate():

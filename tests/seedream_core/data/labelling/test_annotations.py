@@ -47,7 +47,7 @@ def test_truth(path, task, label):
     [
         ("truth.spoilt", "defect", "a: its record has no truth.spoilt"),
         ("truth.area.x", "defect", "no truth.area.x"),
-        ("truth.kind", "difficulty", 'truth.kind is "pair", no label for difficulty: easy or medium or hard'),
+        ("truth.kind", "difficulty", 'truth.kind is "pair", not a label for difficulty: easy or medium or hard'),
         ("truth.kind", "aesthetic", "a number"),
         ("truth.damage", "aesthetic", "null"),
     ],
@@ -122,12 +122,12 @@ def test_every_wrong_line_is_named(tmp_path):
     assert [line.partition(":")[0] for line in told] == ["2", "3", "4", "5", "6", "7", "8"]
     assert (
         told[0] == "2: key: 'z' is not in the pool of 2"
-        and told[1] == '3: label: "dirty" is no label for defect: clean or defect, or skip'
+        and told[1] == '3: label: "dirty" is not a label for defect: clean or defect, or skip'
     )
     assert (
         "not json" in told[2]
-        and "no mapping with a key" in told[3]
-        and told[5] == f"7: label: a has another one at {file}:1"
+        and "not a JSON object with a key" in told[3]
+        and told[5] == f"7: label: a has a different label at {file}:1"
     )
     lines(file, *({"key": f"z{n}", "label": None} for n in range(30)))
     with pytest.raises(DataError, match="\nand 20 more"):

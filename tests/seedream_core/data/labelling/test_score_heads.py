@@ -118,5 +118,5 @@ def test_what_is_no_head_is_refused(tmp_path, spoil):
     path.write_text("[" if spoil == "text" else json.dumps(page))
     if spoil == "gone":
         path.unlink()
-    with pytest.raises(DataError, match="heads.json.*not the heads of data/label"):
+    with pytest.raises(DataError, match="heads.json.*not heads made by data/label"):
         score_heads.load(tmp_path)
