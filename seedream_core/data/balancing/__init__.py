@@ -1,7 +1,7 @@
-"""Balancing (Seedream 2.0 and 3.0): each member turns statistics of the whole data set into sampling weights.
+"""Balancing (Seedream 2.0 and 3.0): each member computes sampling weights from statistics of the whole data set.
 
-A member sees all samples at once (`Crowd`: looks, captions, sources; never their truth) and gives one positive weight
-for each, of any scale, and the concepts it counted, so that a report can say how many of them count before and after.
+A member gets all samples at once (`Crowd`: image features, captions, sources; never their truth) and returns one
+positive weight per sample, on any scale, and the concepts that it counted, for the report.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Crowd:
-    """N samples as balancing sees them, in the order of the data."""
+    """N samples as balancing receives them, in the order of the data."""
 
     features: "np.ndarray"
-    """N×d: what the pictures look like, near where they are alike (`look`, or an encoder's embedding)."""
+    """N×d image features, close for similar pictures (`look`, or an encoder's embedding)."""
     captions: Sequence[Mapping[str, Mapping[str, str]]]
     sources: Sequence[str]
 
@@ -37,7 +37,7 @@ class Balanced:
 
 @dataclass(frozen=True, kw_only=True)
 class Balance(Component):
-    """Contract: `__call__(crowd) -> Balanced`, the same for the same crowd."""
+    """Contract: `__call__(crowd) -> Balanced`, the same result for the same crowd."""
 
     suffix: ClassVar[str] = "Balance"
 

@@ -1,18 +1,20 @@
 """Hierarchical k-means: clusters samples, then clusters the cluster centres (Vo et al. 2024, arXiv:2405.15613).
 
-Centres of small clusters lie where there are samples, but not as densely as the samples do: clustering them gives
-groups that follow what kinds there are, not how often each occurs. numpy only; the same for the same seed.
+The centres of small clusters are less dense than the samples, so clustering them gives groups that follow the kinds of
+content and not their frequencies. Uses only numpy; deterministic for a seed.
 """
 
 import numpy as np
 
-LEARN = 50_000  # samples that centres are learnt from; the rest is only assigned
+LEARN = 50_000  # samples used to compute centres; the rest is only assigned
 ROUNDS = 25
 CHUNK = 8192
 
 
 def tree(features: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray:
-    """N×levels: each sample's cluster at each level, the coarsest first; `counts` are how many there are, rising."""
+    """N×levels: each sample's cluster at each level, the coarsest first; `counts` are the numbers of clusters,
+    ascending.
+    """
     points = np.asarray(features, np.float32)
     levels: list[np.ndarray] = []
     for level, count in enumerate(reversed(counts)):
@@ -23,7 +25,7 @@ def tree(features: np.ndarray, counts: tuple[int, ...], seed: int) -> np.ndarray
 
 
 def kmeans(points: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centres, and the nearest one's number for every point; fewer where there are fewer different points."""
+    """Centres, and the index of the nearest one for every point; fewer centres if there are fewer different points."""
     sample = points[:: -(-len(points) // LEARN)]
     centres = _seeds(sample, count, np.random.Generator(np.random.PCG64(seed)))
     for _ in range(ROUNDS):
@@ -53,7 +55,7 @@ def assign(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _seeds(points: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """k-means++: each next centre far from those before it, by chance in proportion to its squared distance."""
+    """k-means++: each next centre is drawn with probability proportional to its squared distance to those before."""
     chosen = [int(random.random() * len(points))]
     _, nearest = assign(points, points[chosen])
     while len(chosen) < count and nearest.max() > 1e-9:

@@ -11,17 +11,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Concepts:
-    """Which sample shows which concept: one entry for each pair of the two."""
+    """Which sample shows which concept: one entry for each such pair."""
 
     rows: np.ndarray
-    """Sample of each entry."""
+    """Sample index of each entry."""
     columns: np.ndarray
-    """Concept of each entry."""
+    """Concept index of each entry."""
     names: Sequence[str]
 
     @classmethod
     def of(cls, shown: Iterable[Iterable[str]]) -> "Concepts":
-        """From the concepts of each sample, named in the order of their first appearance."""
+        """Built from the concepts of each sample; concepts are ordered by first appearance."""
         places: dict[str, int] = {}
         rows, columns = array("q"), array("q")  # a list of pairs would take ten times the memory
         for row, names in enumerate(shown):
@@ -32,17 +32,17 @@ class Concepts:
 
     @classmethod
     def labels(cls, labels: np.ndarray) -> "Concepts":
-        """From one cluster number for each sample."""
+        """Built from one cluster number per sample."""
         numbers, columns = np.unique(labels, return_inverse=True)
         return cls(np.arange(len(labels)), columns, tuple(map(str, numbers)))
 
     def shares(self, weights: np.ndarray) -> np.ndarray:
-        """The share of each concept when samples count by weight."""
+        """The share of each concept if samples count by weight."""
         mass = np.bincount(self.columns, weights[self.rows], minlength=len(self.names))
         return mass / mass.sum() if mass.sum() else mass
 
     def effective(self, weights: np.ndarray) -> float:
-        """exp(entropy): as many concepts in equal shares would be as varied."""
+        """Effective number of concepts, exp(entropy): as many equally frequent concepts have the same entropy."""
         shares = self.shares(weights)
         shares = shares[shares > 0]
         return float(np.exp(-(shares * np.log(shares)).sum()))
@@ -53,7 +53,9 @@ class Concepts:
         return np.argsort(counts, kind="stable")[: max(1, len(self.names) // 4)]
 
     def report(self, before: np.ndarray, after: np.ndarray, most: int = 50) -> dict:
-        """Effective numbers and the tail, before and after; at most so many of the tail's concepts by name."""
+        """Effective numbers and the rarest concepts, before and after weighting; at most so many of the rarest concepts
+        are named.
+        """
         if not self.names:
             return {"concepts": 0}
         tail, counts = self.tail(), np.bincount(self.columns, minlength=len(self.names))

@@ -28,19 +28,19 @@ LEAST_PER_CLUSTER = 4
 class DualAxisBalance(Balance):
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_samples"}
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
-    "how far clusters are evened out: 0 leaves them as they are, 1 gives all of a level the same share"
+    "how strongly clusters are equalised: 0 keeps their shares, 1 gives all clusters of a level the same share"
     beta: Annotated[float, Ge(0)] = 2.0
-    "how much rare words count: 0 not at all"
+    "how strongly rare words count: 0 ignores them"
     clusters: tuple[Annotated[int, Ge(1)], ...] = (32, 512)
-    "how many clusters there are at each level, the coarsest first; never more than a quarter of the samples"
+    "number of clusters at each level, the coarsest first; at most a quarter of the number of samples"
     fields: tuple[str, ...] = ("short",)
-    "caption fields whose words count; all fields of a sample that has none of these"
+    "caption fields whose words count; a sample that has none of them uses all its fields"
     chinese: Literal["bigrams", "jieba"] = "bigrams"
-    "how Chinese is cut: in pairs of characters, or into words by jieba (`pip install 'seedream[data]'`)"
+    "how Chinese text is split: into pairs of characters, or into words by jieba (`pip install 'seedream[data]'`)"
     min_samples: Annotated[int, Ge(1)] = 2
-    "terms in fewer samples than this do not count: most are misspelt"
+    "minimum number of samples with a term; rarer terms are ignored, because most are misspelt"
     seed: Annotated[int, Ge(0)] = 0
-    "of the clusters"
+    "random seed of the clustering"
 
     def __post_init__(self) -> None:
         if not self.clusters or list(self.clusters) != sorted(set(self.clusters)):
@@ -59,7 +59,7 @@ class DualAxisBalance(Balance):
 
 
 def _walk(paths: np.ndarray, alpha: float) -> np.ndarray:
-    """The chance of each sample in a walk down the tree, evened out by `alpha` at every level."""
+    """Probability of each sample in a walk down the tree, equalised by `alpha` at every level."""
     samples, levels = paths.shape
     chance, above = np.ones(samples), np.zeros(samples, np.int64)
     for level in range(levels):
@@ -73,7 +73,7 @@ def _walk(paths: np.ndarray, alpha: float) -> np.ndarray:
 
 
 def _rarity(terms: words.Terms, least: int) -> np.ndarray:
-    """Clipped mean tf·idf; the median where a sample has no words that count."""
+    """Clipped mean tf·idf; the median for a sample without counted words."""
     rarity = terms.rarity(least)
     known = rarity[~np.isnan(rarity)]
     if not len(known):

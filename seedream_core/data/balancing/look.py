@@ -1,8 +1,8 @@
 """Image features without a model: 124 numbers for colours, edge directions and coarse layout (our choice).
 
-A stand-in where no embedding is given: it groups alike pictures, and knows nothing of what they mean. Roots of the
-histograms let a small object weigh more than its area. Measured on scenes of two seeds: a fourth root for colours
-told rare ones better than a square root, and the layout is best nearly left out.
+Used if no embedding is given: groups similar pictures, without knowledge of their meaning. Roots of the histograms give
+a small object more weight than its area. Measured on scenes of two seeds: a fourth root for colours separated rare ones
+better than a square root, and the layout works best with a very small weight.
 """
 
 import numpy as np
@@ -33,7 +33,9 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
 
 
 def _edges(pixels: np.ndarray) -> np.ndarray:
-    """Directions of edges, by strength, each shared between its two nearest bins; a circle's are even."""
+    """Histogram of edge directions weighted by strength, each edge shared between its two nearest bins; a circle gives
+    equal bins.
+    """
     gray = pixels.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
     down, across = np.gradient(gray)
     strength = np.hypot(down, across)
@@ -49,7 +51,7 @@ def _edges(pixels: np.ndarray) -> np.ndarray:
 
 
 def _layout(pixels: np.ndarray) -> np.ndarray:
-    """Mean colours of a coarse grid, against the whole's."""
+    """Mean colours of a coarse grid, relative to those of the whole picture."""
     cell = SIDE // CELLS
     means = pixels.reshape(CELLS, cell, CELLS, cell, 3).mean((1, 3)) / 255
     return (means - means.mean((0, 1))).ravel()

@@ -1,7 +1,7 @@
-"""Down-samples over-represented sources and keeps their order (Seedream 2.0, distribution maintenance; the power is our
-choice).
+"""Balances sources: reduces over-represented sources and keeps their order by size (Seedream 2.0, distribution
+maintenance; the power is our choice).
 
-A source of n samples gets a share in proportion to n^alpha: with 0 < alpha < 1 a larger one still has more, but less
+A source of n samples gets a share proportional to n^alpha: with 0 < alpha < 1 a larger source still has more, but less
 so.
 """
 
@@ -18,7 +18,7 @@ from seedream_core.data.balancing.concepts import Concepts
 @dataclass(frozen=True, kw_only=True)
 class SourceBalance(Balance):
     alpha: Annotated[float, Ge(0), Le(1)] = 0.75
-    "1 leaves the sources as they are, 0 gives all the same share"
+    "exponent: 1 keeps the shares of the sources, 0 gives all sources the same share"
 
     def __call__(self, crowd: Crowd) -> Balanced:
         sources = Concepts.of([source] for source in crowd.sources)

@@ -1,7 +1,7 @@
 """Rarity of a caption's words: mean tf·idf over words and word pairs, in English and Chinese (Seedream 3.0).
 
-tf is a term's share of its caption, so the mean is over the words as they stand and a long caption counts no more than
-a short one. Two words in a row are a term too: in "a red star" it may be only the pair that is rare.
+tf is a term's share of its caption, so that a long caption counts no more than a short one. Two neighbouring words are
+also a term: in "a red star" perhaps only the pair is rare.
 """
 
 import re
@@ -17,7 +17,7 @@ from seedream_core.data.balancing.concepts import Concepts
 from seedream_core.errors import UserError
 from seedream_core.models.text.word_segmentation import HAN
 
-CACHED = 10_000  # captions: they repeat
+CACHED = 10_000  # number of cached captions, because captions repeat
 _PIECES = re.compile(f"[{HAN}]+|[^\\W\\d_{HAN}]+(?:['’][^\\W\\d_]+)?")
 _MARKS = re.compile(r"[^\w\s'’]+")
 STOP = frozenset(
@@ -144,15 +144,15 @@ STOP = frozenset(
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of each caption, one entry for each term of each sample."""
+    """The terms of each caption: one entry for each term of each sample."""
 
     concepts: Concepts
     counts: np.ndarray
-    """How often the term stands in the sample's captions."""
+    """Number of times the term occurs in the sample's captions."""
     samples: int
 
     def rarity(self, least: int) -> np.ndarray:
-        """Mean tf·idf of each sample's captions; NaN where it has no term of at least `least` samples."""
+        """Mean tf·idf of each sample's captions; NaN if it has no term that occurs in at least `least` samples."""
         rows, columns = self.concepts.rows, self.concepts.columns
         in_samples = np.bincount(columns, minlength=len(self.concepts.names))
         idf = np.log(self.samples / np.maximum(in_samples, 1))
@@ -163,7 +163,7 @@ class Terms:
 
 
 def collect(captions: Sequence[Mapping[str, Mapping[str, str]]], fields: Sequence[str], chinese: str) -> Terms:
-    """The terms of these caption fields; of all fields where a sample has none of them."""
+    """The terms of these caption fields; of all fields if a sample has none of them."""
     cut = segmenter(chinese)
     cached = lru_cache(maxsize=CACHED)(lambda text: tuple(terms(text, cut)))
     counts = array("q")
@@ -179,7 +179,7 @@ def collect(captions: Sequence[Mapping[str, Mapping[str, str]]], fields: Sequenc
 
 
 def terms(text: str, cut: Callable[[str], Iterable[str]]) -> Iterable[str]:
-    """Words and pairs of neighbours; no pair reaches over a mark of punctuation or a stop word."""
+    """Words and pairs of neighbours; no pair spans a punctuation mark or a stop word."""
     for clause in _MARKS.split(text.lower()):
         last = ""
         for piece in _PIECES.findall(clause):
@@ -195,7 +195,7 @@ def terms(text: str, cut: Callable[[str], Iterable[str]]) -> Iterable[str]:
 
 
 def segmenter(chinese: str) -> Callable[[str], Iterable[str]]:
-    """What cuts a run of Chinese characters into words."""
+    """Function that splits a run of Chinese characters into words."""
     if chinese == "bigrams":
         return lambda run: [run[i : i + 2] for i in range(max(1, len(run) - 1))]
     try:
@@ -205,7 +205,7 @@ def segmenter(chinese: str) -> Callable[[str], Iterable[str]]:
             "chinese: jieba is not installed", "pip install 'seedream[data]', or take chinese: bigrams"
         ) from None
     tokenizer = jieba.Tokenizer()
-    # Its own start reads a marshalled cache from the folder for temporary files, where anybody may have put it.
+    # jieba's own start-up loads a marshalled cache from the temporary folder, where another user may have put it.
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.initialized = True
     return lambda run: tokenizer.lcut(run, HMM=False)

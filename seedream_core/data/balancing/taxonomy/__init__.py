@@ -39,7 +39,7 @@ class Tree(Config):
 
 
 class Taxonomy:
-    """The nodes of a tree in order, each after the one above it, by their paths: `folk/opera`."""
+    """The nodes of a tree in order, parents first, named by their paths: `folk/opera`."""
 
     def __init__(self, tree: Tree) -> None:
         self.nodes: dict[str, Node] = dict(_flat(tree.nodes, ""))
@@ -77,32 +77,32 @@ class Taxonomy:
             raise DataError(f"{path or SHIPPED}: {error}") from None
 
     def said(self, captions: Mapping[str, Mapping[str, str]]) -> list[int]:
-        """The nodes that any caption names, in the tree's order."""
+        """The nodes that any caption mentions, in the tree's order."""
         return sorted(
             {node for fields in captions.values() for text in fields.values() for node in self._phrases.find(text)}
         )
 
     def shown(self, features: np.ndarray, keys: Sequence[str]) -> dict[int, list[int]]:
-        """Rows that look like a node's examples; a node without examples has none."""
+        """Rows similar to a node's examples; a node without examples has none."""
         places = {key: row for row, key in enumerate(keys)}
         found = {}
         for number, (name, node) in enumerate(self.nodes.items()):
             if node.examples:
                 if missing := [key for key in node.examples if key not in places]:
                     raise DataError(
-                        f"{name}: its example {missing[0]} is no sample of this data",
+                        f"{name}: its example {missing[0]} is not a sample of this data",
                         "name keys of samples, as `data inspect` shows them",
                     )
                 if len(node.examples) < LEAST_EXAMPLES:
                     raise DataError(
-                        f"{name}: {len(node.examples)} examples do not tell how alike its pictures are",
+                        f"{name}: {len(node.examples)} examples are too few to estimate how similar its pictures are",
                         f"give at least {LEAST_EXAMPLES}",
                     )
                 found[number] = alike(features, [places[key] for key in node.examples])
         return found
 
     def coverage(self, rows: Sequence[Iterable[int]], target: int) -> list[dict]:
-        """Of each node, how many samples show it or a node below it, how many are wanted, and how many are missing."""
+        """For each node: how many samples show it or a node below it, its target, and how many are missing."""
         own, all_ = np.zeros(len(self.names), int), np.zeros(len(self.names), int)
         for nodes in rows:
             own[list(nodes)] += 1
@@ -120,7 +120,7 @@ class Taxonomy:
         ]
 
     def line(self, node: int) -> list[int]:
-        """The node and all above it."""
+        """The node and its ancestors."""
         line = []
         while node >= 0:
             line.append(node)
@@ -129,10 +129,11 @@ class Taxonomy:
 
 
 def alike(features: np.ndarray, examples: Sequence[int]) -> list[int]:
-    """Rows as near to the examples' mean direction as the farthest example is to the others' mean.
+    """Rows that are as close to the mean direction of the examples as the farthest example is to the mean of the
+    others.
 
-    Of n examples drawn like the pictures sought, that finds about n / (n + 1) of them. What all samples have in
-    common is taken off first: else the angles between embeddings are all small.
+    For n examples drawn like the pictures sought, this finds about n / (n + 1) of them. The mean of all samples is
+    subtracted first: otherwise the angles between embeddings are all small.
     """
     vectors = np.asarray(features, np.float32)
     vectors = vectors - vectors.mean(0)
@@ -149,6 +150,6 @@ def alike(features: np.ndarray, examples: Sequence[int]) -> list[int]:
 def _flat(nodes: Mapping[str, Node], above: str) -> Iterable[tuple[str, Node]]:
     for name, node in nodes.items():
         if not name or "/" in name:
-            raise ValueError(f"nodes: {name!r} is no name of a node: a word without a slash is needed")
+            raise ValueError(f"nodes: {name!r} is not a valid node name: use a word without a slash")
         yield above + name, node
         yield from _flat(node.nodes, f"{above}{name}/")

@@ -13,7 +13,7 @@ _POSSESSIVE = re.compile("['’]s\\b")
 
 
 class Phrases:
-    """Phrases, each with a number; a phrase of `but` is found in the place of shorter ones, and then not told."""
+    """Phrases, each with a number; a phrase of `but` matches in place of shorter phrases and is then ignored."""
 
     def __init__(self, phrases: Mapping[str, int], but: Iterable[str] = ()) -> None:
         self._known: dict[tuple[str, ...], int] = {}
@@ -39,8 +39,9 @@ def units(text: str) -> list[str]:
 
 
 def forms(phrase: str) -> Iterable[tuple[str, ...]]:
-    """As it stands, and with its last word in the plural; of Chinese there is only one form. ValueError where there is
-    no word.
+    """The phrase as it is, and with its last word in the plural; Chinese has only one form.
+
+    ValueError if the phrase has no word.
     """
     parts = units(phrase)
     if not any(map(str.isalnum, parts)):
