@@ -1,8 +1,8 @@
-"""Training tuples for editing and control, made from single samples; each file is one kind (SeedEdit; Seedream 4.0).
+"""Training tuples for editing and control, made from single samples; each file makes one kind (SeedEdit; Seedream 4.0).
 
-A tuple has references (what is given), targets (what is to be drawn), an instruction in both languages, and where it is
-known the mask of what may differ. Controls come from any picture; edits and compositions from scenes of the embedded
-world.
+A tuple has references (inputs), targets (pictures to draw), an instruction in both languages and, if it is known, a
+mask of the area that may differ. Control tuples are made from any picture; edit and composition tuples from synthetic
+scenes.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ Make = Callable[[LazySample, Rng], "list[Pair]"]
 
 @dataclass(frozen=True)
 class Pair:
-    """One tuple; pictures are H×W×3 uint8, the targets all of one size."""
+    """One tuple; pictures are H×W×3 uint8, all targets of one size."""
 
     task: str
     references: "tuple[np.ndarray, ...]"
     targets: "tuple[np.ndarray, ...]"
     instruction: Mapping[str, str]
-    """By language."""
+    """Instruction by language."""
     captions: Captions = field(default_factory=dict)
-    """Of the first target."""
+    """Captions of the first target."""
     before: Captions = field(default_factory=dict)
-    """Of the first reference, where it is a picture of its own."""
+    """Captions of the first reference, if it is a picture of its own."""
     mask: "np.ndarray | None" = None
     """H×W bool: where the first target may differ from the first reference; None for anywhere."""
     truth: Any = None
@@ -40,8 +40,8 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(Component):
-    """Contract: `start()` once per process gives what makes a view's tuples from a draw of its own; none is no
-    error.
+    """Contract: `start()`, called once per process, gives a function that makes tuples from a sample and a random
+    generator; an empty result is not an error.
     """
 
     suffix: ClassVar[str] = "Pairs"

@@ -1,4 +1,6 @@
-"""Canny edges as the reference for their picture (Seedream 4.0: control tuples from any image)."""
+"""Control tuples from Canny edges: the edges are the reference, the picture is the target (Seedream 4.0: control tuples
+from any image).
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,11 +19,11 @@ INSTRUCTION = {"en": "draw a picture that follows these edges", "zh": "按照这
 @dataclass(frozen=True, kw_only=True)
 class CannyPairs(Pairs):
     blur: Annotated[float, Ge(0)] = 1.0
-    """Standard deviation in pixels of the smoothing before."""
+    """Standard deviation of the Gaussian blur applied first, in pixels."""
     low: Annotated[float, Ge(0), Le(1)] = 0.08
-    """Slope, as a share of the steepest possible, that an edge keeps on with."""
+    """Lower threshold: slope, as a share of the steepest possible, at which an edge continues."""
     high: Annotated[float, Ge(0), Le(1)] = 0.2
-    """Slope that it begins with."""
+    """Upper threshold: slope at which an edge begins."""
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -39,7 +41,7 @@ class CannyPairs(Pairs):
 
 
 def edges(pixels: np.ndarray, blur: float, low: float, high: float) -> np.ndarray:
-    """Canny's edges, H×W bool: slopes thinned to their crests, weak ones kept where they hang on strong ones."""
+    """Canny edges, H×W bool: non-maximum suppression of slopes; weak edges are kept only beside strong ones."""
     smooth = np.asarray(Image.fromarray(pixels).convert("L").filter(ImageFilter.GaussianBlur(blur)), np.float32) / 255
     padded = np.pad(smooth, 1, "edge")
     blurred = padded[:-2] + 2 * padded[1:-1] + padded[2:]
@@ -60,7 +62,7 @@ def edges(pixels: np.ndarray, blur: float, low: float, high: float) -> np.ndarra
 
 
 def _crests(slope: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Where the slope is at least that of both neighbours along its own direction, taken to 45 degrees."""
+    """Where the slope is at least that of both neighbours along its direction, rounded to 45 degrees."""
     direction = np.round(np.arctan2(down, across) / (np.pi / 4)).astype(int) % 4
     padded, crest = np.pad(slope, 1), np.zeros(slope.shape, bool)
     height, width = slope.shape
@@ -69,6 +71,6 @@ def _crests(slope: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarr
             padded[1 + y : 1 + y + height, 1 + x : 1 + x + width],
             padded[1 - y : 1 - y + height, 1 - x : 1 - x + width],
         )
-        # Strict on one side: of two equal neighbours one stays.
+        # Strict on one side, so that one of two equal neighbours stays.
         crest |= (direction == number) & (slope >= ahead) & (slope > behind)
     return crest

@@ -25,7 +25,7 @@ class ComposePairs(Pairs):
         world = world_of(view.size)
         alone = [self._alone(one, world, draw) for one in scene.objects]
         first, second = (CHINESE[one.shape] for one in scene.objects)
-        told = {
+        instruction = {
             "en": f"put the {scene.objects[0].shape} of image 1 {RELATIONS['en'][scene.relation]} the "
             f"{scene.objects[1].shape} of image 2, on {scene.background}",
             "zh": f"把图1的{first}放在图2的{second}的{RELATIONS['zh'][scene.relation]}，"
@@ -36,7 +36,7 @@ class ComposePairs(Pairs):
                 "compose",
                 tuple(render(one, *view.size) for one in alone),
                 (render(scene, *view.size),),
-                told,
+                instruction,
                 captions(scene, view.sample.key, world),
                 captions(alone[0], view.sample.key, world),
                 truth={"references": [one.to_json() for one in alone], "after": scene.to_json()},
@@ -44,6 +44,6 @@ class ComposePairs(Pairs):
         ]
 
     def _alone(self, one: Object, world: World, draw: Rng) -> Scene:
-        """The object in the middle of a picture of its own, on any background."""
+        """A picture of its own for one object, in the middle of a random background."""
         across, down = world.bounds
         return Scene("one", draw.choice(tuple(BACKGROUNDS)), (replace(one, x=across / 2, y=down / 2),))

@@ -1,5 +1,5 @@
-"""Depth maps as the reference for their picture, by a depth model from a local folder; near is bright (Seedream
-4.0).
+"""Control tuples from depth maps: a depth model from a local folder makes the reference (near is bright), the picture
+is the target (Seedream 4.0).
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Edit tuples of synthetic scenes with exact truth, in both directions (the pairs that SeedEdit regenerates)."""
+"""Edit tuples of synthetic scenes with exact truth, in both directions (pairs as in SeedEdit)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,9 @@ from seedream_core.synthetic.scenes.world import Scene, World
 @dataclass(frozen=True, kw_only=True)
 class EditsPairs(Pairs):
     kinds: tuple[str, ...] = tuple(KINDS)
-    """Which edits; one of them is drawn for each sample."""
+    """Kinds of edit; one of them is drawn for each sample."""
     both_ways: bool = True
-    """Whether each edit is also told undone."""
+    """Whether the reverse of each edit is also made."""
 
     def __post_init__(self) -> None:
         if unknown := set(self.kinds) - KINDS.keys():
@@ -34,7 +34,7 @@ class EditsPairs(Pairs):
         if scene is None:
             return []
         world = world_of(view.size)
-        # The kinds in an order that is drawn: the first that can be done to this scene.
+        # Kinds in random order: the first that is possible for this scene is used.
         order = sorted(self.kinds, key=lambda kind: draw.between(0, 1))
         edit = next((edit for kind in order if (edit := KINDS[kind](scene, world, draw))), None)
         undone = back(edit, world) if edit and self.both_ways else None
@@ -42,27 +42,29 @@ class EditsPairs(Pairs):
 
 
 def clean(truth: Any) -> Scene | None:
-    """The scene of a record's truth, if it is one and was not spoiled."""
+    """The scene in a record's truth; None if there is none or the picture was damaged."""
     scene = scene_of(truth)
     return None if scene is None or truth.get("damage") else scene
 
 
 def world_of(size: tuple[int, int]) -> World:
-    """A world of the picture's aspect, with sides that a world may have."""
+    """A world with the picture's aspect ratio, and with sides that a world may have."""
     width, height = (max(16, side - side % 16) for side in size)
     return World(width=width, height=height)
 
 
 def _pair(edit: Edit, view: LazySample, world: World) -> Pair:
     before, after = (render(scene, *view.size) for scene in (edit.before, edit.after))
-    told = [captions(scene, f"{view.sample.key}/{edit.task}", world) for scene in (edit.before, edit.after)]
+    captions_of_scenes = [
+        captions(scene, f"{view.sample.key}/{edit.task}", world) for scene in (edit.before, edit.after)
+    ]
     return Pair(
         edit.task,
         (before,),
         (after,),
         edit.instruction,
-        told[1],
-        told[0],
+        captions_of_scenes[1],
+        captions_of_scenes[0],
         changed(before, after),
         {"before": edit.before.to_json(), "after": edit.after.to_json()},
     )

@@ -27,7 +27,7 @@ class IdentityPairs(Pairs):
         number = 1 + int(draw.between(0, len(scene.objects)))
         mask = areas(scene, view.size) == number
         subject = np.where(mask[..., None], view.pixels, np.uint8(GREY))
-        told = {
+        instruction = {
             "en": f"with this very object, draw {canonical(scene.asked, 'en')}",
             "zh": f"用这个物体作画：{canonical(scene.asked, 'zh')}",
         }
@@ -36,7 +36,7 @@ class IdentityPairs(Pairs):
                 "identity",
                 (subject,),
                 (view.pixels,),
-                told,
+                instruction,
                 dict(view.sample.captions),
                 mask=~mask,
                 truth={"object": number - 1, "after": scene.to_json()},

@@ -1,4 +1,6 @@
-"""Inpainting tuples: a box of the picture painted grey in the reference, with its mask (Seedream 4.0)."""
+"""Inpainting tuples: the reference is the picture with a grey box and its mask, the target is the picture (Seedream
+4.0).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +21,9 @@ GREY = 128
 class InpaintingPairs(Pairs):
     renamed: ClassVar[Mapping[str, str]] = {"least": "min_side", "most": "max_side"}
     min_side: Annotated[float, Gt(0), Lt(1)] = 0.2
-    """Least side of the hole, as a share of the picture's."""
+    """Minimum side of the box, as a share of the picture's side."""
     max_side: Annotated[float, Gt(0), Lt(1)] = 0.6
-    """Its longest side."""
+    """Maximum side of the box."""
 
     def __post_init__(self) -> None:
         if self.min_side > self.max_side:

@@ -1,4 +1,6 @@
-"""Super-resolution tuples: the picture reduced as reference, the picture as target (Seedream 4.0)."""
+"""Super-resolution tuples: the reference is the picture at reduced resolution, the target is the picture (Seedream
+4.0).
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,7 +19,7 @@ INSTRUCTION = {"en": "make this picture sharp", "zh": "让这张图片变清晰"
 @dataclass(frozen=True, kw_only=True)
 class LowResolutionPairs(Pairs):
     factor: Annotated[int, Ge(2)] = 4
-    """How many times smaller the reference was; it is shown at the target's size."""
+    """Reduction factor of the reference, which is then enlarged to the target's size."""
 
     def start(self) -> Make:
         return self._make

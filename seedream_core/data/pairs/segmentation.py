@@ -1,4 +1,6 @@
-"""Segmentation maps as the reference for their picture, from a scene's truth or a segmentation model (Seedream 4.0)."""
+"""Control tuples from segmentation maps: the reference comes from a scene's truth or a segmentation model, the picture
+is the target (Seedream 4.0).
+"""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +20,7 @@ GOLDEN = 0.618034
 @dataclass(frozen=True, kw_only=True)
 class SegmentationPairs(Pairs):
     path: str | None = field(default=None, metadata=OUTSIDE)
-    """Folder of the model; none for what the truth of a scene tells."""
+    """Folder of the model; not set uses the truth of synthetic scenes."""
 
     def start(self) -> Make:
         if self.path is None:
@@ -34,7 +36,7 @@ class SegmentationPairs(Pairs):
 
 
 def areas(scene: Scene, size: tuple[int, int]) -> np.ndarray:
-    """H×W: 0 for the background, then one number for each object, in order."""
+    """H×W labels: 0 for the background, then one number per object, in order."""
     labels = np.zeros(size[::-1], int)
     empty = render(Scene(scene.kind, scene.background, ()), *size)
     for number, one in enumerate(scene.objects, 1):
@@ -48,7 +50,7 @@ def _pair(labels: np.ndarray, view: LazySample) -> Pair:
 
 
 def painted(labels: np.ndarray) -> np.ndarray:
-    """Every label in a colour of its own, the same in every picture; 0 is black."""
+    """Colours the labels, each with a fixed colour in every picture; 0 is black."""
     hue = (labels * GOLDEN % 1.0)[..., None] * 6 + np.array([0, 4, 2])
     colours = np.clip(np.abs(hue % 6 - 3) - 1, 0, 1) * 255
     return np.where(labels[..., None] > 0, colours, 0).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Story tuples: one subject over several frames as it moves from one side to the other (Seedream 4.0, image sets)."""
+"""Story tuples: one subject over several frames, moving from one side to the other (Seedream 4.0, image sets)."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -25,7 +25,7 @@ NUMBERS = {2: ("two", "两"), 3: ("three", "三"), 4: ("four", "四")}
 @dataclass(frozen=True, kw_only=True)
 class StoryPairs(Pairs):
     frames: Annotated[int, Ge(2), Le(4)] = 3
-    """Pictures to draw."""
+    """Number of pictures."""
 
     def start(self) -> Make:
         return self._make
@@ -40,7 +40,7 @@ class StoryPairs(Pairs):
         half = (right - left) / 2 if axis == "x" else (bottom - top) / 2
         low, high = MARGIN + half, world.bounds[axis == "y"] - MARGIN - half
         steps = [low + (high - low) * place / (self.frames - 1) for place in range(self.frames)][::sign]
-        told = [Scene("one", scene.background, (replace(one, **{axis: round(at, 5)}),)) for at in steps]
+        frames = [Scene("one", scene.background, (replace(one, **{axis: round(at, 5)}),)) for at in steps]
         number, number_zh = NUMBERS[self.frames]
         instruction = {
             "en": f"show the {one.thing} moving {way} in {number} pictures",
@@ -50,10 +50,10 @@ class StoryPairs(Pairs):
             Pair(
                 "story",
                 (render(scene, *view.size),),
-                tuple(render(frame, *view.size) for frame in told),
+                tuple(render(frame, *view.size) for frame in frames),
                 instruction,
-                captions(told[0], view.sample.key, world),
+                captions(frames[0], view.sample.key, world),
                 captions(scene, view.sample.key, world),
-                truth={"before": scene.to_json(), "frames": [frame.to_json() for frame in told]},
+                truth={"before": scene.to_json(), "frames": [frame.to_json() for frame in frames]},
             )
         ]
