@@ -1,3 +1,3 @@
-"""What training reads: schedules say which rows a step takes, stores read them, batches collect them with a caption
+"""Loads training data: schedules say which rows a step uses, stores read them, batches collect them with one caption
 each.
 """

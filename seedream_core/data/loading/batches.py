@@ -24,7 +24,9 @@ from seedream_core.workflow.host import Host, Train
 
 
 def micro_batches(train: Train, host: Host) -> int:
-    """Into how many equal parts one rank's share of a step is cut, so that none is over the host's micro batch."""
+    """Number of equal parts into which a rank's share of a step is split, so that no part exceeds the host's
+    micro-batch.
+    """
     ranks = host.devices * host.nodes
     share, rest = divmod(train.global_batch, ranks)
     if rest:
@@ -55,7 +57,7 @@ class Batches(LightningDataModule):
         return self.train.global_batch // (self.host.devices * self.host.nodes * self.parts)
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1, part: int = 0, parts: int = 1) -> Batch:
-        """The rows of `step` that fall to this rank, or one of its `parts` equal micro-batches."""
+        """The rows of `step` for this rank, or one of its `parts` equal micro-batches."""
         mine = self.schedule.rows(step)[rank::ranks]
         size = len(mine) // parts
         return self.store.batch(mine[part * size : (part + 1) * size], step)
@@ -67,13 +69,13 @@ class Batches(LightningDataModule):
                 f"{ranks} processes train, but the host file says {self.host.devices} devices "
                 f"on {self.host.nodes} nodes"
             )
-        # batch_size=None: an item is a whole batch already; workers then deliver them in turn, in our order.
+        # batch_size=None: an item is already a whole batch; workers deliver them in turn, in our order.
         return DataLoader(
             _Steps(self, self.first_step, rank, ranks),
             batch_size=None,
             num_workers=self.host.workers,
             persistent_workers=self.host.workers > 0,
-            # page-locked memory is what lets the copy to a GPU run beside the step before
+            # page-locked memory lets the copy to a GPU overlap with the previous step
             pin_memory=self.host.accelerator != "cpu" and torch.cuda.is_available(),
         )
 
@@ -82,7 +84,7 @@ class Batches(LightningDataModule):
 
 
 class _Steps(IterableDataset):
-    """Micro-batches in order; worker w of W makes every W-th one."""
+    """Yields micro-batches in order; worker w of W makes every W-th one."""
 
     def __init__(self, batches: Batches, first: int, rank: int, ranks: int) -> None:
         super().__init__()
@@ -98,12 +100,12 @@ class _Steps(IterableDataset):
 
 
 def latent_batches(data: Path, *, train: Train, host: Host = Host(), **options: Any) -> Batches:
-    """Latents of an artifact, as often as their records' weights say; `options` are those of `ShardStore`."""
+    """Latents of an artifact, sampled by their records' weights; `options` are those of `ShardStore`."""
     return _weighted(LatentStore(data, seed=train.seed, workers=host.workers, **options), train, host)
 
 
 def picture_batches(data: Path, *, train: Train, host: Host = Host(), **options: Any) -> Batches:
-    """Pictures of an artifact, as often as their records' weights say; `options` are those of `PictureStore`."""
+    """Pictures of an artifact, sampled by their records' weights; `options` are those of `PictureStore`."""
     return _weighted(PictureStore(data, seed=train.seed, workers=host.workers, **options), train, host)
 
 
@@ -114,7 +116,7 @@ def text_batches(texts: Sequence[str], *, train: Train, host: Host = Host()) -> 
 
 def twin_batches(
     data: Path,
-    told: Mapping[str, Mapping],
+    captions_by_key: Mapping[str, Mapping],
     tokenizer: Tokenizer,
     *,
     train: Train,
@@ -124,12 +126,15 @@ def twin_batches(
     group: int,
     only: Sequence[int],
 ) -> Batches:
-    """Squares with captions in runs of `group` similar ones; `told` holds the captions of each sample by key.
+    """Square pictures with captions, in runs of `group` similar ones; `captions_by_key` holds the captions of each
+    sample.
 
-    An epoch is a pass, each sample at most once: all of them where weights are equal, and none of weight 0. A batch
-    across two passes may hold one sample twice, and then neither is the other's negative.
+    An epoch is one pass, with each sample at most once: all of them if weights are equal, and none of weight 0. A batch
+    across two passes may contain one sample twice; the two are then not used as negatives of each other.
     """
-    store = TwinStore(data, told, side=side, seed=train.seed, captions=captions, workers=host.workers, only=only)
+    store = TwinStore(
+        data, captions_by_key, side=side, seed=train.seed, captions=captions, workers=host.workers, only=only
+    )
     texts = store.main_captions()
     words = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
     passes = Passes(train.seed, texts, words, capped(store.weights()), group, train.global_batch)

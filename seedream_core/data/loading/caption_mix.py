@@ -1,4 +1,5 @@
-"""Which caption a sample shows at a step: a mix over languages and fields, with dropout (Seedream 2.0, bilingual).
+"""Chooses the caption of a sample at a step: a mix over languages and fields, with caption dropout (Seedream 2.0,
+bilingual).
 
 Language and dropout are drawn per sample, the field per step.
 """
@@ -18,16 +19,16 @@ Weight = Annotated[float, Ge(0)]
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionMix(Config):
-    """Weights need not sum to one; they are shared out anew among the captions that a sample has."""
+    """Weights need not sum to one; they are normalised over the captions that a sample has."""
 
     languages: dict[str, Weight] = field(default_factory=lambda: {"en": 0.5, "zh": 0.5})
-    """Weight of each language; others are not used."""
+    """Weight of each language; languages that are not listed are not used."""
     fields: dict[str, Weight] = field(default_factory=lambda: {"short": 0.7})
     """Weight of each caption field."""
     others: Weight = 0.1
-    """Weight of every field that `fields` does not name."""
+    """Weight of every field that `fields` does not list."""
     dropout: Annotated[float, Ge(0), Le(1)] = 0.1
-    """Share of steps at which a sample's caption is left out, for classifier-free guidance."""
+    """Share of steps at which a sample's caption is dropped, for classifier-free guidance."""
 
     def __post_init__(self) -> None:
         if not any(self.languages.values()):
@@ -36,9 +37,10 @@ class CaptionMix(Config):
             raise ValueError("fields: at least one needs a weight above 0, or `others` does")
 
     def choose(self, captions: Mapping[str, Mapping[str, str]], seed: int, key: str, step: int) -> str:
-        """The caption of sample `key` at this step; "" where it is dropped, or where the sample has no caption at all.
+        """The caption of sample `key` at this step; "" if it is dropped, or if the sample has no caption.
 
-        DataError where it has captions, but none that the mix takes: it would train as one without.
+        DataError if the sample has captions, but the mix uses none of them: it would silently be trained without a
+        caption.
         """
         weights = [
             (self.languages[language], self._within(captions[language]))
@@ -53,7 +55,7 @@ class CaptionMix(Config):
             )
         if not texts or fraction(seed, key, step, "caption dropout") < self.dropout:
             return ""
-        # One field for the whole step: a single long caption would pad every other of its batch to its length.
+        # One field for the whole step: a single long caption would pad all others of its batch to its length.
         return _draw(_draw(texts, fraction(seed, key, step, "language")), fraction(seed, "", step, "caption"))
 
     def _within(self, texts: Mapping[str, str]) -> list[tuple[float, str]]:
@@ -62,7 +64,7 @@ class CaptionMix(Config):
 
 
 def _names(captions: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """`en.short` and so on, of the captions that say anything."""
+    """Names such as `en.short` of the captions that are not empty."""
     return [
         f"{language}.{name}"
         for language in sorted(captions)

@@ -15,7 +15,7 @@ from seedream_core.randomness import generator
 
 
 class SimilarOrder:
-    """Captions by position, each as its text and the ids of its words."""
+    """Captions by position, each with the ids of its words."""
 
     def __init__(self, texts: Sequence[str], words: Iterable[Sequence[int]], group: int) -> None:
         self.texts, self.group = texts, group
@@ -24,15 +24,15 @@ class SimilarOrder:
         self._last: tuple[tuple[int, int], Tensor] | None = None
 
     def order(self, seed: int, epoch: int, count: int) -> Tensor:
-        """The permutation of an epoch, as batches ask for it; the last one is remembered."""
+        """The permutation of an epoch; the last one is cached."""
         if self._last is None or self._last[0] != (seed, epoch):
             self._last = (seed, epoch), self._order(seed, epoch, count)
         return self._last[1]
 
     def _order(self, seed: int, epoch: int, count: int) -> Tensor:
-        """Runs of `group` similar captions, the runs shuffled.
+        """Runs of `group` similar captions, in random order.
 
-        Equal captions are no negatives of each other: one of each comes first, then the second ones, and so on.
+        Equal captions are not negatives of each other: one of each comes first, then the second ones, and so on.
         """
 
         def draw(size: int, purpose: str) -> list[int]:

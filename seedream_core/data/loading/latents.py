@@ -19,7 +19,7 @@ NORMALISATION = "normalisation.json"
 
 
 def pack(mean: Tensor, std: Tensor) -> list[bytes]:
-    """The member of each sample, from B×C×h×w both."""
+    """The latent member of each sample, from mean and deviation, both B×C×h×w."""
     mean, std = mean.half().cpu(), std.half().cpu()
     if not bool(mean.isfinite().all() and std.isfinite().all()):
         raise DataError(
@@ -29,12 +29,12 @@ def pack(mean: Tensor, std: Tensor) -> list[bytes]:
 
 
 def unpack(key: str, member: bytes | None) -> Tensor:
-    """Mean and deviation, 2×C×h×w in fp16, checked."""
+    """Mean and deviation of one sample, 2×C×h×w in fp16, checked."""
     if member is None:
         raise DataError(f"{key}: no latents in it", "make them with data/encode")
     try:
         tensors = load(member)
-        with torch.autocast("cpu", enabled=False):  # it knows no half precision, and a sampler may read inside it
+        with torch.autocast("cpu", enabled=False):  # it does not support fp16, and may be on
             both = torch.stack([tensors["mean"], tensors["std"]])
     except (KeyError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{key}: its latents cannot be read ({error})", "redo data/encode") from None
@@ -44,7 +44,7 @@ def unpack(key: str, member: bytes | None) -> Tensor:
 
 
 def check_made_by(data: Path, autoencoder: str) -> None:
-    """UserError if the latents of an artifact come from another autoencoder: nothing could decode what is learned."""
+    """UserError if the latents of an artifact come from another autoencoder: what is learned could not be decoded."""
     made_by = [source["digest"] for source in artifact.read(data, "latents").inputs.get("vae", [])]
     if made_by and made_by != [autoencoder]:
         raise UserError(
@@ -55,7 +55,7 @@ def check_made_by(data: Path, autoencoder: str) -> None:
 
 
 def write_statistics(folder: Path, mean: Tensor, std: Tensor) -> None:
-    """Keep the autoencoder's statistics beside its latents: training needs nothing else of it."""
+    """Stores the autoencoder's statistics beside its latents, so that training needs nothing else of it."""
     write_atomic(folder / NORMALISATION, json.dumps({"mean": mean.tolist(), "std": std.tolist()}) + "\n")
 
 

@@ -15,7 +15,7 @@ def every_caption(languages: Languages) -> list[str]:
 
 
 def main_caption(languages: Languages) -> str:
-    """The one that stands for what a sample shows: the short one, or the first there is, of its first language."""
+    """The main caption of a sample: the short one, or else the first, of its first language."""
     fields = next(
         (fields for _, fields in sorted(languages.items()) if any(text.strip() for text in fields.values())), {}
     )
@@ -23,7 +23,7 @@ def main_caption(languages: Languages) -> str:
 
 
 def strangers(main: Sequence[str], seed: int) -> list[int | None]:
-    """For each sample another one, drawn among those with another main caption; None where all say the same."""
+    """For each sample another one, drawn among those with a different main caption; None if all are the same."""
     found: list[int | None] = []
     for row, text in enumerate(main):
         start = int(fraction(seed, str(row), 0, "stranger") * len(main))
@@ -37,9 +37,10 @@ def strangers(main: Sequence[str], seed: int) -> list[int | None]:
 
 
 def lookalikes(main: Sequence[str], words: Sequence[Sequence[int]]) -> list[int | None]:
-    """For each sample the one of another main caption that shares most words with it; None where all say the same.
+    """For each sample the one that shares most words, among those with a different main caption; None if all captions
+    are the same.
 
-    All are compared with all: for thousands, not for millions.
+    Compares all with all: suitable for thousands of samples, not for millions.
     """
     present = np.zeros((len(main), 1 + max((max(ids, default=0) for ids in words), default=0)), np.float32)
     for row, ids in enumerate(words):

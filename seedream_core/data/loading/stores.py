@@ -1,4 +1,4 @@
-"""Where the samples of a batch are read: texts in memory, or latents and pictures in shards."""
+"""Stores: read the samples of a batch from texts in memory, or from latents and pictures in shards."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -25,19 +25,19 @@ Kept = tuple[np.ndarray, Captions, np.ndarray | None]
 
 
 class Store(ABC):
-    """Contract: samples by row, put together to batches."""
+    """Contract: reads samples by row and collects them to batches."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
 
     @abstractmethod
     def batch(self, rows: Sequence[int], step: int) -> Batch:
-        """These rows as they are at this step; a pure function."""
+        """The batch of these rows at this step; a pure function."""
 
 
 class TextStore(Store):
-    """Texts by position, which are their own captions."""
+    """Texts by position; each is its own caption."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -50,13 +50,13 @@ class TextStore(Store):
 
 
 class ShardStore(Store):
-    """Samples of an artifact, kept in memory once read where the whole set is small; captions only with a caption mix.
+    """Samples of an artifact, cached in memory if the whole set is small; captions are read only with a caption mix.
 
-    `only` is the positions of a subset, which are then the rows; `workers` processes share the memory.
+    `only` holds the positions of a subset, which are then the rows; `workers` processes share the memory limit.
     """
 
     masked = False
-    """Whether defects in the record mask a part of the sample."""
+    """Whether defect boxes in the record mask a part of the sample."""
 
     def __init__(
         self,
@@ -96,17 +96,17 @@ class ShardStore(Store):
         return Batch(step=step, keys=keys, captions=captions, **self.tensors(positions, keys, step))
 
     def weights(self) -> np.ndarray:
-        """Of every row, as its record gives it."""
+        """The weight of every row, from its record."""
         if isinstance(self.reader, SampleIndex):
             return self.reader.weights()[np.asarray(self.rows)]
         records = (self.reader.read(row, "json").get("json") for row in self.rows)
         return np.array([Sample.from_json(record).weight if record else 1.0 for record in records])  # 22 µs a sample
 
     def sample(self, position: int) -> Kept:
-        """Array and captions of one sample, and the mask of its defects if it has any."""
+        """Array and captions of one sample, and the mask of its defects, if it has any."""
         if position in self._kept:
             return self._kept[position]
-        told = self.captions is not None
+        with_captions = self.captions is not None
         members = self.reader.read(position)
         if "json" not in members:
             raise DataError(f"{self.keys[position]}: no json beside it", "run data/curate on these shards")
@@ -118,14 +118,14 @@ class ShardStore(Store):
                 f"{self.keys[position]} has the shape {array.shape}, others {self._shape}",
                 "one artifact holds one size: curate or encode sizes apart",
             )
-        record = Sample.from_json(members["json"]) if told or self.masked else None
-        captions = record.captions if told else {}
+        record = Sample.from_json(members["json"]) if with_captions or self.masked else None
+        captions = record.captions if with_captions else {}
         mask = latent_mask(record.boxes, *array.shape[-2:]) if self.masked and record.boxes else None
-        # Captions as objects take about three times their json.
-        if (array.nbytes + 3 * told * len(members["json"])) * len(self.rows) > self.limit:
+        # Captions as Python objects take about three times the size of their json.
+        if (array.nbytes + 3 * with_captions * len(members["json"])) * len(self.rows) > self.limit:
             return array, captions, mask
         if self._slab is None:
-            # In one piece: thousands of small arrays that stay would cut up the heap that a step's tensors come from.
+            # One block: thousands of small permanent arrays would fragment the heap used for a step's tensors.
             self._slab = np.empty((len(self.rows), *array.shape), array.dtype)
         place = self._slab[len(self._kept)]
         place[...] = array
@@ -134,7 +134,7 @@ class ShardStore(Store):
 
     @abstractmethod
     def array(self, key: str, members: dict[str, bytes]) -> np.ndarray:
-        """What is kept of one sample."""
+        """The array that is cached for one sample."""
 
     @abstractmethod
     def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
@@ -142,7 +142,7 @@ class ShardStore(Store):
 
 
 class LatentStore(ShardStore):
-    """Latents of an artifact, drawn from their posteriors and normalised."""
+    """Latents of an artifact, sampled from their posteriors and normalised."""
 
     masked = True
 
@@ -166,7 +166,7 @@ class LatentStore(ShardStore):
 
 
 class PictureStore(ShardStore):
-    """Pictures of an artifact; of any size, brought to squares of `side`, where that is given."""
+    """Pictures of an artifact; if `side` is given, converted to squares of that side."""
 
     def __init__(self, data: Path, *, side: int | None = None, **options: Any) -> None:
         super().__init__(data, **options)

@@ -1,4 +1,4 @@
-"""The captions of an artifact of shards or latents, without the pictures."""
+"""Reads the captions of an artifact of shards or latents, without the pictures."""
 
 from collections.abc import Iterator
 from itertools import permutations
@@ -11,7 +11,7 @@ MOST = 200_000
 
 
 def distinct(data: Path, most: int = MOST) -> list[str]:
-    """Different captions of all languages and fields, in the order of their first appearance."""
+    """Different captions of all languages and fields, in order of first appearance."""
     texts: dict[str, None] = {}
     for captions in _captions(data):
         for fields in captions.values():
@@ -22,7 +22,7 @@ def distinct(data: Path, most: int = MOST) -> list[str]:
 
 
 def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
-    """Different pairs of captions of one picture and field in two languages, both ways round."""
+    """Different pairs of captions of one picture and field in two languages, in both directions."""
     pairs: dict[tuple[str, str], None] = {}
     for captions in _captions(data):
         for one, other in permutations(sorted(captions), 2):

@@ -1,4 +1,6 @@
-"""Pictures with captions for contrastive training, and which captions are true of more than one picture of a batch."""
+"""Store of pictures with captions for contrastive training; marks captions that are true of several pictures of a
+batch.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +18,16 @@ from seedream_core.records import Batch
 @dataclass(frozen=True, kw_only=True)
 class TwinBatch(Batch):
     twins: Tensor
-    """B×B: caption `column` may be true of picture `row`, though it was written for another."""
+    """B×B: whether caption `column` may also be true of picture `row`, although it was written for another picture."""
 
 
 class TwinStore(PictureStore):
-    """`told` holds the captions of each sample by key."""
+    """`captions_by_key` holds the captions of each sample."""
 
-    def __init__(self, data: Path, told: Mapping[str, Mapping], **options: Any) -> None:
+    def __init__(self, data: Path, captions_by_key: Mapping[str, Mapping], **options: Any) -> None:
         super().__init__(data, **options)
-        self.texts = {key: frozenset(every_caption(languages)) for key, languages in told.items()}
-        self.main = {key: main_caption(languages) for key, languages in told.items()}
+        self.texts = {key: frozenset(every_caption(languages)) for key, languages in captions_by_key.items()}
+        self.main = {key: main_caption(languages) for key, languages in captions_by_key.items()}
 
     def main_captions(self) -> list[str]:
         """The main caption of every row."""

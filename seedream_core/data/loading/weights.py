@@ -1,8 +1,9 @@
-"""Weighted sampling without state: which sample takes which place of an epoch, by systematic resampling (our choice).
+"""Weighted sampling without state: systematic resampling decides which sample takes which place of an epoch (our
+choice).
 
-In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw of them: less variance than independent draws, and
-with equal weights each sample takes its own place. From epoch to epoch the comb moves on by the golden ratio, which
-evens out what the rounding gave to one and kept from another faster than chance would.
+In an epoch of n places, sample i takes floor or ceil of n·w_i / Σw places: less variance than independent draws, and
+with equal weights each sample takes exactly its own place. From epoch to epoch the offset advances by the golden ratio,
+which evens out rounding faster than random offsets would.
 """
 
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ from seedream_core.errors import DataError
 from seedream_core.randomness import fraction
 
 REPEATS = 16
-"""Training takes no sample more often per epoch than this, whatever its weight: it would be learnt by heart.
+"""Largest number of times that training uses a sample per epoch, whatever its weight: more would make the model
+memorise it.
 
-Only where fewer than one in so many has a weight at all, an epoch has nothing else to take.
+Exceeded only if fewer than one sample in so many has a weight above 0, because nothing else is left to fill the epoch.
 """
 GOLDEN = (5**0.5 - 1) / 2
 
 
 def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
-    """Weights scaled to mean 1, none above `most`; what the cap takes off is shared out among the others by weight.
+    """Weights scaled to mean 1, none above `most`; the excess is divided among the other samples by weight.
 
-    Where those with a weight at that cap do not fill an epoch (6 of 300 at 5), they all get the same, above `most`: 50.
+    If the samples with a weight cannot fill an epoch at that cap (6 of 300 at 5), they all get the same weight above
+    `most`: 50.
     """
     weights = np.asarray(weights, np.float64)
     if not weights.any():
@@ -33,12 +36,12 @@ def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
     order = np.argsort(-weights, kind="stable")
     sorted_, places = weights[order], np.arange(len(weights))
     left = np.cumsum(sorted_[::-1])[::-1]
-    # The first place from which on all fit under the cap: those before it are cut to it.
+    # The first place from which all weights fit under the cap: those before it are cut to the cap.
     fits = sorted_ * (len(weights) - most * places) <= most * left
     cut = int(np.argmax(fits)) if fits.any() else len(weights)
     if cut < len(weights) and left[cut] > 0:
         sorted_ = np.where(places < cut, most, sorted_ * (len(weights) - most * cut) / left[cut])
-    else:  # fewer samples have weight than the cap asks for: all of them alike, as often as it takes
+    else:  # too few samples have a weight to fill the epoch at the cap: all get the same weight
         sorted_ = (sorted_ > 0) * (len(weights) / np.count_nonzero(sorted_))
     result = np.empty_like(sorted_)
     result[order] = sorted_
@@ -46,8 +49,8 @@ def capped(weights: np.ndarray, most: float = REPEATS) -> np.ndarray:
 
 
 def above(weights: np.ndarray, most: float) -> str:
-    """What to tell of capped weights that are above the cap all the same; "" where none is."""
-    if weights.max() <= most * (1 + 1e-9):  # what sharing out rounds
+    """A warning if capped weights are still above the cap; otherwise ""."""
+    if weights.max() <= most * (1 + 1e-9):  # tolerance for rounding
         return ""
     return (
         f"repeats: only {np.count_nonzero(weights)} of {len(weights)} samples have a weight, too few to fill an epoch "
@@ -57,11 +60,11 @@ def above(weights: np.ndarray, most: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class WeightedOrder:
-    """The samples of an epoch's places, where they do not count alike."""
+    """The sample at each place of an epoch, if weights differ."""
 
     seed: int
     expected: np.ndarray
-    """Places of each sample in an epoch, on average; they sum to the number of samples."""
+    """Expected number of places of each sample in an epoch; they sum to the number of samples."""
 
     def slots(self, epoch: int) -> np.ndarray:
         """The sample at each place, in the order of the samples."""
