@@ -11,7 +11,7 @@ import numpy as np
 
 from seedream_core.data.curation.lazy_sample import LazySample
 from seedream_core.data.storage.pass_results import PassRow
-from seedream_core.data.storage.retry import EarlierRun, ChangesSince
+from seedream_core.data.storage.retry import ChangesSince, EarlierRun
 from seedream_core.data.storage.shards import ShardReader
 from seedream_core.errors import DataError
 from seedream_core.records import Sample

@@ -14,7 +14,7 @@ from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.workflow.config import changed
 from seedream_core.workflow.execute import step
 from seedream_core.workflow.host import Host
-from seedream_core.workflow.states import moved_since
+from seedream_core.workflow.states import changes_since
 
 
 def essence(stage) -> dict:
@@ -47,7 +47,7 @@ def keys(folder) -> dict[str, str]:
 
 
 def test_what_became_of_each(tmp_path, done):
-    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, moved_since), keys(done)
+    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, changes_since), keys(done)
     assert {name: earlier.before(key[name]).fate for name in key} == {
         "p0.png": "kept",
         "p1.png": "quarantined",
@@ -75,7 +75,7 @@ def test_a_damaged_shard_of_the_earlier_run_is_made_again(tmp_path, done):
     (done / "shards" / "00000.tar").write_bytes(data)
     os.remove(done / "shards" / "00001.tar")
     os.remove(done / "shards" / "00001.index.json")
-    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, moved_since), keys(done)
+    earlier, key = EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, changes_since), keys(done)
     assert earlier.before(key["p0.png"]).members() is None and earlier.before(key["p4.png"]).fate == "missing"
     assert earlier.check([(row["key"], row["name"], row["source"]) for row in rows(done)]) == 1
 
@@ -86,25 +86,25 @@ def test_a_stopped_run_has_what_is_whole(tmp_path, done):
         step(ingest(tmp_path, bad_budget=0.0), out, Host(workers=1))
     with open(out / "fates.jsonl", "a") as lines:
         lines.write('{"key": "torn')
-    earlier = EarlierRun(out, ingest(tmp_path), essence, moved_since)
+    earlier = EarlierRun(out, ingest(tmp_path), essence, changes_since)
     assert not earlier.finished and earlier.before(keys(done)["p0.png"]).fate == "missing"
     assert earlier.check([("k", "more.png", "more.png")]) == 0
 
 
 def test_what_is_no_such_run_is_told(tmp_path, done):
     with pytest.raises(UserError, match="is not an output folder of data/ingest"):
-        EarlierRun(tmp_path / "in", ingest(tmp_path), essence, moved_since)
+        EarlierRun(tmp_path / "in", ingest(tmp_path), essence, changes_since)
     with pytest.raises(UserError, match="made with other options .width: 8 -> None"):
-        EarlierRun(done, ingest(tmp_path), essence, moved_since)
+        EarlierRun(done, ingest(tmp_path), essence, changes_since)
     for name in ("step.yaml", "artifact.json"):  # as a run begun by another version, and as one that it finished
         text = (done / name).read_text()
         (done / name).write_text(text.replace('"version": ', '"version": 1', 1))
         if name == "step.yaml":
             (done / "artifact.json").rename(done / "aside")
         with pytest.raises(UserError, match=r"made with other options .version of data/ingest: 1\d -> \d"):
-            EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, moved_since)
+            EarlierRun(done, ingest(tmp_path, width=8, height=8), essence, changes_since)
         (done / name).write_text(text)
         if name == "step.yaml":
             (done / "aside").rename(done / "artifact.json")
     with pytest.raises(UserError, match="made by data/ingest, not by data/curate"):
-        EarlierRun(done, CurateStage(data=done), essence, moved_since)
+        EarlierRun(done, CurateStage(data=done), essence, changes_since)
