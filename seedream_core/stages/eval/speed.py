@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import MinLen
 
+from seedream_core import processor
 from seedream_core.evaluation.benchmarks import Benchmark, Comparison
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host
@@ -59,6 +60,7 @@ def _line(case: Comparison) -> str:
 
 
 def _machine() -> dict[str, str | int]:
+    """The machine in words, with the rates of its matrix products: the ceilings of what networks reach on it."""
     info = Path("/proc/cpuinfo")
     models = (
         [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
@@ -70,4 +72,17 @@ def _machine() -> dict[str, str | int]:
         "cores": len(os.sched_getaffinity(0)),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
         "python": platform.python_version(),
+        **_ceilings(),
+    }
+
+
+def _ceilings() -> dict[str, str | int]:
+    import torch
+
+    kinds = {"float32": torch.float32, "int8": torch.int8}
+    if processor.has_bf16():
+        kinds["bf16"] = torch.bfloat16
+    rates = {name: processor.matmul_flops(torch.device("cpu"), dtype) for name, dtype in kinds.items()}
+    return {"threads": torch.get_num_threads()} | {
+        f"{name} products": f"{rate / 1e9:.0f} GFLOP/s" for name, rate in rates.items()
     }

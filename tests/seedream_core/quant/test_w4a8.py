@@ -36,6 +36,7 @@ def on_each_path(monkeypatch, layer: QuantLinear, x: torch.Tensor) -> list[torch
     answers = []
     for fast in (True, False):
         monkeypatch.setattr(w4a8.processor, "fast_int8", lambda fast=fast: fast)
+        layer.to(x.device)  # as when it is moved: it unpacks for what is fast there
         with torch.no_grad():
             answers.append(layer(x))
         assert layer.integers.dtype == (torch.int8 if fast else torch.float32)
@@ -74,8 +75,20 @@ def test_the_float_product_unpacks_once(monkeypatch):
     monkeypatch.setattr(QuantLinear, "unpack", lambda layer: unpacked.append(layer))
     with torch.no_grad():
         for _ in range(3):
-            quantised(torch.randn(2, 192))
+            quantised.to("cpu")(torch.randn(2, 192))
     assert unpacked == []
+
+
+def test_a_cast_leaves_the_integers_whole(monkeypatch):
+    monkeypatch.setattr(w4a8.processor, "fast_int8", lambda: False)
+    linear, weight = layer()
+    quantised, x = QuantLinear.of(weight, linear.bias), torch.randn(2, 192)
+    with torch.no_grad():
+        assert torch.equal(quantised.to(torch.bfloat16).integers, weight.integers().float())
+        with torch.autocast("cpu", torch.bfloat16):
+            under = quantised.float()(x)
+        assert torch.equal(under, quantised(x)) and under.dtype == torch.float32
+        assert quantised(x.bfloat16()).dtype == torch.bfloat16
 
 
 def test_each_token_has_a_step_of_its_own():

@@ -1,4 +1,4 @@
-"""Sides take turns, and a goal holds only where the median meets it and the middle half lies above one."""
+"""Sides take turns; a goal holds where the median meets it and, for a goal above 1, the middle half lies above 1."""
 
 import pytest
 
@@ -11,6 +11,8 @@ from seedream_core.evaluation.benchmarks import Benchmark, Comparison
         ((5, 6, 7, 5, 6, 7, 6), 5.0, True),
         ((5, 6, 7, 5, 6, 7, 6), 6.5, False),
         ((0.5, 0.9, 0.8, 9, 9, 9, 9), 5.0, False),
+        ((0.95, 0.93, 0.94, 0.8, 0.96, 0.95, 0.92), 0.9, True),
+        ((0.85, 0.83, 0.84, 0.95, 0.86, 0.85, 0.82), 0.9, False),
         ((5, 6, 7, 5, 6, 7, 6), None, None),
     ],
 )

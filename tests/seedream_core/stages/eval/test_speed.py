@@ -2,6 +2,7 @@
 
 import json
 
+from seedream_core import processor
 from seedream_core.evaluation.benchmarks import Benchmark
 from seedream_core.stages.eval.speed import SpeedStage
 from seedream_core.workflow.config import dump, parse
@@ -15,6 +16,8 @@ def test_results_are_left_and_corpora_are_not(tmp_path, capsys, monkeypatch):
     assert parse(SpeedStage, dump(one)) == one
     manifest = step(one, tmp_path / "out", Host())
     told = json.loads((tmp_path / "out" / "reader.json").read_text())
+    assert told["machine"]["float32 products"].endswith(" GFLOP/s")
+    assert ("bf16 products" in told["machine"]) == processor.has_bf16()
     assert told["machine"]["OMP_NUM_THREADS"] == "3" and len(told["cases"]) == 3 and told["cases"][0]["ratio"] > 0
     assert (
         manifest.metrics["reader"]["holds"] is True
