@@ -61,7 +61,7 @@ TOLERANCES = {
 # With micro batches of 8, steps of 16 and 32 samples are cut into parts whose gradients are added up.
 HOST = "{accelerator: cpu, precision: f32, threads: 1, micro_batch: 8}"
 # Options are those of recipes/quickstart.yaml (of the README for the dual encoder), but for sizes and learning rates.
-# The student's steps are 4 of guidance and 16 of trajectory regression, which are the default phases.
+# The student's steps are 4 of guidance and 16 of trajectory regression.
 RECIPE = """
 out: {folder}/runs
 shared:
@@ -110,6 +110,7 @@ steps:
     run: distill/student
     model: sft
     data: latents
+    phases: [guidance, {{name: trajectory_regression, points: 2, simulated: 0.5, share: 4}}]
     train: {{<<: *log, global_batch: 16, lr: 3e-3, ema: 0.99}}
   dual_encoder:
     run: pretrain/dual_encoder

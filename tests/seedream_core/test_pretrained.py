@@ -19,6 +19,7 @@ from seedream_core.synthetic.scenes.world import World
 from seedream_core.workflow import artifact
 
 ROOT = Path(__file__).parents[2]
+STUDENT = "run: distill/student\n    model: tuned\n    data: latents\n"
 
 
 @pytest.fixture
@@ -41,11 +42,16 @@ def test_it_says_how_it_was_made_and_how_good_it_is(packaged):
         (folder / name).read_text()
         for folder, name in ((packaged / "logs", "recipe.yaml"), (ROOT / "recipes", "default.yaml"))
     )
-    # The recipe is the same under the names that options have now.
+    # The recipe is the same under the names that options have now, but for the points where the student starts.
     for former, name in (
         ("blurred, duplicate]", "blurred]\n    dedup: [exact]"),
         ("    budget:", "    bad_budget:"),
         ("choose: {by:", "choose: {score:"),
+        ("# 100 minutes", f"{now.splitlines()[1]}\n# 100 minutes"),
+        (
+            STUDENT,
+            f"{STUDENT}    phases: [guidance, {{name: trajectory_regression, points: 4, simulated: 0.5, share: 4}}]\n",
+        ),
     ):
         made = made.replace(former, name)
     assert made == now

@@ -21,14 +21,14 @@ Scale = Annotated[float, Ge(1)]
 
 def _phases() -> tuple[Distiller, ...]:
     regression = Distiller.find("trajectory_regression")
-    return Distiller.find("guidance")(), regression(points=2, simulated=0.5, share=4)
+    return Distiller.find("guidance")(), regression(points=4, simulated=0.5, share=4)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentStage(Stage):
     makes: ClassVar[str] = "generator"
     distributed: ClassVar[bool] = True
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4  # by default, starts inside a segment too
     model: Trainable
     """The teacher, and where the student begins."""
     data: Latents

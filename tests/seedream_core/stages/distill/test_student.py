@@ -169,6 +169,8 @@ def test_configs_survive_being_written_and_name_what_is_wrong(stage):
     assert parse(StudentStage, dump(stage)) == stage
     default = dataclasses.replace(stage, phases=StudentStage(model="a/b", data="c/d", train=TRAIN).phases)
     assert [phase.name() for phase in default.phases] == ["guidance", "trajectory_regression"]
+    regression = default.phases[1]  # a student of 2 segments learns at every time that 4 evaluations ask about
+    assert (regression.segments, regression.points) == ((2,), default.steps)
     assert set(Distiller.names()) == {"guidance", "segmented_consistency", "trajectory_regression"}
     with pytest.raises(ValueError, match="phases"):
         dataclasses.replace(stage, phases=())
