@@ -7,9 +7,9 @@ simulation; a target that rests on it is `segmented_consistency`.
 
 With more points than segments, samples start inside a segment too. A student of 2 segments is then trained at every
 time that 4 evaluations ask about, as its velocity half way still points to the segment's end; with one point a segment,
-those times are left to guidance distillation. At equal FLOPs (93 and 100 steps of 32; seed 0 alone) 4 points were right
-in 54% of 100 seen and 49% of 67 held-out prompts at 4 evaluations, 44 and 34% at 2; 2 points in 37 and 36% at 4 (43 and
-45% with seed 1), 44 and 36% at 2 (41 and 30%). recipes/evidence/consistency.yaml has the whole table.
+those times are left to guidance distillation. At equal FLOPs (93 and 100 steps of 32) 4 points were right in 54% of 100
+seen and 49% of 67 held-out prompts at 4 evaluations, 44 and 34% at 2 (seed 1: 56, 58, 43, 31); 2 points in 37 and 36%
+at 4 (43 and 45% with seed 1), 44 and 36% at 2 (41 and 30%). recipes/evidence/consistency.yaml has the whole table.
 """
 
 from dataclasses import dataclass
