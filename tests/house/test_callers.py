@@ -25,8 +25,6 @@ HOOKS = {
 """Methods that Lightning, torch, PyYAML and Typer call by their names, beside every `on_…` hook of Lightning."""
 KNOWN = {
     "seedream_core.quant.w4a8.QuantWeight.dequantised": "the definition that tests compare products with",
-    "seedream_core.data.retrieval.index.weights_towards": "to be removed with the next change of the data rooms",
-    "seedream_core.data.retrieval.index.neighbour_pairs": "to be removed with the next change of the data rooms",
 }
 """Functions that only tests call, and why they stay."""
 
