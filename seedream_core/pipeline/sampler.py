@@ -1,6 +1,6 @@
 """Draws pictures from prompts, without Lightning: one seed per picture."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy
@@ -146,6 +146,20 @@ class Sampler:
         ids, mask = self.loaded.text.tokenize(prompts)
         ids, mask = ids.to(self.device), mask.to(self.device)
         return Conditions(self.loaded.text(ids, mask), mask)
+
+
+class Samplers:
+    """Loads models by name; one at a time is in memory."""
+
+    def __init__(self, models: Mapping[str, Path], bf16: bool) -> None:
+        self.models, self.bf16 = models, bf16
+        self.name, self.sampler = None, None
+
+    def __call__(self, name: str, device: str) -> Sampler:
+        if name != self.name:
+            self.sampler = None  # its memory is free before the next one is loaded
+            self.name, self.sampler = name, Sampler.load(self.models[name], bf16=self.bf16, device=device)
+        return self.sampler
 
 
 def time_grid(steps: int, shift_by: float) -> Tensor:

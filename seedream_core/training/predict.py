@@ -55,6 +55,8 @@ def predict(
             if trainer.interrupted:  # Lightning turns Ctrl-C into an exit code without a message
                 raise KeyboardInterrupt from None
             raise
+    if distributed.is_initialized():  # else torchmetrics would wait on the leading rank for those that ended
+        distributed.destroy_process_group()
     if not trainer.is_global_zero:
         raise SystemExit(0)
 

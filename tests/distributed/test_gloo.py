@@ -19,10 +19,13 @@ from seedream_core.objectives.flow import FlowModule
 from seedream_core.stages.data import encode
 from seedream_core.stages.data.encode import EncodeStage
 from seedream_core.stages.data.synthetic import SyntheticStage
+from seedream_core.stages.eval import bench
+from seedream_core.stages.eval.bench import BenchStage, Rung
 from seedream_core.stages.generate.images import ImagesStage
 from seedream_core.stages.pretrain.autoencoder import AutoencoderStage
 from seedream_core.stages.pretrain.mmdit import MmditStage
 from seedream_core.training.callbacks.ema import Ema
+from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host
 
 TWO = {"devices": 2, "accelerator": "cpu", "precision": "f32", "threads": 1, "strategy": "ddp"}
@@ -192,6 +195,50 @@ def test_pictures_of_two_processes_are_those_of_one(tiny_generator, tmp_path):
     assert toy.fork(lambda: stage.run(tmp_path / "one", toy.host())) == 0
     assert both(lambda rank: stage.run(tmp_path / "two", Host(**TWO))) == [0, 0]
     assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+@pytest.fixture
+def ladder(tiny_generator, tmp_path):
+    """Scenes over two rows: everything that a comparison writes."""
+    options = {"models": {"tiny": tiny_generator}, "vae": tiny_generator.parent / "vae", "repeats": 1, "batch": 2}
+    rows = (Rung(name="one", model="tiny", steps=1), Rung(name="two", model="tiny", steps=2, guidance=2.0))
+    return BenchStage(**options, ladder=rows, prompts=6, held_out_prompts=3, pictures=1, precision="f32")
+
+
+def compared(folder):
+    """What a comparison wrote, but for what it took: all files, and the scores without seconds."""
+    left = files(folder)
+    scores = json.loads(left.pop("scores.json"))
+    scores.pop("speed")
+    for row in scores["rungs"]:
+        assert row.pop("images_per_second") > 0 and row.pop("seconds_per_image") > 0
+    return scores, {name: content for name, content in left.items() if not name.startswith(artifact.SCRATCH)}
+
+
+def test_a_comparison_on_two_processes_is_that_of_one_also_after_a_kill(ladder, tmp_path):
+    assert toy.fork(lambda: ladder.run(tmp_path / "one" / "scores", toy.host())) == 0
+    assert both(lambda rank: ladder.run(tmp_path / "two" / "scores", Host(**TWO))) == [0, 0]
+    assert compared(tmp_path / "two" / "scores") == compared(tmp_path / "one" / "scores")
+
+    def killed(rank):
+        real = bench._Output.write
+
+        def write(self, part, drawn):
+            if part == bench._Part(1, range(2, 4)):
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(self, part, drawn)
+
+        bench._Output.write = write
+        ladder.run(tmp_path / "killed" / "scores", Host(**TWO))
+
+    codes = both(killed)
+    assert codes[0] == -signal.SIGKILL and codes[1] != 0
+    records = list((tmp_path / "killed" / "scores" / artifact.SCRATCH).rglob("*.json"))
+    times = {path: path.stat().st_mtime_ns for path in records}
+    assert len(times) == 6  # all five batches of the first row, and one of the second
+    assert both(lambda rank: ladder.run(tmp_path / "killed" / "scores", Host(**TWO))) == [0, 0]
+    assert compared(tmp_path / "killed" / "scores") == compared(tmp_path / "one" / "scores")
+    assert times == {path: path.stat().st_mtime_ns for path in records}
 
 
 def test_every_rank_draws_the_samples_and_applies_the_averaged_weights(tmp_path):

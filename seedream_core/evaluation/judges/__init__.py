@@ -46,6 +46,13 @@ class Judgement:
     reason: str | None = None
     """What is wrong, in a few words."""
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> "Judgement":
+        return cls(**{**tree, "atoms": tuple(Atom(**atom) for atom in tree["atoms"])})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(Component):
@@ -63,30 +70,31 @@ class Judge(Component):
 
 
 class Judging:
-    """The judges that apply to a suite, started once and used for the pictures of every row."""
+    """The judges of a comparison, started once, for any number of pictures."""
 
-    def __init__(self, judges: Sequence[Judge], items: Sequence[SuiteItem], host: Host) -> None:
-        self.items, self.judges = items, judges
+    def __init__(self, judges: Sequence[Judge], host: Host) -> None:
+        self.judges = judges
         self.looks = {judge.name(): judge.start(host) for judge in judges}
 
-    def __call__(self, images: "np.ndarray") -> list[dict[str, Judgement]]:
-        """For each picture, the verdict of each judge that applies to its prompt."""
+    def __call__(self, items: Sequence[SuiteItem], images: "np.ndarray") -> list[dict[str, Judgement]]:
+        """For the picture of each item, the verdict of each judge that applies to its prompt."""
         return [
             {judge.name(): self.looks[judge.name()](item, picture) for judge in self.judges if judge.applies(item)}
-            for item, picture in zip(self.items, images, strict=True)
+            for item, picture in zip(items, images, strict=True)
         ]
 
-    def means(self, judged: Sequence[Mapping[str, Judgement]]) -> dict[str, dict]:
-        """Mean score of each judge over the prompts that it applies to, and of each kind of atom."""
-        means = {}
-        for judge in self.judges:
-            own = [found[judge.name()] for found in judged if judge.name() in found]
-            kinds: dict[str, list[float]] = {}
-            for atom in itertools.chain.from_iterable(judgement.atoms for judgement in own):
-                kinds.setdefault(atom.kind, []).append(atom.score)
-            means[judge.name()] = {
-                "score": statistics.mean(judgement.score for judgement in own),
-                "prompts": len(own),
-                "atoms": {kind: statistics.mean(scores) for kind, scores in kinds.items()},
-            }
-        return means
+
+def means(judges: Sequence[Judge], judged: Sequence[Mapping[str, Judgement]]) -> dict[str, dict]:
+    """Mean score of each judge over the prompts that it applies to, and of each kind of atom."""
+    found = {}
+    for judge in judges:
+        own = [judgements[judge.name()] for judgements in judged if judge.name() in judgements]
+        kinds: dict[str, list[float]] = {}
+        for atom in itertools.chain.from_iterable(judgement.atoms for judgement in own):
+            kinds.setdefault(atom.kind, []).append(atom.score)
+        found[judge.name()] = {
+            "score": statistics.mean(judgement.score for judgement in own),
+            "prompts": len(own),
+            "atoms": {kind: statistics.mean(scores) for kind, scores in kinds.items()},
+        }
+    return found

@@ -4,14 +4,13 @@ A suite says what is asked, judges say what is seen. The scenes of the embedded 
 accuracy, and distances to true pictures; a user's prompts get the judges that are named and a page side by side.
 """
 
-import itertools
 import json
 import os
-import platform
 import shutil
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -30,10 +29,12 @@ from seedream_core.workflow.host import Host
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from seedream_core.evaluation.judges import Judgement
-    from seedream_core.evaluation.suites.scenes import Exam, ScenesSuite
-    from seedream_core.pipeline.sampler import Sampler
+    from seedream_core.evaluation.suites.scenes import ScenesSuite
+    from seedream_core.generate.metadata import Request
+    from seedream_core.pipeline.sampler import Sampler, Samplers
 
 FORMAT = 1
 KEPT = 24
@@ -60,6 +61,7 @@ class Rung(Config):
 @dataclass(frozen=True, kw_only=True)
 class BenchStage(stage.Stage):
     makes: ClassVar[str] = "scores"
+    distributed: ClassVar[bool] = True
     version: ClassVar[int] = 2  # the reader of scenes refuses small holes and specks
     models: dict[str, stage.Generator]
     "the models, each under a name that the ladder uses"
@@ -146,10 +148,13 @@ class BenchStage(stage.Stage):
     def run(self, out: Path, host: Host) -> dict:
         import torch
 
+        from seedream_core.evaluation import judges
+        from seedream_core.evaluation.metrics import cost
         from seedream_core.evaluation.suites.scenes import SceneFigures
         from seedream_core.pipeline import generator
-        from seedream_core.pipeline.sampler import Sampler
+        from seedream_core.pipeline.sampler import Samplers
         from seedream_core.report import sides
+        from seedream_core.training.predict import Prediction, predict
 
         host.limit_threads()
         device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -159,17 +164,26 @@ class BenchStage(stage.Stage):
         spec, scenes = generator.read_spec(self.models[self.rows[0].model]), self._scenes()
         suite = scenes or self.suite
         items = suite.items(self.seed, spec.width, spec.height)
-        exam = scenes.exam(self.seed, spec.width, spec.height) if scenes else None
-        judging = Judging(self._judges(), items, host)
-        measured = SceneFigures(exam, self.vae) if exam else None
+        wanted, samplers = [self._requests(rung, items) for rung in self.rows], Samplers(self.models, bf16)
+        prediction = Prediction(
+            prepare=lambda device: _Artist(self, items, wanted, samplers, host, device),
+            read=lambda part: part,
+            answer=lambda artist, part: artist(part),
+        )
+        with _Output(out, items, len(self.rows), self.batch) as output:
+            predict(prediction, output.plan, output.write, host)
 
-        rungs, lines, key, sampler = [], [], None, None
-        for rung in self.rows:
-            if rung.model != key:
-                key, sampler = rung.model, Sampler.load(self.models[rung.model], bf16=bf16, device=device)
-            row, images = self._draw(rung, len(rungs), sampler, items, exam, out)
-            judged = judging(images)
-            files = self._keep(out, len(rungs), items, KEPT if exam else len(items))
+        # the leading rank is alone from here on, so that nothing else runs while single pictures are timed
+        exam = scenes.exam(self.seed, spec.width, spec.height) if scenes else None
+        measured = SceneFigures(exam, self.vae) if exam else None
+        rungs, lines = [], []
+        for number, rung in enumerate(self.rows):
+            images, judged, per_second = output.row(number)
+            sampler = samplers(rung.model, device)
+            row = _described(rung, sampler, wanted[number][0])
+            alone = cost.seconds_alone(sampler, wanted[number], self.repeats) if exam else 1 / per_second
+            row |= {"images_per_second": per_second, "seconds_per_image": alone}
+            files = self._keep(out, number, items, KEPT if exam else len(items))
             lines += [
                 {
                     "row": rung.name,
@@ -184,7 +198,10 @@ class BenchStage(stage.Stage):
             ]
             if measured:
                 row |= measured.row(rung.name, images, judged, files)
-            row |= {"judges": judging.means(judged), "megabytes": _megabytes(self.models[rung.model])}
+            row |= {
+                "judges": judges.means(self._judges(), judged),
+                "megabytes": cost.megabytes(self.models[rung.model]),
+            }
             rungs.append(row)
         scores = {
             "format": FORMAT,
@@ -198,7 +215,7 @@ class BenchStage(stage.Stage):
                 "batch": self.batch,
                 "precision": "bf16" if bf16 else "f32",
                 "threads": torch.get_num_threads(),
-                "machine": _machine(device),
+                "machine": cost.machine(device),
             },
         }
         if measured:
@@ -234,58 +251,20 @@ class BenchStage(stage.Stage):
             return self.judges
         return (Judge.find("scenes")(), *self.judges)
 
-    def _draw(
-        self,
-        rung: Rung,
-        number: int,
-        sampler: "Sampler",
-        items: Sequence[SuiteItem],
-        exam: "Exam | None",
-        out: Path,
-    ) -> tuple[dict, "np.ndarray"]:
-        """Every picture of one row, and how they were drawn; scenes are timed, too."""
-        import numpy as np
+    def _requests(self, rung: Rung, items: Sequence[SuiteItem]) -> "list[Request]":
+        """The pictures of one row."""
+        from seedream_core.generate import requests
+        from seedream_core.generate.prompts import Line
+        from seedream_core.pipeline import generator
 
-        from seedream_core.pipeline.drawing import Drawing
-        from seedream_core.progress import track
-
-        method = rung.solver or Solver.read("euler")
-        steps = rung.steps or sampler.spec.steps
-        guidance = sampler.spec.guidance if rung.guidance is None else rung.guidance
-        rule = rung.guidance_rule or PlainGuidance()
-        size = {"width": sampler.spec.width, "height": sampler.spec.height}
-        options = {"steps": steps, "guidance": guidance, "guidance_rule": rule, "solver": method} | size
-        drawing = Drawing(_scratch(out, number), sampler, options, self.batch)
-        parts = []
-        with track(f"bench {rung.name}", len(items)) as progress:
-            for _, group in itertools.groupby(items, lambda item: item.set):
-                some = list(group)
-                parts.append(
-                    drawing.pictures(
-                        list(map(_stem, some)),
-                        [item.prompt for item in some],
-                        [item.seed for item in some],
-                        progress,
-                    )
-                )
-        per_second = drawing.per_second()
-        row = {
-            "name": rung.name,
-            "model": rung.model,
-            "format": sampler.spec.format,
-            "steps": steps,
-            "guidance": guidance,
-            "guidance_rule": dump(rule),
-            "solver": method.text(),
-            "evaluations": sampler.evaluations(**options),
-            "images_per_second": per_second,
-            "seconds_per_image": _alone(sampler, exam, self.repeats, options)
-            if exam
-            else 1 / per_second
-            if per_second
-            else None,
-        }
-        return row, np.concatenate(parts)
+        return requests.requests(
+            [Line(prompt=item.prompt, seed=item.seed) for item in items],
+            generator.read_spec(self.models[rung.model]),
+            steps=rung.steps,
+            guidance=rung.guidance,
+            guidance_rule=rung.guidance_rule or PlainGuidance(),
+            solver=(rung.solver or Solver.read("euler")).text(),
+        )
 
     def _keep(self, out: Path, number: int, items: Sequence[SuiteItem], kept: int) -> list[str | None]:
         """Copies the first pictures of each set to where they stay; their names from `out`."""
@@ -298,6 +277,135 @@ class BenchStage(stage.Stage):
                 shutil.copyfile(_scratch(out, number) / f"{_stem(item)}.png", out / file)
             files.append(file)
         return files
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Pictures that are drawn and judged together."""
+
+    row: int
+    """Of the ladder."""
+    items: range
+    """Of the suite, all of one set."""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What came of a part."""
+
+    images: "np.ndarray"
+    """B×H×W×3."""
+    judged: "list[dict[str, Judgement]]"
+    seconds: float
+    """What drawing took, without judging."""
+
+
+class _Artist:
+    """Draws and judges parts on one rank. UserError where memory does not allow a row, before the first is drawn."""
+
+    def __init__(
+        self,
+        stage: BenchStage,
+        items: Sequence[SuiteItem],
+        wanted: "Sequence[Sequence[Request]]",
+        samplers: "Samplers",
+        host: Host,
+        device: "torch.device",
+    ) -> None:
+        from seedream_core.generate import sizes
+
+        self.stage, self.items, self.wanted, self.samplers, self.device = stage, items, wanted, samplers, str(device)
+        for rung, requests in reversed([*zip(stage.rows, wanted)]):  # the first row's model is what stays in memory
+            sizes.check(samplers(rung.model, self.device), requests, min(stage.batch, len(items)))
+        self.judging = Judging(stage._judges(), host)
+
+    def __call__(self, part: _Part) -> _Drawn:
+        from seedream_core.generate import requests
+
+        sampler = self.samplers(self.stage.rows[part.row].model, self.device)
+        started = time.perf_counter()
+        images = requests.draw(sampler, [self.wanted[part.row][index] for index in part.items])
+        seconds = time.perf_counter() - started
+        return _Drawn(images, self.judging([self.items[index] for index in part.items], images), seconds)
+
+
+class _Output:
+    """Pictures and judgements, kept part by part in the scratch folder: a killed run goes on with what is missing."""
+
+    def __init__(self, out: Path, items: Sequence[SuiteItem], rows: int, batch: int) -> None:
+        self.out, self.items, self.rows, self.batch = out, items, rows, batch
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "_Output":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)
+
+    def plan(self) -> list[_Part]:
+        """What is not drawn and judged yet, row after row."""
+        from seedream_core.progress import track
+
+        parts = [part for row in range(self.rows) for part in self._parts(row)]
+        left = [part for part in parts if not self._record(part).is_file()]
+        total, missing = (sum(len(part.items) for part in some) for some in (parts, left))
+        self.progress = self._stack.enter_context(track("bench", total, done=total - missing))
+        return left
+
+    def write(self, part: _Part, drawn: _Drawn) -> None:
+        from seedream_core.generate import metadata
+
+        _scratch(self.out, part.row).mkdir(parents=True, exist_ok=True)
+        for index, pixels in zip(part.items, drawn.images, strict=True):
+            metadata.save(self._picture(part.row, index), pixels)
+        judged = [{name: one.to_json() for name, one in found.items()} for found in drawn.judged]
+        # last, so that a part with a record is whole
+        artifact.write_atomic(self._record(part), json.dumps({"seconds": drawn.seconds, "judged": judged}))
+        self.progress.advance(len(part.items))
+
+    def row(self, number: int) -> "tuple[np.ndarray, list[dict[str, Judgement]], float]":
+        """Pictures and judgements of one row in the order of the items, and pictures drawn per second and device."""
+        import numpy as np
+
+        from seedream_core.evaluation.judges import Judgement
+        from seedream_core.generate import metadata
+
+        records = [json.loads(self._record(part).read_bytes()) for part in self._parts(number)]
+        images = np.stack([metadata.load(self._picture(number, index)) for index in range(len(self.items))])
+        judged = [
+            {name: Judgement.from_json(tree) for name, tree in found.items()}
+            for record in records
+            for found in record["judged"]
+        ]
+        return images, judged, len(images) / sum(record["seconds"] for record in records)
+
+    def _parts(self, row: int) -> list[_Part]:
+        parts, start = [], 0
+        for count in _counts(self.items).values():
+            end = start + count
+            parts += [_Part(row, range(first, min(first + self.batch, end))) for first in range(start, end, self.batch)]
+            start = end
+        return parts
+
+    def _picture(self, row: int, index: int) -> Path:
+        return _scratch(self.out, row) / f"{_stem(self.items[index])}.png"
+
+    def _record(self, part: _Part) -> Path:
+        return self._picture(part.row, part.items.start).with_suffix(".json")
+
+
+def _described(rung: Rung, sampler: "Sampler", asked: "Request") -> dict:
+    """How the pictures of a row are drawn."""
+    settings = {"steps": asked.steps, "guidance": asked.guidance, "solver": asked.solver}
+    evaluations = sampler.evaluations(asked.width, asked.height, guidance_rule=asked.guidance_rule, **settings)
+    return {
+        "name": rung.name,
+        "model": rung.model,
+        "format": sampler.spec.format,
+        **settings,
+        "guidance_rule": dump(asked.guidance_rule),
+        "evaluations": evaluations,
+    }
 
 
 def _scored(found: Mapping[str, "Judgement"]) -> dict:
@@ -331,34 +439,6 @@ def _lines(rows: Sequence[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _alone(sampler: "Sampler", exam: "Exam", repeats: int, options: dict) -> float:
-    """Seconds for one picture by itself, after one to warm up: the median."""
-    seconds = []
-    for index in range(repeats + 1):
-        prompt = exam.prompts["seen"][index % len(exam.prompts["seen"])]
-        started = time.perf_counter()
-        sampler.images([prompt.text], [exam.seed + index], **options)
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[1:])
-
-
-def _megabytes(folder: Path) -> dict[str, float]:
-    """Sizes of the files that a picture needs."""
-    from seedream_core.pipeline import generator
-
-    spec = generator.read_spec(folder)
-    parts = {
-        "network": folder,
-        "autoencoder": generator.locate(folder, spec.autoencoder),
-        "text": generator.locate(folder, spec.text),
-    }
-    sizes = {
-        name: sum(file.stat().st_size for file in (part / "network").rglob("*") if file.is_file()) / 1e6
-        for name, part in parts.items()
-    }
-    return sizes | {"total": sum(sizes.values())}
-
-
 def _origin(folder: Path, out: Path) -> dict:
     manifest = artifact.read(folder)
     return {
@@ -367,17 +447,6 @@ def _origin(folder: Path, out: Path) -> dict:
         "stage": manifest.stage,
         "facts": manifest.facts,
     }
-
-
-def _machine(device: str) -> str:
-    """The processor that the seconds belong to."""
-    import torch
-
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _sizes(sizes: set[tuple[int, int]]) -> str:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from seedream_core.errors import ConfigError, Interrupted, UserError
 from seedream_core.flow.guidance.interval import IntervalGuidance
+from seedream_core.generate import sizes
 from seedream_core.pipeline.sampler import Sampler
 from seedream_core.stages.eval.bench import BenchStage
 from seedream_core.stages.eval.report import EvalReportStage
@@ -218,6 +219,34 @@ def test_a_killed_run_draws_nothing_twice(tiny_generator, tmp_path, monkeypatch)
         execute.step(stage, out, Host(threads=1), say=lambda text: None)
     execute.step(stage, out, Host(threads=1), say=lambda text: None)
     assert [prompt for prompt in drawn if prompt] == [row["prompt"] for row in rows(out)]
+
+
+def test_a_picture_without_its_judgement_is_drawn_again(tiny_generator, tmp_path, monkeypatch):
+    """A kill between the picture's file and its record: the batch is not whole, though its picture is."""
+    stage, out, real = own(tiny_generator, tmp_path, batch=1), tmp_path / "out", artifact.write_atomic
+
+    def killed(path, content):
+        if path.name == "prompts_00001.json":
+            raise KeyboardInterrupt
+        real(path, content)
+
+    monkeypatch.setattr(artifact, "write_atomic", killed)
+    with pytest.raises(Interrupted):
+        execute.step(stage, out, Host(threads=1), say=lambda text: None)
+    kept = sorted(path.name for path in (out / artifact.SCRATCH / "00").iterdir())
+    assert kept == ["prompts_00000.json", "prompts_00000.png", "prompts_00001.png"]
+    monkeypatch.undo()
+    execute.step(stage, out, Host(threads=1), say=lambda text: None)
+    execute.step(stage, tmp_path / "whole", Host(threads=1), say=lambda text: None)
+    assert (out / "scores.jsonl").read_bytes() == (tmp_path / "whole" / "scores.jsonl").read_bytes()
+
+
+def test_more_than_memory_allows_is_refused_before_anything_is_drawn(tiny_generator, tmp_path, monkeypatch):
+    stage = bench(tiny_generator, ladder=[LADDER[0] | {"guidance": 1.0}])
+    monkeypatch.setattr(sizes, "free_bytes", lambda device: 2**20)
+    monkeypatch.setattr(Sampler, "images", None)
+    with pytest.raises(UserError, match="size 64x64: about .* are needed for 5 at once, and 0.0 GiB are free"):
+        execute.step(stage, tmp_path / "out", Host(threads=1), say=lambda text: None)
 
 
 @pytest.mark.parametrize(
