@@ -100,7 +100,8 @@ class Throughput(Callback):
         steps, seconds = self.step - self.row_step, now - self.row_started
         images_per_second = steps * self.train.global_batch / seconds
         rate = 3 * self.flops_per_image * images_per_second
-        means = {name: float(value) / self.counted for name, value in self.sums.items()}
+        sums = torch.stack(list(self.sums.values())).tolist() if self.sums else []  # one wait for the device
+        means = {name: value / self.counted for name, value in zip(self.sums, sums)}
         row = {
             "step": self.step,
             "loss": means.pop("loss", None),
