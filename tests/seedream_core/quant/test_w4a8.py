@@ -9,7 +9,16 @@ from torch import nn
 
 from seedream_core.quant import w4a8
 from seedream_core.quant.rounding import round_weight
-from seedream_core.quant.w4a8 import QuantLinear, QuantWeight, groups, quantise, restore, token_step
+from seedream_core.quant.w4a8 import (
+    QuantLinear,
+    QuantWeight,
+    exact_parts,
+    groups,
+    integer_sums,
+    quantise,
+    restore,
+    token_step,
+)
 
 
 def layer(inputs: int = 192, outputs: int = 40, bits: int = 4, seed: int = 0) -> tuple[nn.Linear, QuantWeight]:
@@ -159,3 +168,14 @@ def test_sixteen_bits_change_nothing():
     network = Shared()
     x = torch.randn(5, 64)
     assert torch.equal(quantise(copy.deepcopy(network), {})(x), network(x))
+
+
+def test_sums_of_several_parts_are_rounded_once():
+    torch.manual_seed(0)
+    levels, integers = (torch.randint(110, 128, (64, 4096)) for _ in range(2))
+    parts = exact_parts(integers.to(torch.int8))
+    pairs = zip(levels.chunk(parts, 1), integers.chunk(parts, 1))
+    rounded_twice = sum((some @ part.t()).float() for some, part in pairs)
+    exact = (levels @ integers.t()).float()  # from int64
+    assert parts >= 4 and not torch.equal(rounded_twice, exact)
+    assert torch.equal(integer_sums(levels.float(), integers.float(), parts), exact)
