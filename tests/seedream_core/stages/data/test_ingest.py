@@ -20,7 +20,7 @@ from seedream_core.data.sources import Source
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample, safe_key
-from seedream_core.report import story
+from seedream_core.report import history
 from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.synthetic.scenes.render import png
 from seedream_core.workflow import artifact, execute, states
@@ -217,7 +217,7 @@ def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_pat
         (tmp_path / "in" / f"words{number}.json").write_text("[]")
     (tmp_path / "in" / "right.png").write_bytes(encoded(3, size=(40, 40)))
     stage(tmp_path / "in", width=16, height=16).run(tmp_path, Host())
-    assert story.fates(tmp_path) == {
+    assert history.fates(tmp_path) == {
         ("kept", ""): 1,
         ("dropped", "too small"): 3,
         ("quarantined", "the json holds no mapping"): 3,
@@ -237,7 +237,7 @@ def test_reasons_begin_with_their_kind_so_that_like_is_counted_with_like(tmp_pat
     one = IngestStage(source=Source.find("webdataset")(path=str(tmp_path / "tars")), bad_budget=1.0)
     with pytest.raises(DataError, match="none of 6 samples is usable"):
         one.run(tmp_path / "out", Host())
-    assert story.fates(tmp_path / "out") == {("quarantined", "shard"): 3, ("quarantined", "several pictures"): 3}
+    assert history.fates(tmp_path / "out") == {("quarantined", "shard"): 3, ("quarantined", "several pictures"): 3}
     assert {row["reason"] for row in fates(tmp_path / "out").values() if "several" in row["reason"]} == {
         "several pictures: png, jpg"
     }

@@ -16,7 +16,7 @@ from seedream_core.data.sources import Source
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
 from seedream_core.errors import DataError, UserError
 from seedream_core.records import Sample
-from seedream_core.report import story
+from seedream_core.report import history
 from seedream_core.stages.data.ingest import IngestStage
 from seedream_core.stages.data.pairs import PairsStage
 from seedream_core.stages.data.synthetic import SyntheticStage
@@ -51,7 +51,7 @@ def test_tuples_are_told_and_not_stripped(tmp_path):
         writer.add("single", one | {"json": Sample.from_json(one["json"]).to_json()})
     metrics = execute.step(ingest("webdataset", tmp_path / "pairs" / "shards"), tmp_path / "out", Host()).metrics
     assert metrics["kept"] == 1 and ShardReader(tmp_path / "out").keys == ["single"]
-    assert story.fates(tmp_path / "out")["quarantined", "tuple"] == count > 12
+    assert history.fates(tmp_path / "out")["quarantined", "tuple"] == count > 12
     assert any("(canny)" in reason for reason in reasons(tmp_path / "out").values())
     assert metrics["ignored"]["ref0.png"] == count and 0 < metrics["ignored"]["editmask.png"] <= 12
 
@@ -156,7 +156,7 @@ def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind, size):
         )
     (tmp_path / "in" / "good.png").write_bytes(png(PIXELS))
     execute.step(ingest("folder", tmp_path / "in", **size), tmp_path / "out", Host())
-    assert story.fates(tmp_path / "out")["quarantined", kind.partition(":")[0]] == len(ROWS[kind])
+    assert history.fates(tmp_path / "out")["quarantined", kind.partition(":")[0]] == len(ROWS[kind])
     assert all(reason.startswith(kind) for reason in reasons(tmp_path / "out").values())
 
 
@@ -170,7 +170,7 @@ def test_names_that_are_there_twice_and_what_grows_too_large_are_of_one_kind(tmp
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     monkeypatch.setattr("seedream_core.data.storage.shards.MEMBER_BYTES", 1500)
     execute.step(ingest("jsonl", tmp_path / "t.jsonl"), tmp_path / "out", Host())
-    assert story.fates(tmp_path / "out") == {
+    assert history.fates(tmp_path / "out") == {
         ("kept", ""): 2,
         ("quarantined", "name twice"): 2,
         ("quarantined", "too large"): 2,
