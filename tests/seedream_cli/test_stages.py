@@ -42,7 +42,7 @@ def test_help_after_a_stage_shows_its_fields():
 
 def test_help_shows_the_options_of_families_and_of_list_items():
     text = invoke("data", "curate", "--help").stdout
-    assert text.index("Options:") < text.index("filters: {name: size}") < text.index("Least width in pixels.")
+    assert text.index("Options:") < text.index("filters: {name: size}") < text.index("Minimum width in pixels.")
     assert "ladder: Rung" in invoke("eval", "bench", "--help").stdout
     text = invoke("pretrain", "mmdit", "--help").stdout
     assert text.index("net: {name: mmdit}") < text.index("absolute") < text.index("net: {name: single_stream}")

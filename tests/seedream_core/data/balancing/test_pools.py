@@ -18,7 +18,7 @@ def test_draws_follow_the_shares():
     said: list[str] = []
     rows = table(members, chances, said.append)
     assert rows["knowledge"] == {"samples": 2, "share": 0.2, "drawn": 0.4} and "knowledge" in said[2]
-    with pytest.raises(DataError, match="no sample is in a pool"):
+    with pytest.raises(DataError, match="no pool with a share has samples"):
         mixed(members, {"targeted": 1.0})
 
 

@@ -90,7 +90,7 @@ def test_a_tuple_is_never_cropped():
 
     assert letter(together(line(), mark(0.7, 0.8, 1, 1)), RULES) == (
         None,
-        "tuple: editmask.png, ref0.png would not be cropped as its picture is",
+        "tuple: editmask.png, ref0.png would not be cropped with its picture",
     )
     assert set(letter(together(line()), RULES)[0]) == {"png", "ref0.png", "editmask.png", "json"}
 

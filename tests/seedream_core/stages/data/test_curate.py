@@ -432,8 +432,8 @@ def test_judged_as_it_came_and_written_at_one_size(tmp_path, crawl):
         CurateStage(data=crawl, width=32)
     large = Filter.find("size")
     for filters, advice in (
-        ((large(),), "ask for a smaller"),
-        ((large(width=64),), "ask for a smaller"),
+        ((large(),), "choose a smaller"),
+        ((large(width=64),), "choose a smaller"),
         ((large(width=65),), "repair the data, loosen the filter"),
         ((large(height=65),), "repair the data, loosen the filter"),
     ):

@@ -153,11 +153,11 @@ def test_another_font_makes_other_pictures(tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"sides": [100, 300]}, "no range"),
-        ({"sides": [512, 256]}, "no range"),
+        ({"sides": [100, 300]}, "is not a range"),
+        ({"sides": [512, 256]}, "is not a range"),
         ({"sides": [200, 200]}, "no multiple of 16 from 200 to 200; 192 or 208"),
         ({"sides": [209, 223]}, "208 or 224"),
-        ({"levels": {"extreme": 1}}, "none of easy"),
+        ({"levels": {"extreme": 1}}, "is not one of easy"),
         ({"levels": {"easy": 0}}, "one of them"),
         ({"kinds": []}, "at least one"),
         ({"kinds": ["table", "table"]}, "listed twice"),

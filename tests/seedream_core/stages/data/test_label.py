@@ -221,7 +221,7 @@ def test_labels_that_are_all_there_is_count_by_what_is_in_the_file(data, tmp_pat
         ('"label": false', '"label": "dirt"', 60, '"dirt" is not a label'),
         ("s001", "other", 60, "'other' is not in the pool"),
         ("", "", 20, "needs 10 labels"),
-        ("true", "false", 60, "all 60 labels are alike"),
+        ("true", "false", 60, "all 60 labels are the same"),
     )
     for old, new, count, message in wrong:  # until it begins, the file may be mended
         given.write_text("".join(whole.replace(old, new).splitlines(keepends=True)[:count]))
@@ -246,9 +246,9 @@ def test_what_came_to_nothing_goes_on_as_it_was_advised(data, tmp_path):
         label(data, out, labels=given)
     assert label(data, out, labels=given, active=replace(ACTIVE, seed_labels=29)).metrics["labels"] == 29
     assert not (out / artifact.SCRATCH).exists()
-    with pytest.raises(NothingMade, match="all 90 labels are alike"):
+    with pytest.raises(NothingMade, match="all 90 labels are the same"):
         label(data, tmp_path / "truth", truth="width")
-    with pytest.raises(NothingMade, match="all 159 labels are alike") as all_alike:
+    with pytest.raises(NothingMade, match="all 159 labels are the same") as all_alike:
         label(data, tmp_path / "all", truth="width", active=replace(ACTIVE, max_labels=3000))
     assert all_alike.value.fix == "give other pictures, or more of them in the pool"
     assert label(data, tmp_path / "truth", truth="truth.frame").metrics["labels"] == 90
@@ -430,9 +430,9 @@ class Mute(Scorer):
 
 def test_what_cannot_be(data, tmp_path):
     for options in ({}, {"truth": "truth.frame", "export": "questions"}):
-        with pytest.raises(ConfigError, match="give truth, where records tell the label; else export"):
+        with pytest.raises(ConfigError, match="give truth if the records hold the label; otherwise give export"):
             parse(LabelStage, {"data": str(data), **options})
-    with pytest.raises(DataError, match="all 30 labels are alike"):
+    with pytest.raises(DataError, match="all 30 labels are the same"):
         label(data, tmp_path / "a", truth="boxes", active=replace(ACTIVE, max_labels=30))
     with pytest.raises(DataError, match="its record has no truth.frames"):
         label(data, tmp_path / "b", truth="truth.frames")

@@ -85,7 +85,7 @@ def test_examples_are_checked(tmp_path):
     features = np.concatenate([np.tile([1.0, 0], (10, 1)), np.tile([0, 1.0], (10, 1))])
     keys = [f"k{i}" for i in range(20)]
     assert tree.shown(features, keys) == {0: list(range(10))}
-    with pytest.raises(DataError, match="example k2 is no sample"):
+    with pytest.raises(DataError, match="example k2 is not a sample"):
         tree.shown(features[:2], keys[:2])
     with pytest.raises(DataError, match="at least 3|do not tell"):
         write(tmp_path, "nodes: {a: {examples: [k0]}}").shown(features, keys)
@@ -105,7 +105,7 @@ def test_examples_are_checked(tmp_path):
         ("nodes: {a: {en: ['2024']}}", DataError, "'2024' has no word"),
         ("nodes: {a: {but: ['--']}}", DataError, "'--' has no word"),
         ("nodes: {a: {words: [cat]}}", ConfigError, "words"),
-        ("nodes: {a/b: {}}", DataError, "no name of a node"),
+        ("nodes: {a/b: {}}", DataError, "is not a valid node name"),
         ("nodes: {a: {en: ['!?']}}", DataError, "no word that can be found"),
         ("nodes: {}", DataError, "at least one"),
     ],
