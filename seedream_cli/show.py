@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seedream_core.progress import duration, figure
+from seedream_core.progress import count, duration, figure
 from seedream_core.workflow import artifact
 from seedream_core.workflow.recipe import PlannedStep, Recipe, plan
 
@@ -35,8 +35,7 @@ def dry_run(recipe: Recipe) -> None:
     total = sum(item.step.facts.get("flops", 0) for item in planned)
     unfinished = sum(item.state in ("new", "partial") for item in planned)
     Console().print(
-        f"{unfinished} of {len(planned)} steps to run"
-        + (f"; {_count(total)}FLOPs of training in total" if total else ""),
+        f"{unfinished} of {len(planned)} steps to run" + (f"; {_count(total)}FLOPs in total" if total else ""),
         highlight=False,
         soft_wrap=True,
     )
@@ -45,7 +44,7 @@ def dry_run(recipe: Recipe) -> None:
 def status(recipe: Recipe) -> None:
     """Print each step with its state; for finished steps also the time and the first figures."""
     planned = plan(recipe)
-    rows = table("step", "stage", "state", "time", "figures", "folder")
+    rows = table("step", "stage", "state", "time", "expected", "figures", "folder")
     for item in planned:
         manifest = artifact.read(item.step.folder) if item.state == "done" else None
         rows.add_row(
@@ -53,19 +52,11 @@ def status(recipe: Recipe) -> None:
             item.step.path,
             _state(item),
             duration(manifest.seconds) if manifest else "",
+            duration(manifest.expected_seconds) if manifest and manifest.expected_seconds else "",
             _figures(manifest.metrics) if manifest else "",
             str(item.step.folder),
         )
     _print(recipe, planned, rows)
-
-
-def count(number: float) -> str:
-    """`1234567` -> `1.23 M`; three digits, up to `E`."""
-    for unit in ("", "k", "M", "G", "T", "P"):
-        if number < 999.5:
-            return f"{number:.3g} {unit}" if unit else f"{number:g} "
-        number /= 1000
-    return f"{number:.3g} E"
 
 
 def _count(number: float | None) -> str:
@@ -74,7 +65,7 @@ def _count(number: float | None) -> str:
 
 def table(*columns: str) -> Table:
     rows = Table(box=SIMPLE_HEAD, pad_edge=False)
-    numbers = {"parameters", "tokens", "FLOPs/image", "total FLOPs", "time", "samples", "share"}
+    numbers = {"parameters", "tokens", "FLOPs/image", "total FLOPs", "time", "expected", "samples", "share"}
     for column in columns:
         rows.add_column(
             column,

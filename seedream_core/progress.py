@@ -128,3 +128,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def count(number: float) -> str:
+    """`1234567` -> `1.23 M`; three digits, up to `E`."""
+    for unit in ("", "k", "M", "G", "T", "P"):
+        if number < 999.5:
+            return f"{number:.3g} {unit}" if unit else f"{number:g} "
+        number /= 1000
+    return f"{number:.3g} E"

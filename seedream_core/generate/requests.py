@@ -3,10 +3,11 @@ several at once.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seedream_core.flow.guidance import GuidanceRule
+from seedream_core.flow.solvers import Solver
 from seedream_core.generate import sizes
 from seedream_core.generate.metadata import PLAIN, Request
 from seedream_core.generate.prompts import Line
@@ -53,6 +54,25 @@ def requests(
                 )
             )
     return made
+
+
+class Settings(Protocol):
+    """How pictures are drawn; None leaves it to the model."""
+
+    steps: int | None
+    guidance: float | None
+    guidance_rule: GuidanceRule | None
+    solver: Solver | None
+
+
+def evaluations(facts: Mapping[str, Any], settings: Settings) -> int:
+    """Evaluations of the network for one picture of a generator that may not exist yet, from its facts."""
+    from seedream_core.flow.velocity import count_evaluations
+    from seedream_core.pipeline.sampler import time_grid
+
+    scale = 1.0 if facts["guidance_distilled"] else _first(settings.guidance, facts["guidance"])
+    grid = time_grid(_first(settings.steps, facts["steps"]), 1.0)
+    return count_evaluations(settings.solver or Solver.read("euler"), grid, scale, settings.guidance_rule or PLAIN)
 
 
 def default_batch(device: str) -> int:

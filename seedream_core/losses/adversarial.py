@@ -41,6 +41,21 @@ class Adversarial(Config):
             train, steps=train.steps - self.start, lr=self.lr, betas=(0.5, 0.9), weight_decay=0.0, optimizer="adamw"
         )
 
+    def flops(self, train: Train, width: int, height: int) -> float:
+        """What the discriminator adds to a third of a training step's FLOPs for one picture, averaged over the steps.
+
+        From `start` on it costs eight of its forward passes: the decoder's loss goes through it and back to its input,
+        and it learns from a picture and from the reconstruction.
+        """
+        import torch
+        from torch.utils.flop_counter import FlopCounterMode
+
+        from seedream_core.models.discriminator import PatchDiscriminator
+
+        with FlopCounterMode(display=False) as counter, torch.device("meta"), torch.no_grad():
+            PatchDiscriminator(self.width, self.layers)(torch.empty(1, 3, height, width))
+        return (1 - self.start / train.steps) * 8 / 3 * counter.get_total_flops()
+
 
 def discriminator_loss(real: "Tensor", fake: "Tensor") -> "Tensor":
     """Hinge loss of the verdicts on pictures and on reconstructions: 0 once each is beyond 1 on its side."""

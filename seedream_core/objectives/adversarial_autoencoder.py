@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.losses.adversarial import Adversarial, balance, discriminator_loss
 from seedream_core.models.discriminator import PatchDiscriminator
@@ -60,14 +59,3 @@ class AdversarialAutoencoderModule(AutoencoderModule):
             torch.autograd.grad(one / self.micro_batches, last, retain_graph=True)[0] for one in (loss, adversarial)
         ]
         self._gradients = [sum(pair) for pair in zip(self._gradients, found)] if self._gradients else found
-
-    def forward_flops(self, image: Tensor) -> float:
-        """A third of a training step's FLOPs for one picture, averaged over the steps.
-
-        From `start` on the discriminator costs eight of its forward passes: the decoder's loss goes through it and back
-        to its input, and it learns from a picture and from the reconstruction.
-        """
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self.discriminator(image)
-        active = 1 - self.adversarial.start / self.train_config.steps
-        return super().forward_flops(image) + active * 8 / 3 * counter.get_total_flops()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core import randomness
 from seedream_core.data.loading.batches import Batches
@@ -40,7 +39,7 @@ class AutoencoderModule(Objective):
         """The batch's pictures after the bottleneck, and the reconstruction loss."""
         posterior = self.network.encode(batch.images)
         noise = randomness.normal(self.train_config.seed, batch.keys, batch.step, posterior.mean.shape[1:], "latent")
-        latents = posterior.sample(noise.to(self.device))
+        latents = posterior.sample(self.send(noise))
         if self.latent_noise:
             latents = self.noisy(latents, batch)
         reconstructed = self.network.decode(latents)
@@ -49,17 +48,11 @@ class AutoencoderModule(Objective):
     def noisy(self, latents: Tensor, batch: Batch) -> Tensor:
         """Latents, with noise and cut off from the encoder in about half of the samples."""
         seed, shape = self.train_config.seed, latents.shape[1:]
-        draws = randomness.uniform(seed, batch.keys, batch.step, "decoder noise level").to(self.device)
+        draws = self.send(randomness.uniform(seed, batch.keys, batch.step, "decoder noise level"))
         level = self.latent_noise * (2 * draws.view(-1, 1, 1, 1) - 1).clamp(min=0)
-        noise = randomness.normal(seed, batch.keys, batch.step, shape, "decoder noise").to(self.device)
+        noise = self.send(randomness.normal(seed, batch.keys, batch.step, shape, "decoder noise"))
         spread = latents.detach().std((0, 2, 3), keepdim=True)
         return torch.where(level > 0, latents.detach() + level * spread * noise, latents)
-
-    def forward_flops(self, image: Tensor) -> float:
-        """FLOPs of one picture (1 x 3 x H x W) to its latents and back."""
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self.network.decode(self.network.encode(image).mean)
-        return counter.get_total_flops()
 
     def samples(self) -> Tensor:
         """Originals above their reconstructions."""

@@ -17,7 +17,6 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.data.loading.twins import TwinBatch
 from seedream_core.models.dual_encoder.towers import Towers
@@ -34,9 +33,7 @@ class ContrastiveModule(Objective):
         self.towers, self.tokenizer, self.train_config, self.at_once = towers, tokenizer, train, at_once
 
     def training_step(self, batch: TwinBatch, index: int) -> dict:
-        ids, mask = (
-            part.to(self.device) for part in tokenize(self.tokenizer, batch.captions, self.towers.config.max_tokens)
-        )
+        ids, mask = map(self.send, tokenize(self.tokenizer, batch.captions, self.towers.config.max_tokens))
         pictures, texts = (
             self.parts(self.towers.embed_images, batch.images),
             self.parts(self.towers.embed_texts, ids, mask),
@@ -63,10 +60,3 @@ def info_nce(logits: Tensor, twins: Tensor) -> Tensor:
     logits = logits.masked_fill(twins, -torch.inf)
     own = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-
-
-def forward_flops(towers: Towers) -> int:
-    """FLOPs of one picture through its tower; captions are a small part."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        towers.image(torch.zeros(1, 3, towers.config.size, towers.config.size))
-    return counter.get_total_flops()

@@ -40,9 +40,8 @@ class DetectorModule(Objective):
         self.scenes, self.textures = scenes, textures
 
     def training_step(self, batch: Batch, index: int) -> dict:
-        images, cover = self.planted(batch)
-        found = self.network(images.to(self.device))
-        loss = F.binary_cross_entropy_with_logits(found.float(), cover.to(self.device))
+        images, cover = map(self.send, self.planted(batch))
+        loss = F.binary_cross_entropy_with_logits(self.network(images).float(), cover)
         return {"loss": loss}
 
     def planted(self, batch: Batch) -> tuple[Tensor, Tensor]:

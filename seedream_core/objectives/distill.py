@@ -86,8 +86,8 @@ class DistillModule(Objective):
         told = text if self.scales is None else text.at(scale)
         return DistillStep(
             latents=batch.latents,
-            noise=noise.to(self.device),
-            draws=draws.to(self.device),
+            noise=self.send(noise),
+            draws=self.send(draws),
             shift=self.shift(shape),
             mask=batch.mask,
             student=velocity_function(self.student, told),
@@ -102,10 +102,10 @@ class DistillModule(Objective):
         """A guidance scale for each sample, spread evenly over the range."""
         lowest, highest = self.scales
         uniform = randomness.uniform(self.train_config.seed, batch.keys, batch.step, "guidance")
-        return (lowest + (highest - lowest) * uniform).to(self.device)
+        return self.send(lowest + (highest - lowest) * uniform)
 
     def encode(self, captions: list[str]) -> Conditions:
-        return Conditions(*self.features.to(self.device)(captions)).to(self.device)
+        return Conditions(*map(self.send, self.features.to(self.device)(captions)))
 
     def shift(self, shape: Sequence[int]) -> float:
         """Of the sampler's time grid for latents of this shape."""

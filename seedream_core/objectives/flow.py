@@ -60,10 +60,9 @@ class FlowModule(Objective):
     def encode(self, captions: list[str]) -> Conditions:
         """The captions as conditions, on the module's device."""
         if self.text is None:
-            return Conditions(*self.features.to(self.device)(captions)).to(self.device)
-        ids, mask = self.text.tokenize(captions)
-        mask = mask.to(self.device)
-        return Conditions(self.text(ids.to(self.device), mask), mask)
+            return Conditions(*map(self.send, self.features.to(self.device)(captions)))
+        ids, mask = map(self.send, self.text.tokenize(captions))
+        return Conditions(self.text(ids, mask), mask)
 
     def training_step(self, batch: Batch, index: int) -> dict:
         step = self.predict(batch)
@@ -72,7 +71,7 @@ class FlowModule(Objective):
 
     def predict(self, batch: Batch) -> FlowStep:
         """The network's velocity for a batch at its own noise and times."""
-        noise, t = (part.to(self.device) for part in self.draw(batch))
+        noise, t = map(self.send, self.draw(batch))
         noisy = interpolate(batch.latents, noise, t)
         reads = any(loss.reads_layer for loss in self.losses)
         found = predict(self.network, noisy, t, self.encode(batch.captions), hidden=reads)

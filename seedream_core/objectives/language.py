@@ -26,7 +26,7 @@ class LanguageModule(Objective):
 
     def surprise(self, texts: list[str]) -> Tensor:
         """Nats of every token but each text's first: one flat vector."""
-        ids, mask = (part.to(self.device) for part in self._tokenize(texts))
+        ids, mask = map(self.send, self._tokenize(texts))
         logits = self.model(input_ids=ids, use_cache=False).logits[:, :-1]
         followed = mask[:, 1:]
         return F.cross_entropy(logits[followed].float(), ids[:, 1:][followed], reduction="none")

@@ -33,6 +33,13 @@ class Objective(LightningModule):
     """When the callbacks had finished with the last batch: since then the loop has waited for data."""
     _parts_done: int = 0
 
+    def send(self, drawn: Tensor) -> Tensor:
+        """A tensor that was made on the CPU, on the module's device.
+
+        From page-locked memory: a copy to a GPU from any other waits until the GPU has finished all that it was given.
+        """
+        return (drawn.pin_memory() if self.device.type == "cuda" else drawn).to(self.device, non_blocking=True)
+
     def make_optimizers(self) -> dict[str, SkipNonFinite]:
         """The optimisers by name; the first one's learning rate is the one that is logged."""
         return {"network": SkipNonFinite(self, self.train_config)}
@@ -77,9 +84,18 @@ class Objective(LightningModule):
         """Replace float tensors by their mean over ranks, in place."""
         if self.trainer.world_size == 1:
             return
-        flat = self.trainer.strategy.reduce(torch.cat([one.flatten() for one in tensors]), reduce_op="mean")
+        flat = self.sum_over_ranks(torch.cat([one.flatten() for one in tensors])) / self.trainer.world_size
         for one, mean in zip(tensors, flat.split([one.numel() for one in tensors])):
             one.copy_(mean.view_as(one))
+
+    def sum_over_ranks(self, tensor: Tensor) -> Tensor:
+        """The sum of the ranks' tensors, in place of this rank's.
+
+        Lightning's own reduction first waits for all ranks at a barrier, which with GPUs is a wait in every step.
+        """
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
 
     def on_train_batch_end(self, *_: object) -> None:
         self.batch_ended = time.perf_counter()

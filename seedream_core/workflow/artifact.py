@@ -54,6 +54,9 @@ class Manifest:
     facts: dict
     metrics: dict
     seconds: float
+    "what the step took, all its sessions together"
+    expected_seconds: float | None = None
+    "what `seedream run` expected before its first step"
     versions: dict[str, str]
     files: dict[str, dict]
 
@@ -102,6 +105,7 @@ def finish(
     facts: Mapping[str, Any],
     metrics: Mapping[str, Any],
     seconds: float,
+    expected_seconds: float | None = None,
 ) -> Manifest:
     """Hash the files and write the manifest, which marks the artifact as done. Only rank 0 may call this."""
     files = {name: _describe(folder / name) for name in contents(folder)}
@@ -118,6 +122,7 @@ def finish(
         facts=_plain(facts),
         metrics=_plain(metrics),
         seconds=round(seconds, 3),
+        expected_seconds=expected_seconds,
         versions=_versions(),
         files=files,
     )

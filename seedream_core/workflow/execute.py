@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from seedream_core.errors import Interrupted, NothingMade, Stopped, UserError
-from seedream_core.workflow import artifact, ranks, states
+from seedream_core.progress import duration
+from seedream_core.workflow import artifact, durations, estimate, ranks, states
 from seedream_core.workflow import stage as stages
 from seedream_core.workflow.config import outside, parse
 from seedream_core.workflow.document import load_yaml
@@ -64,14 +65,14 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
             (out / "fates.jsonl").unlink(missing_ok=True)
         states.write_config(stage, out, sources)
         ranks.lead(out)
-        started = time.monotonic()
         try:
-            metrics = dict(stage.run(out, host) or {})
+            with durations.session(out):
+                metrics = dict(stage.run(out, host) or {})
         except NothingMade:
             states.remove_products(out)
             raise
         artifact.sweep(out, SETTLED)
-        facts = {**facts, **metrics.pop("facts", {})}
+        facts, took = {**facts, **metrics.pop("facts", {})}, durations.read(out)
         manifest = artifact.finish(
             out,
             kind=stage.product(vars(stage)),
@@ -82,7 +83,8 @@ def step(stage: stages.Stage, out: Path, host: Host, say: Callable[[str], Any] =
             inputs=sources,
             facts=facts,
             metrics=metrics,
-            seconds=time.monotonic() - started,
+            seconds=took.spent,
+            expected_seconds=took.expected,
         )
         shutil.rmtree(out / artifact.SCRATCH, ignore_errors=True)
         return manifest
@@ -159,6 +161,10 @@ def recipe(
     _refuse(loaded, chosen, {item.name for item in again})
     for item in again:
         set_aside(item.folder, say)
+    expected = _expected(loaded, chosen, host) if launcher.waits else None
+    if expected:
+        say(expected.sentence())
+    started = time.monotonic()
     submitted: dict[str, str | None] = {}
     for item in chosen:
         waiting = {} if launcher.waits else {name: loaded.step(name).folder for name in item.needs if name in submitted}
@@ -168,11 +174,15 @@ def recipe(
         if state.name == "stale":
             raise _stale(loaded, [PlannedStep(item, state.name, state.reasons)])
         states.write_config(item.stage, item.folder)
+        if expected and item.name in expected.steps:
+            durations.expect(item.folder, expected.steps[item.name])
         say(f"{item.name} ({loaded.steps.index(item) + 1} of {len(loaded.steps)}): {item.path} -> {item.folder}")
         after = tuple(submitted[name] for name in waiting)
         submitted[item.name] = launcher.start(
             Job(item.name, item.stage, item.folder, command(item, host_file), host, say, after)
         )
+    if expected:
+        say(f"took {duration(time.monotonic() - started)}; {duration(expected.left)} were expected")
     if not submitted:
         say(
             f"nothing to do: {'all ' if len(chosen) == len(loaded.steps) else ''}{len(chosen)} steps of "
@@ -248,6 +258,11 @@ def _writing(out: Path) -> Iterator[None]:
             raise
         fix = f"make room; {GO_ON}" if error.errno in _FULL else "allow writing there, or give another --out"
         raise UserError(f"{place}: cannot be written ({error.strerror}); {out} keeps what was done", fix) from error
+
+
+def _expected(loaded: Recipe, chosen: list[Step], host: Host) -> estimate.Estimate | None:
+    left = [item.step for item in plan(loaded) if item.step in chosen and (item.state != "done" or item.waits)]
+    return estimate.estimate(left, host)
 
 
 def _process() -> Launcher:

@@ -45,15 +45,22 @@ class Host(Config):
 
             torch.set_num_threads(self.threads)
 
+    def device(self) -> str:
+        """`cuda` where this machine has a GPU and the host file does not refuse it, else `cpu`."""
+        if self.accelerator == "cpu":
+            return "cpu"
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
     def bf16(self) -> bool:
         """Whether networks compute in bf16 here; UserError where that is asked of a CPU without the instructions."""
         if self.precision == "f32":
             return False
-        if self.accelerator != "cpu":
+        if self.device() == "cuda":
             import torch
 
-            if torch.cuda.is_available():
-                return self.precision == "bf16" or torch.cuda.is_bf16_supported(including_emulation=False)
+            return self.precision == "bf16" or torch.cuda.is_bf16_supported(including_emulation=False)
         if self.precision == "bf16" and self.accelerator != "gpu":  # a missing GPU is the Trainer's to tell
             processor.require_bf16("host: precision")
         return self.precision == "bf16" or processor.has_bf16()

@@ -42,6 +42,8 @@ class Step:
     sources: dict[str, tuple[str, ...]]
     needs: tuple[str, ...]
     facts: dict = field(default_factory=dict)
+    inputs: dict = field(default_factory=dict)
+    """The facts of its inputs, as its stage's methods take them."""
 
     @property
     def path(self) -> str:
@@ -236,12 +238,13 @@ class _Reader:
             return check_format(known, kind, folder)
 
         try:
-            known = step.stage.facts(stages.gather(step.stage, look))
+            inputs = stages.gather(step.stage, look)
+            known = step.stage.facts(inputs)
         except (UserError, ValueError) as error:
             self._problem((name,), str(error))
             return
         facts[step.folder] = known
-        self.steps[name] = replace(step, facts=known)
+        self.steps[name] = replace(step, facts=known, inputs=inputs)
 
 
 def check_format(facts: dict, kind: stages.Kind, folder: Path) -> dict:

@@ -79,6 +79,12 @@ class Stage(Config):
         """
         return {}
 
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float | None:
+        """Seconds that `run` takes on one device of this machine, from a few timed calls; None where a stage cannot
+        tell before its inputs exist. `inputs` as in `facts`.
+        """
+        return None
+
     def run(self, out: Path, host: Host) -> dict | None:
         """Make the artifact, writing only under `out`, and return metrics for its manifest.
 

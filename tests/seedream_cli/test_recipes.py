@@ -86,6 +86,7 @@ def test_a_step_runs_alone_with_the_file_that_run_wrote(recipe, tmp_path):
         "artifact.json",
         "grid.png",
         "images",
+        "logs",
         "prompts.jsonl",
         "step.yaml",
     ]

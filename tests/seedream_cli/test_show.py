@@ -1,25 +1,17 @@
-"""Figures for people."""
+"""Tables for people."""
 
-import pytest
+from pathlib import Path
 
 from seedream_cli import show
+from seedream_core.workflow import execute, recipe
+from seedream_core.workflow.launch.inline import Inline
 
 
-@pytest.mark.parametrize(
-    "number, text",
-    [
-        (0, "0 "),
-        (17, "17 "),
-        (999, "999 "),
-        (1000, "1 k"),
-        (1234, "1.23 k"),
-        (999_600, "1 M"),
-        (6_700_000, "6.7 M"),
-        (2.5e9, "2.5 G"),
-        (3.2e15, "3.2 P"),
-        (4e18, "4 E"),
-        (5e21, "5e+03 E"),
-    ],
-)
-def test_counts(number, text):
-    assert show.count(number) == text
+def test_status_shows_what_a_step_took_beside_what_was_expected(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("toy.yaml").write_text("steps:\n  timed: {run: eval/timed, flops: 6e+12, expects: 600}\n")
+    loaded = recipe.load("toy.yaml", root="toy_stages")
+    execute.recipe(loaded, launcher=Inline(), say=lambda line: None)
+    show.status(loaded)
+    (row,) = [line.split() for line in capsys.readouterr().out.splitlines() if "eval/timed" in line]
+    assert row[2:8] == ["done", "0", "s", "10", "min", "00"]

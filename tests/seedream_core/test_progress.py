@@ -5,7 +5,7 @@ import io
 import pytest
 
 from seedream_core import progress
-from seedream_core.progress import PlainLines, duration, figure, track
+from seedream_core.progress import PlainLines, count, duration, figure, track
 
 
 class Clock:
@@ -90,3 +90,23 @@ def test_durations(seconds, text):
 def test_figures():
     assert figure(0.00012344) == "0.0001234" and figure(12) == "12" and figure("bf16") == "bf16"
     assert progress.EVERY_SECONDS <= 10
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [
+        (0, "0 "),
+        (17, "17 "),
+        (999, "999 "),
+        (1000, "1 k"),
+        (1234, "1.23 k"),
+        (999_600, "1 M"),
+        (6_700_000, "6.7 M"),
+        (2.5e9, "2.5 G"),
+        (3.2e15, "3.2 P"),
+        (4e18, "4 E"),
+        (5e21, "5e+03 E"),
+    ],
+)
+def test_counts(number, text):
+    assert count(number) == text

@@ -98,3 +98,14 @@ def means(judges: Sequence[Judge], judged: Sequence[Mapping[str, Judgement]]) ->
             "atoms": {kind: statistics.mean(scores) for kind, scores in kinds.items()},
         }
     return found
+
+
+def together(found: Mapping[str, Judgement]) -> dict:
+    """Atoms, score and reason of all judges together; null where none applies."""
+    if not found:
+        return {"atoms": None, "score": None, "reason": None}
+    return {
+        "atoms": [atom.to_json() for judgement in found.values() for atom in judgement.atoms],
+        "score": statistics.mean(judgement.score for judgement in found.values()),
+        "reason": "; ".join(judgement.reason for judgement in found.values() if judgement.reason) or None,
+    }

@@ -26,3 +26,17 @@ class AutoencoderConfig(Component):
 
     def build(self) -> "nn.Module":
         raise NotImplementedError
+
+    def flops(self, width: int, height: int, *, back: bool = True) -> int:
+        """FLOPs of one picture of that size in pixels to its latents and, unless `back` is false, back to pixels:
+        counted on the meta device, without computing them.
+        """
+        import torch
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False) as counter, torch.device("meta"), torch.no_grad():
+            network = self.build()
+            latents = network.encode(torch.empty(1, 3, height, width)).mean
+            if back:
+                network.decode(latents)
+        return counter.get_total_flops()

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from seedream_core.models.attention import attend
 from seedream_core.models.autoencoder.conv import Residual
@@ -96,6 +97,13 @@ class Towers(nn.Module):
     @property
     def scale(self) -> Tensor:
         return self.log_scale.clamp(max=LARGEST_SCALE).exp()
+
+    def image_flops(self) -> int:
+        """FLOPs of one picture through its tower; captions are a small part."""
+        pixels = torch.zeros(1, 3, self.config.size, self.config.size, device=self.log_scale.device)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self.image(pixels)
+        return counter.get_total_flops()
 
     def embed_images(self, images: Tensor) -> Tensor:
         return F.normalize(self.image(images).float(), dim=-1)

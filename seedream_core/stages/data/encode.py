@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge
 
 from seedream_core.errors import DataError
+from seedream_core.models.autoencoder import AutoencoderConfig
+from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Autoencoder, Shards, Stage, one_size
 
@@ -45,9 +47,26 @@ class EncodeStage(Stage):
                 raise ValueError(
                     f"data: its {side} of {pixels} pixels is not a multiple of the autoencoder's factor {vae['factor']}"
                 )
-        return {name: data[name] for name in ("samples", "width", "height", "held_out") if name in data} | {
-            name: vae[name] for name in ("channels", "factor")
-        }
+        return (
+            {name: data[name] for name in ("samples", "width", "height", "held_out", "caption_tokens") if name in data}
+            | {name: vae[name] for name in ("channels", "factor")}
+            | self._cost(data, vae)
+        )
+
+    def _cost(self, data: Mapping, vae: Mapping) -> dict:
+        if "samples" not in data or "net" not in vae:
+            return {}
+        net = parse(AutoencoderConfig, vae["net"])
+        return {"flops": data["samples"] * net.flops(**one_size(data), back=False)}
+
+    def expected_seconds(self, inputs: dict, host: Host) -> float | None:
+        from seedream_core.training import rehearsal
+
+        data, vae = inputs["data"], inputs["vae"]
+        if "samples" not in data or "net" not in vae:
+            return None
+        net = parse(AutoencoderConfig, vae["net"])
+        return data["samples"] * rehearsal.autoencoder_to_encode(net, **one_size(data), rows=self.batch, host=host)
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.loading import latents

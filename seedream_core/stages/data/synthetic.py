@@ -1,5 +1,6 @@
 """Draws pictures of the synthetic scene world with bilingual captions and their truth, as tar shards."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from seedream_core.workflow.stage import Stage
 
 # Undecodable ones are rare: they count against the budget of damaged input that stops a run.
 DAMAGES = {"duplicate": 0.32, "uniform": 0.25, "blurred": 0.25, "captionless": 0.15, "undecodable": 0.03}
+PROBED = 64
 BLUR = 3 / 64  # of the shorter side: shapes are gone, colours remain
 
 
@@ -61,7 +63,25 @@ class SyntheticStage(Stage):
             "width": self.size[0],
             "height": self.size[1],
             "held_out": sorted(self.held_out),
+            "caption_tokens": self.caption_tokens(),
         }
+
+    def caption_tokens(self) -> int:
+        """Tokens of the longest canonical caption of a batch: a tokenizer learned here has one for each English word,
+        and one ends the text.
+        """
+        from seedream_core.synthetic.scenes.captions import canonical
+
+        asked = [self.world.sample(self.seed, index).asked for index in range(min(self.samples, PROBED))]
+        return 1 + max(len(canonical(one, "en").split()) for one in asked)
+
+    def expected_seconds(self, inputs: dict, host: Host) -> float:
+        world, count = self.world, min(self.samples, PROBED)
+        self.members(world, 0, world.sample(self.seed, 0), None, None)  # the first one imports what draws
+        started = time.perf_counter()
+        for index in range(count):
+            self.members(world, index, world.sample(self.seed, index), None, None)
+        return (time.perf_counter() - started) / count * self.samples
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.data.storage.shards import ShardWriter

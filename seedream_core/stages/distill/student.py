@@ -70,11 +70,24 @@ class StudentStage(Stage):
             | several
             | {
                 "guidance_distilled": True,
+                "steps": self.steps,
+                "guidance": 1.0,
                 "format": "bf16",
                 "images": images,
                 "flops": images * self.evaluations() * model.get("flops_per_image_evaluation", 0),
             }
         )
+
+    def expected_seconds(self, inputs: Mapping[str, dict], host: Host) -> float | None:
+        from seedream_core.training import rehearsal
+
+        facts = self.facts(inputs)
+        if "net" not in facts:
+            return None
+        learning = rehearsal.velocity_to_learn(facts, self.train, host)
+        # a guided teacher answers twice for each sample, in one batch
+        answering = rehearsal.velocity_to_answer(facts, 2 * rehearsal.rows_at_once(self.train, host), host)
+        return facts["images"] * (learning + (self.evaluations() - 3) * answering)
 
     def evaluations(self) -> float:
         """Forward passes of one network that a training image costs: the student counts three, a guided teacher two."""

@@ -7,11 +7,11 @@ accuracy, and distances to true pictures; a user's prompts get the judges that a
 import json
 import os
 import shutil
-import statistics
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -119,7 +119,8 @@ class BenchStage(stage.Stage):
         if not sizes:
             raise ValueError("models: name at least one")
         if len(sizes) > 1:
-            raise ValueError(f"models: the same noise needs one size, but these make {_sizes(sizes)}")
+            found = " and ".join(sorted(f"{width}x{height}" for width, height in sizes))
+            raise ValueError(f"models: the same noise needs one size, but these make {found}")
         for rung in self.rows:
             model = inputs["models"][rung.model]
             distilled, scales = model.get("guidance_distilled", False), model.get("guidance_scales")
@@ -143,7 +144,30 @@ class BenchStage(stage.Stage):
                     f"judges: {judge.name()} applies to no prompt (ocr needs quoted strings, vlm needs questions, "
                     "scenes needs their suite)"
                 )
-        return {"rungs": len(self.rows), "prompts": len(items), "suite": (suite or self.suite).name()}
+        planned = {"rungs": len(self.rows), "prompts": len(items), "suite": (suite or self.suite).name()}
+        models = inputs["models"]
+        if not all("net" in model for model in models.values()):
+            return planned
+        from seedream_core.generate import requests
+
+        of_one = {
+            row.name: requests.evaluations(models[row.model], row) * models[row.model]["flops_per_image_evaluation"]
+            for row in self.rows
+        }
+        return planned | {"flops": len(items) * sum(of_one.values())}
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float | None:
+        from seedream_core.generate import requests
+        from seedream_core.training import rehearsal
+
+        models = inputs["models"]
+        if not all("net" in model for model in models.values()):
+            return None
+        precision = host.precision if self.precision == "auto" else self.precision
+        host = replace(host, precision=precision)
+        of_one = {name: rehearsal.velocity_to_answer(model, self.batch, host) for name, model in models.items()}
+        prompts = self.facts(inputs)["prompts"]
+        return sum(prompts * requests.evaluations(models[row.model], row) * of_one[row.model] for row in self.rows)
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -157,7 +181,7 @@ class BenchStage(stage.Stage):
         from seedream_core.training.predict import Prediction, predict
 
         host.limit_threads()
-        device = "cuda" if host.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+        device = host.device()
         if self.precision == "bf16" and device == "cpu":
             processor.require_bf16("precision")
         bf16 = host.bf16() if self.precision == "auto" else self.precision == "bf16"
@@ -192,7 +216,7 @@ class BenchStage(stage.Stage):
                     "prompt": item.prompt,
                     "seed": item.seed,
                     "file": file,
-                    **_scored(found),
+                    **judges.together(found),
                 }
                 for item, file, found in zip(items, files, judged, strict=True)
             ]
@@ -408,17 +432,6 @@ def _described(rung: Rung, sampler: "Sampler", asked: "Request") -> dict:
     }
 
 
-def _scored(found: Mapping[str, "Judgement"]) -> dict:
-    """Atoms, score and reason of all judges together; null where none applies."""
-    if not found:
-        return {"atoms": None, "score": None, "reason": None}
-    return {
-        "atoms": [atom.to_json() for judgement in found.values() for atom in judgement.atoms],
-        "score": statistics.mean(judgement.score for judgement in found.values()),
-        "reason": "; ".join(judgement.reason for judgement in found.values() if judgement.reason) or None,
-    }
-
-
 def _stem(item: SuiteItem) -> str:
     return f"{item.set}_{item.index:05d}"
 
@@ -429,10 +442,7 @@ def _scratch(out: Path, number: int) -> Path:
 
 
 def _counts(items: Sequence[SuiteItem]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for item in items:
-        counts[item.set] = counts.get(item.set, 0) + 1
-    return counts
+    return dict(Counter(item.set for item in items))
 
 
 def _lines(rows: Sequence[dict]) -> str:
@@ -447,7 +457,3 @@ def _origin(folder: Path, out: Path) -> dict:
         "stage": manifest.stage,
         "facts": manifest.facts,
     }
-
-
-def _sizes(sizes: set[tuple[int, int]]) -> str:
-    return " and ".join(sorted(f"{width}x{height}" for width, height in sizes))

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -68,7 +68,24 @@ class ImagesStage(stage.Stage):
         for name, side in (("width", width), ("height", height)):
             if side and side % model.get("factor", 1):
                 raise ValueError(f"size: {name} {side} is not a multiple of the model's {model['factor']}")
-        return {"samples": len(lines) * self.count, "width": width, "height": height}
+        samples = len(lines) * self.count
+        planned = {"samples": samples, "width": width, "height": height}
+        if "net" not in model:
+            return planned
+        from seedream_core.generate import requests
+
+        return planned | {"flops": samples * requests.evaluations(model, self) * model["flops_per_image_evaluation"]}
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float | None:
+        from seedream_core.generate import requests
+        from seedream_core.training import rehearsal
+
+        model = inputs["model"]
+        if "net" not in model:
+            return None
+        batch = requests.default_batch(host.device())
+        one = rehearsal.velocity_to_answer(model, batch, replace(host, precision="f32"))
+        return self.facts(inputs)["samples"] * requests.evaluations(model, self) * one
 
     def run(self, out: Path, host: Host) -> dict:
         from seedream_core.generate import metadata, requests, sizes
@@ -91,7 +108,7 @@ class ImagesStage(stage.Stage):
         if warning := sizes.untrained(spec, wanted):
             print(warning, file=sys.stderr)
         made_by = {"model_digest": artifact.read(self.model, "generator").digest, "version": metadata.version()}
-        batch = requests.default_batch("cuda" if host.accelerator != "cpu" and _gpu() else "cpu")
+        batch = requests.default_batch(host.device())
 
         def prepare(device: "torch.device") -> Sampler:
             # the settings of `seedream generate`, so that its --from draws each of these again
@@ -176,9 +193,3 @@ class _Output:
         except UserError:
             return False
         return origin == metadata.Origin(request=self.wanted[index], **self.made_by)
-
-
-def _gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()

@@ -99,8 +99,14 @@ class SftStage(stage.Stage):
                 "convert_to_base: true"
             )
         images = self.train.steps * self.train.global_batch
-        plain = {"guidance_distilled": False, "guidance_scales": None, "format": "bf16"} if self.convert_to_base else {}
+        plain = _as_a_base() if self.convert_to_base else {}
         return {**model, **plain, "images": images, "flops": 3 * model["flops_per_image_evaluation"] * images}
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float | None:
+        from seedream_core.training import rehearsal
+
+        facts = self.facts(inputs)
+        return facts["images"] * rehearsal.velocity_to_learn(facts, self.train, host) if "net" in facts else None
 
     def run(self, out: Path, host: Host) -> dict:
         from dataclasses import replace
@@ -140,15 +146,18 @@ def _plain(start: "Pipeline") -> "Pipeline":
     """The model in float weights, drawing as a base does: in many steps, with guidance."""
     from dataclasses import replace
 
-    from seedream_core.pipeline.generator import GeneratorSpec, with_guidance_embedding
+    from seedream_core.pipeline.generator import with_guidance_embedding
     from seedream_core.quant.w4a8 import dequantise
 
-    as_a_base = {
-        field.name: field.default
-        for field in fields(GeneratorSpec)
-        if field.name in ("guidance", "guidance_scales", "steps", "guidance_distilled", "format")
-    }
     network, config = dequantise(start.network), start.config
     if config.guidance_embedding:
         network, config = with_guidance_embedding(network, config, False)
-    return replace(start, network=network, config=config, spec=replace(start.spec, **as_a_base))
+    return replace(start, network=network, config=config, spec=replace(start.spec, **_as_a_base()))
+
+
+def _as_a_base() -> dict:
+    """How a generator draws that nothing was distilled or packed in."""
+    from seedream_core.pipeline.generator import GeneratorSpec
+
+    names = ("guidance", "guidance_scales", "steps", "guidance_distilled", "format")
+    return {field.name: field.default for field in fields(GeneratorSpec) if field.name in names}

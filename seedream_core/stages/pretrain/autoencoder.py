@@ -11,6 +11,7 @@ from seedream_core.losses.adversarial import Adversarial
 from seedream_core.losses.reconstruction import Reconstruction
 from seedream_core.models.autoencoder import AutoencoderConfig
 from seedream_core.workflow import stage
+from seedream_core.workflow.config import dump
 from seedream_core.workflow.host import Host, Train
 
 MEASURED = 2000
@@ -49,7 +50,29 @@ class AutoencoderStage(stage.Stage):
                 raise ValueError(f"net.factor: pictures of {name} {pixels} do not divide by {self.net.factor}")
         with torch.device("meta"):
             parameters = sum(p.numel() for p in self.net.build().parameters())
-        return {"factor": self.net.factor, "channels": self.net.channels, "parameters": parameters, **size}
+        images = self.train.steps * self.train.global_batch
+        return {
+            "factor": self.net.factor,
+            "channels": self.net.channels,
+            "net": dump(self.net),
+            "parameters": parameters,
+            "images": images,
+            "flops": 3 * self.flops_per_image(**size) * images,
+            **size,
+        }
+
+    def flops_per_image(self, width: int, height: int) -> float:
+        """A third of the FLOPs that a training picture costs."""
+        added = self.adversarial.flops(self.train, width, height) if self.adversarial else 0
+        return self.net.flops(width, height) + added
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float:
+        from seedream_core.training import rehearsal
+
+        size = stage.one_size(inputs["data"])
+        alone = rehearsal.autoencoder_to_learn(self.net, **size, train=self.train, host=host)
+        added = self.flops_per_image(**size) / self.net.flops(**size)
+        return self.train.steps * self.train.global_batch * alone * added
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -70,7 +93,8 @@ class AutoencoderStage(stage.Stage):
             module = AutoencoderModule(self.net.build(), **options)
         else:
             module = AdversarialAutoencoderModule(self.net.build(), adversarial=self.adversarial, **options)
-        module.flops_per_image = module.forward_flops(shown[:1])
+        height, width = shown.shape[-2:]
+        module.flops_per_image = self.flops_per_image(width, height)
         fitted = fit(module, batches, self.train, host, out)
         # Measured on the weights as they are stored, which is what every later stage will use.
         module.network.to(torch.bfloat16).float()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 UNSEEN = 0.05
+PLANNED_TEXT_TOKENS = 32
 LEAST, MOST = 8, 2000  # smallest and largest number of samples kept back
 REFERENCES = 512
 
@@ -61,8 +62,33 @@ class DualEncoderStage(stage.Stage):
         from seedream_core.models.dual_encoder.towers import Towers
 
         with torch.device("meta"):
-            parameters = sum(p.numel() for p in Towers(self.net, self.vocabulary).parameters())
-        return {"dim": self.net.dim, "size": self.net.size, "vocabulary": self.vocabulary, "parameters": parameters}
+            towers = Towers(self.net, self.vocabulary)
+        images = self.train.steps * self.train.global_batch
+        return {
+            "dim": self.net.dim,
+            "size": self.net.size,
+            "vocabulary": self.vocabulary,
+            "parameters": sum(p.numel() for p in towers.parameters()),
+            "images": images,
+            "flops": 3 * towers.image_flops() * images,
+        }
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float:
+        import torch
+
+        from seedream_core.models.dual_encoder.towers import Towers
+        from seedream_core.training import rehearsal
+
+        device, side = host.device(), self.net.size
+        towers = Towers(self.net, self.vocabulary).to(device)
+
+        def loss(rows: int) -> torch.Tensor:
+            pictures = towers.embed_images(torch.rand(rows, 3, side, side, device=device))
+            ids = torch.randint(self.vocabulary, (rows, PLANNED_TEXT_TOKENS), device=device)
+            return (pictures @ towers.embed_texts(ids, torch.ones_like(ids, dtype=torch.bool)).T).square().mean()
+
+        one = rehearsal.seconds_to_learn(towers, loss, self.train, host)
+        return self.train.steps * self.train.global_batch * one
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
@@ -74,7 +100,7 @@ class DualEncoderStage(stage.Stage):
         from seedream_core.models.dual_encoder.own import DualEncoder
         from seedream_core.models.dual_encoder.towers import Towers
         from seedream_core.models.text.tokenizer import train_tokenizer
-        from seedream_core.objectives.contrastive import ContrastiveModule, alone, forward_flops
+        from seedream_core.objectives.contrastive import ContrastiveModule, alone
         from seedream_core.training.fit import fit
 
         told = by_key(self.data)
@@ -86,7 +112,7 @@ class DualEncoderStage(stage.Stage):
         towers = Towers(self.net, tokenizer.get_vocab_size())
         module = ContrastiveModule(towers, tokenizer, train=self.train, at_once=host.micro_batch)
         host = alone(host)
-        module.flops_per_image = forward_flops(towers)
+        module.flops_per_image = towers.image_flops()
         batches = twin_batches(
             self.data,
             told,

@@ -12,6 +12,7 @@ from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses import Loss, check
 from seedream_core.models.dit import DitConfig
 from seedream_core.workflow import stage
+from seedream_core.workflow.config import dump
 from seedream_core.workflow.host import Host, Train
 
 PROMPTS = (
@@ -73,13 +74,17 @@ class MmditStage(stage.Stage):
         if self.net.guidance_embedding:
             raise ValueError("net.guidance_embedding: only distill/student trains it; leave it out here")
         tokens = self.net.image_tokens(data["width"], data["height"], data["factor"])
-        text_tokens = min(text["max_tokens"], PLANNED_TEXT_TOKENS)
+        text_tokens = min(text["max_tokens"], data.get("caption_tokens", PLANNED_TEXT_TOKENS))
         flops = self.net.flops(tokens, text_tokens, channels=data["channels"], text_width=text["width"])
         images = self.train.steps * self.train.global_batch
         held_out = {"held_out": data["held_out"]} if "held_out" in data else {}
         return {
             **held_out,
             "network": self.net.name(),
+            "net": dump(self.net),
+            "text_width": text["width"],
+            "steps": self.sampling_steps,
+            "guidance": self.guidance,
             "parameters": self.net.parameters(channels=data["channels"], text_width=text["width"]),
             "image_tokens": tokens,
             "text_tokens": text_tokens,
@@ -93,6 +98,12 @@ class MmditStage(stage.Stage):
             "images": images,
             "flops": 3 * flops * images,
         }
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float:
+        from seedream_core.training import rehearsal
+
+        facts = self.facts(inputs)
+        return facts["images"] * rehearsal.velocity_to_learn(facts, self.train, host)
 
     def run(self, out: Path, host: Host) -> dict:
         import torch

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -11,7 +11,11 @@ from seedream_core.errors import DataError
 from seedream_core.workflow import stage
 from seedream_core.workflow.host import Host, Train
 
+if TYPE_CHECKING:
+    from transformers import Qwen2Config
+
 UNSEEN = 0.02
+PLANNED_TEXT_TOKENS = 32
 MEASURED = 2000
 
 
@@ -54,16 +58,53 @@ class TextStage(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         layer = 4 * self.width**2 + 3 * self.width + 3 * self.width * self.hidden + 2 * self.width
+        parameters = self.vocabulary * self.width + self.depth * layer + self.width
+        texts = self.train.steps * self.train.global_batch
         return {
             "width": self.width * len(self.layers),
             "max_tokens": self.max_tokens,
             "vocabulary": self.vocabulary,
-            "parameters": self.vocabulary * self.width + self.depth * layer + self.width,
+            "parameters": parameters,
+            "images": texts,
+            "flops": 6 * parameters * PLANNED_TEXT_TOKENS * texts,
         }
+
+    def expected_seconds(self, inputs: Mapping[str, Any], host: Host) -> float:
+        import torch
+        from transformers import Qwen2ForCausalLM
+
+        from seedream_core.training import rehearsal
+
+        device = host.device()
+        model = Qwen2ForCausalLM(self.config(self.vocabulary, 0)).to(device)
+
+        def loss(rows: int) -> torch.Tensor:
+            ids = torch.randint(self.vocabulary, (rows, PLANNED_TEXT_TOKENS), device=device)
+            return model(input_ids=ids, labels=ids).loss
+
+        one = rehearsal.seconds_to_learn(model, loss, self.train, host)
+        return self.train.steps * self.train.global_batch * one
+
+    def config(self, vocabulary: int, end: int) -> "Qwen2Config":
+        """The language model's; `end` is the id of the token that ends a text."""
+        from transformers import Qwen2Config
+
+        return Qwen2Config(
+            vocab_size=vocabulary,
+            hidden_size=self.width,
+            intermediate_size=self.hidden,
+            num_hidden_layers=self.depth,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            max_position_embeddings=self.max_tokens,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=end,
+        )
 
     def run(self, out: Path, host: Host) -> dict:
         import torch
-        from transformers import Qwen2Config, Qwen2ForCausalLM
+        from transformers import Qwen2ForCausalLM
 
         from seedream_core.data.loading.batches import text_batches
         from seedream_core.data.loading.texts import distinct, translations
@@ -75,20 +116,8 @@ class TextStage(stage.Stage):
         seen, unseen = split(distinct(self.data, self.max_texts))
         tokenizer = train_tokenizer(seen, self.vocabulary)
         end = tokenizer.token_to_id(END)
-        config = Qwen2Config(
-            vocab_size=tokenizer.get_vocab_size(),
-            hidden_size=self.width,
-            intermediate_size=self.hidden,
-            num_hidden_layers=self.depth,
-            num_attention_heads=self.heads,
-            num_key_value_heads=self.heads,
-            max_position_embeddings=self.max_tokens,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=end,
-        )
         torch.manual_seed(self.train.seed)  # the only use of a global generator: initial weights, before any step
-        model = Qwen2ForCausalLM(config)
+        model = Qwen2ForCausalLM(self.config(tokenizer.get_vocab_size(), end))
         encoder = LlmEncoder(model.model, tokenizer, end, self.max_tokens, self.layers)
         learned = seen + documents(translations(self.data, self.max_texts), set(unseen))
         lengths = encoder.tokenize(learned[:: -(-len(learned) // MEASURED)])[1].sum(1).double()
@@ -111,7 +140,11 @@ class TextStage(stage.Stage):
             "tokens_per_text": round(float(lengths.mean()), 2),
             "captions": len(seen),
             "translations": len(learned) - len(seen),
-            "facts": {"vocabulary": tokenizer.get_vocab_size(), "parameters": parameters},
+            "facts": {
+                "vocabulary": tokenizer.get_vocab_size(),
+                "parameters": parameters,
+                "flops": 3 * module.flops_per_image * self.train.steps * self.train.global_batch,
+            },
         }
 
 

@@ -5,11 +5,12 @@ bit).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
 from seedream_core.data.loading.caption_mix import CaptionMix
+from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Generator, Latents, Stage
 
@@ -54,7 +55,33 @@ class CalibrateStage(Stage):
             if model.get(name) != data.get(name):
                 raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
         trained = ("images", "flops")  # what the model's own training took, not this step
-        return {name: value for name, value in model.items() if name not in trained} | {"format": "w4a8"}
+        kept = {name: value for name, value in model.items() if name not in trained}
+        return kept | {"format": "w4a8", "flops": self._passes(model) * model.get("flops_per_image_evaluation", 0)}
+
+    def _passes(self, model: Mapping[str, Any]) -> int:
+        """Forward passes of one sample: each layer alone in two widths, updates of scales, the error at each time."""
+        import torch
+
+        from seedream_core.models.dit import DitConfig
+        from seedream_core.quant import calibration, w4a8
+
+        if "net" not in model:
+            return 0
+        with torch.device("meta"):
+            network = parse(DitConfig, model["net"]).build(channels=model["channels"], text_width=model["text_width"])
+        alone = 2 + 2 * len(w4a8.linears(network))
+        return self.samples * (alone + 2 * len(self.times)) + self.tune * calibration.ROWS * 4
+
+    def expected_seconds(self, inputs: Mapping[str, dict], host: Host) -> float | None:
+        from seedream_core.quant import calibration
+        from seedream_core.training import rehearsal
+
+        model = inputs["model"]
+        if "net" not in model:
+            return None
+        return self._passes(model) * rehearsal.velocity_to_answer(
+            model, calibration.ROWS, replace(host, precision="f32")
+        )
 
     def run(self, out: Path, host: Host) -> dict:
         import copy

@@ -121,6 +121,7 @@ class Checkpoints(Callback):
         self.step = 0
         self.asked: signal.Signals | None = None
         self.stopped = ""
+        self._asking: torch.Tensor | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def on_load_checkpoint(self, trainer: Trainer, module: Objective, checkpoint: dict[str, Any]) -> None:
@@ -157,8 +158,7 @@ class Checkpoints(Callback):
             return
         self.step = module.steps_done
         last = self.step >= self.train.steps
-        # Every rank hears of a signal that reached one of them, at the same step.
-        asked = trainer.strategy.reduce_boolean_decision(self.asked is not None, all=False)
+        asked = self._asked_anywhere(trainer, module)
         if last or asked or self.step % self.train.checkpoint_every == 0:
             saved = self._save(trainer, module)
             if asked and not last:
@@ -167,6 +167,18 @@ class Checkpoints(Callback):
                     "saved, the same command goes on from here" if saved else "it could not be saved"
                 )
                 trainer.should_stop = True
+
+    def _asked_anywhere(self, trainer: Trainer, module: Objective) -> bool:
+        """Whether a signal reached any rank: every rank hears of it at the same step.
+
+        Of several ranks, the answer is that of the step before, whose message has arrived meanwhile: no step waits.
+        """
+        if trainer.world_size == 1:
+            return self.asked is not None
+        before = self._asking
+        mine = torch.full((), float(self.asked is not None), device=module.device)
+        self._asking = module.sum_over_ranks(mine)
+        return before is not None and bool(before)
 
     def _save(self, trainer: Trainer, module: Objective) -> bool:
         if bad := [name for name, p in module.named_parameters() if not torch.isfinite(p).all()]:

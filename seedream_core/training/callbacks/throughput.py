@@ -90,7 +90,7 @@ class Throughput(Callback):
             self.skipped += 1
         else:
             # Every step, so that the sums in a checkpoint are all ranks', whichever of them wrote it.
-            mean = trainer.strategy.reduce(torch.stack(list(self._micro.values())), reduce_op="mean")
+            mean = module.sum_over_ranks(torch.stack(list(self._micro.values()))) / trainer.world_size
             self.sums = {name: self.sums.get(name, 0) + value for name, value in zip(self._micro, mean)}
             self.counted += 1
         self._micro, self._keys = {}, []

@@ -151,7 +151,13 @@ def test_wrong_options_are_refused(options, message):
 def test_config_survives_yaml_and_plans_its_facts():
     stage = parse(SyntheticStage, {"samples": 5, "size": [96, 64], "kinds": {"one": 1}})
     assert parse(SyntheticStage, dump(stage)) == stage
-    assert stage.facts({}) == {"samples": 5, "width": 96, "height": 64, "held_out": sorted(HELD_OUT)}
+    assert stage.facts({}) == {
+        "samples": 5,
+        "width": 96,
+        "height": 64,
+        "held_out": sorted(HELD_OUT),
+        "caption_tokens": 8,  # `a blue star on a pink background` and the end
+    }
 
 
 def test_relations_are_drawn_as_told(tmp_path):

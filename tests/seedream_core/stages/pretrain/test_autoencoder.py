@@ -11,12 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from seedream_core.data.loading.batches import picture_batches
 from seedream_core.losses.adversarial import Adversarial
 from seedream_core.models.autoencoder.conv import Conv
-from seedream_core.objectives.adversarial_autoencoder import AdversarialAutoencoderModule
+from seedream_core.models.discriminator import PatchDiscriminator
 from seedream_core.objectives.autoencoder import AutoencoderModule
 from seedream_core.pipeline import generator
 from seedream_core.stages.data.synthetic import SyntheticStage
 from seedream_core.stages.pretrain.autoencoder import AutoencoderStage
 from seedream_core.workflow import execute
+from seedream_core.workflow.config import dump
 
 NET = Conv(channels=4, stem=8, widths=(16, 16))
 ADVERSARIAL = Adversarial(start=3, width=8, layers=2)
@@ -49,9 +50,12 @@ def test_learns_and_measures_what_it_stores(vae, tmp_path):
     assert manifest.facts == {
         "factor": 16,
         "channels": 4,
+        "net": dump(NET),
         "width": 32,
         "height": 32,
         "parameters": sum(p.numel() for p in NET.build().parameters()),
+        "images": 40 * 8,
+        "flops": 3 * NET.flops(32, 32) * 40 * 8,
     }
     rows = toy.read_rows(out / "logs" / "metrics.jsonl")
     assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
@@ -117,19 +121,18 @@ def test_the_discriminator_starts_late_and_is_left_behind(vae, tmp_path):
 
 def test_flops_of_the_discriminator_are_those_of_its_steps(vae):
     """Counted at a whole step: three times the figure is what a step costs for each picture, once the start is past."""
-    options = {"train": vae.train, "loss": vae.loss, "shown": torch.zeros(0)}
-    plain = AutoencoderModule(NET.build(), **options)
-    module = AdversarialAutoencoderModule(NET.build(), adversarial=replace(ADVERSARIAL, start=0), **options)
-    late = AdversarialAutoencoderModule(NET.build(), adversarial=replace(ADVERSARIAL, start=6), **options)
-    image = torch.randn(1, 3, 32, 32)
+    plain, early, late = (
+        replace(vae, adversarial=start if start is None else replace(ADVERSARIAL, start=start)).flops_per_image(32, 32)
+        for start in (None, 0, 6)
+    )
+    discriminator, image = PatchDiscriminator(ADVERSARIAL.width, ADVERSARIAL.layers), torch.randn(1, 3, 32, 32)
     with FlopCounterMode(display=False) as counter:
-        module.discriminator.requires_grad_(False)  # the decoder's loss: back to the reconstruction alone
-        module.discriminator(image.clone().requires_grad_()).mean().backward()
-        module.discriminator.requires_grad_(True)
-        (module.discriminator(image).mean() + module.discriminator(image).mean()).backward()
-    added = 3 * (module.forward_flops(image) - plain.forward_flops(image))
-    assert added == pytest.approx(counter.get_total_flops(), rel=0.05)
-    assert late.forward_flops(image) - plain.forward_flops(image) == pytest.approx(added / 6)
+        discriminator.requires_grad_(False)  # the decoder's loss: back to the reconstruction alone
+        discriminator(image.clone().requires_grad_()).mean().backward()
+        discriminator.requires_grad_(True)
+        (discriminator(image).mean() + discriminator(image).mean()).backward()
+    assert 3 * (early - plain) == pytest.approx(counter.get_total_flops(), rel=0.05)
+    assert late - plain == pytest.approx((early - plain) / 2)  # of 12 steps
 
 
 def test_micro_batches_add_up_to_the_batch(vae, tmp_path):
