@@ -11,6 +11,7 @@ from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses import Loss, check
+from seedream_core.models.autoencoder import check_latents
 from seedream_core.stages.pretrain.mmdit import PROMPTS
 from seedream_core.workflow import stage
 from seedream_core.workflow.config import Config
@@ -87,11 +88,7 @@ class SftStage(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         model, data = inputs["model"], inputs["data"]
-        for name in ("channels", "factor"):
-            if data[name] != model[name]:
-                raise ValueError(
-                    f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own"
-                )
+        check_latents(data, "model", model)
         if not self.convert_to_base and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
             what = "weights packed in w4a8" if model.get("format") == "w4a8" else "a guidance-distilled student"
             raise ValueError(
