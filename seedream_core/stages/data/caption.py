@@ -183,10 +183,7 @@ class CaptionStage(Stage):
         problems: dict[int, str] = {}
         for position in positions:
             try:
-                members = reader.read(position)
-                if "json" not in members:
-                    raise DataError("no json beside the picture")
-                views[position] = LazySample(Sample.from_json(members["json"]), members)
+                views[position] = LazySample.read(reader, position)
             except DataError as error:
                 problems[position] = error.message
         written_by_position: dict[int, Captions] = {}

@@ -329,7 +329,7 @@ class CurateStage(Spread, Stage):
                 members = (
                     next(fitted) if number >= whole * self.samples_per_shard else reader.read(row.position, "json")
                 )
-                sample = Sample.from_json(members["json"])
+                sample = Sample.of(members)
                 sizes.add(self.size or (sample.width, sample.height))
                 if number >= whole * self.samples_per_shard:
                     found = record(sample, row)

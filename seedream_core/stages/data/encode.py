@@ -130,9 +130,10 @@ def _check_record(key: str, members: Mapping[str, bytes]) -> None:
     as captions.
     """
     from seedream_core.data.sources.raw_captions import BEFORE, INSTRUCTION
+    from seedream_core.data.storage.stored_records import record_of
     from seedream_core.records import Sample
 
-    sample = Sample.from_json(members["json"])
+    sample = record_of(key, members)
     if sample.task != Sample.task:
         raise _uncarried(key, f"task {sample.task}")
     fields = {name for texts in sample.captions.values() for name in texts}

@@ -99,10 +99,7 @@ class _Maker:
         reader, makers = _opened(self)
         key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
         try:
-            members = reader.read(position)
-            if "json" not in members:
-                raise DataError("no json beside the picture")
-            view = LazySample(Sample.from_json(members["json"]), members)
+            view = LazySample.read(reader, position)
             name = view.sample.name
             view.pixels
             for number, (_, make) in enumerate(makers):
