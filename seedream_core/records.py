@@ -153,6 +153,9 @@ class Verdict:
     reason: str = ""
 
 
+FATES = ("kept", "dropped", "quarantined")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fate:
     """One line of fates.jsonl: what one stage did with one input sample."""

@@ -119,7 +119,7 @@ class CaptionStage(Stage):
         rewrite.carry(reader, out)
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "captioned": journal.changes[CAPTIONED],
             "in_no_stratum": journal.changes[NO_STRATUM],
             "captions_written_now": dict(written),

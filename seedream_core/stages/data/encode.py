@@ -86,7 +86,7 @@ class EncodeStage(Stage):
         """Number of complete, undamaged shards that an interrupted run left; digests tell whether its inputs are
         unchanged.
         """
-        from seedream_core.data.storage.shards import ShardReader
+        from seedream_core.data.storage.shards import ShardReader, complete_shards
         from seedream_core.workflow.artifact import digest, write_atomic
 
         made_from = {
@@ -97,11 +97,10 @@ class EncodeStage(Stage):
             "samples_per_shard": self.samples_per_shard,
         }
         cache, shards = out / CACHE, out / "shards"
-        if cache.is_file() and any(shards.glob("*.tar")):
+        if cache.is_file() and (whole := complete_shards(shards)):
             before = json.loads(cache.read_bytes())
             changed = [name for name, value in made_from.items() if before.get(name) != value]
             if not changed:
-                whole = len(list(shards.glob("*.tar")))
                 kept = ShardReader(shards)
                 if not kept.damage and kept.keys == reader.keys[: whole * self.samples_per_shard]:
                     return whole

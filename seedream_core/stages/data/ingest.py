@@ -111,7 +111,7 @@ class IngestStage(Spread, Stage):
                 self._check(taken.fate, journal.fates, total, out)
             if not journal.fates["kept"]:
                 raise NothingMade(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
-        fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
+        fates = journal.counts()
         changes = Counter(journal.changes)
         retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}
         for name, count in (

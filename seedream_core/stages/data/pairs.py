@@ -77,7 +77,7 @@ class PairsStage(Spread, Stage):
         count = journal.changes.total()
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "tasks": dict(journal.changes.most_common()),
             "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),
             "facts": {"samples": count},

@@ -169,7 +169,7 @@ class RetrieveStage(Spread, Stage):
                 progress.advance(**journal.fates)
             return {
                 "samples": journal.fates.total(),
-                **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                **journal.counts(),
             }
 
     def _fate(self, key: str, name: str, source: str, fate: str, reason: str) -> Fate:

@@ -79,7 +79,7 @@ class TextRenderingStage(Spread, Stage):
                 )
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "samples_per_second": round(len(reader) / (time.monotonic() - started), 1),
             "facts": {"samples": journal.fates["kept"]},
         }
