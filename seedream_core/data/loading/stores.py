@@ -89,12 +89,15 @@ class ShardStore(Store):
 
     def batch(self, rows: Sequence[int], step: int) -> Batch:
         positions = [self.rows[row] for row in rows]
-        keys = [self.keys[position] for position in positions]
+        return self.collect([self.keys[position] for position in positions], list(map(self.sample, positions)), step)
+
+    def collect(self, keys: list[str], samples: list[Kept], step: int) -> Batch:
+        """The batch of these samples."""
         captions = [
-            self.captions.choose(self.sample(position)[1], self.seed, key, step) if self.captions else ""
-            for position, key in zip(positions, keys)
+            self.captions.choose(languages, self.seed, key, step) if self.captions else ""
+            for key, (_, languages, _) in zip(keys, samples)
         ]
-        return Batch(step=step, keys=keys, captions=captions, **self.tensors(positions, keys, step))
+        return Batch(step=step, keys=keys, captions=captions, **self.tensors(keys, samples, step))
 
     def weights(self) -> np.ndarray:
         """The weight of every row, from its record."""
@@ -136,7 +139,7 @@ class ShardStore(Store):
         """The array that is cached for one sample."""
 
     @abstractmethod
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
         """The fields of a `Batch` that these samples fill."""
 
 
@@ -153,8 +156,8 @@ class LatentStore(ShardStore):
         """Mean and deviation, 2×C×h×w, fp16."""
         return latents.unpack(key, members.get(latents.MEMBER)).numpy()
 
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
-        arrays, _, masks = zip(*map(self.sample, positions))
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
+        arrays, _, masks = zip(*samples)
         mean, std = torch.from_numpy(np.stack(arrays, axis=1)).float()
         z = mean + std * normal(self.seed, keys, step, mean.shape[1:], "latent")
         found = {"latents": (z - self.mean) / self.std}
@@ -175,6 +178,6 @@ class PictureStore(ShardStore):
         """H×W×3, uint8."""
         return square(decode(members), self.side) if self.side else decode(members)
 
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
-        pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
+        pixels = torch.from_numpy(np.stack([array for array, _, _ in samples]))
         return {"images": pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)}

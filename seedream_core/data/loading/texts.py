@@ -1,6 +1,5 @@
 """Reads the captions of an artifact of shards or latents, without the pictures."""
 
-from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
 
@@ -32,9 +31,3 @@ def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
         if len(pairs) >= most:
             break
     return list(pairs)[:most]
-
-
-def by_key(data: Path) -> dict[str, Mapping[str, Mapping[str, str]]]:
-    """The captions of every sample: key -> language -> field -> text."""
-    captions = StoredCaptions(ShardReader(data))
-    return dict(zip(captions.reader.keys, captions, strict=True))
