@@ -76,7 +76,8 @@ def test_only_the_picked_samples_are_seen(sft, tmp_path, monkeypatch):
         flow.FlowModule, "training_step", lambda self, batch, index: seen.update(batch.keys) or real(self, batch, index)
     )
     monkeypatch.setattr(Choice, "pick", lambda self, scores: [3, 5, 8])
-    sft.run(tmp_path / "sft", toy.host())
+    metrics = replace(sft, choose=Choice(score="clarity")).run(tmp_path / "sft", toy.host())
+    assert (metrics["picked"], metrics["picked_of"]) == (3, 24)
     assert seen == {"s003", "s005", "s008"}
 
 
