@@ -4,7 +4,9 @@ A training is one long epoch over batches that are a pure function of the step, 
 the data is the step alone; and nothing draws from a random stream, so there is no generator to save either.
 """
 
+import ctypes
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +21,17 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from seedream_core.data.loading.batches import micro_batches
 from seedream_core.errors import Stopped, UserError
 from seedream_core.logs import read_rows
-from seedream_core.training import memory
 from seedream_core.training.callbacks.checkpoint import CheckpointFolder, Checkpoints, newest
 from seedream_core.training.callbacks.ema import Ema
 from seedream_core.training.callbacks.samples import Samples
 from seedream_core.training.callbacks.throughput import Throughput
 from seedream_core.training.objective import Objective
 from seedream_core.workflow.host import Host, Train
+
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3  # options of mallopt(3)
+KEPT = 2**31 - 1
+LARGEST_HEAP_BLOCK = 2**30
+HEAP_GROWTH = 2**26
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def fit(
     Afterwards the module holds the averaged weights: `Ema` puts them there on every rank, because a sharded network
     needs all of them for that. Then ranks other than 0 end, and rank 0 alone writes the artifact.
     """
-    memory.keep_freed()
+    keep_freed_memory()
     host.limit_threads()
     module.train_config = train
     module.micro_batches = micro_batches(train, host)
@@ -114,6 +120,19 @@ def trainer_for(host: Host, *, precision: str | None = None, **options: Any) -> 
             f"this machine cannot train as the host file asks: {error}",
             "correct `accelerator`, `devices` and `nodes` there",
         ) from None
+
+
+def keep_freed_memory() -> bool:
+    """Sets the C allocator to keep freed memory; returns whether it could, which is on Linux with glibc only.
+
+    glibc gives every large block back to the kernel and then faults its pages in again at the next step: on two CPU
+    cores that was a tenth of an autoencoder's training step. With a high threshold the blocks stay in the heap.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    options = ((MMAP_THRESHOLD, LARGEST_HEAP_BLOCK), (TRIM_THRESHOLD, KEPT), (TOP_PAD, HEAP_GROWTH))
+    return mallopt is not None and all(mallopt(name, value) for name, value in options)
 
 
 def _environment() -> list[SLURMEnvironment]:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -118,3 +120,23 @@ def test_a_host_file_that_this_machine_cannot_serve_is_one_message(tmp_path, mon
 def test_the_trainer_computes_in_the_hosts_precision(monkeypatch, precision, expected):
     monkeypatch.setattr(processor, "has_bf16", lambda: True)
     assert trainer_for(toy.host(precision=precision)).precision == expected
+
+
+PAGE_FAULTS = """
+import resource, torch
+from seedream_core.training.fit import keep_freed_memory
+assert keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(2_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_a_freed_block_is_not_faulted_in_again():
+    out = subprocess.run([sys.executable, "-c", PAGE_FAULTS], capture_output=True, text=True, check=True)
+    assert int(out.stdout) < 2_000  # 20 blocks of 8 MB are 39,000 pages when each goes back to the kernel
