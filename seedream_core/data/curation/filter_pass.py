@@ -134,5 +134,5 @@ def _row(
 
 
 @lru_cache(maxsize=1)
-def _opened(sieve: FilterPass) -> tuple[ShardReader, Funnel]:
-    return ShardReader(sieve.folder), Funnel(sieve.plan, dict(sieve.models))
+def _opened(filter_pass: FilterPass) -> tuple[ShardReader, Funnel]:
+    return ShardReader(filter_pass.folder), Funnel(filter_pass.plan, dict(filter_pass.models))

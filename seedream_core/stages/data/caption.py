@@ -281,8 +281,10 @@ class CaptionStage(Stage):
         return counted
 
     def _merged(self, old: Any, new: "Captions") -> dict[str, dict[str, str]]:
-        anew = self.replace and any(new.values())
-        merged: dict[str, dict[str, str]] = {} if anew else {language: dict(texts) for language, texts in old.items()}
+        starts_empty = self.replace and any(new.values())
+        merged: dict[str, dict[str, str]] = (
+            {} if starts_empty else {language: dict(texts) for language, texts in old.items()}
+        )
         for language, texts in new.items():
             kept = merged.setdefault(language, {})
             for name, text in texts.items():

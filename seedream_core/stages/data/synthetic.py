@@ -95,7 +95,7 @@ class SyntheticStage(Stage):
     def damaged(self, index: int, original: int | None) -> str | None:
         """Kind of damage of the sample, or none; `original` is the last undamaged sample before it."""
         draw = Rng("damage", self.seed, index)
-        if draw.between(0, 1) >= self.damage:
+        if draw.uniform(0, 1) >= self.damage:
             return None
         damage = draw.weighted(DAMAGES)
         return "uniform" if damage == "duplicate" and original is None else damage

@@ -153,7 +153,12 @@ def calibrate(encoder: "DualEncoderBase", stored: "StoredCaptions", unseen: Sequ
     import numpy as np
 
     from seedream_core.data.images.pictures import decode
-    from seedream_core.data.loading.negative_captions import every_caption, lookalikes, main_caption, strangers
+    from seedream_core.data.loading.negative_captions import (
+        every_caption,
+        main_caption,
+        random_negatives,
+        similar_negatives,
+    )
     from seedream_core.models.dual_encoder.base import BLOCK
     from seedream_core.models.dual_encoder.calibration import fitted
 
@@ -168,15 +173,19 @@ def calibrate(encoder: "DualEncoderBase", stored: "StoredCaptions", unseen: Sequ
         found[[other is None for other in rows]] = np.nan
         return found
 
-    own, others, alike = logits(range(len(unseen))), logits(strangers(main, seed)), logits(lookalikes(main, words))
+    own, others, alike = (
+        logits(range(len(unseen))),
+        logits(random_negatives(main, seed)),
+        logits(similar_negatives(main, words)),
+    )
     wrong = np.concatenate([others[::2], alike[::2]])
     encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong[:, 0])])
     chances = [encoder.calibration(logits[1::2]) for logits in (own, others, alike)]
     shape = {name: value for name, value in asdict(encoder.calibration).items() if name != "references"}
     return {
         "judged": len(chances[0]),
-        "told_from_strangers": ranked(*chances[:2]),
-        "told_from_lookalikes": ranked(*chances[::2]),
+        "auc_random_captions": ranked(*chances[:2]),
+        "auc_similar_captions": ranked(*chances[::2]),
         "calibration": shape,
     }
 

@@ -61,7 +61,7 @@ def test_features_are_carried_for_what_is_kept(shards, tmp_path):
         rewrite.carry(reader, out)
 
 
-def test_what_is_missing_is_told(shards, tmp_path):
+def test_what_is_missing_is_reported(shards, tmp_path):
     with pytest.raises(UserError, match="has no 'look'; it has none"):
         rewrite.features(shards, "look", 5)
     (shards / "features").mkdir()

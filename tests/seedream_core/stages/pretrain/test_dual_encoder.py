@@ -36,7 +36,7 @@ def test_tells_captions_apart(crawl, tmp_path):
     assert manifest.kind == "dual_encoder" and manifest.facts["dim"] == 32 and manifest.facts["vocabulary"] <= 512
     assert manifest.facts["parameters"] == stage.facts({})["parameters"] - (512 - manifest.facts["vocabulary"]) * 32
     assert manifest.metrics["samples"] + 2 * manifest.metrics["judged"] in (599, 600, 601)
-    assert manifest.metrics["told_from_strangers"] > 0.8, manifest.metrics
+    assert manifest.metrics["auc_random_captions"] > 0.8, manifest.metrics
     assert manifest.metrics["calibration"]["own"] > 0
     encoder = load(tmp_path / "encoder")
     assert encoder.texts(["红色圆形", "a red circle"]).shape == (2, 32) and len(encoder.calibration.references) == 512
@@ -49,7 +49,7 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
 
 def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
     stage = DualEncoderStage(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
-    # three devices cannot share 16 samples: it is told at once where they would
+    # three devices cannot share 16 samples: where that is needed, the run stops at once
     hosts = {
         "whole": toy.host(),
         "parts": toy.host(micro_batch=1),
