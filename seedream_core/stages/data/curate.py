@@ -1,5 +1,5 @@
-"""Curates crawled samples: quarantines unreadable ones, filters out bad ones, drops duplicates; records a fate for
-every sample.
+"""Curates crawled samples: sets unreadable ones aside, filters out bad ones, drops duplicates; records for every sample
+whether it was kept, and why not.
 """
 
 import json

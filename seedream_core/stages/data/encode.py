@@ -1,4 +1,6 @@
-"""Encodes pictures to latents once: mean and standard deviation of the autoencoder's posterior for every sample."""
+"""Encodes pictures to latents before training: mean and standard deviation of the autoencoder's posterior for every
+sample.
+"""
 
 import json
 import shutil

@@ -1,5 +1,5 @@
-"""Converts raw pictures and captions from any source to shards in one normal form; records a fate for every sample and
-resumes after a kill.
+"""Converts pictures and captions from any source to tar shards in one format; records for every sample whether it was
+kept, and why not.
 """
 
 import hashlib

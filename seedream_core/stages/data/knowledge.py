@@ -1,5 +1,5 @@
-"""Draws knowledge pictures (formulas, tables, charts, …) with exact captions in two languages, rated by difficulty, as
-tar shards (Seedream 4.0).
+"""Draws knowledge pictures (formulas, tables, charts, …) with exact captions in English and Chinese and a difficulty
+level, as tar shards (Seedream 4.0).
 """
 
 import json

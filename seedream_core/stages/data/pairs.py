@@ -1,5 +1,5 @@
-"""Makes training tuples for editing, control and composition: references, targets, instruction and mask (SeedEdit,
-Seedream 4.0).
+"""Makes training examples (tuples) for editing, control and composition: references, targets, instruction, mask
+(SeedEdit, Seedream 4.0).
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Draws pictures of the synthetic scene world with bilingual captions and their truth, as tar shards."""
+"""Draws scenes of coloured shapes with captions in English and Chinese and a record of their true content, as tar
+shards.
+"""
 
 import json
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
-"""Assigns samples to the nodes of a taxonomy, mixes four data pools by weights, and reports how many samples each node
-lacks.
+"""Assigns samples to the topics (nodes) of a taxonomy, weights them so that four data pools mix in given shares, and
+reports how many samples each node lacks.
 """
 
 import json
