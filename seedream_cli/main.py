@@ -1,9 +1,32 @@
 """The commands of `seedream`. Only typer and the options are imported here, so that `--help` is fast."""
 
 import typer
+from typer.core import TyperGroup
 
 from seedream_cli import options
-from seedream_cli.failures import Group
+
+INTERRUPTED = 130
+
+
+class Group(TyperGroup):
+    """Turns the exceptions of every command into messages: a user's mistake prints one message with its fix, a bug
+    prints a traceback.
+    """
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as problem:
+            from seedream_core.errors import UserError
+
+            if not isinstance(problem, UserError):
+                raise
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(problem.exit_code) from None
+
 
 app = typer.Typer(
     name="seedream",

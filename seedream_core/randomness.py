@@ -59,8 +59,8 @@ class Rng:
     def __init__(self, *key: object) -> None:
         self._random = random.Random("/".join(map(str, key))).random
 
-    def between(self, low: float, high: float) -> float:
-        """Uniform in [low, high)."""
+    def uniform(self, low: float, high: float) -> float:
+        """A number in [low, high), uniform."""
         return low + (high - low) * self._random()
 
     def choice(self, options: Sequence[Choice]) -> Choice:

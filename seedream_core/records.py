@@ -122,6 +122,13 @@ class Sample:
         return data
 
     @classmethod
+    def of(cls, members: Mapping[str, bytes]) -> "Sample":
+        """The record among a sample's members; DataError if there is none, or a wrong one."""
+        if "json" not in members:
+            raise DataError("no json beside the picture", "run data/curate on these shards: it reports such samples")
+        return cls.from_json(members["json"])
+
+    @classmethod
     def from_json(cls, data: bytes | str) -> "Sample":
         """Parse and validate a record; DataError says what is wrong with it."""
         tree = load_json(data)
@@ -144,6 +151,9 @@ class Verdict:
 
     keep: bool
     reason: str = ""
+
+
+FATES = ("kept", "dropped", "quarantined")
 
 
 @dataclass(frozen=True, kw_only=True)

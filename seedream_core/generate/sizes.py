@@ -20,6 +20,7 @@ DECODER_LAYERS = 6
 peak at 1,024 pixels a side was 128 MiB, 82% of this estimate.
 """
 CELL_PROBE = 2
+CGROUP = Path("/sys/fs/cgroup")
 
 
 def check(sampler: "Sampler", wanted: Sequence[Request], pictures: int = 1) -> None:
@@ -68,10 +69,17 @@ def free_bytes(device: str) -> int:
     if (table := Path("/proc/meminfo")).is_file():
         rows = dict(line.split(":", 1) for line in table.read_text().splitlines())
         free.append(int(rows["MemAvailable"].split()[0]) * 1024)
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
-        free.append(max(int(text) - int(used.read_text()), 0))
+    if (left := _left_in_container(CGROUP)) is not None:
+        free.append(left)
     return min(free)
+
+
+def _left_in_container(folder: Path) -> int | None:
+    """Memory left under the limit of a control group (v2); None if it has no limit."""
+    limit, used = folder / "memory.max", folder / "memory.current"
+    if not (limit.is_file() and used.is_file()) or (text := limit.read_text().strip()) == "max":
+        return None
+    return max(int(text) - int(used.read_text()), 0)
 
 
 def _decoder_values(sampler: "Sampler") -> float:

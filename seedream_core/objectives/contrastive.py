@@ -4,8 +4,9 @@ What may be true of a picture is no negative of it: a caption that its own sampl
 main caption, is left out of the sums. Batches are runs of similar captions (`data/loading/passes.py`): with random ones
 only, hardly any negative would differ in a number or a relation alone.
 
-A whole global batch is told apart on one device, or the objective would be another on every host. Where the host's
-micro batch is smaller, activations are kept for the embeddings alone and made again part by part (gradient caching,
+The loss compares a whole global batch on one device: with a part of it on each device, the objective would depend on
+the host. Where the host's micro batch is smaller, only embeddings are kept, and activations are computed again part by
+part (gradient caching,
 arXiv:2101.06983): the same loss and, up to rounding, the same gradient.
 """
 

@@ -65,10 +65,10 @@ class DetectorModule(Objective):
 def ground(given: Tensor, draw: Rng, side: int, aspect: float, scenes: float, textures: float) -> np.ndarray:
     """A clean picture whose longer side is `side`: a scene, a texture, or a part of the given 3×H×W, varied."""
     width, height = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
-    chance = draw.between(0, 1)
+    chance = draw.uniform(0, 1)
     if chance < scenes:
         across, down = (max(16, 16 * round(size / 16)) for size in (width, height))
-        scene = World(width=across, height=down).sample("detector " + str(draw.between(0, 1)), 0)
+        scene = World(width=across, height=down).sample("detector " + str(draw.uniform(0, 1)), 0)
         return (
             render(scene, across, down)
             if (across, down) == (width, height)
@@ -79,9 +79,9 @@ def ground(given: Tensor, draw: Rng, side: int, aspect: float, scenes: float, te
     rows, columns = given.shape[1:]
     largest = min(columns / width, rows / height)
     # never enlarged where that can be helped: it blurs, and a detector would take what is sharp for painted
-    scale = draw.between(min(largest, max(1.0, 0.3 * largest)), largest)
+    scale = draw.uniform(min(largest, max(1.0, 0.3 * largest)), largest)
     across, down = max(8, int(width * scale)), max(8, int(height * scale))
-    left, top = int(draw.between(0, columns - across + 0.99)), int(draw.between(0, rows - down + 0.99))
+    left, top = int(draw.uniform(0, columns - across + 0.99)), int(draw.uniform(0, rows - down + 0.99))
     part = (
         ((given[:, top : top + down, left : left + across] + 1) * 127.5)
         .round()
@@ -90,24 +90,24 @@ def ground(given: Tensor, draw: Rng, side: int, aspect: float, scenes: float, te
         .numpy()
     )
     part = _resized(part, width, height)
-    if draw.between(0, 1) < 0.5:
+    if draw.uniform(0, 1) < 0.5:
         part = np.ascontiguousarray(part[:, ::-1])
-    if draw.between(0, 1) < 0.4:
+    if draw.uniform(0, 1) < 0.4:
         part = np.ascontiguousarray(
             part[..., draw.choice(([1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [0, 0, 0], [1, 1, 1]))]
         )
-    if draw.between(0, 1) < BLURRED:
-        part = np.asarray(Image.fromarray(part).filter(ImageFilter.GaussianBlur(draw.between(0.3, 3) * side / 256)))
-    levels = np.linspace(0, 1, 256) ** (2 ** draw.between(-0.7, 0.7)) * 255
+    if draw.uniform(0, 1) < BLURRED:
+        part = np.asarray(Image.fromarray(part).filter(ImageFilter.GaussianBlur(draw.uniform(0.3, 3) * side / 256)))
+    levels = np.linspace(0, 1, 256) ** (2 ** draw.uniform(-0.7, 0.7)) * 255
     return levels.astype(np.uint8)[part]
 
 
 def compressed(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """The picture through JPEG, some of the time."""
-    if draw.between(0, 1) >= AGAIN:
+    if draw.uniform(0, 1) >= AGAIN:
         return pixels
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=int(draw.between(60, 96)))
+    Image.fromarray(pixels).save(file, "JPEG", quality=int(draw.uniform(60, 96)))
     return np.asarray(Image.open(file).convert("RGB"))
 
 

@@ -83,15 +83,15 @@ class DistillModule(Objective):
         draws = torch.stack([randomness.uniform(seed, batch.keys, batch.step, f"draw {i}") for i in range(3)])
         text, null = self.encode(batch.captions), self.encode([""])
         scale = self.guidance if self.scales is None else self.draw_scales(batch)
-        told = text if self.scales is None else text.at(scale)
+        conditions = text if self.scales is None else text.at(scale)
         return DistillStep(
             latents=batch.latents,
             noise=self.send(noise),
             draws=self.send(draws),
             shift=self.shift(shape),
             mask=batch.mask,
-            student=velocity_function(self.student, told),
-            average=torch.no_grad()(velocity_function(self.average, told)),
+            student=velocity_function(self.student, conditions),
+            average=torch.no_grad()(velocity_function(self.average, conditions)),
             teacher=torch.no_grad()(self.guided(text, null, scale)),
         )
 
@@ -125,9 +125,9 @@ class DistillModule(Objective):
         shape = (self.student.channels, spec.height // factor, spec.width // factor)
         noise = torch.stack([picture_noise(1000 + i, shape) for i in range(len(self.prompts))]).to(self.device)
         text, null = self.encode(self.prompts), self.encode([""])
-        told = text if self.scales is None else text.at(self.guidance)
+        conditions = text if self.scales is None else text.at(self.guidance)
         shown = [(self.guided(text, null, self.guidance), spec.steps)]
-        shown += [(velocity_function(self.student, told), steps) for steps in SAMPLE_STEPS]
+        shown += [(velocity_function(self.student, conditions), steps) for steps in SAMPLE_STEPS]
         rows = []
         for velocity, steps in shown:
             latents = Euler()(velocity, noise, time_grid(steps, self.shift(shape))).end

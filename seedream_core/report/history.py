@@ -43,7 +43,7 @@ class SampleHistory:
 def sample_history(folder: Path, key: str) -> SampleHistory:
     """The history of the sample with this key or this name in its source; UserError where no stage has it."""
     steps, members = _steps(folder), read(folder, key)
-    own = Sample.from_json(members["json"]) if members else None
+    own = Sample.of(members) if members else None
     known = {key, own.name if own else ""} - {""}
     for _, _, place in reversed(steps):  # backwards: the key of a tuple holds the key of its picture
         known |= {row["name"] for row in _met(place, known) if row["key"] in known and row.get("name")}

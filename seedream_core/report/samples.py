@@ -15,8 +15,8 @@ from typing import Any
 from seedream_core.data.curation.lazy_sample import sound
 from seedream_core.data.images.pictures import decode
 from seedream_core.data.storage.shards import ShardReader
+from seedream_core.data.storage.stored_records import StoredRecords
 from seedream_core.errors import DataError, UserError
-from seedream_core.records import Sample
 from seedream_core.report import charts, clusters
 from seedream_core.report.lineage import LineageStep, trace
 from seedream_core.report.pictures import Picture, inline
@@ -127,9 +127,9 @@ class SampleRecords:
 
     @classmethod
     def of(cls, folder: Path) -> "SampleRecords":
-        reader, records = ShardReader(folder), cls()
-        for place in _spread(len(reader), MEASURED):
-            sample = Sample.from_json(reader.read(place)["json"])
+        stored, records = StoredRecords(ShardReader(folder)), cls()
+        for place in _spread(len(stored), MEASURED):
+            sample = stored[place]
             records.count += 1
             for name, value in sample.scores.items():
                 records.scores.setdefault(name, []).append(value)
@@ -259,7 +259,7 @@ def _picture(reader: ShardReader, place: int) -> Picture | None:
 
 
 def _shown(reader: ShardReader, place: int) -> dict[str, Any]:
-    sample = Sample.from_json(reader.read(place)["json"])
+    sample = StoredRecords(reader)[place]
     caption = next((text for texts in sample.captions.values() for text in texts.values()), "")
     boxes = [
         {

@@ -72,11 +72,11 @@ def change(pixels: np.ndarray, how: str, draw: Rng) -> dict[str, bytes]:
 
 
 def quality(draw: Rng) -> int:
-    return int(draw.between(50, 96))
+    return int(draw.uniform(50, 96))
 
 
 def resize(pixels: np.ndarray, draw: Rng) -> np.ndarray:
-    factor = math.exp(draw.between(math.log(0.5), math.log(2)))
+    factor = math.exp(draw.uniform(math.log(0.5), math.log(2)))
     height, width = (max(1, round(side * factor)) for side in pixels.shape[:2])
     return np.asarray(Image.fromarray(pixels).resize((width, height), draw.choice(FILTERS)))
 
@@ -84,7 +84,7 @@ def resize(pixels: np.ndarray, draw: Rng) -> np.ndarray:
 def crop(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """3% off each of the four sides; or 3% of each length in sum, in the middle or anywhere."""
     height, width = pixels.shape[:2]
-    cut, across, down = draw.choice(((2, 0.5, 0.5), (1, 0.5, 0.5), (1, draw.between(0, 1), draw.between(0, 1))))
+    cut, across, down = draw.choice(((2, 0.5, 0.5), (1, 0.5, 0.5), (1, draw.uniform(0, 1), draw.uniform(0, 1))))
     left, top = round(width * CROPPED * cut * across), round(height * CROPPED * cut * down)
     right, bottom = left + width - round(width * CROPPED * cut), top + height - round(height * CROPPED * cut)
     return np.ascontiguousarray(pixels[top:bottom, left:right])
@@ -92,7 +92,7 @@ def crop(pixels: np.ndarray, draw: Rng) -> np.ndarray:
 
 def shade(pixels: np.ndarray, how: str, draw: Rng) -> np.ndarray:
     """Half of them at the very ends of ±10%."""
-    amount = draw.choice((-1, 1)) * (0.1 if draw.choice((True, False)) else draw.between(0.03, 0.1))
+    amount = draw.choice((-1, 1)) * (0.1 if draw.choice((True, False)) else draw.uniform(0.03, 0.1))
     shaded = pixels * (1 + amount) if how == "gain" else pixels + 255 * amount
     return np.clip(np.rint(shaded), 0, 255).astype(np.uint8)
 
@@ -145,10 +145,10 @@ def altered(scene: Scene, how: str, draw: Rng) -> Scene:
     """Another scene, though a near one: one object of another colour or shape, or 6 to 12% of the side from its
     place.
     """
-    place = int(draw.between(0, len(scene.objects)))
+    place = int(draw.uniform(0, len(scene.objects)))
     one = scene.objects[place]
     if how == "moved":
-        angle, far = draw.between(0, 2 * math.pi), draw.between(0.06, 0.12)
+        angle, far = draw.uniform(0, 2 * math.pi), draw.uniform(0.06, 0.12)
         other = replace(one, x=one.x + far * math.cos(angle), y=one.y + far * math.sin(angle))
     else:
         known = {"color": COLORS, "shape": EXTENTS}[how]
@@ -221,12 +221,12 @@ def _boxes(
         if attempt % 2 and boxes:
             left, top, right, bottom = boxes[-1]
             across, down = draw.choice(((1, 0), (-1, 0), (0, 1), (0, -1)))
-            near = draw.between(0.9, 1)
+            near = draw.uniform(0.9, 1)
             across, down = round(across * near * (right - left)), round(down * near * (bottom - top))
             box = left + across, top + down, right + across, bottom + down
         else:
-            w, h = (round(draw.between(0.625 * side, min(width, height, 2 * side))) for _ in range(2))
-            left, top = round(draw.between(0, width - w)), round(draw.between(0, height - h))
+            w, h = (round(draw.uniform(0.625 * side, min(width, height, 2 * side))) for _ in range(2))
+            left, top = round(draw.uniform(0, width - w)), round(draw.uniform(0, height - h))
             box = left, top, left + w, top + h
         inside = box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height
         if inside and all(shared(box, other) <= overlap for other in boxes):

@@ -35,18 +35,18 @@ def aged(pixels: np.ndarray, draw: Rng) -> np.ndarray:
     """As a crawl's pictures are: a little darker, uneven, noisy and compressed."""
     line, values = np.linspace(-1, 1, SIDE), pixels.astype(np.float32)
     values = (
-        values * draw.between(0.85, 1.05)
-        + line[None, :, None] * draw.between(-4, 4)
-        + line[:, None, None] * draw.between(-4, 4)
+        values * draw.uniform(0.85, 1.05)
+        + line[None, :, None] * draw.uniform(-4, 4)
+        + line[:, None, None] * draw.uniform(-4, 4)
     )
-    values += noise(draw, draw.between(0, 1.5))
+    values += noise(draw, draw.uniform(0, 1.5))
     data = io.BytesIO()
-    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(data, "JPEG", quality=int(draw.between(85, 97)))
+    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(data, "JPEG", quality=int(draw.uniform(85, 97)))
     return np.asarray(Image.open(data))
 
 
 def noise(draw: Rng, deviation: float) -> np.ndarray:
-    return np.random.default_rng(int(draw.between(0, 2**32))).normal(0, deviation, (SIDE, SIDE, 3))
+    return np.random.default_rng(int(draw.uniform(0, 2**32))).normal(0, deviation, (SIDE, SIDE, 3))
 
 
 def overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
@@ -60,22 +60,22 @@ def overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
 def _overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
     image, layer = Image.fromarray(pixels).convert("RGBA"), Image.new("RGBA", (SIDE, SIDE))
     pen, kind = ImageDraw.Draw(layer), draw.choice(("text", "logo", "sticker", "mosaic"))
-    tone = (*draw.choice(((255, 255, 255), (0, 0, 0), (128, 128, 128))), int(draw.between(60, 160)))
-    x, y = draw.between(2, 44), draw.between(2, 50)
+    tone = (*draw.choice(((255, 255, 255), (0, 0, 0), (128, 128, 128))), int(draw.uniform(60, 160)))
+    x, y = draw.uniform(2, 44), draw.uniform(2, 50)
     if kind == "text":
         word = "".join(draw.choice("ABCDEFGHKLMNPRSTUXYZ") for _ in range(draw.choice((4, 5, 6, 7))))
-        pen.text((x - 2 if x < 30 else x - 20, y), word, fill=tone, font=ImageFont.load_default(draw.between(8, 12)))
+        pen.text((x - 2 if x < 30 else x - 20, y), word, fill=tone, font=ImageFont.load_default(draw.uniform(8, 12)))
     elif kind == "logo":
-        radius = draw.between(5, 9)
+        radius = draw.uniform(5, 9)
         pen.ellipse((x, y, x + 2 * radius, y + 2 * radius), outline=tone, width=2)
         pen.line((x, y + radius, x + 2 * radius, y + radius), fill=tone, width=2)
     elif kind == "sticker":
-        box = (x, y, x + draw.between(8, 16), y + draw.between(6, 12))
-        pen.rounded_rectangle(box, 2, fill=tuple(int(draw.between(30, 230)) for _ in range(3)), outline="white")
+        box = (x, y, x + draw.uniform(8, 16), y + draw.uniform(6, 12))
+        pen.rounded_rectangle(box, 2, fill=tuple(int(draw.uniform(30, 230)) for _ in range(3)), outline="white")
     else:
-        cell, count, thing = draw.choice((3, 4, 5)), int(draw.between(4, 7)), draw.choice(scene.objects)
+        cell, count, thing = draw.choice((3, 4, 5)), int(draw.uniform(4, 7)), draw.choice(scene.objects)
         side = cell * count
-        middle = ((place + draw.between(-0.4, 0.4) * thing.size) * SIDE for place in (thing.x, thing.y))
+        middle = ((place + draw.uniform(-0.4, 0.4) * thing.size) * SIDE for place in (thing.x, thing.y))
         left, top = (int(min(max(2, place - side / 2), 62 - side)) for place in middle)
         part = image.crop((left, top, left + side, top + side))
         image.paste(
@@ -87,7 +87,7 @@ def _overlaid(pixels: np.ndarray, scene: Scene, draw: Rng) -> np.ndarray:
 
 def picture(concept: str, seed: int, index: int) -> tuple[np.ndarray, bool]:
     scene, draw = WORLD.sample(seed, index), Rng("label", concept, seed, index)
-    pixels, positive = render(scene, SIDE, SIDE), draw.between(0, 1) < SHARE
+    pixels, positive = render(scene, SIDE, SIDE), draw.uniform(0, 1) < SHARE
     if concept == "overlay":
         return aged(overlaid(pixels, scene, draw) if positive else pixels, draw), positive
     if concept == "combination":  # nothing is planted: 5.2% of the scenes are such
@@ -96,9 +96,9 @@ def picture(concept: str, seed: int, index: int) -> tuple[np.ndarray, bool]:
         )
     kind = draw.choice(("blur", "noise")) if positive else ""
     image = Image.fromarray(aged(pixels, draw))
-    radius = draw.between(1.2, 2.5) if kind == "blur" else draw.between(0, 0.9)
+    radius = draw.uniform(1.2, 2.5) if kind == "blur" else draw.uniform(0, 0.9)
     values = np.asarray(image.filter(ImageFilter.GaussianBlur(radius))) + noise(
-        draw, draw.between(10, 25) if kind == "noise" else draw.between(0, 7)
+        draw, draw.uniform(10, 25) if kind == "noise" else draw.uniform(0, 7)
     )
     return np.clip(values, 0, 255).astype(np.uint8), positive
 
@@ -119,14 +119,14 @@ def compare(concept: str, seed: int, options: ActiveLearning = ActiveLearning())
     features, labels = pictures(concept, seed, POOL)
     others, truth = pictures(concept, 1000 + seed, TEST)
     keys = [f"{seed}-{index}" for index in range(POOL)]
-    told = dict(zip(keys, labels))
+    labels_by_key = dict(zip(keys, labels))
     curves: dict[str, list[tuple[int, float]]] = {"active": [], "random": []}
 
     def answer(now, number):
-        return {key: told[key] for key in (*now.train, *now.held)}
+        return {key: labels_by_key[key] for key in (*now.train, *now.held)}
 
     endless = Pool(keys, features, "defect", replace(options, patience=10**6))
-    goal = GOAL * (full := quality(endless.fit(told), others, truth))
+    goal = GOAL * (full := quality(endless.fit(labels_by_key), others, truth))
     order = np.random.default_rng(seed).permutation(POOL)
     for count in range(STEP, POOL + 1, STEP):
         curves["random"].append(

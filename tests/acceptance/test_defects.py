@@ -55,13 +55,13 @@ def cut(pixels: np.ndarray, index: int, seed: str) -> np.ndarray:
     draw = Rng("cut", seed, index)
     side, aspect = SIDES[index % len(SIDES)], draw.choice(ASPECTS)
     width, height = (side, round(side / aspect)) if aspect >= 1 else (round(side * aspect), side)
-    scale = draw.between(0.4, 1) * min(pixels.shape[1] / width, pixels.shape[0] / height)
+    scale = draw.uniform(0.4, 1) * min(pixels.shape[1] / width, pixels.shape[0] / height)
     across, down = int(width * scale), int(height * scale)
-    left, top = int(draw.between(0, pixels.shape[1] - across)), int(draw.between(0, pixels.shape[0] - down))
+    left, top = int(draw.uniform(0, pixels.shape[1] - across)), int(draw.uniform(0, pixels.shape[0] - down))
     part = Image.fromarray(pixels[top : top + down, left : left + across]).resize(
         (width, height), Image.Resampling.LANCZOS
     )
-    return np.array(part)[:, ::-1] if draw.between(0, 1) < 0.5 else np.array(part)
+    return np.array(part)[:, ::-1] if draw.uniform(0, 1) < 0.5 else np.array(part)
 
 
 def measured(network, pictures) -> dict[str, float]:

@@ -99,7 +99,7 @@ def peak(command: list[str]) -> int:
     return most
 
 
-def told(what: str, few: int, many: int) -> float:
+def bytes_a_sample(what: str, few: int, many: int) -> float:
     each = (many - few) / (MANY - FEW)
     print(
         f"{what}: {few / 2**20:.0f} MiB at {FEW:,} samples, {many / 2**20:.0f} MiB at {MANY:,}: {each:.0f} bytes a "
@@ -136,7 +136,7 @@ def test_ingest(tmp_path, kind):
             ]
         )
 
-    assert told(f"ingest from {kind}", ingest(FEW), ingest(MANY)) < BYTES[kind]
+    assert bytes_a_sample(f"ingest from {kind}", ingest(FEW), ingest(MANY)) < BYTES[kind]
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ def test_curate(tmp_path):
             "curate", tmp_path / f"out{count}", f"data={tmp_path}/in{count}", "filters=[size, caption]", "dedup=[exact]"
         )
 
-    assert told("curate", curate(FEW), curate(MANY)) < 600
+    assert bytes_a_sample("curate", curate(FEW), curate(MANY)) < 600
 
 
 READ = """
@@ -183,4 +183,4 @@ def test_reader(tmp_path, kind):
     def read(count: int) -> int:
         return peak([sys.executable, "-c", READ, str(corpus(tmp_path / f"in{count}", kind, count))])
 
-    assert told(f"reader of {kind} shards", read(FEW), read(MANY)) < 300
+    assert bytes_a_sample(f"reader of {kind} shards", read(FEW), read(MANY)) < 300

@@ -45,7 +45,7 @@ def judge(data, encoder, planted) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_mismatches_are_found_by_an_encoder_that_learned_from_them(tmp_path):
-    crawl = toy_mismatches.make(tmp_path / "crawl", SEED, SAMPLES, strangers=SHARE)
+    crawl = toy_mismatches.make(tmp_path / "crawl", SEED, SAMPLES, random=SHARE)
     execute.step(DualEncoderStage(data=crawl, train=TRAIN), tmp_path / "encoder", Host())
     planted = json.loads((crawl / toy_mismatches.PLANTED).read_text())
     found = judge(crawl, tmp_path / "encoder", planted)

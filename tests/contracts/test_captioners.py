@@ -39,6 +39,6 @@ def test_contract(name):
     ]
     caption = made.start(Host())
     assert caption(views) == [one for view in views for one in caption([view])] and caption([]) == []
-    for told in caption(views):
-        assert told and all(set(texts) == set(made.wanted()) and all(texts.values()) for texts in told.values())
+    for captions in caption(views):
+        assert captions and all(set(texts) == set(made.wanted()) and all(texts.values()) for texts in captions.values())
     assert caption([LazySample(Sample(key="a", width=64, height=64, captions={}))]) == [{}]

@@ -78,7 +78,7 @@ def test_the_draw_decides_all(name):
 
 
 @pytest.mark.parametrize("name", Knowledge.names())
-def test_config_survives_yaml_and_strangers_captions_are_no_content(name):
+def test_config_survives_yaml_and_captions_from_outside_are_no_content(name):
     made = Knowledge.find(name)(weight=2.0)
     assert parse(type(made), {key: value for key, value in dump(made).items() if key != "name"}) == made
     assert [

@@ -1,5 +1,5 @@
-"""Every way to make tuples that needs no model: of one size, told in both languages, the same from the same draw, true
-outside the mask.
+"""Every way to make tuples that needs no model: of one size, captioned in both languages, the same from the same draw,
+true outside the mask.
 """
 
 import numpy as np

@@ -94,11 +94,10 @@ def test_the_command_line_starts_with_typer_alone():
     allowed = {
         "seedream_cli",
         "seedream_cli.options",
-        "seedream_cli.failures",
         "typer",
         "typer.core",
         "pathlib",
         "typing",
     }
-    for name in ("main", "options", "failures"):
+    for name in ("main", "options"):
         assert {item.module for item in imports(f"seedream_cli.{name}") if item.when == "start"} <= allowed

@@ -85,7 +85,7 @@ def test_mistakes_are_one_message(artifacts, arguments, message):
     assert code in (1, 2) and message in said and "Traceback" not in said
 
 
-def test_names_of_strangers_are_no_markup_and_thin_pictures_stay_small(tmp_path):
+def test_names_from_outside_are_no_markup_and_thin_pictures_stay_small(tmp_path):
     Image.linear_gradient("L").resize((1, 900)).save(tmp_path / "thin.png")
     (tmp_path / "t.jsonl").write_text('{"image": "thin.png"}\n{"key": "[/b]", "image": "[red].png"}\n')
     code, said = look(
@@ -168,7 +168,7 @@ def test_a_tuple_is_shown_whole_and_leads_back_to_its_picture(artifacts):
         assert {json.loads(line)["name"] for line in open(artifacts / step / "fates.jsonl", encoding="utf-8")} == names
 
 
-def test_boxes_are_told_by_kind_and_place(artifacts, tmp_path):
+def test_boxes_are_listed_by_kind_and_place(artifacts, tmp_path):
     from seedream_core.data.storage.shards import ShardReader, ShardWriter
     from seedream_core.records import Sample
     from seedream_core.workflow import artifact
@@ -192,7 +192,7 @@ def test_boxes_are_told_by_kind_and_place(artifacts, tmp_path):
     assert "… 14 more" in said and "18 invalid boxes" in said
 
 
-def test_a_stranger_commands_no_terminal(tmp_path):
+def test_text_from_outside_commands_no_terminal(tmp_path):
     (tmp_path / "in").mkdir()
     Image.effect_noise((64, 64), 80).save(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "a.txt").write_text("red \x1b]0;mine\x07\x1b[2Jstar")

@@ -1,4 +1,4 @@
-"""Records survive their json; a stranger's json is refused with a reason."""
+"""Records survive their json; json from outside is refused with a reason."""
 
 import json
 

@@ -15,7 +15,7 @@ from seedream_core.workflow import artifact
 PLANTED = "planted.json"
 
 
-def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike: float = 0.0) -> Path:
+def make(folder: Path, seed: int, samples: int, *, random: float = 0.0, similar: float = 0.0) -> Path:
     """A finished artifact of shards; a share of it with captions of another sample, or of a scene with one thing
     changed.
     """
@@ -23,22 +23,22 @@ def make(folder: Path, seed: int, samples: int, *, strangers: float = 0.0, alike
     scenes = [world.sample(seed, index) for index in range(samples)]
     with ShardWriter(folder / "shards", 5000) as writer:
         for index, scene in enumerate(scenes):
-            key, draw, told = (
+            key, draw, texts = (
                 f"s{seed}-{index:06d}",
                 Rng("mismatch", seed, index),
                 captions(scene, f"{seed}/{index}", world),
             )
-            at = draw.between(0, 1)
-            if at < strangers:
-                other = int(draw.between(0, samples))
-                told = captions(scenes[other], f"{seed}/{other}", world)
+            at = draw.uniform(0, 1)
+            if at < random:
+                other = int(draw.uniform(0, samples))
+                texts = captions(scenes[other], f"{seed}/{other}", world)
                 if scenes[other].asked != scene.asked:
-                    planted[key] = "stranger"
-            elif at < strangers + alike:
+                    planted[key] = "random"
+            elif at < random + similar:
                 what, asked = changed(scene.asked, draw, world)
-                told = captions(world.arrange(asked, draw), f"{seed}/{index}", world)
+                texts = captions(world.arrange(asked, draw), f"{seed}/{index}", world)
                 planted[key] = what
-            record = Sample(key=key, width=64, height=64, captions=told, truth=scene.to_json())
+            record = Sample(key=key, width=64, height=64, captions=texts, truth=scene.to_json())
             writer.add(key, {"png": png(render(scene, 64, 64)), "json": record.to_json()})
     artifact.write_atomic(folder / PLANTED, json.dumps(planted))
     artifact.finish(
@@ -62,7 +62,7 @@ def changed(asked: SceneRequest, draw: Rng, world: World) -> tuple[str, SceneReq
         asked.kind, set()
     )
     while True:
-        what, place = draw.choice(sorted(kinds)), int(draw.between(0, len(asked.things)))
+        what, place = draw.choice(sorted(kinds)), int(draw.uniform(0, len(asked.things)))
         old = asked.things[place]
         if what == "background":
             new = replace(asked, background=draw.choice(tuple(BACKGROUNDS)))

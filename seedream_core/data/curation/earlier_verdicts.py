@@ -60,7 +60,7 @@ class EarlierVerdicts:
         place, then, now = self.places[key], before.members(), reader.read(position)
         if then is None or any(then.get(name) != data for name, data in now.items() if name != "json"):
             return None
-        old, new = Sample.from_json(now["json"]), Sample.from_json(then["json"])
+        old, new = Sample.of(now), Sample.of(then)
         found = {name: value for name, value in new.scores.items() if old.scores.get(name) != value}
         row = PassRow(
             key=key,

@@ -82,17 +82,15 @@ def record(sample: Sample, row: PassRow) -> Sample:
 def _view(reader: ShardReader, position: int, fitted: tuple[int, int] | None) -> LazySample | Ruling:
     key, what = reader.keys[position], "record"
     try:
-        members = reader.read(position)
-        if "json" not in members:
-            raise DataError("no json beside the picture")
-        sample = Sample.from_json(members["json"])
+        view = LazySample.read(reader, position)
+        sample = view.sample
         if sample.key != key:
             raise DataError(f"the record belongs to {sample.key}")
         sample.to_json()
         what = "picture"
-        if (size := header(members)) != (sample.width, sample.height):
+        if (size := header(view.members)) != (sample.width, sample.height):
             raise DataError(f"{size[0]}×{size[1]} pixels where the record says {sample.width}×{sample.height}")
-        view, what = LazySample(sample, members), "tuple"
+        what = "tuple"
         if fitted and view.further:
             raise DataError(
                 f"{', '.join(view.further)} would not be scaled with its picture; make tuples from scaled "
@@ -136,5 +134,5 @@ def _row(
 
 
 @lru_cache(maxsize=1)
-def _opened(sieve: FilterPass) -> tuple[ShardReader, Funnel]:
-    return ShardReader(sieve.folder), Funnel(sieve.plan, dict(sieve.models))
+def _opened(filter_pass: FilterPass) -> tuple[ShardReader, Funnel]:
+    return ShardReader(filter_pass.folder), Funnel(filter_pass.plan, dict(filter_pass.models))

@@ -12,6 +12,8 @@ from seedream_core.records import Sample
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedream_core.data.storage.shards import ShardReader
+
 COSTS = ("record", "thumbnail", "pixels")
 """Parts of a sample that a scorer or filter may read, the cheapest first."""
 PIXELS = 64 * 10**6
@@ -32,6 +34,12 @@ class LazySample:
     """`{"kind": …, "box": [left, top, right, bottom], "score": …}` in shares of the sides; added to the record too."""
     features: dict[str, "np.ndarray"] = field(default_factory=dict)
     """Arrays with the same shape and type for all samples, for methods that compare samples."""
+
+    @classmethod
+    def read(cls, reader: "ShardReader", position: int) -> "LazySample":
+        """A stored sample; DataError if its members or its record cannot be read."""
+        members = reader.read(position)
+        return cls(Sample.of(members), members)
 
     @classmethod
     def of(cls, sample: Sample, pixels: "np.ndarray") -> "LazySample":

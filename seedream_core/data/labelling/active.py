@@ -56,8 +56,8 @@ def learn(
     `rounds` are those that were asked for before, and grow. `ask` answers one of them, or raises. `given` are labels
     that came unasked: the seed set begins with them (`Pool.begin`); those that come later teach from the start, but
     never validate. Unless `further`, nothing is asked for after the rounds there are. `random` answers for any key:
-    then as many labels, taken at random, teach a head of their own at each round, for the curve. `note` is told of
-    every round, before its labels are asked for and after.
+    then as many labels, taken at random, teach a head of their own at each round, for the curve. `note` is called
+    in every round, before its labels are asked for and after.
     """
     learned, reserve = LearningResult(), set(pool.reserve)
     if not rounds:
@@ -65,7 +65,7 @@ def learn(
         note(learned)
     later = {key for one in rounds for key in (*one.train, *one.held)}
     unasked = {key: label for key, label in given.items() if key not in later and key not in reserve}
-    learned.train |= _told(unasked)
+    learned.train |= _without_skipped(unasked)
     asked = set(unasked)
     for number in count():
         if number == len(rounds):
@@ -81,20 +81,20 @@ def learn(
         now = rounds[number]
         labels = ask(now, number)
         asked |= {*now.train, *now.held}
-        learned.train |= _told({key: labels[key] for key in now.train})
-        learned.held |= _told({key: labels[key] for key in now.held})
+        learned.train |= _without_skipped({key: labels[key] for key in now.train})
+        learned.held |= _without_skipped({key: labels[key] for key in now.held})
         learned.heads.append(pool.fit(learned.train))
         learned.curve.append(_point(pool, "active", number, learned, learned.heads[-1]))
         if random:
             rest = [key for key in pool.order if key not in reserve][: len(learned.train)]
-            learned.curve.append(_point(pool, "random", number, learned, pool.fit(_told(random(rest)))))
+            learned.curve.append(_point(pool, "random", number, learned, pool.fit(_without_skipped(random(rest)))))
         note(learned)
         if pool.flat(learned.heads, learned.held):
             learned.stopped = f"{pool.options.patience} rounds raised the score by less than {pool.options.min_rise:g}"
             return learned
 
 
-def _told(labels: Mapping[str, Label]) -> dict[str, float]:
+def _without_skipped(labels: Mapping[str, Label]) -> dict[str, float]:
     return {key: label for key, label in labels.items() if label != SKIP}
 
 

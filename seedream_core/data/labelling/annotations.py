@@ -44,8 +44,7 @@ class Pictures:
     places: Mapping[str, int]
 
     def view(self, key: str) -> LazySample:
-        members = self.reader.read(self.places[key])
-        return LazySample(Sample.from_json(members["json"]), members)
+        return LazySample.read(self.reader, self.places[key])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 A store reads samples, a schedule says which ones a step takes, and `Batches` shares them out over ranks and parts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def text_batches(texts: Sequence[str], *, train: Train, host: Host = Host()) -> 
 
 def twin_batches(
     data: Path,
-    captions_by_key: Mapping[str, Mapping],
+    main_captions: Sequence[str],
     tokenizer: Tokenizer,
     *,
     train: Train,
@@ -126,18 +126,15 @@ def twin_batches(
     group: int,
     only: Sequence[int],
 ) -> Batches:
-    """Square pictures with captions, in runs of `group` similar ones; `captions_by_key` holds the captions of each
-    sample.
+    """Square pictures with captions, in runs of `group` similar ones: the samples at the positions `only`, whose main
+    captions are `main_captions`.
 
     An epoch is one pass, with each sample at most once: all of them if weights are equal, and none of weight 0. A batch
     across two passes may contain one sample twice; the two are then not used as negatives of each other.
     """
-    store = TwinStore(
-        data, captions_by_key, side=side, seed=train.seed, captions=captions, workers=host.workers, only=only
-    )
-    texts = store.main_captions()
-    words = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
-    passes = Passes(train.seed, texts, words, capped(store.weights()), group, train.global_batch)
+    store = TwinStore(data, side=side, seed=train.seed, captions=captions, workers=host.workers, only=only)
+    words = [encoding.ids for encoding in tokenizer.encode_batch(main_captions, add_special_tokens=False)]
+    passes = Passes(train.seed, main_captions, words, capped(store.weights()), group, train.global_batch)
     return Batches(store, passes, train=train, host=host)
 
 

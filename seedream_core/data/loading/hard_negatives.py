@@ -1,8 +1,8 @@
 """Orders captions so that similar ones share a contrastive batch: hard negatives for the dual encoder (our choice).
 
-Captions are sorted by their words, the words by a random rank that is drawn anew for every epoch: neighbours share the
-words of low rank, and over the epochs every word comes to be the one in which neighbours differ. It takes O(n log n),
-where a search for the nearest of each takes O(n²).
+Captions are sorted by their words, the words by a random rank that each epoch draws again: neighbours share the words
+of low rank, and over the epochs neighbours come to differ in every word. Sorting takes O(n log n); a search for the
+nearest neighbour of each caption takes O(n²).
 """
 
 from collections import Counter

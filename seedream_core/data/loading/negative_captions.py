@@ -22,7 +22,7 @@ def main_caption(languages: Languages) -> str:
     return fields.get("short", "").strip() or next((text for _, text in sorted(fields.items()) if text.strip()), "")
 
 
-def strangers(main: Sequence[str], seed: int) -> list[int | None]:
+def random_negatives(main: Sequence[str], seed: int) -> list[int | None]:
     """For each sample another one, drawn among those with a different main caption; None if all are the same."""
     found: list[int | None] = []
     for row, text in enumerate(main):
@@ -36,7 +36,7 @@ def strangers(main: Sequence[str], seed: int) -> list[int | None]:
     return found
 
 
-def lookalikes(main: Sequence[str], words: Sequence[Sequence[int]]) -> list[int | None]:
+def similar_negatives(main: Sequence[str], words: Sequence[Sequence[int]]) -> list[int | None]:
     """For each sample the one that shares most words, among those with a different main caption; None if all captions
     are the same.
 

@@ -35,8 +35,8 @@ class Passes(Schedule):
         asked = capped(weights)
         if (count := np.count_nonzero(asked)) < 2:
             raise UserError(
-                f"weights: only {count} of {len(texts)} samples to learn from has one above 0, and a caption is told "
-                "from others",
+                f"weights: only {count} of {len(texts)} training samples has a weight above 0, but a contrastive loss "
+                "needs at least two",
                 "give more of them a weight: data/balance does",
             )
         # Taken more often than there are batches, a sample would have to meet itself.

@@ -14,10 +14,11 @@ from seedream_core.data.images.pictures import decode
 from seedream_core.data.loading import latents, sample_index
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.data.loading.sample_index import SampleIndex
+from seedream_core.data.storage.stored_records import StoredRecords, record_of
 from seedream_core.errors import DataError
 from seedream_core.models.dual_encoder.own import square
 from seedream_core.randomness import normal
-from seedream_core.records import Batch, Sample
+from seedream_core.records import Batch
 
 RESIDENT_BYTES = 2 * 2**30
 Captions = Mapping[str, Mapping[str, str]]
@@ -88,19 +89,22 @@ class ShardStore(Store):
 
     def batch(self, rows: Sequence[int], step: int) -> Batch:
         positions = [self.rows[row] for row in rows]
-        keys = [self.keys[position] for position in positions]
+        return self.collect([self.keys[position] for position in positions], list(map(self.sample, positions)), step)
+
+    def collect(self, keys: list[str], samples: list[Kept], step: int) -> Batch:
+        """The batch of these samples."""
         captions = [
-            self.captions.choose(self.sample(position)[1], self.seed, key, step) if self.captions else ""
-            for position, key in zip(positions, keys)
+            self.captions.choose(languages, self.seed, key, step) if self.captions else ""
+            for key, (_, languages, _) in zip(keys, samples)
         ]
-        return Batch(step=step, keys=keys, captions=captions, **self.tensors(positions, keys, step))
+        return Batch(step=step, keys=keys, captions=captions, **self.tensors(keys, samples, step))
 
     def weights(self) -> np.ndarray:
         """The weight of every row, from its record."""
         if isinstance(self.reader, SampleIndex):
             return self.reader.weights()[np.asarray(self.rows)]
-        records = (self.reader.read(row, "json").get("json") for row in self.rows)
-        return np.array([Sample.from_json(record).weight if record else 1.0 for record in records])  # 22 µs a sample
+        records = StoredRecords(self.reader)
+        return np.array([records[row].weight for row in self.rows])  # 22 µs a sample
 
     def sample(self, position: int) -> Kept:
         """Array and captions of one sample, and the mask of its defects, if it has any."""
@@ -108,8 +112,7 @@ class ShardStore(Store):
             return self._kept[position]
         with_captions = self.captions is not None
         members = self.reader.read(position)
-        if "json" not in members:
-            raise DataError(f"{self.keys[position]}: no json beside it", "run data/curate on these shards")
+        record = record_of(self.keys[position], members)
         array = self.array(self.keys[position], members)
         if self._shape is None:
             self._shape = array.shape
@@ -118,7 +121,6 @@ class ShardStore(Store):
                 f"{self.keys[position]} has the shape {array.shape}, others {self._shape}",
                 "one artifact holds one size: curate or encode sizes apart",
             )
-        record = Sample.from_json(members["json"]) if with_captions or self.masked else None
         captions = record.captions if with_captions else {}
         mask = latent_mask(record.boxes, *array.shape[-2:]) if self.masked and record.boxes else None
         # Captions as Python objects take about three times the size of their json.
@@ -137,7 +139,7 @@ class ShardStore(Store):
         """The array that is cached for one sample."""
 
     @abstractmethod
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
         """The fields of a `Batch` that these samples fill."""
 
 
@@ -154,8 +156,8 @@ class LatentStore(ShardStore):
         """Mean and deviation, 2×C×h×w, fp16."""
         return latents.unpack(key, members.get(latents.MEMBER)).numpy()
 
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
-        arrays, _, masks = zip(*map(self.sample, positions))
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
+        arrays, _, masks = zip(*samples)
         mean, std = torch.from_numpy(np.stack(arrays, axis=1)).float()
         z = mean + std * normal(self.seed, keys, step, mean.shape[1:], "latent")
         found = {"latents": (z - self.mean) / self.std}
@@ -176,6 +178,6 @@ class PictureStore(ShardStore):
         """H×W×3, uint8."""
         return square(decode(members), self.side) if self.side else decode(members)
 
-    def tensors(self, positions: list[int], keys: list[str], step: int) -> dict[str, Tensor]:
-        pixels = torch.from_numpy(np.stack([self.sample(row)[0] for row in positions]))
+    def tensors(self, keys: list[str], samples: list[Kept], step: int) -> dict[str, Tensor]:
+        pixels = torch.from_numpy(np.stack([array for array, _, _ in samples]))
         return {"images": pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)}

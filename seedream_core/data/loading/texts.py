@@ -1,11 +1,10 @@
 """Reads the captions of an artifact of shards or latents, without the pictures."""
 
-from collections.abc import Iterator
 from itertools import permutations
 from pathlib import Path
 
 from seedream_core.data.storage.shards import ShardReader
-from seedream_core.records import Sample
+from seedream_core.data.storage.stored_records import StoredCaptions
 
 MOST = 200_000
 
@@ -13,7 +12,7 @@ MOST = 200_000
 def distinct(data: Path, most: int = MOST) -> list[str]:
     """Different captions of all languages and fields, in order of first appearance."""
     texts: dict[str, None] = {}
-    for captions in _captions(data):
+    for captions in StoredCaptions(ShardReader(data)):
         for fields in captions.values():
             texts.update(dict.fromkeys(text for text in fields.values() if text))
         if len(texts) >= most:
@@ -24,7 +23,7 @@ def distinct(data: Path, most: int = MOST) -> list[str]:
 def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
     """Different pairs of captions of one picture and field in two languages, in both directions."""
     pairs: dict[tuple[str, str], None] = {}
-    for captions in _captions(data):
+    for captions in StoredCaptions(ShardReader(data)):
         for one, other in permutations(sorted(captions), 2):
             for name, text in captions[one].items():
                 if text and captions[other].get(name):
@@ -32,14 +31,3 @@ def translations(data: Path, most: int = MOST) -> list[tuple[str, str]]:
         if len(pairs) >= most:
             break
     return list(pairs)[:most]
-
-
-def by_key(data: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """The captions of every sample: key -> language -> field -> text."""
-    return dict(zip(ShardReader(data).keys, _captions(data), strict=True))
-
-
-def _captions(data: Path) -> Iterator[dict[str, dict[str, str]]]:
-    reader = ShardReader(data)
-    for index in range(len(reader)):
-        yield Sample.from_json(reader.read(index)["json"]).captions

@@ -2,16 +2,14 @@
 batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from seedream_core.data.loading.negative_captions import every_caption, main_caption
-from seedream_core.data.loading.stores import PictureStore
+from seedream_core.data.loading.stores import Captions, Kept, PictureStore
 from seedream_core.records import Batch
 
 
@@ -22,27 +20,21 @@ class TwinBatch(Batch):
 
 
 class TwinStore(PictureStore):
-    """`captions_by_key` holds the captions of each sample."""
+    """Pictures with captions; which captions are twins is decided by the records of the batch."""
 
-    def __init__(self, data: Path, captions_by_key: Mapping[str, Mapping], **options: Any) -> None:
-        super().__init__(data, **options)
-        self.texts = {key: frozenset(every_caption(languages)) for key, languages in captions_by_key.items()}
-        self.main = {key: main_caption(languages) for key, languages in captions_by_key.items()}
+    def collect(self, keys: list[str], samples: list[Kept], step: int) -> TwinBatch:
+        plain = super().collect(keys, samples, step)
+        return TwinBatch(**vars(plain), twins=twins([languages for _, languages, _ in samples], plain.captions))
 
-    def main_captions(self) -> list[str]:
-        """The main caption of every row."""
-        return [self.main[self.keys[position]] for position in self.rows]
 
-    def batch(self, rows: Sequence[int], step: int) -> TwinBatch:
-        plain = super().batch(rows, step)
-        return TwinBatch(**vars(plain), twins=self.twins(plain.keys, plain.captions))
-
-    def twins(self, keys: Sequence[str], captions: Sequence[str]) -> Tensor:
-        rows = [
-            [
-                row != column and (caption in self.texts[one] or self.main[one] == self.main[other])
-                for column, (other, caption) in enumerate(zip(keys, captions))
-            ]
-            for row, one in enumerate(keys)
+def twins(languages: Sequence[Captions], captions: Sequence[str]) -> Tensor:
+    """Whether each picture has the caption chosen for another one, or the same main caption as that one."""
+    texts, main = [set(every_caption(own)) for own in languages], [main_caption(own) for own in languages]
+    rows = [
+        [
+            row != column and (caption in texts[row] or main[row] == main[column])
+            for column, caption in enumerate(captions)
         ]
-        return torch.tensor(rows)
+        for row in range(len(captions))
+    ]
+    return torch.tensor(rows)

@@ -35,7 +35,7 @@ class EditsPairs(Pairs):
             return []
         world = world_of(view.size)
         # Kinds in random order: the first that is possible for this scene is used.
-        order = sorted(self.kinds, key=lambda kind: draw.between(0, 1))
+        order = sorted(self.kinds, key=lambda kind: draw.uniform(0, 1))
         edit = next((edit for kind in order if (edit := KINDS[kind](scene, world, draw))), None)
         undone = back(edit, world) if edit and self.both_ways else None
         return [_pair(one, view, world) for one in (edit, undone) if one]

@@ -24,7 +24,7 @@ class IdentityPairs(Pairs):
         scene = clean(view.sample.truth)
         if scene is None:
             return []
-        number = 1 + int(draw.between(0, len(scene.objects)))
+        number = 1 + int(draw.uniform(0, len(scene.objects)))
         mask = areas(scene, view.size) == number
         subject = np.where(mask[..., None], view.pixels, np.uint8(GREY))
         instruction = {

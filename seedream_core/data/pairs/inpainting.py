@@ -34,8 +34,8 @@ class InpaintingPairs(Pairs):
 
     def _make(self, view: LazySample, draw: Rng) -> list[Pair]:
         height, width, _ = view.pixels.shape
-        high, wide = (max(1, round(side * draw.between(self.min_side, self.max_side))) for side in (height, width))
-        top, left = int(draw.between(0, height - high + 1)), int(draw.between(0, width - wide + 1))
+        high, wide = (max(1, round(side * draw.uniform(self.min_side, self.max_side))) for side in (height, width))
+        top, left = int(draw.uniform(0, height - high + 1)), int(draw.uniform(0, width - wide + 1))
         mask = np.zeros((height, width), bool)
         mask[top : top + high, left : left + wide] = True
         holed = np.where(mask[..., None], np.uint8(GREY), view.pixels)

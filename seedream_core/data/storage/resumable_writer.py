@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from seedream_core.data.storage.shards import ShardWriter
-from seedream_core.records import Fate
+from seedream_core.records import FATES, Fate
 from seedream_core.workflow.artifact import write_atomic
 
 STATE = ".journal.json"
@@ -68,6 +68,10 @@ class ResumableWriter:
         if self.writer.shard != self.whole:
             self._sync()
             self._save()
+
+    def counts(self) -> dict[str, int]:
+        """Number of input samples of each fate."""
+        return {fate: self.fates[fate] for fate in FATES}
 
     def _sync(self) -> None:
         self.lines.flush()

@@ -1,7 +1,7 @@
 """Rewrites shards with changed records: same samples and pictures, a fate each; resumes after a kill."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from seedream_core.data.storage.pass_results import choose
 from seedream_core.data.storage.resumable_writer import ResumableWriter
 from seedream_core.data.storage.shards import ShardReader
+from seedream_core.data.storage.stored_records import record_of
 from seedream_core.errors import DataError, UserError
 from seedream_core.progress import track
 from seedream_core.records import Fate, Sample
@@ -31,35 +32,6 @@ def opened(data: Path, digest: str) -> ShardReader:
     `digest` is the digest of the data: if the contents change, the shards are opened again.
     """
     return ShardReader(data)
-
-
-class StoredRecords(Sequence[Sample]):
-    """The record of every sample, read from its shard on access; no record stays in memory."""
-
-    def __init__(self, reader: ShardReader) -> None:
-        self.reader = reader
-
-    def __len__(self) -> int:
-        return len(self.reader)
-
-    def __getitem__(self, row: int) -> Sample:
-        if not 0 <= row < len(self):
-            raise IndexError(row)
-        return record(self.reader, row)
-
-
-class StoredCaptions(StoredRecords):
-    """Only the captions of the records."""
-
-    def __getitem__(self, row: int) -> Mapping[str, Mapping[str, str]]:
-        return super().__getitem__(row).captions
-
-
-def record(reader: ShardReader, row: int) -> Sample:
-    members = reader.read(row, "json")
-    if "json" not in members:
-        raise DataError(f"{reader.keys[row]}: no json member", "run data/curate on these shards")
-    return Sample.from_json(members["json"])
 
 
 def features(data: Path, name: str, count: int) -> np.ndarray:
@@ -100,7 +72,7 @@ def rewrite(
     ):
         for row in range(journal.done, len(reader)):
             members = reader.read(row)
-            sample = Sample.from_json(members["json"])
+            sample = record_of(reader.keys[row], members)
             fate = Fate(
                 key=reader.keys[row], name=sample.name, source=reader.shard(row), fate="kept", reason="", stage=stage
             )

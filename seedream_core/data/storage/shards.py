@@ -159,6 +159,11 @@ class ShardWriter:
                 self._weights[key] = weight
 
 
+def complete_shards(folder: Path) -> int:
+    """Number of complete shards in a folder of `ShardWriter`: a shard gets its name when it is complete."""
+    return len(list(folder.glob("*.tar")))
+
+
 class ShardReader:
     """All samples of a folder of shards (or of an artifact's `shards/`), by position; every byte is checked.
 

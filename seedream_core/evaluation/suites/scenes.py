@@ -40,28 +40,30 @@ class ScenesSuite(Suite):
         if self.held_out_prompts and not self.held_out:
             raise ValueError("held_out_prompts: no pairs are held out; set it to 0")
 
-    def exam(self, seed: int, width: int, height: int) -> Exam:
+    def exam(self, seed: int, width: int, height: int) -> ScenePrompts:
         world = World(width=width, height=height, held_out=self.held_out)
-        return Exam.draw(world, seed, seen=self.prompts, held_out=self.held_out_prompts)
+        return ScenePrompts.draw(world, seed, seen=self.prompts, held_out=self.held_out_prompts)
 
     def items(self, seed: int, width: int, height: int) -> list[SuiteItem]:
-        exam = self.exam(seed, width, height)
+        scene_prompts = self.exam(seed, width, height)
         return [
             SuiteItem(name, index, prompt.text, noise, truth=prompt)
-            for name, prompts in exam.prompts.items()
-            for index, (prompt, noise) in enumerate(zip(prompts, exam.seeds(name), strict=True))
+            for name, prompts in scene_prompts.prompts.items()
+            for index, (prompt, noise) in enumerate(zip(prompts, scene_prompts.seeds(name), strict=True))
         ]
 
 
 @dataclass(frozen=True)
-class Exam:
+class ScenePrompts:
+    """The prompts of a suite with their seeds, and true pictures of them."""
+
     world: World
     seed: int
     prompts: dict[str, tuple[Prompt, ...]]
     """Prompts of the set `seen` and, where wanted, `held_out`."""
 
     @classmethod
-    def draw(cls, world: World, seed: int, *, seen: int, held_out: int) -> Exam:
+    def draw(cls, world: World, seed: int, *, seen: int, held_out: int) -> ScenePrompts:
         prompts = {"seen": tuple(evaluation_prompts(seen, seed, world=world))}
         if held_out:
             prompts["held_out"] = tuple(evaluation_prompts(held_out, seed, held_out=True, world=world))
@@ -103,13 +105,15 @@ def breakdown(graded: dict[str, SceneAccuracy]) -> list[dict]:
     return rows
 
 
-def verdicts(exam: Exam, graded: dict[str, SceneAccuracy], rung: str, shown: dict[str, Sequence[str]]) -> list[dict]:
+def verdicts(
+    scene_prompts: ScenePrompts, graded: dict[str, SceneAccuracy], rung: str, shown: dict[str, Sequence[str]]
+) -> list[dict]:
     """One row per picture; `shown` has the files of each set's first pictures."""
     rows = []
     for name, accuracy in graded.items():
         files = shown[name]
         for index, (prompt, fault, seed) in enumerate(
-            zip(accuracy.prompts, accuracy.faults, exam.seeds(name), strict=True)
+            zip(accuracy.prompts, accuracy.faults, scene_prompts.seeds(name), strict=True)
         ):
             rows.append(
                 {
@@ -133,12 +137,12 @@ class SceneFigures:
     pictures.
     """
 
-    def __init__(self, exam: Exam, vae: Path) -> None:
+    def __init__(self, scene_prompts: ScenePrompts, vae: Path) -> None:
         from seedream_core.evaluation.metrics.distances import Distances, LatentFeatures
         from seedream_core.pipeline import generator
 
-        self.exam, self.autoencoder = exam, generator.load_autoencoder(vae)
-        self.distances = Distances(LatentFeatures(self.autoencoder), exam.renders("reference"))
+        self.scene_prompts, self.autoencoder = scene_prompts, generator.load_autoencoder(vae)
+        self.distances = Distances(LatentFeatures(self.autoencoder), scene_prompts.renders("reference"))
         self.verdicts: list[dict] = []
         self.rights: dict[str, dict[str, list[bool]]] = {}
 
@@ -150,39 +154,39 @@ class SceneFigures:
         files: Sequence[str | None],
     ) -> dict:
         graded, shown, start = {}, {}, 0
-        for part, prompts in self.exam.prompts.items():
+        for part, prompts in self.scene_prompts.prompts.items():
             rows = slice(start, start + len(prompts))
-            graded[part] = self.exam.graded([found["scenes"].reason for found in judged[rows]], part)
+            graded[part] = self.scene_prompts.graded([found["scenes"].reason for found in judged[rows]], part)
             shown[part] = [file for file in files[rows] if file]
             start += len(prompts)
-        self.verdicts += verdicts(self.exam, graded, name, shown)
+        self.verdicts += verdicts(self.scene_prompts, graded, name, shown)
         self.rights[name] = {part: accuracy.rights for part, accuracy in graded.items()}
         return {
             "accuracy": {part: accuracy.rate.to_json() for part, accuracy in graded.items()},
             "breakdown": breakdown(graded),
-            "distance": self.distances.to(images[: len(self.exam.prompts["seen"])]).to_json(),
+            "distance": self.distances.to(images[: len(self.scene_prompts.prompts["seen"])]).to_json(),
         }
 
     def summary(self, origin: dict) -> dict:
         from seedream_core.evaluation.metrics.paired import compare
 
-        renders, rights = self.exam.renders("fresh"), self.rights
+        renders, rights = self.scene_prompts.renders("fresh"), self.rights
         return {
             "comparisons": [
                 {"first": first, "second": second, "set": name}
                 | compare(rights[first][name], rights[second][name]).to_json()
                 for first, second in itertools.combinations(rights, 2)
-                for name in self.exam.prompts
+                for name in self.scene_prompts.prompts
             ],
             "renders": {
-                "accuracy": self.exam.grade(renders).rate.to_json(),
+                "accuracy": self.scene_prompts.grade(renders).rate.to_json(),
                 "distance": self.distances.to(renders).to_json(),
             },
-            "autoencoder": origin | _round_trip(self.autoencoder, renders, self.exam, self.distances),
+            "autoencoder": origin | _round_trip(self.autoencoder, renders, self.scene_prompts, self.distances),
         }
 
 
-def _round_trip(autoencoder: Any, renders: np.ndarray, exam: Exam, distances: Any) -> dict:
+def _round_trip(autoencoder: Any, renders: np.ndarray, scene_prompts: ScenePrompts, distances: Any) -> dict:
     """The accuracy lost by the autoencoder alone: renders, encoded and decoded, judged like a model's pictures."""
     import numpy as np
     import torch
@@ -201,6 +205,6 @@ def _round_trip(autoencoder: Any, renders: np.ndarray, exam: Exam, distances: An
     psnr = peak_signal_noise_ratio(got, given, data_range=255.0, dim=(1, 2, 3))
     return {
         "psnr": float(psnr),
-        "accuracy": exam.grade(images).rate.to_json(),
+        "accuracy": scene_prompts.grade(images).rate.to_json(),
         "distance": distances.to(images).to_json(),
     }

@@ -4,8 +4,9 @@ A network built by a member offers `encode(images) -> Posterior`, `decode(latent
 and the latents' statistics: the DiT sees `normalise(latents)`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
@@ -40,3 +41,15 @@ class AutoencoderConfig(Component):
             if back:
                 network.decode(latents)
         return counter.get_total_flops()
+
+
+def check_latents(data: Mapping[str, Any], part: str, facts: Mapping[str, Any]) -> None:
+    """ValueError if the facts of latents (`data`) differ from the facts of the `part` (model, vae) that will use them
+    in channels or factor: another autoencoder made them.
+    """
+    for name in ("channels", "factor"):
+        if data.get(name) != facts.get(name):
+            raise ValueError(
+                f"data has {name} {data.get(name)}, but {part} has {name} {facts.get(name)}: name the latents and the "
+                "autoencoder of one run"
+            )

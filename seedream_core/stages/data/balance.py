@@ -100,7 +100,7 @@ class BalanceStage(Spread, Stage):
 
         from seedream_core.data.balancing import Crowd
         from seedream_core.data.balancing.concepts import Concepts
-        from seedream_core.data.storage import rewrite
+        from seedream_core.data.storage import rewrite, stored_records
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
@@ -117,8 +117,8 @@ class BalanceStage(Spread, Stage):
                     features[row] = vector
                 sources.append(sys.intern(source))
                 progress.advance()
-        tags = Concepts.of(sample.tags for sample in rewrite.StoredRecords(reader))
-        return Crowd(features, rewrite.StoredCaptions(reader), sources), weights, tags
+        tags = Concepts.of(sample.tags for sample in stored_records.StoredRecords(reader))
+        return Crowd(features, stored_records.StoredCaptions(reader), sources), weights, tags
 
     def _weigh(self, crowd: "Crowd") -> "tuple[np.ndarray, dict[str, Concepts]]":
         import numpy as np
@@ -135,10 +135,11 @@ def _seen(data: Path, digest: str, look_at_it: bool, row: int) -> "tuple[np.ndar
     """Image features of one picture in half precision, its source, and its weight so far."""
     from seedream_core.data.balancing.look import look
     from seedream_core.data.curation.lazy_sample import LazySample
-    from seedream_core.data.storage.rewrite import opened, record
+    from seedream_core.data.storage.rewrite import opened
+    from seedream_core.data.storage.stored_records import StoredRecords
 
     reader = opened(data, digest)
-    sample = record(reader, row)
+    sample = StoredRecords(reader)[row]
     try:
         vector = look(LazySample(sample, reader.read(row)).thumbnail).astype("float16") if look_at_it else None
     except DataError as error:

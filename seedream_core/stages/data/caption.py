@@ -119,7 +119,7 @@ class CaptionStage(Stage):
         rewrite.carry(reader, out)
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "captioned": journal.changes[CAPTIONED],
             "in_no_stratum": journal.changes[NO_STRATUM],
             "captions_written_now": dict(written),
@@ -183,10 +183,7 @@ class CaptionStage(Stage):
         problems: dict[int, str] = {}
         for position in positions:
             try:
-                members = reader.read(position)
-                if "json" not in members:
-                    raise DataError("no json beside the picture")
-                views[position] = LazySample(Sample.from_json(members["json"]), members)
+                views[position] = LazySample.read(reader, position)
             except DataError as error:
                 problems[position] = error.message
         written_by_position: dict[int, Captions] = {}
@@ -284,8 +281,10 @@ class CaptionStage(Stage):
         return counted
 
     def _merged(self, old: Any, new: "Captions") -> dict[str, dict[str, str]]:
-        anew = self.replace and any(new.values())
-        merged: dict[str, dict[str, str]] = {} if anew else {language: dict(texts) for language, texts in old.items()}
+        starts_empty = self.replace and any(new.values())
+        merged: dict[str, dict[str, str]] = (
+            {} if starts_empty else {language: dict(texts) for language, texts in old.items()}
+        )
         for language, texts in new.items():
             kept = merged.setdefault(language, {})
             for name, text in texts.items():

@@ -1,5 +1,5 @@
-"""Curates crawled samples: quarantines unreadable ones, filters out bad ones, drops duplicates; records a fate for
-every sample.
+"""Curates crawled samples: sets unreadable ones aside, filters out bad ones, drops duplicates; records for every sample
+whether it was kept, and why not.
 """
 
 import json
@@ -23,7 +23,7 @@ from seedream_core.data.curation.funnel import FILTERS, FunnelPlan
 from seedream_core.data.curation.scorers import Scorer
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.records import Fate, Sample
+from seedream_core.records import FATES, Fate, Sample
 from seedream_core.workflow.artifact import SCRATCH
 from seedream_core.workflow.config import Component, changed, dump
 from seedream_core.workflow.host import FREE, Host
@@ -130,7 +130,7 @@ class CurateStage(Spread, Stage):
         sizes = self._write(reader, ledger, dropped, out, host.workers)
         metrics = {
             "samples": fates.total(),
-            **{fate: fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **{fate: fates[fate] for fate in FATES},
             "funnel": [*self.plan.filters, *(one.name() for one in self.dedup)],
             "causes": dict(causes.most_common()),
             "ignored_members": dict(reader.ignored),
@@ -248,7 +248,7 @@ class CurateStage(Spread, Stage):
             os.fsync(lines.fileno())
         os.replace(temporary, out / "fates.jsonl")
         for name, count in [
-            *((fate, fates[fate]) for fate in ("kept", "dropped", "quarantined")),
+            *((fate, fates[fate]) for fate in FATES),
             *((f"  {cause}", count) for cause, count in causes.most_common()),
         ]:
             print(f"{name:<24}{count:>10}{count / max(1, fates.total()):>9.2%}", file=sys.stderr)
@@ -307,14 +307,14 @@ class CurateStage(Spread, Stage):
         """
         from seedream_core.data.curation.filter_pass import record
         from seedream_core.data.images.resizing import Cover, moved
-        from seedream_core.data.storage.shards import ShardWriter
+        from seedream_core.data.storage.shards import ShardWriter, complete_shards
         from seedream_core.progress import track
         from seedream_core.workflow.artifact import digest
 
         def kept() -> "Iterator[PassRow]":
             return (row for row in _final(ledger, dropped) if row.fate == "kept")
 
-        whole = len(list((out / "shards").glob("*.tar")))
+        whole = complete_shards(out / "shards")
         sizes, places = set(), array("q", (row.position for row in kept()))[whole * self.samples_per_shard :]
         fitted = (
             self.engine(Cover(self.data, digest(self.data), self.size), places, workers)
@@ -329,7 +329,7 @@ class CurateStage(Spread, Stage):
                 members = (
                     next(fitted) if number >= whole * self.samples_per_shard else reader.read(row.position, "json")
                 )
-                sample = Sample.from_json(members["json"])
+                sample = Sample.of(members)
                 sizes.add(self.size or (sample.width, sample.height))
                 if number >= whole * self.samples_per_shard:
                     found = record(sample, row)

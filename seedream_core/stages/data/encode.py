@@ -1,4 +1,6 @@
-"""Encodes pictures to latents once: mean and standard deviation of the autoencoder's posterior for every sample."""
+"""Encodes pictures to latents before training: mean and standard deviation of the autoencoder's posterior for every
+sample.
+"""
 
 import json
 import shutil
@@ -105,7 +107,7 @@ class EncodeStage(Stage):
         """Number of complete, undamaged shards that an interrupted run left; digests tell whether its inputs are
         unchanged.
         """
-        from seedream_core.data.storage.shards import ShardReader
+        from seedream_core.data.storage.shards import ShardReader, complete_shards
         from seedream_core.workflow.artifact import digest, write_atomic
 
         made_from = {
@@ -116,11 +118,10 @@ class EncodeStage(Stage):
             "samples_per_shard": self.samples_per_shard,
         }
         cache, shards = out / CACHE, out / "shards"
-        if cache.is_file() and any(shards.glob("*.tar")):
+        if cache.is_file() and (whole := complete_shards(shards)):
             before = json.loads(cache.read_bytes())
             changed = [name for name, value in made_from.items() if before.get(name) != value]
             if not changed:
-                whole = len(list(shards.glob("*.tar")))
                 kept = ShardReader(shards)
                 if not kept.damage and kept.keys == reader.keys[: whole * self.samples_per_shard]:
                     return whole
@@ -149,9 +150,10 @@ def _check_record(key: str, members: Mapping[str, bytes]) -> None:
     as captions.
     """
     from seedream_core.data.sources.raw_captions import BEFORE, INSTRUCTION
+    from seedream_core.data.storage.stored_records import record_of
     from seedream_core.records import Sample
 
-    sample = Sample.from_json(members["json"])
+    sample = record_of(key, members)
     if sample.task != Sample.task:
         raise _uncarried(key, f"task {sample.task}")
     fields = {name for texts in sample.captions.values() for name in texts}

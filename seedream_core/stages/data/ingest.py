@@ -1,5 +1,5 @@
-"""Converts raw pictures and captions from any source to shards in one normal form; records a fate for every sample and
-resumes after a kill.
+"""Converts pictures and captions from any source to tar shards in one format; records for every sample whether it was
+kept, and why not.
 """
 
 import hashlib
@@ -111,7 +111,7 @@ class IngestStage(Spread, Stage):
                 self._check(taken.fate, journal.fates, total, out)
             if not journal.fates["kept"]:
                 raise NothingMade(f"{self.source.path}: none of {total} samples is usable; see {out / 'fates.jsonl'}")
-        fates = {fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")}
+        fates = journal.counts()
         changes = Counter(journal.changes)
         retried = {"retried": again, MENDED: changes.pop(MENDED, 0)} if earlier else {}
         for name, count in (

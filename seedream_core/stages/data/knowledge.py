@@ -1,5 +1,5 @@
-"""Draws knowledge pictures (formulas, tables, charts, …) with exact captions in two languages, rated by difficulty, as
-tar shards (Seedream 4.0).
+"""Draws knowledge pictures (formulas, tables, charts, …) with exact captions in English and Chinese and a difficulty
+level, as tar shards (Seedream 4.0).
 """
 
 import json
@@ -148,10 +148,10 @@ class KnowledgeStage(Spread, Stage):
                 ((rating.LIGHTEST, rating.MEDIUM), (rating.MEDIUM, rating.HARD), (rating.HARD, rating.HEAVIEST)),
             )
         )
-        load = _between(draw, *bounds[level])
-        if load >= rating.EXTREME and draw.between(0, 1) >= self.keep_extreme:
-            load = _between(draw, rating.HARD, rating.EXTREME)
-        chinese = kind.written and draw.between(0, 1) < self.chinese
+        load = _log_uniform(draw, *bounds[level])
+        if load >= rating.EXTREME and draw.uniform(0, 1) >= self.keep_extreme:
+            load = _log_uniform(draw, rating.HARD, rating.EXTREME)
+        chinese = kind.written and draw.uniform(0, 1) < self.chinese
         return Plan(kind, (width, height), load, "zh" if chinese else "en")
 
 
@@ -200,9 +200,9 @@ def made(
 
 def _side(draw, low: float, high: float) -> int:
     """A random multiple of STEP from `low` to `high`."""
-    return STEP * min(max(round(draw.between(low, high) / STEP), math.ceil(low / STEP)), math.floor(high / STEP))
+    return STEP * min(max(round(draw.uniform(low, high) / STEP), math.ceil(low / STEP)), math.floor(high / STEP))
 
 
-def _between(draw, low: float, high: float) -> float:
-    """Draws evenly on a logarithmic scale: a step from 20 marks to 40 counts as much as one from 200 to 400."""
-    return low * math.exp(draw.between(0, math.log(high / low)))
+def _log_uniform(draw, low: float, high: float) -> float:
+    """Draws uniformly on a logarithmic scale: a step from 20 marks to 40 counts as much as one from 200 to 400."""
+    return low * math.exp(draw.uniform(0, math.log(high / low)))

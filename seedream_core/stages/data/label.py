@@ -163,9 +163,9 @@ class LabelStage(Spread, Stage):
         from seedream_core.workflow.artifact import digest
 
         models = {"encoder": self.encoder} if self.encoder else {}
-        sieve = FilterPass(self.data, digest(self.data), FunnelPlan.of((self.scorer,), ()), tuple(models.items()))
+        filter_pass = FilterPass(self.data, digest(self.data), FunnelPlan.of((self.scorer,), ()), tuple(models.items()))
         made_from = json.dumps(
-            [sieve.digest, *map(digest, models.values()), dump(self.scorer), self.max_pool, self.active.seed]
+            [filter_pass.digest, *map(digest, models.values()), dump(self.scorer), self.max_pool, self.active.seed]
         )
         with (
             PassResults(out / FEATURES, made_from) as ledger,
@@ -173,7 +173,7 @@ class LabelStage(Spread, Stage):
         ):
             rest = chosen[ledger.done :]
             tasks = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
-            for judged in self.engine(sieve, tasks, host.workers):
+            for judged in self.engine(filter_pass, tasks, host.workers):
                 for row, features in judged:
                     ledger.add(row, features)
                 progress.advance(len(judged))

@@ -1,5 +1,5 @@
-"""Makes training tuples for editing, control and composition: references, targets, instruction and mask (SeedEdit,
-Seedream 4.0).
+"""Makes training examples (tuples) for editing, control and composition: references, targets, instruction, mask
+(SeedEdit, Seedream 4.0).
 """
 
 import json
@@ -77,7 +77,7 @@ class PairsStage(Spread, Stage):
         count = journal.changes.total()
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "tasks": dict(journal.changes.most_common()),
             "tuples_per_second": round((count - before) / (time.monotonic() - started), 1),
             "facts": {"samples": count},
@@ -99,10 +99,7 @@ class _Maker:
         reader, makers = _opened(self)
         key, name, tuples, why, fate = reader.keys[position], "", [], "", "kept"
         try:
-            members = reader.read(position)
-            if "json" not in members:
-                raise DataError("no json beside the picture")
-            view = LazySample(Sample.from_json(members["json"]), members)
+            view = LazySample.read(reader, position)
             name = view.sample.name
             view.pixels
             for number, (_, make) in enumerate(makers):

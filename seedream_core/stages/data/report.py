@@ -1,5 +1,5 @@
-"""Writes a page about a data artifact: counts of the curation funnel, sample pictures with their fates, duplicates,
-defects and scores.
+"""Writes a page about a data artifact: how many samples each filter dropped, example pictures with the reasons,
+duplicates, defects and scores.
 """
 
 from dataclasses import dataclass

@@ -169,7 +169,7 @@ class RetrieveStage(Spread, Stage):
                 progress.advance(**journal.fates)
             return {
                 "samples": journal.fates.total(),
-                **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+                **journal.counts(),
             }
 
     def _fate(self, key: str, name: str, source: str, fate: str, reason: str) -> Fate:
@@ -178,19 +178,17 @@ class RetrieveStage(Spread, Stage):
 
 def name_of(reader: "ShardReader", position: int) -> str:
     """Name of a sample at its source; "" if its record cannot be read."""
-    from seedream_core.data.storage.rewrite import record
+    from seedream_core.data.storage.stored_records import StoredRecords
 
     try:
-        return record(reader, position).name
+        return StoredRecords(reader)[position].name
     except DataError:
         return ""
 
 
 def tagged(members: dict[str, bytes], concepts: Mapping[str, float]) -> dict[str, bytes]:
     """Members of a sample, with the retrieved concepts in its record and their similarity to the nearest example."""
-    if "json" not in members:
-        raise DataError("no json beside the picture")
-    sample = Sample.from_json(members["json"])
+    sample = Sample.of(members)
     tags = (*sample.tags, *(TAG + name for name in concepts if TAG + name not in sample.tags))
     scores = {**sample.scores, "retrieval": round(max(concepts.values()), 4)}
     return members | {"json": replace(sample, tags=tags, scores=scores).to_json()}

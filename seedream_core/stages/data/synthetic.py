@@ -1,7 +1,9 @@
-"""Draws pictures of the synthetic scene world with bilingual captions and their truth, as tar shards."""
+"""Draws scenes of coloured shapes with captions in English and Chinese and a record of their true content, as tar
+shards.
+"""
 
+import json
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -10,6 +12,7 @@ from annotated_types import Ge, Le
 
 from seedream_core.randomness import Rng
 from seedream_core.synthetic.scenes.world import GAP, HELD_OUT, MARGIN, RELATIONS, Scene, World
+from seedream_core.workflow.config import dump
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Stage
 
@@ -84,31 +87,29 @@ class SyntheticStage(Stage):
         return (time.perf_counter() - started) / count * self.samples
 
     def run(self, out: Path, host: Host) -> dict:
-        from seedream_core.data.storage.shards import ShardWriter
+        from seedream_core.data.storage.resumable_writer import ResumableWriter
         from seedream_core.progress import track
         from seedream_core.records import Fate
 
-        world, kinds, damages = self.world, Counter(), Counter()
-        whole = len(list((out / "shards").glob("*.tar")))  # shards get their names when they are whole
-        done = min(whole * self.samples_per_shard, self.samples)
+        world = self.world
         with (
-            ShardWriter(out / "shards", self.samples_per_shard, first=whole) as writer,
-            open(out / "fates.jsonl", "w", encoding="utf-8") as fates,
-            track("synthetic", self.samples, done=done) as progress,
+            ResumableWriter(out, self.samples_per_shard, json.dumps(dump(self, free=False))) as journal,
+            track("synthetic", self.samples, done=journal.done) as progress,
         ):
-            original = None
-            for index in range(self.samples):
+            original = self._last_undamaged(journal.done)
+            for index in range(journal.done, self.samples):
                 scene, damage = world.sample(self.seed, index), self.damaged(index, original)
-                kinds[scene.kind] += 1
-                if damage:
-                    damages[damage] += 1
-                if index >= done:
-                    writer.add(self.key(index), self.members(world, index, scene, damage, original))
-                    progress.advance()
+                journal.add(
+                    Fate(key=self.key(index), source="synthetic", fate="kept", reason="", stage=self.path()),
+                    self.members(world, index, scene, damage, original),
+                    (scene.kind, *([damage] if damage else [])),
+                )
                 original = original if damage else index
-                fate = Fate(key=self.key(index), source="synthetic", fate="kept", reason="", stage=self.path())
-                fates.write(fate.to_json() + "\n")
-        return {"kinds": dict(kinds), "damaged": dict(damages)}
+                progress.advance()
+        return {
+            "kinds": {name: count for name, count in journal.changes.items() if name not in DAMAGES},
+            "damaged": {name: count for name, count in journal.changes.items() if name in DAMAGES},
+        }
 
     def key(self, index: int) -> str:
         return f"s{self.seed}-{index:07d}"
@@ -116,10 +117,14 @@ class SyntheticStage(Stage):
     def damaged(self, index: int, original: int | None) -> str | None:
         """Kind of damage of the sample, or none; `original` is the last undamaged sample before it."""
         draw = Rng("damage", self.seed, index)
-        if draw.between(0, 1) >= self.damage:
+        if draw.uniform(0, 1) >= self.damage:
             return None
         damage = draw.weighted(DAMAGES)
         return "uniform" if damage == "duplicate" and original is None else damage
+
+    def _last_undamaged(self, end: int) -> int | None:
+        """The last undamaged sample before `end`, which a duplicate repeats."""
+        return next((index for index in reversed(range(end)) if self.damaged(index, None) is None), None)
 
     def members(
         self, world: World, index: int, scene: Scene, damage: str | None, original: int | None

@@ -1,5 +1,5 @@
-"""Assigns samples to the nodes of a taxonomy, mixes four data pools by weights, and reports how many samples each node
-lacks.
+"""Assigns samples to the topics (nodes) of a taxonomy, weights them so that four data pools mix in given shares, and
+reports how many samples each node lacks.
 """
 
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from seedream_core.data.balancing.taxonomy import Taxonomy
-    from seedream_core.data.storage.rewrite import StoredRecords
+    from seedream_core.data.storage.stored_records import StoredRecords
 
 PREFIX = "node:"
 COVERAGE = "coverage.json"
@@ -87,12 +87,13 @@ class TaxonomyStage(Stage):
         from seedream_core.data.balancing.taxonomy import Taxonomy
         from seedream_core.data.loading.weights import above, capped
         from seedream_core.data.storage import rewrite
+        from seedream_core.data.storage.stored_records import StoredRecords
         from seedream_core.workflow.artifact import digest, write_atomic
         from seedream_core.workflow.config import dump
 
         reader, tree, weak_words = rewrite.whole(self.data), Taxonomy.read(self.taxonomy), self._weak_words()
         self._check_examples(tree)
-        nodes, members, found = self._place(rewrite.StoredRecords(reader), tree, weak_words)
+        nodes, members, found = self._place(StoredRecords(reader), tree, weak_words)
         even = capped(pools.mixed(members, self.mix), self.max_repeats)
         weights = [float(f"{weight:.6g}") for weight in even]
 

@@ -15,7 +15,7 @@ from annotated_types import Ge, Le
 from seedream_core.data.curation.scorers import Scorer
 from seedream_core.data.storage.engines import Spread
 from seedream_core.errors import DataError, NothingMade
-from seedream_core.records import Fate, Sample
+from seedream_core.records import Fate
 from seedream_core.workflow.config import dump
 from seedream_core.workflow.host import FREE, Host
 from seedream_core.workflow.stage import Shards, Stage
@@ -79,7 +79,7 @@ class TextRenderingStage(Spread, Stage):
                 )
         return {
             "samples": len(reader),
-            **{fate: journal.fates[fate] for fate in ("kept", "dropped", "quarantined")},
+            **journal.counts(),
             "samples_per_second": round(len(reader) / (time.monotonic() - started), 1),
             "facts": {"samples": journal.fates["kept"]},
         }
@@ -99,10 +99,7 @@ class _Take:
         reader, scorers = _opened(self)
         stage, members, name = self.stage, None, ""
         try:
-            found = reader.read(position)
-            if "json" not in found:
-                raise DataError("no json beside the picture")
-            view = LazySample(Sample.from_json(found["json"]), found)
+            view = LazySample.read(reader, position)
             name = view.sample.name
             view.pixels
             if not any(isinstance(box, dict) and box.get("kind") == "text" for box in view.sample.boxes):

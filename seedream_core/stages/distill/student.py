@@ -11,6 +11,7 @@ from annotated_types import Ge, Lt
 
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.distillers import Distiller
+from seedream_core.models.autoencoder import check_latents
 from seedream_core.workflow import artifact
 from seedream_core.workflow.host import Host, Train
 from seedream_core.workflow.stage import Latents, Stage, Trainable
@@ -58,9 +59,7 @@ class StudentStage(Stage):
 
     def facts(self, inputs: Mapping[str, dict]) -> dict:
         model, data = inputs["model"], inputs["data"]
-        for name in ("channels", "factor"):
-            if model.get(name) != data.get(name):
-                raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
+        check_latents(data, "model", model)
         if model.get("guidance_scales"):
             raise ValueError("model: a student of several guidance scales; name the model that it was made from")
         images = self.train.steps * self.train.global_batch

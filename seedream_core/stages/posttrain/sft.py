@@ -1,6 +1,6 @@
 """Supervised fine-tuning on a hand-picked subset: the cleanest pictures with the best captions (Seedream 2.0)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.errors import DataError
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses import Loss, check
+from seedream_core.models.autoencoder import check_latents
 from seedream_core.stages.pretrain.mmdit import PROMPTS
 from seedream_core.workflow import stage
 from seedream_core.workflow.config import Config
@@ -37,23 +38,29 @@ class Choice(Config):
         if self.best < 1 and self.score is None:
             raise ValueError("best: name the score in `score`")
 
-    def pick(self, scores: list[Mapping[str, float]]) -> list[int]:
-        """Positions of the picked samples, in the order of the data."""
-        needed = {*self.min_scores, *([self.score] if self.score else [])}
-        reach = [
-            i
-            for i, given in enumerate(scores)
-            if needed <= given.keys() and all(given[name] >= low for name, low in self.min_scores.items())
-        ]
+    @property
+    def needed(self) -> frozenset[str]:
+        """Scores that a picked sample must have; where there are none, every sample is picked."""
+        return frozenset({*self.min_scores, *([self.score] if self.score else [])})
+
+    def pick(self, scores: Iterable[Mapping[str, float]]) -> list[int]:
+        """Positions of the picked samples, in the order of the data; scores are read once, and not kept."""
+        reach: list[tuple[float, int]] = []
+        known: set[str] = set()
+        needed, count = self.needed, 0
+        for given in scores:
+            known.update(given)
+            if needed <= given.keys() and all(given[name] >= low for name, low in self.min_scores.items()):
+                reach.append((-given[self.score] if self.score else 0, count))
+            count += 1
         if self.score:
-            reach = sorted(reach, key=lambda i: (-scores[i][self.score], i))[: round(len(reach) * self.best)]
+            reach = sorted(reach)[: round(len(reach) * self.best)]
         if not reach:
-            known = sorted({name for given in scores for name in given})
             raise DataError(
-                f"choose: none of {len(scores)} samples is picked; their scores are {', '.join(known) or 'none'}",
+                f"choose: none of {count} samples is picked; their scores are {', '.join(sorted(known)) or 'none'}",
                 "ask for less",
             )
-        return sorted(reach)
+        return sorted(position for _, position in reach)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +94,7 @@ class SftStage(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         model, data = inputs["model"], inputs["data"]
-        for name in ("channels", "factor"):
-            if data[name] != model[name]:
-                raise ValueError(
-                    f"data has {name} {data[name]}, but the model draws {model[name]}: other latents than its own"
-                )
+        check_latents(data, "model", model)
         if not self.convert_to_base and (model.get("guidance_distilled") or model.get("format") == "w4a8"):
             what = "weights packed in w4a8" if model.get("format") == "w4a8" else "a guidance-distilled student"
             raise ValueError(
@@ -114,14 +117,14 @@ class SftStage(stage.Stage):
         from seedream_core.data.loading.batches import latent_batches
         from seedream_core.data.loading.texts import distinct
         from seedream_core.data.storage.shards import ShardReader
+        from seedream_core.data.storage.stored_records import StoredRecords
         from seedream_core.generate import vocabulary
         from seedream_core.objectives.flow import train_generator
         from seedream_core.pipeline import generator
-        from seedream_core.records import Sample
 
-        reader = ShardReader(self.data)
-        scores = [Sample.from_json(reader.read(index)["json"]).scores for index in range(len(reader))]
-        picked = self.choose.pick(scores)
+        picked = None
+        if self.choose.needed:
+            picked = self.choose.pick(sample.scores for sample in StoredRecords(ShardReader(self.data)))
         start = generator.load(self.model)
         start = replace(start, spec=generator.rebase(start.spec, self.model, out))
         if self.convert_to_base:
@@ -139,7 +142,7 @@ class SftStage(stage.Stage):
             prompts=self.prompts,
         )
         vocabulary.inherit(self.model, out, distinct(self.data))
-        return {**metrics, "picked": len(picked), "picked_of": len(scores)}
+        return {**metrics, "picked": len(batches.store), "picked_of": len(batches.store.keys)}
 
 
 def _plain(start: "Pipeline") -> "Pipeline":

@@ -96,10 +96,10 @@ def measured(reader, index: int) -> tuple["np.ndarray", float, str]:
     """Features from pixels; load and kind from the sample's truth."""
     from seedream_core.data.curation.components import features
     from seedream_core.data.images.pictures import decode
-    from seedream_core.records import Sample
+    from seedream_core.data.storage.stored_records import record_of
 
     members = reader.read(index)
-    truth = Sample.from_json(members["json"]).truth
+    truth = record_of(reader.keys[index], members).truth
     if not isinstance(truth, dict) or not {"load", "kind"} <= truth.keys():
         raise DataError(
             f"sample {reader.keys[index]} does not say how hard it is", "use shards that data/knowledge made"

@@ -17,6 +17,7 @@ from seedream_core.workflow.host import Host, Train
 if TYPE_CHECKING:
     import numpy as np
 
+    from seedream_core.data.storage.stored_records import StoredCaptions
     from seedream_core.models.dual_encoder.base import DualEncoderBase
 
 UNSEEN = 0.05
@@ -94,8 +95,9 @@ class DualEncoderStage(stage.Stage):
         import torch
 
         from seedream_core.data.loading.batches import twin_batches
-        from seedream_core.data.loading.negative_captions import every_caption
-        from seedream_core.data.loading.texts import by_key
+        from seedream_core.data.loading.negative_captions import every_caption, main_caption
+        from seedream_core.data.storage.shards import ShardReader
+        from seedream_core.data.storage.stored_records import StoredCaptions
         from seedream_core.models.dual_encoder.calibration import Calibration
         from seedream_core.models.dual_encoder.own import DualEncoder
         from seedream_core.models.dual_encoder.towers import Towers
@@ -103,11 +105,11 @@ class DualEncoderStage(stage.Stage):
         from seedream_core.objectives.contrastive import ContrastiveModule, alone
         from seedream_core.training.fit import fit
 
-        told = by_key(self.data)
-        learned, unseen = split(told)
-        places = {key: place for place, key in enumerate(told)}
-        texts = [every_caption(told[key]) for key in learned]
-        tokenizer = train_tokenizer(list(dict.fromkeys(text for own in texts for text in own)), self.vocabulary)
+        captions = StoredCaptions(ShardReader(self.data))
+        main = [main_caption(languages) for languages in captions]
+        learned, unseen = split(captions.reader.keys, main)
+        texts = dict.fromkeys(text for row in learned for text in every_caption(captions[row]))
+        tokenizer = train_tokenizer(list(texts), self.vocabulary)
         torch.manual_seed(self.train.seed)  # the only use of a global generator: initial weights, before any step
         towers = Towers(self.net, tokenizer.get_vocab_size())
         module = ContrastiveModule(towers, tokenizer, train=self.train, at_once=host.micro_batch)
@@ -115,14 +117,14 @@ class DualEncoderStage(stage.Stage):
         module.flops_per_image = towers.image_flops()
         batches = twin_batches(
             self.data,
-            told,
+            [main[row] for row in learned],
             tokenizer,
             train=self.train,
             captions=self.captions,
             host=host,
             side=self.net.size,
             group=self.group,
-            only=[places[key] for key in learned],
+            only=learned,
         )
         if batches.schedule.warning:
             print(batches.schedule.warning, file=sys.stderr)
@@ -130,14 +132,14 @@ class DualEncoderStage(stage.Stage):
         towers.float().to(
             torch.bfloat16
         ).float()  # rounded as stored, so that the figures are those of the saved weights
-        encoder = DualEncoder(towers, tokenizer, Calibration(references(texts, self.train.seed)))
-        figures = calibrate(encoder, self.data, told, unseen, self.train.seed)
+        encoder = DualEncoder(towers, tokenizer, Calibration(references(captions, learned, self.train.seed)))
+        figures = calibrate(encoder, captions, unseen, self.train.seed)
         encoder.save(out / "network")
         return {
             **fitted.metrics(),
             **figures,
             "samples": len(learned),
-            "without_caption": len(told) - len(learned) - len(unseen),
+            "without_caption": len(main) - len(learned) - len(unseen),
             "facts": {
                 "vocabulary": tokenizer.get_vocab_size(),
                 "parameters": sum(p.numel() for p in towers.parameters()),
@@ -145,47 +147,50 @@ class DualEncoderStage(stage.Stage):
         }
 
 
-def split(told: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
-    """Keys of the training samples, and of those kept back; samples without a caption are in neither."""
-    from seedream_core.data.loading.negative_captions import main_caption
+def split(keys: Sequence[str], main: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Positions of the training samples, and of those kept back, from keys and main captions; samples without a caption
+    are in neither.
+    """
     from seedream_core.randomness import fraction
 
-    keys = [key for key, languages in told.items() if main_caption(languages)]
-    unseen = [key for key in keys if fraction(0, key, 0, "kept back") < UNSEEN][:MOST]
+    captioned = [row for row, text in enumerate(main) if text]
+    unseen = [row for row in captioned if fraction(0, keys[row], 0, "kept back") < UNSEEN][:MOST]
     kept_back = set(unseen)
-    learned = [key for key in keys if key not in kept_back]
-    if len(unseen) < LEAST or len({main_caption(told[key]) for key in unseen}) < 2:
+    learned = [row for row in captioned if row not in kept_back]
+    if len(unseen) < LEAST or len({main[row] for row in unseen}) < 2:
         raise DataError(
-            f"{len(keys)} samples with captions are too few to learn from and to judge on", "make or ingest more"
+            f"{len(captioned)} samples with captions are too few to learn from and to judge on", "make or ingest more"
         )
     return learned, unseen
 
 
-def references(texts: Sequence[Sequence[str]], seed: int) -> tuple[str, ...]:
-    """One caption of each of some samples, deterministic for the same samples."""
+def references(captions: Sequence[Mapping], learned: Sequence[int], seed: int) -> tuple[str, ...]:
+    """One caption of each of some training samples, deterministic for the same samples."""
+    from seedream_core.data.loading.negative_captions import every_caption
     from seedream_core.randomness import fraction
 
-    chosen = sorted(range(len(texts)), key=lambda row: fraction(seed, str(row), 0, "reference"))[:REFERENCES]
-    return tuple(texts[row][int(fraction(seed, str(row), 1, "reference") * len(texts[row]))] for row in sorted(chosen))
+    chosen = sorted(range(len(learned)), key=lambda number: fraction(seed, str(number), 0, "reference"))[:REFERENCES]
+    texts = {number: every_caption(captions[learned[number]]) for number in sorted(chosen)}
+    return tuple(own[int(fraction(seed, str(number), 1, "reference") * len(own))] for number, own in texts.items())
 
 
-def calibrate(
-    encoder: "DualEncoderBase", data: Path, told: Mapping[str, Mapping], unseen: Sequence[str], seed: int
-) -> dict:
+def calibrate(encoder: "DualEncoderBase", stored: "StoredCaptions", unseen: Sequence[int], seed: int) -> dict:
     """Fit the encoder's calibration on one half of the samples kept back, and measure it on the other half."""
     import numpy as np
 
     from seedream_core.data.images.pictures import decode
-    from seedream_core.data.loading.negative_captions import every_caption, lookalikes, main_caption, strangers
-    from seedream_core.data.storage.shards import ShardReader
+    from seedream_core.data.loading.negative_captions import (
+        every_caption,
+        main_caption,
+        random_negatives,
+        similar_negatives,
+    )
     from seedream_core.models.dual_encoder.base import BLOCK
     from seedream_core.models.dual_encoder.calibration import fitted
 
-    reader = ShardReader(data)
-    places = {key: place for place, key in enumerate(reader.keys)}
     blocks = [unseen[first : first + BLOCK] for first in range(0, len(unseen), BLOCK)]
-    pictures = np.concatenate([encoder.images([decode(reader.read(places[key])) for key in block]) for block in blocks])
-    captions, main = ([of(told[key]) for key in unseen] for of in (every_caption, main_caption))
+    pictures = np.concatenate([encoder.images([decode(stored.reader.read(row)) for row in block]) for block in blocks])
+    captions, main = ([of(stored[row]) for row in unseen] for of in (every_caption, main_caption))
     words = [encoding.ids for encoding in encoder.tokenizer.encode_batch(main, add_special_tokens=False)]
 
     def logits(rows: Sequence[int | None]) -> np.ndarray:
@@ -194,15 +199,19 @@ def calibrate(
         found[[other is None for other in rows]] = np.nan
         return found
 
-    own, others, alike = logits(range(len(unseen))), logits(strangers(main, seed)), logits(lookalikes(main, words))
+    own, others, alike = (
+        logits(range(len(unseen))),
+        logits(random_negatives(main, seed)),
+        logits(similar_negatives(main, words)),
+    )
     wrong = np.concatenate([others[::2], alike[::2]])
     encoder.calibration = fitted(encoder.calibration.references, own[::2], wrong[~np.isnan(wrong[:, 0])])
     chances = [encoder.calibration(logits[1::2]) for logits in (own, others, alike)]
     shape = {name: value for name, value in asdict(encoder.calibration).items() if name != "references"}
     return {
         "judged": len(chances[0]),
-        "told_from_strangers": ranked(*chances[:2]),
-        "told_from_lookalikes": ranked(*chances[::2]),
+        "auc_random_captions": ranked(*chances[:2]),
+        "auc_similar_captions": ranked(*chances[::2]),
         "calibration": shape,
     }
 

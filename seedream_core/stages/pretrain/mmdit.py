@@ -10,6 +10,7 @@ from annotated_types import Ge
 from seedream_core.data.loading.caption_mix import CaptionMix
 from seedream_core.flow.timesteps import Timesteps
 from seedream_core.losses import Loss, check
+from seedream_core.models.autoencoder import check_latents
 from seedream_core.models.dit import DitConfig
 from seedream_core.workflow import stage
 from seedream_core.workflow.config import dump
@@ -61,11 +62,7 @@ class MmditStage(stage.Stage):
 
     def facts(self, inputs: Mapping[str, Any]) -> dict:
         data, vae, text = inputs["data"], inputs["vae"], inputs["text"]
-        for name in ("channels", "factor"):
-            if data[name] != vae[name]:
-                raise ValueError(
-                    f"data has {name} {data[name]}, but vae has {name} {vae[name]}: other latents than these"
-                )
+        check_latents(data, "vae", vae)
         longest = self.net.longest_text
         if longest is not None and text["max_tokens"] > longest:
             raise ValueError(

@@ -40,7 +40,7 @@ SEEN = 0.1  # of full cover: pixels with less cover do not belong to a layer's b
 
 def whole(draw: Rng, low: int, high: int) -> int:
     """A whole number from low to high, both included."""
-    return low + int(draw.between(0, 1) * (high - low + 1))
+    return low + int(draw.uniform(0, 1) * (high - low + 1))
 
 
 def colour(draw: Rng, low: int = 0, high: int = 255) -> tuple[int, int, int]:
@@ -62,7 +62,7 @@ def line(draw: Rng, height: int, words: int = 1) -> np.ndarray:
     """A line of text as cover (0 to 1), cropped to its ink, about `height` pixels high; a third in Chinese-like
     strokes.
     """
-    if draw.between(0, 1) < 0.33:
+    if draw.uniform(0, 1) < 0.33:
         mask = _strokes(draw, height, whole(draw, 2, 4) + 2 * words)
     else:
         mask = _letters(phrase(draw, words), height)
@@ -129,19 +129,19 @@ def _letters(text: str, height: int) -> Image.Image:
 
 def _strokes(draw: Rng, height: int, count: int) -> Image.Image:
     side, fine = max(7, height), 2
-    big, pen = side * fine, max(1, round(side * fine / draw.between(9, 16)))
+    big, pen = side * fine, max(1, round(side * fine / draw.uniform(9, 16)))
     mask = Image.new("L", (int(big * 1.1) * count, big))
     paint = ImageDraw.Draw(mask)
     for index in range(count):
         left = int(big * 1.1) * index
         for _ in range(whole(draw, 2, 4)):
-            y, a, b = draw.between(0.06, 0.94), draw.between(0, 0.35), draw.between(0.6, 0.97)
+            y, a, b = draw.uniform(0.06, 0.94), draw.uniform(0, 0.35), draw.uniform(0.6, 0.97)
             paint.line([left + a * big, y * big, left + b * big, y * big], fill=255, width=pen)
         for _ in range(whole(draw, 1, 3)):
-            x, a, b = draw.between(0.08, 0.9), draw.between(0, 0.4), draw.between(0.6, 1)
+            x, a, b = draw.uniform(0.08, 0.9), draw.uniform(0, 0.4), draw.uniform(0.6, 1)
             paint.line([left + x * big, a * big, left + x * big, b * big], fill=255, width=pen)
         for _ in range(whole(draw, 0, 2)):
-            x, y, slope = draw.between(0.3, 0.7), draw.between(0.1, 0.5), draw.choice((-0.5, 0.5))
+            x, y, slope = draw.uniform(0.3, 0.7), draw.uniform(0.1, 0.5), draw.choice((-0.5, 0.5))
             paint.line(
                 [left + x * big, y * big, left + (x + slope) * big * 0.95, (y + 0.45) * big], fill=255, width=pen
             )

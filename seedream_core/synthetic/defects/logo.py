@@ -19,9 +19,9 @@ class Logo(Defect):
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side = min(width, height)
-        tall = max(12, round(side * draw.between(0.16, 0.34)))
+        tall = max(12, round(side * draw.uniform(0.16, 0.34)))
         cover, paint = reduced(_emblem(draw, round(tall * draw.choice((1.0, 1.0, 1.6, 2.2))), tall))
-        margin = round(side * draw.between(0.0, 0.06))
+        margin = round(side * draw.uniform(0.0, 0.06))
         left = draw.choice((margin, width - margin - cover.shape[1]))
         top = draw.choice((margin, height - margin - cover.shape[0]))
         out = pixels.copy()
@@ -32,8 +32,8 @@ class Logo(Defect):
 def _emblem(draw: Rng, width: int, height: int) -> Image.Image:
     width, height = width * FINE, height * FINE
     plate, mark, edge = colour(draw), colour(draw), draw.choice(((255, 255, 255), (15, 15, 15), colour(draw)))
-    letters = "".join(draw.choice(LETTERS[:26]) for _ in range(1 + int(draw.between(0, 3)) + (width > height)))
-    pen, layer = max(2, round(height / draw.between(10, 18))), Image.new("RGBA", (width, height))
+    letters = "".join(draw.choice(LETTERS[:26]) for _ in range(1 + int(draw.uniform(0, 3)) + (width > height)))
+    pen, layer = max(2, round(height / draw.uniform(10, 18))), Image.new("RGBA", (width, height))
     paint, form = ImageDraw.Draw(layer), draw.choice(("ring", "plate", "shield"))
     frame = (0, 0, width - 1, height - 1)
     if form == "ring":
@@ -41,8 +41,8 @@ def _emblem(draw: Rng, width: int, height: int) -> Image.Image:
         inner = (width * 0.17, height * 0.17, width * 0.83, height * 0.83)
         paint.ellipse(inner, fill=mark, outline=edge, width=max(1, pen // 2))
     elif form == "plate":
-        paint.rounded_rectangle(frame, height * draw.between(0, 0.3), fill=plate, outline=edge, width=pen)
-        paint.rectangle((pen, height * draw.between(0.6, 0.8), width - pen - 1, height - pen - 1), fill=mark)
+        paint.rounded_rectangle(frame, height * draw.uniform(0, 0.3), fill=plate, outline=edge, width=pen)
+        paint.rectangle((pen, height * draw.uniform(0.6, 0.8), width - pen - 1, height - pen - 1), fill=mark)
     else:
         outline = [(0, 0), (width - 1, 0), (width - 1, height * 0.6), (width / 2, height - 1), (0, height * 0.6)]
         paint.polygon(outline, fill=plate, outline=edge, width=pen)

@@ -21,8 +21,8 @@ class Mosaic(Defect):
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
         side = min(width, height)
-        block = max(4, round(side * draw.between(0.035, 0.1)))
-        across, down = (max(2, round(side * draw.between(0.18, 0.7) / block)) for _ in range(2))
+        block = max(4, round(side * draw.uniform(0.035, 0.1)))
+        across, down = (max(2, round(side * draw.uniform(0.18, 0.7) / block)) for _ in range(2))
         across, down = min(across, width // block), min(down, height // block)
         places = [(whole(draw, 0, width - across * block), whole(draw, 0, height - down * block)) for _ in range(TRIES)]
         windows = [pixels[top : top + down * block, left : left + across * block] for left, top in places]

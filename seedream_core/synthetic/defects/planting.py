@@ -40,7 +40,7 @@ def plant(
 ) -> Planted:
     """Plant defects of these kinds on H×W×3 uint8; a `clean` share of the indices stays unchanged."""
     draw = Rng("defects", seed, index)
-    if draw.between(0, 1) < clean:
+    if draw.uniform(0, 1) < clean:
         return Planted(pixels, ())
     height, width = pixels.shape[:2]
     boxes, taken = [], []

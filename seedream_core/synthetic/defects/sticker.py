@@ -19,10 +19,10 @@ class Sticker(Defect):
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
-        side = max(14, round(min(width, height) * draw.between(0.2, 0.62)))
+        side = max(14, round(min(width, height) * draw.uniform(0.2, 0.62)))
         cover, paint = reduced(_drawing(draw, side * FINE))
-        if draw.between(0, 1) < 0.5:
-            cover, paint = _turned(cover, paint, draw.between(-30, 30))
+        if draw.uniform(0, 1) < 0.5:
+            cover, paint = _turned(cover, paint, draw.uniform(-30, 30))
         left, top = (
             whole(draw, 0, max(0, most - size)) for most, size in ((width, cover.shape[1]), (height, cover.shape[0]))
         )
@@ -30,7 +30,7 @@ class Sticker(Defect):
         shadow = Image.fromarray((np.pad(cover, 2 * soft) * 255).astype(np.uint8)).filter(
             ImageFilter.GaussianBlur(soft)
         )
-        blend(out, np.asarray(shadow, np.float32) / 255 * draw.between(0.2, 0.5), (0, 0, 0), left - soft, top - soft)
+        blend(out, np.asarray(shadow, np.float32) / 255 * draw.uniform(0.2, 0.5), (0, 0, 0), left - soft, top - soft)
         box = blend(out, cover, paint, left, top)
         return out, [box] if box else []
 
@@ -43,7 +43,7 @@ def _turned(cover: np.ndarray, paint: np.ndarray, degrees: float) -> tuple[np.nd
 
 def _drawing(draw: Rng, side: int) -> Image.Image:
     form = draw.choice(("face", "burst", "bubble", "tag"))
-    height = side if form in ("face", "burst") else round(side * draw.between(0.55, 0.95))
+    height = side if form in ("face", "burst") else round(side * draw.uniform(0.55, 0.95))
     layer, rim = Image.new("RGBA", (side, height)), max(FINE, side // 18)
     paint, body, mark = ImageDraw.Draw(layer), colour(draw, 60), colour(draw, 0, 200)
     pale = draw.choice(((255, 255, 255), (255, 255, 255), (245, 240, 200)))
@@ -51,7 +51,7 @@ def _drawing(draw: Rng, side: int) -> Image.Image:
         _face(paint, side, rim, draw.choice(((255, 205, 50), (255, 205, 50), body)), pale, draw)
         return layer
     if form == "burst":
-        spikes, depth = whole(draw, 10, 18), draw.between(0.75, 0.9)
+        spikes, depth = whole(draw, 10, 18), draw.uniform(0.75, 0.9)
         for size, ink in ((0.5, pale), (0.5 - rim / side, body)):
             paint.polygon(_star(side / 2, size * side, depth, spikes), fill=ink)
         paint.ellipse((side * 0.2, side * 0.2, side * 0.8, side * 0.8), outline=pale, width=max(2, rim // 2))
@@ -80,11 +80,11 @@ def _face(paint: ImageDraw.ImageDraw, side: int, rim: int, body: tuple, pale: tu
     dark, pen = (60, 35, 10), max(2, side // 22)
     paint.ellipse((0, 0, side - 1, side - 1), fill=pale)
     paint.ellipse((rim, rim, side - rim - 1, side - rim - 1), fill=body, outline=dark, width=max(2, pen // 2))
-    size = side * draw.between(0.05, 0.1)
+    size = side * draw.uniform(0.05, 0.1)
     for x in (0.34, 0.66):
         paint.ellipse((side * x - size, side * 0.38 - 1.3 * size, side * x + size, side * 0.38 + 1.3 * size), fill=dark)
-    mouth = (side * 0.25, side * 0.35, side * 0.75, side * draw.between(0.7, 0.82))
-    if draw.between(0, 1) < 0.5:
+    mouth = (side * 0.25, side * 0.35, side * 0.75, side * draw.uniform(0.7, 0.82))
+    if draw.uniform(0, 1) < 0.5:
         paint.chord(mouth, 10, 170, fill=(200, 40, 50), outline=dark, width=max(1, pen // 2))
     else:
         paint.arc(mouth, 20, 160, fill=dark, width=pen)

@@ -18,18 +18,18 @@ class Subtitle(Defect):
 
     def __call__(self, pixels: np.ndarray, draw: Rng) -> tuple[np.ndarray, list[Box]]:
         height, width = pixels.shape[:2]
-        tall = max(7, round(min(width, height) * draw.between(0.07, 0.12)))
-        lines = 1 if draw.between(0, 1) < 0.75 else 2
+        tall = max(7, round(min(width, height) * draw.uniform(0.07, 0.12)))
+        lines = 1 if draw.uniform(0, 1) < 0.75 else 2
         style = draw.choice(("outline", "outline", "band", "shadow"))
         ink, out, boxes = draw.choice(INKS), pixels.copy(), []
-        bottom = height - round(height * draw.between(0.02, 0.12))
+        bottom = height - round(height * draw.uniform(0.02, 0.12))
         for _ in range(lines):
             cover = fitted(line(draw, tall, whole(draw, 2, 4)), int(width * 0.94), tall * 2)
             pad = max(1, round(tall * (0.12 if style == "outline" else 0.2)))
             cover = np.pad(cover, pad)
             top, left = bottom - cover.shape[0], (width - cover.shape[1]) // 2
             if style == "band":
-                boxes.append(blend(out, np.full_like(cover, draw.between(0.55, 1.0)), (10, 10, 10), left, top))
+                boxes.append(blend(out, np.full_like(cover, draw.uniform(0.55, 1.0)), (10, 10, 10), left, top))
                 blend(out, cover, ink, left, top)
             else:
                 edge = (

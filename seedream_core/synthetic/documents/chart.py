@@ -56,15 +56,15 @@ def _looks(order: Order) -> Looks:
     draw, short = order.draw, min(order.size)
     # Charts with much content get smaller text, as people do.
     full = min(1.0, order.marks / (0.8 * math.sqrt(order.size[0] * order.size[1])))
-    text = max(order.face.least, round(short * (0.042 - 0.016 * full) * draw.between(0.85, 1.15)))
+    text = max(order.face.least, round(short * (0.042 - 0.016 * full) * draw.uniform(0.85, 1.15)))
     return Looks(
         text,
-        round(text * draw.between(1.1, 1.6)),
+        round(text * draw.uniform(1.1, 1.6)),
         0,
         draw.choice(("top", "right")),
-        draw.between(0, 1) < 0.6,
-        draw.between(0, 1) < 0.25,
-        draw.between(0, 1) < 0.3,
+        draw.uniform(0, 1) < 0.6,
+        draw.uniform(0, 1) < 0.25,
+        draw.uniform(0, 1) < 0.3,
     )
 
 
@@ -74,7 +74,7 @@ def _content(order: Order) -> Content:
     weights = {"vertical bar": 2.0, "horizontal bar": 1.2, "line": 2.0, "scatter": 1.0 + budget / 300}
     weights |= dict.fromkeys(ROUND, 0.9) if budget < 90 else {}
     kind = draw.weighted(weights)
-    subject, titled = draw.choice(SUBJECTS), budget > 45 and draw.between(0, 1) < 0.8
+    subject, titled = draw.choice(SUBJECTS), budget > 45 and draw.uniform(0, 1) < 0.8
     if kind == "scatter":
         return _points(order, titled)
     what = draw.choice(
@@ -85,29 +85,29 @@ def _content(order: Order) -> Content:
     budget -= len(title)
     if kind in ROUND:
         return _shares(order, kind, title, what, budget)
-    labelled, named = draw.between(0, 1) < 0.4, budget > 40 and draw.between(0, 1) < 0.7
+    labelled, named = draw.uniform(0, 1) < 0.4, budget > 40 and draw.uniform(0, 1) < 0.7
     decimals = draw.choice((0, 0, 1))
     names = [said(one, language) for one in CATEGORIES[what]]
     budget -= 24 + (len(subject[2]) if named else 0)
     cost = (4 + decimals if labelled else 1) + (1 if kind == "line" else 0)
-    groups = 1 if budget < 60 else 1 + int(draw.between(0, min(5, 1 + budget / (8 * cost))))
+    groups = 1 if budget < 60 else 1 + int(draw.uniform(0, min(5, 1 + budget / (8 * cost))))
     if kind == "line" and groups > 1 and labelled:
         labelled, cost = False, 2
     length = sum(map(len, names)) / len(names)
     count = max(2, min(len(names), round(budget / (length + groups * cost))))
-    start = int(draw.between(0, len(names) - count + 1)) if what[0] in ("month", "weekday", "year", "day") else None
+    start = int(draw.uniform(0, len(names) - count + 1)) if what[0] in ("month", "weekday", "year", "day") else None
     categories = some(draw, names, count) if start is None else names[start : start + count]
     low, high = subject[4:]
-    span = sorted((draw.between(low, high), draw.between(low, high)))
+    span = sorted((draw.uniform(low, high), draw.uniform(low, high)))
     span = (low, high) if span[1] - span[0] < 0.3 * (high - low) else span
     series = [
-        {"name": name, "color": color, "values": [_number(draw.between(*span), decimals) for _ in categories]}
+        {"name": name, "color": color, "values": [_number(draw.uniform(*span), decimals) for _ in categories]}
         for name, color in zip(_names(draw, groups, language, what[0]), some(draw, list(COLORS), groups))
     ]
     name = subject[2 if language == "en" else 3] if named else ""
     side = "horizontal" if kind == "horizontal bar" else "vertical"
     axis = Axis.over(
-        side, name, [value for one in series for value in one["values"]], 3 + int(draw.between(0, 3)), kind != "line"
+        side, name, [value for one in series for value in one["values"]], 3 + int(draw.uniform(0, 3)), kind != "line"
     )
     return {
         "type": kind,
@@ -122,11 +122,11 @@ def _content(order: Order) -> Content:
 def _shares(order: Order, kind: str, title: str, what: tuple[str, str], budget: float) -> Content:
     """Whole percentages with a sum of 100."""
     draw, names = order.draw, [said(one, order.language) for one in CATEGORIES[what]]
-    labelled = draw.between(0, 1) < 0.5
+    labelled = draw.uniform(0, 1) < 0.5
     count = int(
         max(2, min(len(names), len(COLORS) - 1, 8, budget / (sum(map(len, names)) / len(names) + 1 + 3 * labelled)))
     )
-    parts = [draw.between(0.35, 1.6) for _ in range(count)]
+    parts = [draw.uniform(0.35, 1.6) for _ in range(count)]
     values = [max(4, round(100 * part / sum(parts))) for part in parts]
     values[values.index(max(values))] += 100 - sum(values)
     series = [
@@ -144,27 +144,27 @@ def _points(order: Order, titled: bool) -> Content:
         if titled
         else ""
     )
-    groups = 1 + int(draw.between(0, 3)) if order.marks > 80 else 1
+    groups = 1 + int(draw.uniform(0, 3)) if order.marks > 80 else 1
     count = max(3, round((order.marks - len(title) - 40 - 7 * (groups > 1) * groups) / groups))
     top = [draw.choice((10, 50, 100, 200)) for _ in "xy"]
     series = []
     for name, color in zip(_names(draw, groups, language, ""), some(draw, list(COLORS), groups)):
-        lean, spread, start = draw.between(-1, 1), draw.between(0.1, 0.4), draw.between(0.2, 0.8)
+        lean, spread, start = draw.uniform(-1, 1), draw.uniform(0.1, 0.4), draw.uniform(0.2, 0.8)
         spots: dict[tuple, None] = {}
         for _ in range(3 * count):
-            x = draw.between(0.02, 1)
-            y = start + lean * (x - 0.5) + spread * (draw.between(-1, 1) + draw.between(-1, 1)) / 2
+            x = draw.uniform(0.02, 1)
+            y = start + lean * (x - 0.5) + spread * (draw.uniform(-1, 1) + draw.uniform(-1, 1)) / 2
             if 0 <= y <= 1 and len(spots) < count:
                 spots[_number(x * top[0], int(top[0] < 100)), _number(y * top[1], int(top[1] < 100))] = None
         series.append({"name": name, "color": color, "values": [list(spot) for spot in spots]})
-    named = draw.between(0, 1) < 0.75
+    named = draw.uniform(0, 1) < 0.75
     axes = [
         Axis.over(
             side,
             said(name, language) if named else "",
             [spot[at] for one in series for spot in one["values"]],
-            3 + int(draw.between(0, 3)),
-            draw.between(0, 1) < 0.6,
+            3 + int(draw.uniform(0, 3)),
+            draw.uniform(0, 1) < 0.6,
         )
         for at, (side, name) in enumerate(zip(SIDES, (first, second)))
     ]
@@ -200,7 +200,7 @@ def _bars(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None
     sides = (content["categories"], axis) if upright else (axis, content["categories"])
     left, top, right, bottom = frame(pen, looks, box, *sides)
     band = ((right - left) if upright else (bottom - top)) / len(content["categories"])
-    thick = band * draw.between(0.6, 0.85) / len(series)
+    thick = band * draw.uniform(0.6, 0.85) / len(series)
     if thick < 2 or (not upright and band < pen.face.at(looks.text).size + 1):
         raise Crowded("bars")
     for number, one in enumerate(series):
@@ -227,7 +227,7 @@ def _label_size(pen: Pen, looks: Looks, room: float) -> int:
 def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     axis = _of(content["axes"][0])
     left, top, right, bottom = frame(pen, looks, box, content["categories"], axis)
-    band, dotted, thick = (right - left) / len(content["categories"]), draw.between(0, 1) < 0.6, draw.between(1.2, 2.4)
+    band, dotted, thick = (right - left) / len(content["categories"]), draw.uniform(0, 1) < 0.6, draw.uniform(1.2, 2.4)
     if band < 4:
         raise Crowded("points")
     for one in content["series"]:
@@ -247,7 +247,7 @@ def _lines(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> Non
 def _scatter(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     across, up = map(_of, content["axes"])
     left, top, right, bottom = frame(pen, looks, box, across, up)
-    radius = max(1.5, min(pen.size) * draw.between(0.005, 0.012))
+    radius = max(1.5, min(pen.size) * draw.uniform(0.005, 0.012))
     for one in content["series"]:
         for x, y in one["values"]:
             x, y = left + across.share(x) * (right - left), bottom - up.share(y) * (bottom - top)
@@ -263,7 +263,7 @@ def _pie(pen: Pen, looks: Looks, content: Content, box: Box, draw: Rng) -> None:
     radius = min((right - left) / 2 - room, (bottom - top) / 2 - 2 * high - 0.5 * size)
     if radius < 0.15 * min(pen.size):
         raise Crowded("pie")
-    x, y, turn = (left + right) / 2, (top + bottom) / 2, draw.between(0, 360)
+    x, y, turn = (left + right) / 2, (top + bottom) / 2, draw.uniform(0, 360)
     for one in content["series"]:
         value = one["values"][0]
         pen.slice((x - radius, y - radius, x + radius, y + radius), turn, turn + 3.6 * value, COLORS[one["color"]][1])

@@ -35,7 +35,7 @@ class Diagram(Knowledge):
     def figure(self, order: Order) -> Figure:
         draw, theme = order.draw, Theme.drawn(order.draw)
         kind = draw.weighted({"flow chart": 1.0, "tree diagram": 1.0, "network diagram": 1.0})
-        title = said(draw.choice(DIAGRAMS), order.language) if order.marks > 60 and draw.between(0, 1) < 0.6 else ""
+        title = said(draw.choice(DIAGRAMS), order.language) if order.marks > 60 and draw.uniform(0, 1) < 0.6 else ""
         plan, paint = {
             "flow chart": (_flow, _paint_flow),
             "tree diagram": (_tree, _paint_tree),
@@ -82,7 +82,7 @@ def _flow(order: Order, budget: float) -> Content:
     shape, mark = draw.choice(("box", "rounded box")), ""
     spent = 0
     while spent < count:
-        question = bool(asked) and count > 2 and draw.between(0, 1) < 0.35
+        question = bool(asked) and count > 2 and draw.uniform(0, 1) < 0.35
         name = asked.pop() if question else steps.pop(0)
         nodes.append((name, "diamond" if question else shape))
         edges.append([chain, name, mark])
@@ -112,9 +112,9 @@ def _tree(order: Order, budget: float) -> Content:
 
 def _network(order: Order, budget: float) -> Content:
     draw = order.draw
-    short = draw.between(0, 1) < 0.5
+    short = draw.uniform(0, 1) < 0.5
     each = 2 if short else 6.5
-    count = int(max(3, min(len(LETTERS), budget / (each + draw.between(1.2, 2.6)))))
+    count = int(max(3, min(len(LETTERS), budget / (each + draw.uniform(1.2, 2.6)))))
     names = list(LETTERS[:count]) if short else _names(draw, WORDS, count, order.language)
     wanted = max(count - 1, min(count * (count - 1) // 2, round(budget - each * count)))
     pairs = some(draw, [[first, second, ""] for at, second in enumerate(names) for first in names[:at]], wanted)
@@ -155,7 +155,7 @@ def _paint_flow(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     chain = [name for name in shapes if name not in aside.values()]
     marks = {first: mark for first, second, mark in content["edges"] if aside.get(first) != second}
     no = next((mark for first, second, mark in content["edges"] if aside.get(first) == second), "")
-    for size in range(round(min(pen.size) * draw.between(0.035, 0.055)), pen.face.least - 1, -1):
+    for size in range(round(min(pen.size) * draw.uniform(0.035, 0.055)), pen.face.least - 1, -1):
         half = {name: _half(pen, name, shape, size) for name, shape in shapes.items()}
         step = 2 * max(down for _, down in half.values()) + 1.9 * size
         deep = max(2, int((bottom - top) / step))
@@ -228,8 +228,8 @@ def _paint_tree(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     children = {name: [one for one in names if parent.get(one) == name] for name in names}
     slots, levels = _slots(names[0], children), {name: _depth(name, parent) for name in names}
     leaves, deep = max(slots.values()) + 1, max(levels.values()) + 1
-    down = draw.between(0, 1) < 0.5
-    for size in range(round(min(pen.size) * draw.between(0.035, 0.055)), pen.face.least - 1, -1):
+    down = draw.uniform(0, 1) < 0.5
+    for size in range(round(min(pen.size) * draw.uniform(0.035, 0.055)), pen.face.least - 1, -1):
         half = {name: _half(pen, name, shape, size) for name in names}
         wide, high = (2 * max(one[at] for one in half.values()) for at in (0, 1))
         if (
@@ -254,7 +254,7 @@ def _paint_tree(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
             if down
             else (left + wide / 2 + level * (right - left - wide), top + slot * (bottom - top))
         )
-    bent = draw.between(0, 1) < 0.5
+    bent = draw.uniform(0, 1) < 0.5
     for first, second, _ in content["edges"]:
         (x, y), (u, v) = places[first], places[second]
         start, end = (
@@ -292,12 +292,12 @@ def _paint_network(pen: Pen, content: Content, box: Box, draw: Rng) -> None:
     """Nodes on an ellipse, each inside or beside its name, straight lines between them."""
     left, top, right, bottom = box
     names, shape = [name for name, _ in content["nodes"]], content["nodes"][0][1]
-    size = max(pen.face.least, round(min(pen.size) * draw.between(0.03, 0.045)))
+    size = max(pen.face.least, round(min(pen.size) * draw.uniform(0.03, 0.045)))
     room = max(pen.width(name, size) for name in names) + 0.8 * size if shape == "dot" else size
     across, down = (right - left) / 2 - room, (bottom - top) / 2 - (1.6 * size if shape == "dot" else size)
     if min(across, down) < 0.2 * min(pen.size):
         raise Crowded("network")
-    middle, turn = ((left + right) / 2, (top + bottom) / 2), draw.between(0, 1)
+    middle, turn = ((left + right) / 2, (top + bottom) / 2), draw.uniform(0, 1)
     angles = [2 * math.pi * (number + turn) / len(names) for number in range(len(names))]
     places = {
         name: (middle[0] + across * math.cos(angle), middle[1] + down * math.sin(angle))

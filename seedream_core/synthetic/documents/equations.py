@@ -81,14 +81,14 @@ def _sum(draw: Rng, terms: int, depth: int) -> str:
 
 def _term(draw: Rng, depth: int) -> str:
     inner = depth - 1
-    if depth <= 0 or draw.between(0, 1) < 0.35:
+    if depth <= 0 or draw.uniform(0, 1) < 0.35:
         return _power(draw)
-    kind = int(draw.between(0, 8))
+    kind = int(draw.uniform(0, 8))
     if kind == 0:
-        above, below = (_sum(draw, 1 + int(draw.between(0, 2)), inner) for _ in range(2))
+        above, below = (_sum(draw, 1 + int(draw.uniform(0, 2)), inner) for _ in range(2))
         return rf"\frac{{{above}}}{{{below}}}"
     if kind == 1:
-        return rf"\sqrt{{{_sum(draw, 1 + int(draw.between(0, 2)), inner)}}}"
+        return rf"\sqrt{{{_sum(draw, 1 + int(draw.uniform(0, 2)), inner)}}}"
     if kind == 2:
         return (
             rf"\sum_{{{(index := draw.choice('ijkn'))}={draw.choice('01')}}}^{{{draw.choice('nmN')}}} "
@@ -98,7 +98,7 @@ def _term(draw: Rng, depth: int) -> str:
         low, high = draw.choice("0ab"), draw.choice(("1", "T", r"\infty"))
         return rf"\int_{{{low}}}^{{{high}}} {_term(draw, inner)}\, d{draw.choice('xtu')}"
     if kind == 4:
-        return rf"{draw.choice(FUNCTIONS)}\left( {_sum(draw, 1 + int(draw.between(0, 2)), inner)} \right)"
+        return rf"{draw.choice(FUNCTIONS)}\left( {_sum(draw, 1 + int(draw.uniform(0, 2)), inner)} \right)"
     if kind == 5:
         return rf"\left( {_sum(draw, 2, inner)} \right)^{{{draw.choice('23n')}}}"
     if kind == 6:
@@ -107,8 +107,8 @@ def _term(draw: Rng, depth: int) -> str:
 
 
 def _power(draw: Rng) -> str:
-    kind, symbol = int(draw.between(0, 5)), _symbol(draw)
-    number = str(2 + int(draw.between(0, 8)))
+    kind, symbol = int(draw.uniform(0, 5)), _symbol(draw)
+    number = str(2 + int(draw.uniform(0, 8)))
     return (
         symbol,
         f"{number}{symbol}",
@@ -119,4 +119,4 @@ def _power(draw: Rng) -> str:
 
 
 def _symbol(draw: Rng) -> str:
-    return draw.choice(LETTERS) if draw.between(0, 1) < 0.7 else draw.choice(GREEK)
+    return draw.choice(LETTERS) if draw.uniform(0, 1) < 0.7 else draw.choice(GREEK)

@@ -58,11 +58,11 @@ class Formula(Knowledge):
         layout = draw.choice(tuple(LAYOUTS)) if len(chosen) > 3 else draw.choice(("in the middle", "on the left"))
         content = {
             "layout": layout,
-            "numbered": len(chosen) > 1 and draw.between(0, 1) < 0.5,
+            "numbered": len(chosen) > 1 and draw.uniform(0, 1) < 0.5,
             "formulas": [{"source": source, "name": name} for source, name in chosen],
         }
         pen = Pen(order.size, theme, order.face)
-        _paint(pen, content, face, draw.between(0.05, 0.11), self.latex)
+        _paint(pen, content, face, draw.uniform(0.05, 0.11), self.latex)
         captions = {
             language: {"short": _short(content, language), "long": _long(content, theme, language)}
             for language in ("en", "zh")
@@ -81,11 +81,11 @@ def _chosen(order: Order) -> list[tuple[str, str]]:
     for _ in range(200):
         if left <= 3 and found:
             break
-        known = draw.between(0, 1) < 0.25
+        known = draw.uniform(0, 1) < 0.25
         source, name, _ = (
             draw.choice(KNOWN)
             if known
-            else (equation(draw, 1 + int(draw.between(0, min(5, max(1, left / 8))))), "", "")
+            else (equation(draw, 1 + int(draw.uniform(0, min(5, max(1, left / 8))))), "", "")
         )
         many = glyphs(source)
         if source not in found and many < min(1.3 * left + 4, widest):

@@ -41,14 +41,14 @@ class Table(Knowledge):
 
 def _content(order: Order) -> dict[str, Any]:
     draw, budget, language = order.draw, order.marks, order.language
-    title = said(draw.choice(TABLES), language) if budget > 40 and draw.between(0, 1) < 0.7 else ""
+    title = said(draw.choice(TABLES), language) if budget > 40 and draw.uniform(0, 1) < 0.7 else ""
     cells = max(4.0, (budget - len(title)) / 5.2)
     # Wide pictures hold more columns; a cell is about four times as wide as it is high.
     columns = int(
-        max(2, min(8, cells / 2, (cells * order.size[0] / order.size[1] / 4) ** 0.5 * draw.between(0.8, 1.4) + 1))
+        max(2, min(8, cells / 2, (cells * order.size[0] / order.size[1] / 4) ** 0.5 * draw.uniform(0.8, 1.4) + 1))
     )
     rows = max(1, round(cells / columns) - 1)
-    words = some(draw, COLUMNS, min(columns, 1 + int(draw.between(0, 3))))
+    words = some(draw, COLUMNS, min(columns, 1 + int(draw.uniform(0, 3))))
     numbers = some(draw, NUMBERS, columns - len(words))
     header = [said(COLUMNS[word][0], language) for word in words] + [said(number, language) for number in numbers]
     lines = []
@@ -62,12 +62,12 @@ def _content(order: Order) -> dict[str, Any]:
 
 def _number(name: str, draw: Rng) -> str:
     if name == "Date":
-        return f"{int(draw.between(1, 13)):02d}-{int(draw.between(1, 29)):02d}"
+        return f"{int(draw.uniform(1, 13)):02d}-{int(draw.uniform(1, 29)):02d}"
     if name == "Year":
-        return str(int(draw.between(1950, 2030)))
+        return str(int(draw.uniform(1950, 2030)))
     if name == "Share":
-        return f"{int(draw.between(0, 100))}%"
-    return f"{draw.between(0, 90):.2f}" if name in ("Price", "Weight") else str(int(draw.between(0, 999)))
+        return f"{int(draw.uniform(0, 100))}%"
+    return f"{draw.uniform(0, 90):.2f}" if name in ("Price", "Weight") else str(int(draw.uniform(0, 999)))
 
 
 def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
@@ -75,16 +75,16 @@ def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
     edge = round(0.03 * min(pen.size)) + 2
     columns = list(zip(*lines))
     room, tall = width - 2 * edge, height - 2 * edge
-    for size in range(round(min(pen.size) * draw.between(0.04, 0.07)), pen.face.least - 1, -1):
+    for size in range(round(min(pen.size) * draw.uniform(0.04, 0.07)), pen.face.least - 1, -1):
         widths = [max(pen.width(cell, size) for cell in column) + 2 * PAD * size for column in columns]
         title = 2 * size if content["title"] else 0
         if sum(widths) <= room and 1.5 * size * len(lines) + title <= tall:
             break
     else:
         raise Crowded("cells")
-    spare = draw.between(0, 1) * (room - sum(widths)) / len(widths)
+    spare = draw.uniform(0, 1) * (room - sum(widths)) / len(widths)
     widths = [one + spare for one in widths]
-    row = min(1.5 * size + draw.between(0, 1) * size, (tall - title) / len(lines))
+    row = min(1.5 * size + draw.uniform(0, 1) * size, (tall - title) / len(lines))
     left = edge + draw.choice((0.0, 0.5)) * (room - sum(widths))
     top = edge + draw.choice((0.0, 0.5)) * (tall - title - row * len(lines))
     if content["title"]:

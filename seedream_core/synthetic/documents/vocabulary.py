@@ -346,5 +346,5 @@ def some(draw: Rng, options: Sequence, count: int) -> list:
     """`count` different options in random order, or all of them where there are fewer."""
     left, taken = list(options), []
     while left and len(taken) < count:
-        taken.append(left.pop(int(draw.between(0, len(left)))))
+        taken.append(left.pop(int(draw.uniform(0, len(left)))))
     return taken

@@ -69,18 +69,18 @@ class Wireframe(Knowledge):
 
 def _content(order: Order) -> dict[str, Any]:
     draw, language, (width, height) = order.draw, order.language, order.size
-    screen = "phone screen" if height > width * draw.between(0.9, 1.5) else "web page"
+    screen = "phone screen" if height > width * draw.uniform(0.9, 1.5) else "web page"
 
     def texts(pool, most: int) -> list[str]:
         return [said(one, language) for one in some(draw, pool, most)]
 
-    links = texts(LINKS, 1 + int(draw.between(0, 3 if screen == "phone screen" else 5))) if order.marks > 40 else []
+    links = texts(LINKS, 1 + int(draw.uniform(0, 3 if screen == "phone screen" else 5))) if order.marks > 40 else []
     bar = [["title", said(draw.choice(APPS), language), ""], *(["link", one, ""] for one in links)]
     top = {"region": "top bar", "column": 0, "items": bar}
     sections, budget = [top], order.marks - _cost(top)
     aside = {"web page": "sidebar", "phone screen": "tab bar"}[screen]
-    if order.marks > 70 and draw.between(0, 1) < 0.6:
-        names = texts(LINKS, 3 + int(draw.between(0, 2 if aside == "tab bar" else 7)))
+    if order.marks > 70 and draw.uniform(0, 1) < 0.6:
+        names = texts(LINKS, 3 + int(draw.uniform(0, 2 if aside == "tab bar" else 7)))
         sections.append(
             {
                 "region": aside,
@@ -89,7 +89,7 @@ def _content(order: Order) -> dict[str, Any]:
             }
         )
         budget -= _cost(sections[-1])
-    columns = int(max(1, min(4, width / 150, budget / 90 * draw.between(0.7, 1.3))))
+    columns = int(max(1, min(4, width / 150, budget / 90 * draw.uniform(0.7, 1.3))))
     while budget > 6 and len(sections) < 60:
         region = draw.choice(("form", "switches", "checks", "list", "cards", "article", "buttons", "banner"))
         items = _items(region, draw, texts, max(1, min(10, int(budget / 8))))
@@ -102,7 +102,7 @@ def _content(order: Order) -> dict[str, Any]:
 
 
 def _items(region: str, draw: Rng, texts: Callable, most: int) -> list[Item]:
-    count = 1 + int(draw.between(0, most))
+    count = 1 + int(draw.uniform(0, most))
     if region == "form":
         return [
             *(["field", one, ""] for one in texts(FIELDS, count)),
@@ -151,12 +151,12 @@ def _paint(pen: Pen, content: dict[str, Any], draw: Rng) -> None:
         for column in sorted({one["column"] for one in body})
     ]
     deepest = max(map(_rows, columns), default=1) + 1.6 + (1.6 if "tab bar" in named else 0)
-    row = min(height / deepest, min(pen.size) * draw.between(0.09, 0.13))
+    row = min(height / deepest, min(pen.size) * draw.uniform(0.09, 0.13))
     if row < 1.75 * pen.face.least:
         raise Crowded("rows")
-    size = max(pen.face.least, int(min(row * 0.5, row * draw.between(0.45, 0.55))))
+    size = max(pen.face.least, int(min(row * 0.5, row * draw.uniform(0.45, 0.55))))
     accent = COLORS[draw.choice(("blue", "green", "purple", "gray"))][1]
-    brush = _Brush(pen, size, accent, round(draw.between(0, 0.3) * row))
+    brush = _Brush(pen, size, accent, round(draw.uniform(0, 0.3) * row))
     brush.bar(named["top bar"], (0, 0, width, 1.5 * row))
     left, bottom = 0.0, float(height)
     if "tab bar" in named:

@@ -97,8 +97,8 @@ def move(scene: Scene, world: World, draw: Rng) -> Edit | None:
         row, column = draw.choice([(row, column) for row in range(3) for column in range(3) if (row, column) != cell])
         moved = replace(
             one,
-            x=round(draw.between(column / 3 * across, (column + 1) / 3 * across), 5),
-            y=round(draw.between(row / 3 * down, (row + 1) / 3 * down), 5),
+            x=round(draw.uniform(column / 3 * across, (column + 1) / 3 * across), 5),
+            y=round(draw.uniform(row / 3 * down, (row + 1) / 3 * down), 5),
         )
         after = replace(scene, objects=(moved,))
         if fits(after, world) and _cell(moved, world) == (row, column):
@@ -120,13 +120,13 @@ def add(scene: Scene, world: World, draw: Rng) -> Edit | None:
     if scene.kind == "pair" or len(scene.objects) > 3:
         return None
     first = scene.objects[0]
-    alike = scene.kind == "several" or draw.between(0, 1) < 0.3
+    alike = scene.kind == "several" or draw.uniform(0, 1) < 0.3
     across, down = world.bounds
     for _ in range(TRIES):
         thing = first.thing if alike else draw.choice([seen for seen in world.seen if seen != first.thing])
-        size = first.size if alike else draw.between(SMALLEST, first.size)
+        size = first.size if alike else draw.uniform(SMALLEST, first.size)
         new = Object(
-            thing.color, thing.shape, round(draw.between(0, across), 5), round(draw.between(0, down), 5), round(size, 5)
+            thing.color, thing.shape, round(draw.uniform(0, across), 5), round(draw.uniform(0, down), 5), round(size, 5)
         )
         if alike:
             after = Scene("several", scene.background, (*scene.objects, new))
@@ -157,7 +157,7 @@ def remove(scene: Scene, world: World, draw: Rng) -> Edit | None:
             Scene("one", scene.background, rest),
             {"en": f"remove the {gone.thing}", "zh": f"去掉{_name(gone.thing)}"},
         )
-    gone = int(draw.between(0, len(scene.objects)))
+    gone = int(draw.uniform(0, len(scene.objects)))
     rest = tuple(one for place, one in enumerate(scene.objects) if place != gone)
     thing = scene.objects[0].thing
     where, where_zh = (

@@ -183,18 +183,18 @@ class World:
 
     def arrange(self, asked: SceneRequest, draw: Rng) -> Scene:
         """A scene that shows the request, with random sizes and places."""
-        things, between = asked.things * (asked.count // len(asked.things)), draw.between
+        things, uniform = asked.things * (asked.count // len(asked.things)), draw.uniform
         largest = [LARGEST_BOX[asked.count] / max(EXTENTS[thing.shape]) for thing in asked.things]
-        sizes = [between(SMALLEST, size) for size in largest] * (asked.count // len(asked.things))
+        sizes = [uniform(SMALLEST, size) for size in largest] * (asked.count // len(asked.things))
         boxes = [_box(thing.shape, size) for thing, size in zip(things, sizes, strict=True)]
         across, down = self.bounds
         area = (MARGIN, MARGIN, across - MARGIN, down - MARGIN)
         if asked.kind == "pair":
             axis, turned = divmod(RELATIONS.index(asked.relation), 2)
             order = boxes[::-1] if turned else boxes
-            spots = places.in_line(*order, axis, area, GAP, SLANT, between)[:: -1 if turned else 1]
+            spots = places.in_line(*order, axis, area, GAP, SLANT, uniform)[:: -1 if turned else 1]
         else:
-            spots = places.apart(asked.count, boxes[0], area, GAP, between)
+            spots = places.apart(asked.count, boxes[0], area, GAP, uniform)
         objects = (
             Object(thing.color, thing.shape, round(x, 5), round(y, 5), round(size, 5))  # short in JSON
             for thing, size, (x, y) in zip(things, sizes, spots, strict=True)
@@ -205,7 +205,7 @@ class World:
 @lru_cache(maxsize=16)
 def _zipf(things: tuple[Thing, ...], seed: int, exponent: float) -> Mapping[Thing, float]:
     """The weight of each thing, the most frequent first."""
-    ranked = sorted(things, key=lambda thing: Rng("rank", seed, thing).between(0, 1))
+    ranked = sorted(things, key=lambda thing: Rng("rank", seed, thing).uniform(0, 1))
     return {thing: rank**-exponent for rank, thing in enumerate(ranked, 1)}
 
 
@@ -257,7 +257,7 @@ def draw_request(
     if kind == "one":
         return SceneRequest(kind, background, (thing,), 1)
     if kind == "several":
-        return SceneRequest(kind, background, (thing,), 2 + int(rng.between(0, 1) * 3))
+        return SceneRequest(kind, background, (thing,), 2 + int(rng.uniform(0, 1) * 3))
     other = pick([o for o in others if o != thing])
-    things = (thing, other) if rng.between(0, 1) < 0.5 else (other, thing)
+    things = (thing, other) if rng.uniform(0, 1) < 0.5 else (other, thing)
     return SceneRequest(kind, background, things, 2, rng.weighted(relations or dict.fromkeys(RELATIONS, 1.0)))

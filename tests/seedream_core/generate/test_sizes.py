@@ -55,6 +55,19 @@ def test_free_memory_is_what_the_machine_and_its_container_leave():
     assert 0 < free <= int(rows["MemTotal"].split()[0]) * 1024
 
 
+@pytest.mark.parametrize(
+    "limit, used, left", [("max", "300", None), ("1000", "300", 700), ("1000", "1200", 0), (None, "300", None)]
+)
+def test_the_limit_of_a_container_counts(tmp_path, monkeypatch, limit, used, left):
+    free = sizes.free_bytes("cpu")
+    for name, text in (("memory.max", limit), ("memory.current", used)):
+        if text is not None:
+            (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(sizes, "CGROUP", tmp_path)
+    found = sizes.free_bytes("cpu")
+    assert found == left if left is not None else found >= free // 2
+
+
 def test_sizes_that_were_never_trained_are_named_once(sampler):
     assert sizes.untrained(sampler.spec, wanted(sampler, (64, 64), (64, 64))) == ""
     said = sizes.untrained(sampler.spec, wanted(sampler, (256, 256), (64, 64), (32, 64), (256, 256)))

@@ -54,5 +54,5 @@ def test_it_learns_to_tell_smooth_pictures_from_sharp_ones():
         loss.backward()
         optimizer.step()
     real = torch.randn(64, 3, 32, 32)
-    told_apart = (network(real).mean((1, 2, 3)) > network(blur(real)).mean((1, 2, 3))).float().mean()
-    assert float(told_apart) > 0.95
+    separated = (network(real).mean((1, 2, 3)) > network(blur(real)).mean((1, 2, 3))).float().mean()
+    assert float(separated) > 0.95

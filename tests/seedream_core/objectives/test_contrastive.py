@@ -12,8 +12,9 @@ import toy_training as toy
 
 from seedream_core.data.loading.batches import twin_batches
 from seedream_core.data.loading.caption_mix import CaptionMix
-from seedream_core.data.loading.texts import by_key
+from seedream_core.data.loading.negative_captions import main_caption
 from seedream_core.data.storage.shards import ShardReader, ShardWriter
+from seedream_core.data.storage.stored_records import StoredCaptions
 from seedream_core.models.dual_encoder.towers import Towers
 from seedream_core.models.dual_encoder.towers_config import TowersConfig
 from seedream_core.models.text.tokenizer import train_tokenizer
@@ -31,28 +32,24 @@ def parts(tmp_path_factory):
     """Pictures that are no squares of the towers' size, their captions, and a tokenizer of them."""
     folder = tmp_path_factory.mktemp("crawl")
     SyntheticStage(samples=200, size=(64, 48), kinds={"one": 1.0}).run(folder, toy.host())
-    told = by_key(folder)
-    return (
-        folder,
-        told,
-        train_tokenizer(
-            [text for fields in told.values() for texts in fields.values() for text in texts.values()], 400
-        ),
-    )
+    captions = dict(zip(ShardReader(folder).keys, StoredCaptions(ShardReader(folder)), strict=True))
+    texts = [text for fields in captions.values() for texts in fields.values() for text in texts.values()]
+    return folder, captions, train_tokenizer(texts, 400)
 
 
-def batches(parts, group=4, **options):
-    folder, told, tokenizer = parts
+def batches(parts, group=4, only=range(200)):
+    folder, captions, tokenizer = parts
+    main = [main_caption(languages) for languages in captions.values()]
     return twin_batches(
         folder,
-        told,
+        [main[row] for row in only],
         tokenizer,
         train=toy.config(global_batch=16),
         captions=MIX,
         host=toy.host(),
         side=32,
         group=group,
-        **{"only": range(200)} | options,
+        only=only,
     )
 
 
@@ -73,11 +70,11 @@ def test_a_twin_is_no_negative():
 def test_batches_of_squares_with_their_twins(parts):
     made, batch = batches(parts), batches(parts).batch(0)
     assert batch.images.shape == (16, 3, 32, 32) and len(batch.captions) == 16 and all(batch.captions)
-    told = parts[1]
+    captions = parts[1]
     for row, one in enumerate(batch.keys):
         for column, (other, caption) in enumerate(zip(batch.keys, batch.captions)):
-            known = any(caption in fields.values() for fields in told[one].values())
-            same = told[one]["en"]["short"] == told[other]["en"]["short"]
+            known = any(caption in fields.values() for fields in captions[one].values())
+            same = captions[one]["en"]["short"] == captions[other]["en"]["short"]
             assert bool(batch.twins[row, column]) == (row != column and (known or same))
     # 176 captions for 200 pictures: in a whole epoch there are twins to be found
     assert any(made.batch(step).twins.any() for step in range(12)) and not batch.twins.diagonal().any()
@@ -91,7 +88,7 @@ def test_runs_of_similar_captions_meet(parts):
     def alike(group):
         made, shared = batches(parts, group), []
         for step in range(12):
-            mains = [set(made.store.main[key].split()) for key in made.batch(step).keys]
+            mains = [set(main_caption(parts[1][key]).split()) for key in made.batch(step).keys]
             shared += [max(len(one & other) for other in mains if other is not one) for one in mains]
         return sum(shared) / len(shared)
 
@@ -150,7 +147,7 @@ def test_weights_of_records(parts, tmp_path):
 
 def test_a_step_finds_its_own_after_learning(parts):
     torch.manual_seed(0)
-    _folder, _told, tokenizer = parts
+    _folder, _captions, tokenizer = parts
     module = ContrastiveModule(Towers(TINY, tokenizer.get_vocab_size()), tokenizer, train=toy.config())
     batch, optimizer = batches(parts, group=1).batch(0), torch.optim.AdamW(module.parameters(), 3e-3)
     first = float(module.training_step(batch, 0)["loss"].detach())

@@ -29,7 +29,7 @@ def batch(step=0, keys=("a", "b", "b", "c")) -> Batch:
 def test_planted_from_seed_key_and_step():
     first, second = make().planted(batch(3)), make().planted(batch(3))
     assert all(map(torch.equal, first, second))
-    assert not torch.equal(first[0][1], first[0][2])  # the same key again in one batch is planted anew
+    assert not torch.equal(first[0][1], first[0][2])  # the same key again in one batch is planted again
     alone = make().planted(batch(3, keys=("b", "b")))
     assert torch.equal(first[0][1:3], alone[0]) and torch.equal(first[1][1:3], alone[1])
     assert first[0].shape != make().planted(batch(4))[0].shape or not torch.equal(first[0], make().planted(batch(4))[0])

@@ -99,9 +99,9 @@ def velocity_errors(module, teacher, scales):
     text, null = module.encode(CAPTIONS * 8), module.encode([""])
     errors = []
     for scale in scales:
-        told = text.at(scale) if module.scales else text
+        conditions = text.at(scale) if module.scales else text
         with torch.no_grad():
-            found = velocity_function(module.student, told)(z, t)
+            found = velocity_function(module.student, conditions)(z, t)
             wanted = velocity_function(teacher.network, text, null=null, scale=scale)(z, t)
         errors.append(float((found - wanted).norm() / wanted.norm()))
     return errors

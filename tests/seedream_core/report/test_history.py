@@ -1,5 +1,5 @@
-"""A sample is found by its key or its first name, through every stage behind an artifact, and where it ended is
-told.
+"""A sample is found by its key or its first name, through every stage behind an artifact, and its last
+fate is shown.
 """
 
 import json

@@ -87,7 +87,7 @@ def test_few_examples_stand_for_many_and_are_the_same_each_time(curated):
 
 
 def hostile(folder, reasons, records=({},)):
-    """An artifact as strangers would have it: any reasons, any records, names that are markup or no text."""
+    """An artifact from outside: any reasons, any records, names that are markup or no text."""
     (folder / "<img src=x>%s").mkdir()
     folder = folder / "<img src=x>%s"
     with ShardWriter(folder / "shards") as writer:
@@ -129,7 +129,7 @@ def test_a_reason_for_each_sample_does_not_make_a_page_of_each(tmp_path):
     execute.step(DataReportStage(data=folder), tmp_path / "report", Host())
 
 
-def test_what_strangers_write_stays_text_and_is_bounded(tmp_path):
+def test_what_comes_from_outside_stays_text_and_is_bounded(tmp_path):
     odd = (
         {
             "boxes": [

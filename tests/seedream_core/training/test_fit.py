@@ -29,7 +29,7 @@ def test_killed_twice_ends_bit_for_bit_as_uninterrupted(whole, tmp_path):
     toy.assert_equal_runs(whole, tmp_path)
 
 
-def test_killed_before_the_first_checkpoint_starts_anew(whole, tmp_path):
+def test_killed_before_the_first_checkpoint_starts_again(whole, tmp_path):
     assert toy.fork(lambda: toy.run(tmp_path, toy.config(), kill_at=6)) == -signal.SIGKILL
     toy.run(tmp_path, toy.config())
     toy.assert_equal_runs(whole, tmp_path)

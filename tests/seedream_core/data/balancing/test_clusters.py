@@ -1,4 +1,4 @@
-"""Clusters: what lies apart is told apart, small groups too; levels nest; the same for the same seed."""
+"""Clusters: what lies apart gets clusters of its own, small groups too; levels nest; the same for the same seed."""
 
 import numpy as np
 import pytest

@@ -66,7 +66,7 @@ def test_a_mark_is_cropped_and_the_line_follows():
     }
 
 
-def test_of_a_cropped_picture_nothing_is_told_that_was_true_of_the_whole():
+def test_a_cropped_picture_loses_what_was_true_of_the_whole():
     drawn = {"texts": [["SALE", [50, 20, 150, 40]], ["GONE", [150, 85, 190, 95]]]}
     given = view(line(), mark(0.7, 0.8, 1, 1))
     given.sample = replace(given.sample, truth=drawn, scores={"sharpness": 0.7})
@@ -163,12 +163,12 @@ def test_a_line_that_is_sure_enough_is_quoted():
         {"kind": "watermark", "box": None},
     ],
 )
-def test_what_is_no_box_is_told(box):
+def test_what_is_no_box_is_reported(box):
     with pytest.raises(DataError, match="malformed box: "):
         letter(view(line(), box), RULES)
 
 
-def test_a_crop_that_is_too_large_for_a_shard_is_told(monkeypatch):
+def test_a_crop_that_is_too_large_for_a_shard_is_reported(monkeypatch):
     monkeypatch.setattr(shards, "MEMBER_BYTES", 100)
     with pytest.raises(DataError, match="bytes as PNG, over 100"):
         letter(view(line(), mark(0.7, 0.8, 1, 1)), RULES)

@@ -35,7 +35,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def sieve(folder, **options) -> FilterPass:
+def filter_pass(folder, **options) -> FilterPass:
     return FilterPass(
         folder, json.dumps(options), FunnelPlan.of([], [Filter.find("size")(width=16, height=16)], {"digest": "exact"})
     )
@@ -44,7 +44,7 @@ def sieve(folder, **options) -> FilterPass:
 def test_rows_and_features(folder, monkeypatch):
     decoded, decode = [], pictures.decode
     monkeypatch.setattr(pictures, "decode", lambda members: decoded.append(1) or decode(members))
-    judge = sieve(folder)
+    judge = filter_pass(folder)
     tasks = judge.tasks(range(5))
     rows = [pair for task in tasks for pair in judge(task)]
     assert [row.fate for row, _ in rows] == ["dropped", "kept", "kept", "kept", "quarantined"] and len(decoded) == 3
@@ -54,25 +54,25 @@ def test_rows_and_features(folder, monkeypatch):
 
 
 def test_large_pictures_are_judged_a_few_at_once_and_alike(folder, monkeypatch):
-    together, counts, judge = sieve(folder)(range(5)), [], Funnel.__call__
+    together, counts, judge = filter_pass(folder)(range(5)), [], Funnel.__call__
     monkeypatch.setattr(lazy_sample, "PIXELS", 2 * 16 * 16)
     monkeypatch.setattr(Funnel, "__call__", lambda self, views: (counts.append(len(views)), judge(self, views))[1])
-    parts = sieve(folder)(range(5))
+    parts = filter_pass(folder)(range(5))
     assert counts == [2, 2] and [row for row, _ in parts] == [row for row, _ in together]
     assert [{name: value.tobytes() for name, value in found.items()} for _, found in parts] == [
         {name: value.tobytes() for name, value in found.items()} for _, found in together
     ]
 
 
-def test_other_contents_are_opened_anew(folder):
-    assert sieve(folder, run=1)(range(1, 2))[0][0].fate == "kept"
+def test_other_contents_are_opened_again(folder):
+    assert filter_pass(folder, run=1)(range(1, 2))[0][0].fate == "kept"
     shard = next((folder / "shards").glob("*.tar"))
     data = bytearray(shard.read_bytes())
     data[540] ^= 1
     shard.write_bytes(data)
-    rows = [row for row, _ in sieve(folder, run=2)(range(5))]
+    rows = [row for row, _ in filter_pass(folder, run=2)(range(5))]
     assert any("CRC32" in row.reason for row in rows)
-    assert len(sieve(folder, run=2).lost(ShardReader(folder))) == 0
+    assert len(filter_pass(folder, run=2).lost(ShardReader(folder))) == 0
 
 
 def test_the_record_keeps_what_it_had():

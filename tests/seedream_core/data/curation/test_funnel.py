@@ -73,7 +73,7 @@ def test_a_need_that_nobody_meets_and_one_met_twice():
         FunnelPlan.of([Mean(), Mean()], [])
 
 
-def test_a_score_that_its_scorer_did_not_note_is_told():
+def test_a_score_that_its_scorer_did_not_note_is_reported():
     @dataclass(frozen=True, kw_only=True)
     class Idle(Mean):
         def start(self, models: Mapping[str, Path]) -> Score:

@@ -17,11 +17,11 @@ class Oracle:
 
     kinds, config = KINDS, DetectorConfig(side=64)
 
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, boxes):
+        self.boxes = boxes
 
     def maps(self, pixels):
-        return cover(Planted(pixels, self.told[int(pixels[0, 0, 0])]), 8, 8, 8, 8)
+        return cover(Planted(pixels, self.boxes[int(pixels[0, 0, 0])]), 8, 8, 8, 8)
 
 
 def logo(*box):

@@ -121,9 +121,9 @@ def test_skipped_pictures_teach_nothing_and_are_not_asked_for_again():
     rounds, skipped = [], set()
 
     def person(now, number):
-        told = truth(now, number)
-        skipped.update(list(told)[::5])
-        return told | dict.fromkeys(list(told)[::5], SKIP)
+        labels = truth(now, number)
+        skipped.update(list(labels)[::5])
+        return labels | dict.fromkeys(list(labels)[::5], SKIP)
 
     learned = learn(pool(), rounds, person)
     asked = [key for now in rounds for key in (*now.train, *now.held)]

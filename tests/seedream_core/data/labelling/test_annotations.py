@@ -118,16 +118,16 @@ def test_every_wrong_line_is_named(tmp_path):
     )
     with pytest.raises(DataError) as caught:
         annotations.read(file, "defect", {"a", "b"}, "the pool of 2")
-    told = [line.removeprefix(str(file) + ":") for line in caught.value.message.splitlines()]
-    assert [line.partition(":")[0] for line in told] == ["2", "3", "4", "5", "6", "7", "8"]
+    problems = [line.removeprefix(str(file) + ":") for line in caught.value.message.splitlines()]
+    assert [line.partition(":")[0] for line in problems] == ["2", "3", "4", "5", "6", "7", "8"]
     assert (
-        told[0] == "2: key: 'z' is not in the pool of 2"
-        and told[1] == '3: label: "dirty" is not a label for defect: clean or defect, or skip'
+        problems[0] == "2: key: 'z' is not in the pool of 2"
+        and problems[1] == '3: label: "dirty" is not a label for defect: clean or defect, or skip'
     )
     assert (
-        "not json" in told[2]
-        and "not a JSON object with a key" in told[3]
-        and told[5] == f"7: label: a has a different label at {file}:1"
+        "not json" in problems[2]
+        and "not a JSON object with a key" in problems[3]
+        and problems[5] == f"7: label: a has a different label at {file}:1"
     )
     lines(file, *({"key": f"z{n}", "label": None} for n in range(30)))
     with pytest.raises(DataError, match="\nand 20 more"):

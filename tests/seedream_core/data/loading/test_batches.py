@@ -177,8 +177,8 @@ def test_defects_in_the_records_mask_their_latents(tmp_path):
     with ShardWriter(tmp_path / "shards", 10) as writer:
         for i in range(8):
             members = {name: torch.full((CHANNELS, 8, 8), value).half() for name, value in (("mean", i), ("std", 0.0))}
-            told = Sample(key=f"s{i}", width=64, height=64, captions={}, boxes=tuple(spoiled.get(i, ())))
-            writer.add(f"s{i}", {"latent.safetensors": save(members), "json": told.to_json()})
+            record = Sample(key=f"s{i}", width=64, height=64, captions={}, boxes=tuple(spoiled.get(i, ())))
+            writer.add(f"s{i}", {"latent.safetensors": save(members), "json": record.to_json()})
     (tmp_path / NORMALISATION).write_text(json.dumps({"mean": [0.0] * 4, "std": [1.0] * 4}))
     for mix in (CaptionMix(), None):
         batch = make(tmp_path, mix=mix).batch(0)

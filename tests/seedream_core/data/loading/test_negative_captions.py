@@ -1,8 +1,13 @@
-"""Whose captions a picture is held against: never its own content, and lookalikes are more alike than strangers."""
+"""Negative captions never say what the picture shows, and similar ones share more words than random ones."""
 
 from itertools import product
 
-from seedream_core.data.loading.negative_captions import every_caption, lookalikes, main_caption, strangers
+from seedream_core.data.loading.negative_captions import (
+    every_caption,
+    main_caption,
+    random_negatives,
+    similar_negatives,
+)
 
 MAIN = [
     f"{c} {s} on {b}" for c, s, b in product(("red", "blue", "green"), ("star", "heart", "cross"), ("white", "gray"))
@@ -20,11 +25,11 @@ def test_captions_of_a_sample():
     assert main_caption({}) == "" and every_caption({"en": {}}) == []
 
 
-def test_strangers_and_lookalikes_say_something_else():
-    drawn, near = strangers(MAIN, 0), lookalikes(MAIN, WORDS)
+def test_random_and_similar_negatives_say_something_else():
+    drawn, near = random_negatives(MAIN, 0), similar_negatives(MAIN, WORDS)
     for found in (drawn, near):
         assert all(MAIN[row] != MAIN[other] for row, other in enumerate(found))
-    assert drawn == strangers(MAIN, 0) != strangers(MAIN, 1)
+    assert drawn == random_negatives(MAIN, 0) != random_negatives(MAIN, 1)
 
     def shared(found):
         return sum(len(set(WORDS[row]) & set(WORDS[other])) for row, other in enumerate(found)) / len(found)
@@ -32,5 +37,5 @@ def test_strangers_and_lookalikes_say_something_else():
     assert shared(near) == 3 > shared(drawn) + 0.5  # all words but one: "on" is one of four
 
 
-def test_nobody_else_to_be_told_from():
-    assert strangers(["same"] * 3, 0) == [None] * 3 == lookalikes(["same"] * 3, [[0]] * 3)
+def test_there_are_no_negatives_where_all_captions_are_the_same():
+    assert random_negatives(["same"] * 3, 0) == [None] * 3 == similar_negatives(["same"] * 3, [[0]] * 3)

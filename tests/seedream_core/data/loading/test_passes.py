@@ -40,7 +40,7 @@ def test_equal_weights_are_a_whole_pass_and_no_weight_outgrows_its_batches():
     assert sorted(few.order(0).tolist()) == list(range(190, 200))
 
 
-def test_weights_that_batches_even_out_are_told():
+def test_weights_that_batches_even_out_are_reported():
     tenth = [10.0] * 100 + [1.0] * 900
     large = passes(tenth, global_batch=512)
     orders = [large.order(epoch) for epoch in range(100)]
@@ -58,6 +58,6 @@ def test_weights_that_batches_even_out_are_told():
 
 
 def test_one_sample_alone_teaches_nothing():
-    with pytest.raises(UserError, match="only 1 of 20 samples to learn from has one above 0"):
+    with pytest.raises(UserError, match="only 1 of 20 training samples has a weight above 0"):
         passes([0.0] * 19 + [1.0])
     assert sorted(set(passes([0.0] * 18 + [1.0, 3.0], global_batch=2).order(0).tolist())) == [18, 19]

@@ -31,7 +31,7 @@ def test_the_cap_shares_out_what_it_takes():
         capped(np.zeros(3))
 
 
-def test_too_few_weighted_ones_come_more_often_and_it_is_told():
+def test_too_few_weighted_ones_come_more_often_and_it_is_reported():
     few = np.zeros(300)
     few[:6] = np.arange(1, 7)
     assert set(capped(few, 5.0).tolist()) == {0.0, 50.0}

@@ -1,4 +1,4 @@
-"""Embeddings of an artifact: in its order, the same on one process or two, and what cannot be read is told."""
+"""Embeddings of an artifact: in its order, the same on one process or two, and what cannot be read is reported."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files of concepts: YAML and JSON lines say the same, and each mistake is told with its place."""
+"""Files of concepts: YAML and JSON lines say the same, and each mistake is reported with its place."""
 
 import pytest
 

@@ -36,7 +36,7 @@ def test_semicolons_and_tabs_are_seen(tmp_path, source, table, separator):
     assert csv.read(csv.listing().items[0]).captions == {"en": {"short": "one, two"}}
 
 
-def test_old_line_ends_are_read_and_a_cell_without_end_is_told(tmp_path, source, table):
+def test_old_line_ends_are_read_and_a_cell_without_end_is_reported(tmp_path, source, table):
     table(tmp_path, [])
     path = tmp_path / "in" / "t.csv"
     path.write_bytes(b"image,caption\rx.png,one\r")

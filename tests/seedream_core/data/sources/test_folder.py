@@ -40,13 +40,13 @@ def test_a_folder_gives_pictures_with_what_stands_beside_them(tmp_path, png, sou
         ("a.txt", b"a" * 70000, "over 65536"),
     ],
 )
-def test_a_sidecar_that_cannot_be_read_is_told(tmp_path, name, data, reason, png, source, reasons):
+def test_a_sidecar_that_cannot_be_read_is_reported(tmp_path, name, data, reason, png, source, reasons):
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / name).write_bytes(data)
     assert reason in reasons(source("folder", tmp_path))["a.png"]
 
 
-def test_what_a_walk_cannot_follow_is_told(tmp_path, png, source, reasons):
+def test_what_a_walk_cannot_follow_is_reported(tmp_path, png, source, reasons):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(png())
     (tmp_path / "in" / "b.png").write_bytes(png())

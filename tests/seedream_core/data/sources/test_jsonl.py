@@ -1,4 +1,4 @@
-"""Rows of JSON lines name pictures and captions; a bad row, or one that leads astray, is told and goes no further."""
+"""Rows of JSON lines name pictures and captions; a bad row, or one that leads elsewhere, is reported and left out."""
 
 STAR = "白色背景上有一个橙色五角星"
 

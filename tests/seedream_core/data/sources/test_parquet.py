@@ -1,5 +1,5 @@
-"""Parquet files with pictures inside or beside them: every row is read or told, damage too, and no row group is held
-whole.
+"""Parquet files with pictures inside or beside them: every row is read or reported, damage too, and no row group is
+held whole.
 """
 
 import sys
@@ -102,7 +102,7 @@ def test_paths_and_records_of_ours(tmp_path, png, source, reasons, table):
         (pa.array([b"x", b"x" * 100]), "over 99"),
     ],
 )
-def test_columns_of_wrong_types_are_told_row_by_row(tmp_path, cell, reason, source, reasons, monkeypatch):
+def test_columns_of_wrong_types_are_reported_row_by_row(tmp_path, cell, reason, source, reasons, monkeypatch):
     monkeypatch.setattr("seedream_core.data.sources.parquet.MEMBER_BYTES", 99)
     found = reasons(source("parquet", write(tmp_path / "t.parquet", {"image": cell, "key": ["a", "b"]})))
     assert reason in found["b"] and ("a" in found or reason == "over 99")
@@ -117,7 +117,7 @@ def test_columns_of_wrong_types_are_told_row_by_row(tmp_path, cell, reason, sour
         (pa.array([b"caf\xe9", b"e"]).view(pa.string()), "not UTF-8"),
     ],
 )
-def test_captions_of_wrong_types_are_told_row_by_row(tmp_path, cell, reason, png, source, reasons):
+def test_captions_of_wrong_types_are_reported_row_by_row(tmp_path, cell, reason, png, source, reasons):
     one = source("parquet", write(tmp_path / "t.parquet", {"image": [png(), png()], "caption": cell, "id": ["a", "b"]}))
     assert reason in reasons(one)["a"] and "b" not in reasons(one)
 

@@ -164,7 +164,7 @@ def test_what_pillow_writes_is_read(tmp_path, source):
     assert sizes == {f"scan.pdf#{page}.1": (200, 180) for page in (1, 2, 3)}
 
 
-def test_hostile_files_are_told_and_lose_nothing_else(tmp_path, source, reasons, monkeypatch):
+def test_hostile_files_are_reported_and_lose_nothing_else(tmp_path, source, reasons, monkeypatch):
     whole = document(show(0, 50, 600), images=(raw(130, 130, 7),))
     (tmp_path / "good.pdf").write_bytes(whole)
     (tmp_path / "cut.pdf").write_bytes(whole[:40])
@@ -179,16 +179,16 @@ def test_hostile_files_are_told_and_lose_nothing_else(tmp_path, source, reasons,
     (tmp_path / "link.pdf").symlink_to(tmp_path / "good.pdf")
     (tmp_path / "many.pdf").write_bytes(document(show(0, 50, 600) * 4, show(0, 0, 0), images=(raw(130, 130, 5),)))
     monkeypatch.setattr(pdf, "FIGURES", 3)
-    told = reasons(source("pdf", tmp_path))
+    lost = reasons(source("pdf", tmp_path))
     assert (
-        told.pop("secret.pdf") == "the file is encrypted"
-        and told.pop("bomb.pdf#1.1") == "too large: 60000×60000 pixels, over 64 million"
+        lost.pop("secret.pdf") == "the file is encrypted"
+        and lost.pop("bomb.pdf#1.1") == "too large: 60000×60000 pixels, over 64 million"
     )
-    assert told.pop("many.pdf#1") == "cannot be read: page 1: more than 3 figures" and "symbolic link" in told.pop(
+    assert lost.pop("many.pdf#1") == "cannot be read: page 1: more than 3 figures" and "symbolic link" in lost.pop(
         "link.pdf"
     )
-    assert set(told) == {"cut.pdf", "empty.pdf", "none.pdf"} and all(
-        "no PDF that can be read" in reason for reason in told.values()
+    assert set(lost) == {"cut.pdf", "empty.pdf", "none.pdf"} and all(
+        "no PDF that can be read" in reason for reason in lost.values()
     )
     assert list(found(tmp_path, source)) == ["good.pdf#1.1", "many.pdf#2.1", "page.pdf#1.1"]
 

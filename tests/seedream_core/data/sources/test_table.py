@@ -54,7 +54,7 @@ def test_a_mended_picture_is_another_item(tmp_path, table, png):
     assert [new == old for new, old in zip(one.listing().items, before)] == [False, False, True, True]
 
 
-def test_a_root_that_is_not_there_and_what_lies_elsewhere_are_told(tmp_path, table):
+def test_a_root_that_is_not_there_and_what_lies_elsewhere_are_reported(tmp_path, table):
     table(tmp_path, [{"image": "https://a.example/b.jpg"}, {"image": "en/gone.png"}])
     path = str(tmp_path / "in" / "t.jsonl")
     with pytest.raises(UserError, match="source.root: nowhere is not there"):

@@ -44,7 +44,7 @@ def test_shards_of_ours_bring_their_records(tmp_path, png, source, reasons):
     )
 
 
-def test_a_shard_that_leads_nowhere_is_told(tmp_path, source, reasons):
+def test_a_shard_that_leads_nowhere_is_reported(tmp_path, source, reasons):
     (tmp_path / "a.tar").symlink_to(tmp_path / "gone")
     assert "cannot be opened" in reasons(source("webdataset", tmp_path))["a.tar@0"]
 
@@ -69,7 +69,7 @@ def test_hostile_tars_reach_no_file(tmp_path, png, source):
     assert [item.name for item in shards.listing().items] == ["ok"] and len(shards.listing().lost) == 2
 
 
-def test_files_beside_the_shards_are_told(tmp_path, png, source):
+def test_files_beside_the_shards_are_reported(tmp_path, png, source):
     with ShardWriter(tmp_path) as writer:
         writer.add("k", {"png": png()})
     for name in ("b.tar.gz", "00000_stats.json", "README"):

@@ -91,7 +91,7 @@ def test_a_stopped_run_has_what_is_whole(tmp_path, done):
     assert earlier.check([("k", "more.png", "more.png")]) == 0
 
 
-def test_what_is_no_such_run_is_told(tmp_path, done):
+def test_what_is_no_such_run_is_reported(tmp_path, done):
     with pytest.raises(UserError, match="is not an output folder of data/ingest"):
         EarlierRun(tmp_path / "in", ingest(tmp_path), essence, changes_since)
     with pytest.raises(UserError, match="made with other options .width: 8 -> None"):

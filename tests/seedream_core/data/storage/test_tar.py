@@ -1,4 +1,4 @@
-"""Archives of strangers: what is a sound regular file comes out, whatever else is named with its place."""
+"""Archives from outside: what is a sound regular file comes out, whatever else is named with its place."""
 
 import io
 import os

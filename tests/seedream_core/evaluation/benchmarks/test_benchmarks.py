@@ -19,12 +19,12 @@ from seedream_core.evaluation.benchmarks import Benchmark, Comparison
 def test_when_a_goal_holds(ratios, goal, holds):
     one = Comparison("x", 10, (2.0,) * 7, tuple(2.0 * ratio for ratio in ratios), goal)
     assert one.holds is holds
-    told = one.to_json()
-    assert (told["least"], told["most"], told["ratio"]) == (min(ratios), max(ratios), sorted(ratios)[3])
+    summary = one.to_json()
+    assert (summary["least"], summary["most"], summary["ratio"]) == (min(ratios), max(ratios), sorted(ratios)[3])
     assert (
-        told["ours_per_second"] == 5
-        and told["rounds"] == 7
-        and told["lower_quartile"] <= told["ratio"] <= told["upper_quartile"]
+        summary["ours_per_second"] == 5
+        and summary["rounds"] == 7
+        and summary["lower_quartile"] <= summary["ratio"] <= summary["upper_quartile"]
     )
 
 

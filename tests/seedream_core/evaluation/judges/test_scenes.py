@@ -54,7 +54,7 @@ def test_pictures_of_their_prompts_are_right_and_of_the_next_prompt_wrong():
         ),
     ],
 )
-def test_the_reason_is_told(reading, asked, reason):
+def test_the_reason_is_reported(reading, asked, reason):
     assert fault(reading, asked) == reason
 
 

@@ -53,6 +53,17 @@ def test_the_same_call_gives_the_same_number_and_leaves_the_global_generator_alo
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_subsets_of_the_kernel_distance_follow_from_the_seed_alone():
+    rows = exact_rows(60, [0.0] * 4, [1.0] * 4)
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        found.append(between(rows, rows + 1))
+    assert found[0] == found[1]
+    other = between(rows, rows + 1, seed=1)
+    assert other.kernel != found[0].kernel and other.frechet == found[0].frechet
+
+
 class Halves(nn.Module):
     """An 'autoencoder' whose latents are the picture, pooled by 2."""
 

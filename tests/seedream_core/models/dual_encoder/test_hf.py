@@ -36,11 +36,11 @@ def test_same_vectors_as_transformers(folder):
     with torch.no_grad():
         values = processor(pictures, return_tensors="pt")["pixel_values"]
         images = model.get_image_features(pixel_values=values).pooler_output
-        told = tokenizer(
+        tokens = tokenizer(
             list(toy_encoder.TEXTS), padding="max_length", max_length=24, truncation=True, return_tensors="pt"
         )
-        mask = {"attention_mask": told["attention_mask"]} if clip else {}
-        texts = model.get_text_features(input_ids=told["input_ids"], **mask).pooler_output
+        mask = {"attention_mask": tokens["attention_mask"]} if clip else {}
+        texts = model.get_text_features(input_ids=tokens["input_ids"], **mask).pooler_output
     for found, given in ((encoder.images(pictures), images), (encoder.texts(toy_encoder.TEXTS), texts)):
         torch.testing.assert_close(
             torch.from_numpy(found), torch.nn.functional.normalize(given, dim=-1), atol=2e-5, rtol=1e-4

@@ -110,7 +110,7 @@ def test_a_cap_on_repeats(crawl, tmp_path):
     assert max(sample.weight for sample in samples(tmp_path)) == 2.0
 
 
-def test_more_repeats_than_asked_are_told(crawl, tmp_path, capsys):
+def test_more_repeats_than_asked_are_reported(crawl, tmp_path, capsys):
     with ShardWriter(tmp_path / "in" / "shards") as writer:
         for place, (key, row) in enumerate(zip(ShardReader(crawl).keys[:60], rows(crawl))):
             writer.add(
@@ -120,13 +120,13 @@ def test_more_repeats_than_asked_are_told(crawl, tmp_path, capsys):
                     "json": json.dumps(json.loads(row["json"]) | {"weight": float(place < 3)}).encode(),
                 },
             )
-    for name, repeats, told in (("few", 5.0, True), ("enough", 20.0, False)):
+    for name, repeats, warned in (("few", 5.0, True), ("enough", 20.0, False)):
         BalanceStage(data=tmp_path / "in", balances=(SourceBalance(),), max_repeats=repeats).run(
             tmp_path / name, Host(workers=1)
         )
         assert {sample.weight for sample in samples(tmp_path / name)} == {0.0, 20.0}
         line = "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times"
-        assert (line in capsys.readouterr().err) == told
+        assert (line in capsys.readouterr().err) == warned
 
 
 def test_features_that_curate_left_are_taken_instead(crawl, tmp_path):

@@ -119,10 +119,10 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
         assert sample.captions.keys() == ({"en", "zh"} if good else {"en"})
         assert sample.captions["en"].keys() == ({"long"} if good else {"short", "own"})
     assert (metrics["captioned"], metrics["in_no_stratum"]) == (30, 120)
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert (
-        "120 of 150 samples are in no stratum" in told
-        and "aesthetik, which no record has; the records' scores: aesthetic (150)" in told
+        "120 of 150 samples are in no stratum" in printed
+        and "aesthetik, which no record has; the records' scores: aesthetic (150)" in printed
     )
     # a captioner that is silent about a sample takes none of its captions either
     (tmp_path / "text").mkdir()
@@ -135,7 +135,7 @@ def test_replace_takes_nothing_where_nothing_is_written(world, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("replace", [True, False])
-def test_nothing_written_at_all_is_told(world, tmp_path, replace):
+def test_nothing_written_at_all_is_reported(world, tmp_path, replace):
     stage = CaptionStage(
         data=world,
         captioners=(truth(),),
@@ -162,7 +162,7 @@ def test_nothing_written_at_all_is_told(world, tmp_path, replace):
         some.run(tmp_path, Host())
 
 
-def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypatch, capsys):
+def test_scores_from_outside_do_not_swell_the_journal(world, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(caption, "CHUNK", 4)
     reader = ShardReader(world)
     with ShardWriter(tmp_path / "in" / "shards") as writer:
@@ -186,10 +186,10 @@ def test_scores_of_strangers_do_not_swell_the_journal(world, tmp_path, monkeypat
     )
     assert (
         "beauty, which no record has; the records' scores: aesthetic (12), score0of0 (1)"
-        in (told := capsys.readouterr().err)
-        and told.count("score0of") == 20
+        in (printed := capsys.readouterr().err)
+        and printed.count("score0of") == 20
     )
-    assert ", …\n" in told
+    assert ", …\n" in printed
 
 
 def test_nobody_is_asked_about_samples_of_no_stratum(world, tmp_path, monkeypatch):
@@ -297,7 +297,7 @@ def test_no_more_pixels_are_held_than_memory_should(world, tmp_path, monkeypatch
     assert max(most) == 5 and len(held) == 150
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_are_reported():
     with pytest.raises(ConfigError, match="truth knows short, brief"):
         parse(CaptionStage, {"data": "x/y", "captioners": [{"name": "truth", "fields": ["shrt"]}]})
     with pytest.raises(ConfigError, match="list of at least 1"):

@@ -329,11 +329,11 @@ def test_the_advice_keeps_the_options_that_were_given_and_parses(tmp_path):
         Filter.find("score")(score="sharpness", max_value=0.5),
         Filter.find("noisy")(),
     )
-    told = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
-    assert told.startswith(
+    fix = advice({"size": 6, "noisy": 3}, filters=(*kept, Filter.find("size")(width=5000)))
+    assert fix.startswith(
         "6 of 9 were dropped by 'size': repair the data, loosen the filter, or leave it out with --set "
     )
-    option, _, given = shlex.split(told.partition("--set ")[2])[0].partition("=")
+    option, _, given = shlex.split(fix.partition("--set ")[2])[0].partition("=")
     (tmp_path / "given.yaml").write_text(f"data: here\n{option}: {given}\n")
     assert parse(CurateStage, load_yaml(tmp_path / "given.yaml").tree).filters == kept
     assert given == "[{name: words, file: it's no list.txt}, {name: score, score: sharpness, max_value: 0.5}, noisy]"
@@ -456,14 +456,14 @@ def test_a_sample_that_cannot_be_brought_to_the_size_is_quarantined(tmp_path, cr
             writer.add(key, members)
     stage = CurateStage(data=tmp_path / "in", filters=(), dedup=(), bad_budget=1, width=16, height=16)
     assert stage.run(tmp_path, Host(workers=1))["quarantined"] >= 2
-    told = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
-    assert told[reader.keys[3]].startswith("record: ") and "not four shares" in told[reader.keys[3]]
+    reasons = {fate["key"]: fate["reason"] for fate in fates(tmp_path)}
+    assert reasons[reader.keys[3]].startswith("record: ") and "not four shares" in reasons[reader.keys[3]]
     assert stage.facts({"data": {"samples": 12, "width": 64, "height": 64}}) == {
         "samples": 12,
         "width": 16,
         "height": 16,
     }
-    assert told[reader.keys[4]].startswith("tuple: ref0.jfif would not be scaled")
+    assert reasons[reader.keys[4]].startswith("tuple: ref0.jfif would not be scaled")
     with pytest.raises(
         DataError,
         match="curate the 1 tuples without width and height, in another --out; else repair the shards, or accept",

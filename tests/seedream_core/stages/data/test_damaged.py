@@ -1,4 +1,4 @@
-"""Seven damaged shards (goals, section 3) through ingest and curate: each is told with shard, offset and reason,
+"""Seven damaged shards (goals, section 3) through ingest and curate: each is reported with shard, offset and reason,
 nothing else is lost.
 """
 

@@ -1,4 +1,4 @@
-"""Latents are the autoencoder's, once: interrupted runs go on and end in the same bytes, changed inputs begin anew."""
+"""Latents are the autoencoder's, once: interrupted runs go on and end in the same bytes, changed inputs start again."""
 
 from dataclasses import replace
 
@@ -116,7 +116,7 @@ def test_an_interrupted_run_goes_on(tmp_path, inputs, monkeypatch):
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
-def test_other_inputs_or_damage_begin_anew_and_say_why(tmp_path, inputs, capsys):
+def test_other_inputs_or_damage_start_again_and_say_why(tmp_path, inputs, capsys):
     run(tmp_path / "out", inputs)
     other = {**inputs, "vae": autoencoder(tmp_path / "vae", seed=1)}
     assert run(tmp_path / "out", other)["encoded_now"] == 70

@@ -67,7 +67,7 @@ def bad(folder) -> dict[str, str]:
     }
     for name, (data, _) in wrong.items():
         (folder / name).write_bytes(data)
-    told = {
+    sidecars = {
         "latin.txt": (b"caf\xe9", "neither UTF-8"),
         "zero.txt": (b"\xff\xfe\x00", "UTF-16"),
         "bytes.txt": (b"\xc3\x28\xa0\xa1x\x81", "UTF-8"),
@@ -80,7 +80,7 @@ def bad(folder) -> dict[str, str]:
         "many.json": (b'{"captions": "all"}', "no mapping"),
         "latin.json": (b'{"caption": "caf\xe9"}', "not UTF-8"),
     }
-    for name, (data, _) in told.items():
+    for name, (data, _) in sidecars.items():
         (folder / name).write_bytes(data)
         (folder / name).with_suffix(".png").write_bytes(whole)
     # latin.png serves two sidecars: one reason is enough
@@ -91,7 +91,7 @@ def bad(folder) -> dict[str, str]:
     os.mkdir(folder / "folder.jpg")
     (folder / "folder.jpg" / "in.png").write_bytes(b"\x89PNG")
     expected = {name: word for name, (_, word) in wrong.items()}
-    expected |= {name.rpartition(".")[0] + ".png": word for name, (_, word) in told.items() if name != "latin.txt"}
+    expected |= {name.rpartition(".")[0] + ".png": word for name, (_, word) in sidecars.items() if name != "latin.txt"}
     return expected | {
         "alone.txt": "no picture beside it",
         "alone.json": "no picture beside it",
@@ -294,7 +294,7 @@ def test_boxes_move_with_the_picture_they_are_of(tmp_path, size, moved, truth):
     assert "scores left out: of the picture before it was scaled" in changes
 
 
-def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp_path):
+def test_where_a_picture_comes_from_is_read_from_its_row_its_url_or_its_folder(tmp_path):
     for name in ("a/1.png", "a/2.png", "b/c/3.png", "4.png", "c/5.png", "c/6.png", "c/7.png", "c/8.png"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(encoded(ord(name[0])))
@@ -336,7 +336,7 @@ def test_where_a_picture_comes_from_is_told_by_its_row_its_url_or_its_folder(tmp
     ]
 
 
-def test_what_is_left_aside_is_told(tmp_path, capsys):
+def test_what_is_left_aside_is_reported(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     for number in range(3):
         (tmp_path / "in" / f"{number}.heic").write_bytes(b"x")
@@ -359,7 +359,7 @@ def test_a_source_that_changed_is_another_one(tmp_path, monkeypatch):
         execute.step(stage, tmp_path / "out", Host())
 
 
-def test_two_of_one_name_are_told_and_a_config_comes_back(tmp_path):
+def test_two_of_one_name_are_reported_and_a_config_comes_back(tmp_path):
     (tmp_path / "x.png").write_bytes(encoded(5))
     (tmp_path / "t.jsonl").write_text('{"image": "x.png"}\n{"image": "x.png"}\n')
     one = IngestStage(source=Source.find("jsonl")(path=str(tmp_path / "t.jsonl")), bad_budget=0.5)

@@ -98,45 +98,45 @@ def fill(ask: Path, skip=()) -> int:
 
 
 @pytest.fixture(scope="module")
-def told(data, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("told") / "heads"
+def labelled(data, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("labelled") / "heads"
     label(data, out, truth="truth.frame")
     return out
 
 
-def test_truth(data, told, capsys):
-    manifest = artifact.read(told, "heads")
-    assert manifest.facts == {"tasks": ["defect"]} and artifact.verify(told) == []
+def test_truth(data, labelled, capsys):
+    manifest = artifact.read(labelled, "heads")
+    assert manifest.facts == {"tasks": ["defect"]} and artifact.verify(labelled) == []
     assert sorted(manifest.files) == ["heads.json", "heads.safetensors", "labels.jsonl"]
     assert (
         manifest.metrics["labels"] == 90
         and manifest.metrics["pool"] == COUNT - 1
         and manifest.metrics["stopped"] == "90 labels were spent"
     )
-    active, random = curve(told, "active"), curve(told, "random")
+    active, random = curve(labelled, "active"), curve(labelled, "random")
     assert [point["labels"] for point in active] == [point["labels"] for point in random] == [30, 50, 70, 90]
     assert (
         manifest.metrics["score_active"] == active[-1]["score"] > 0.9
         and manifest.metrics["score_random"] == random[-1]["score"]
     )
-    origin = score_heads.load(told)["defect"].origin
+    origin = score_heads.load(labelled)["defect"].origin
     assert origin["scorer"] == {"name": "appearance"} and origin["labels"] == 90 and origin["held_out"] == 22
 
 
-def test_heads_judge_in_a_funnel(data, told):
-    funnel = Funnel(FunnelPlan.of((), (ScoreFilter(score="defect", max_value=0.5),)), {"heads": told})
+def test_heads_judge_in_a_funnel(data, labelled):
+    funnel = Funnel(FunnelPlan.of((), (ScoreFilter(score="defect", max_value=0.5),)), {"heads": labelled})
     some = views(data)
     rulings = funnel(some)
     right = [(ruling.fate == "dropped") == view.sample.truth["frame"] for view, ruling in zip(some, rulings)]
     assert sum(right) >= 38 and any("defect 0." in ruling.reason or "defect 1 " in ruling.reason for ruling in rulings)
 
 
-def test_what_cannot_be_read_is_told(data, tmp_path, capsys):
+def test_what_cannot_be_read_is_reported(data, tmp_path, capsys):
     label(data, tmp_path / "out", truth="truth.frame", active=replace(ACTIVE, max_labels=30))
     assert f"left out, because it cannot be read: s{BROKEN:03d}: picture: undecodable PNG" in capsys.readouterr().err
 
 
-def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
+def test_a_person_comes_to_the_same_heads_as_truth(data, labelled, tmp_path):
     ask, out, given = tmp_path / "ask", tmp_path / "out", []
     for number in range(4):
         with pytest.raises(UserError) as stopped:
@@ -157,9 +157,9 @@ def test_a_person_comes_to_the_same_heads_as_truth(data, told, tmp_path):
         given.append(fill(ask))
     label(data, out, export=ask)
     assert given == [30, 20, 20, 20]
-    assert (out / "heads.safetensors").read_bytes() == (told / "heads.safetensors").read_bytes()
-    assert (out / "labels.jsonl").read_bytes() == (told / "labels.jsonl").read_bytes()
-    assert curve(out, "active") == curve(told, "active") and curve(out, "random") == []
+    assert (out / "heads.safetensors").read_bytes() == (labelled / "heads.safetensors").read_bytes()
+    assert (out / "labels.jsonl").read_bytes() == (labelled / "labels.jsonl").read_bytes()
+    assert curve(out, "active") == curve(labelled, "active") and curve(out, "random") == []
 
 
 def seen(data: Path, key: str) -> np.ndarray:
@@ -362,7 +362,7 @@ def test_wrong_lines_are_named(data, tmp_path):
     assert f"{file}:5: key: 'other' is not in the pool (160 pictures of {data})" in wrong.value.message
 
 
-def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
+def test_a_kill_costs_nothing(data, labelled, tmp_path, monkeypatch):
     from seedream_core.data.labelling import acquisition
 
     sound, fits = acquisition.fit, []
@@ -380,23 +380,23 @@ def test_a_kill_costs_nothing(data, told, tmp_path, monkeypatch):
     monkeypatch.setattr(acquisition, "fit", sound)
     label(data, tmp_path / "out", truth="truth.frame")
     for name in ("heads.safetensors", "heads.json", "labels.jsonl", "logs/curve.jsonl"):
-        assert (tmp_path / "out" / name).read_bytes() == (told / name).read_bytes()
+        assert (tmp_path / "out" / name).read_bytes() == (labelled / name).read_bytes()
 
 
-def test_heads_of_several_tasks_come_together(data, told, tmp_path):
+def test_heads_of_several_tasks_come_together(data, labelled, tmp_path):
     out = tmp_path / "both"
     manifest = label(
         data,
         out,
         task="aesthetic",
         truth="truth.clutter",
-        heads=told,
+        heads=labelled,
         active=replace(ACTIVE, head="mlp", max_labels=50),
     )
     assert manifest.facts == {"tasks": ["aesthetic", "defect"]} and manifest.metrics["score_active"] > 0.7
     both = score_heads.load(out)
     features = np.random.default_rng(0).normal(size=(4, 348)).astype("float32")
-    assert np.array_equal(both["defect"].score(features), score_heads.load(told)["defect"].score(features))
+    assert np.array_equal(both["defect"].score(features), score_heads.load(labelled)["defect"].score(features))
     some = views(data)
     Scorer.find("heads")().start({"heads": out})(some)
     found, truth = [view.scores["aesthetic"] for view in some], [view.sample.truth["clutter"] for view in some]

@@ -56,7 +56,7 @@ def test_a_picture_stays_masked_where_it_is_the_target(world, tmp_path):
         sample = Sample.from_json(made.read(place, "json")["json"])
         boxes.setdefault(sample.task, set()).add(len(sample.boxes))
     assert boxes.pop("canny") == boxes.pop("inpainting") == {1}
-    assert boxes and all(count == {0} for count in boxes.values())  # edits draw their targets anew
+    assert boxes and all(count == {0} for count in boxes.values())  # edits draw their targets again
 
 
 def test_tuples_have_one_size_where_their_pictures_have():
@@ -201,7 +201,7 @@ def test_a_picture_that_is_too_large_as_png_costs_its_sample_only(world, tmp_pat
     assert any("bytes as PNG, over" in line for line in open(tmp_path / "b" / "fates.jsonl"))
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_are_reported():
     with pytest.raises(ConfigError, match="kinds: paint: there are recolour"):
         parse(PairsStage, {"data": "x/y", "pairs": [{"name": "edits", "kinds": ["paint"]}]})
     for name, options in {"canny": {"low": 0.5, "high": 0.1}, "inpainting": {"min_side": 0.7, "max_side": 0.2}}.items():

@@ -1,5 +1,5 @@
-"""data/retrieve: what is near a concept is tagged with it, all else has a fate, a killed run goes on, mistakes are
-told.
+"""data/retrieve: samples near a concept get its tag, every other sample has a fate, a killed run resumes, and mistakes
+are reported.
 """
 
 import json
@@ -61,12 +61,12 @@ def test_tags_what_is_near_and_tells_all_else(parts, tmp_path):
         and sum("concept:two" in own for own in tags.values()) == 5
     )
     assert samples[keys[7]].scores["retrieval"] == pytest.approx(1, abs=1e-3)
-    told = fates(tmp_path / "out")
-    assert [(one["key"], one["name"]) for one in told] == [
+    rows = fates(tmp_path / "out")
+    assert [(one["key"], one["name"]) for one in rows] == [
         (key, f"scene {place} of seed 0") for place, key in enumerate(keys)
     ]
-    assert {one["key"] for one in told if one["fate"] == "kept"} == set(tags)
-    assert {one["reason"] for one in told if one["fate"] == "dropped"} == {"not among the nearest of any concept"}
+    assert {one["key"] for one in rows if one["fate"] == "kept"} == set(tags)
+    assert {one["reason"] for one in rows if one["fate"] == "dropped"} == {"not among the nearest of any concept"}
     assert manifest.metrics["kept"] == manifest.facts["samples"] == len(tags) and manifest.metrics["samples"] == 120
     assert manifest.metrics["concepts"]["one"]["taken"] == 9
 
@@ -144,11 +144,11 @@ def test_damage_is_quarantined(parts, tmp_path):
     with pytest.raises(DataError, match="over the budget"):
         stage.run(tmp_path / "out", toy.host())
     found = replace(stage, bad_budget=1.0).run(tmp_path / "out", toy.host())
-    told = fates(tmp_path / "out")
-    reasons = [one["reason"] for one in told if one["fate"] == "quarantined"]
-    assert found["quarantined"] == len(reasons) and found["samples"] == len(told)
+    rows = fates(tmp_path / "out")
+    reasons = [one["reason"] for one in rows if one["fate"] == "quarantined"]
+    assert found["quarantined"] == len(reasons) and found["samples"] == len(rows)
     assert all(
-        one["name"].startswith("scene ") for one in told if one["fate"] != "quarantined" or "picture:" in one["reason"]
+        one["name"].startswith("scene ") for one in rows if one["fate"] != "quarantined" or "picture:" in one["reason"]
     )
     for word in ("cut off", "CRC32", "picture:"):
         assert any(word in reason for reason in reasons), (word, reasons)

@@ -160,7 +160,7 @@ def test_config_survives_yaml_and_plans_its_facts():
     }
 
 
-def test_relations_are_drawn_as_told(tmp_path):
+def test_relations_are_drawn_by_their_weights(tmp_path):
     pairs = made(tmp_path, samples=40, kinds={"pair": 1}, relations={"left": 1, "above": 3})
-    told = Counter(sample.truth["relation"] for _, sample in pairs)
-    assert set(told) == {"left", "above"} and told["above"] > told["left"]
+    drawn = Counter(sample.truth["relation"] for _, sample in pairs)
+    assert set(drawn) == {"left", "above"} and drawn["above"] > drawn["left"]

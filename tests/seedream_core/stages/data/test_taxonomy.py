@@ -127,15 +127,15 @@ def test_knowledge_is_drawn_by_target(shards, tmp_path):
     assert found[20].weight == 0
 
 
-def test_more_repeats_than_asked_are_told(shards, tmp_path, capsys):
+def test_more_repeats_than_asked_are_reported(shards, tmp_path, capsys):
     with pytest.raises(UserError, match="high_quality: no sample of .* has the score clarty"):
         run(shards, tmp_path / "bad", high_quality={"clarty": 0.9})
     run(shards, tmp_path / "out", mix={"high_quality": 1.0}, high_quality={"clarity": 0.95}, max_repeats=5.0)
     assert {sample.weight for sample in samples(tmp_path / "out")} == {0.0, 20.0}
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert (
         "only 3 of 60 samples have a weight, too few to fill an epoch at 5 times each: each comes 20 times; a "
-        "larger share" in told
+        "larger share" in printed
     )
     run(shards, tmp_path / "other", max_repeats=5.0)
     assert "repeats" not in capsys.readouterr().err

@@ -29,7 +29,7 @@ def write(folder, count: int, boxes=lambda index: ()) -> None:
             )
 
 
-def told(index: int) -> tuple:
+def boxes_of(index: int) -> tuple:
     line = {
         "kind": "text",
         "box": [0.1, 0.2, 0.9, 0.6],
@@ -41,7 +41,7 @@ def told(index: int) -> tuple:
 
 def test_fates_processes_and_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(ordered, "FEW", 2)
-    write(tmp_path / "in", 60, told)
+    write(tmp_path / "in", 60, boxes_of)
     for name, workers in (("a", 1), ("b", 2)):
         (tmp_path / name).mkdir()
         stage = TextRenderingStage(data=tmp_path / "in", scorers=(), bad_budget=0.1, samples_per_shard=15)

@@ -76,7 +76,8 @@ def test_only_the_picked_samples_are_seen(sft, tmp_path, monkeypatch):
         flow.FlowModule, "training_step", lambda self, batch, index: seen.update(batch.keys) or real(self, batch, index)
     )
     monkeypatch.setattr(Choice, "pick", lambda self, scores: [3, 5, 8])
-    sft.run(tmp_path / "sft", toy.host())
+    metrics = replace(sft, choose=Choice(score="clarity")).run(tmp_path / "sft", toy.host())
+    assert (metrics["picked"], metrics["picked_of"]) == (3, 24)
     assert seen == {"s003", "s005", "s008"}
 
 
@@ -103,8 +104,10 @@ def test_students_and_foreign_latents_are_refused(sft):
     data = artifact.read(sft.data).facts
     with pytest.raises(ValueError, match="guidance-distilled"):
         sft.facts({"model": {"channels": 4, "factor": 16, "guidance_distilled": True}, "data": data})
-    with pytest.raises(ValueError, match="the model draws 8"):
+    with pytest.raises(ValueError, match="channels 4, but model has channels 8"):
         sft.facts({"model": {"channels": 8, "factor": 16}, "data": data})
+    with pytest.raises(ValueError, match="factor 16, but model has factor 8"):
+        sft.facts({"model": {"channels": 4, "factor": 8}, "data": data})
 
 
 def test_a_packed_student_is_tuned_as_a_plain_flow_again(tiny_generator, tiny_latents, tmp_path):

@@ -36,7 +36,7 @@ def test_tells_captions_apart(crawl, tmp_path):
     assert manifest.kind == "dual_encoder" and manifest.facts["dim"] == 32 and manifest.facts["vocabulary"] <= 512
     assert manifest.facts["parameters"] == stage.facts({})["parameters"] - (512 - manifest.facts["vocabulary"]) * 32
     assert manifest.metrics["samples"] + 2 * manifest.metrics["judged"] in (599, 600, 601)
-    assert manifest.metrics["told_from_strangers"] > 0.8, manifest.metrics
+    assert manifest.metrics["auc_random_captions"] > 0.8, manifest.metrics
     assert manifest.metrics["calibration"]["own"] > 0
     encoder = load(tmp_path / "encoder")
     assert encoder.texts(["红色圆形", "a red circle"]).shape == (2, 32) and len(encoder.calibration.references) == 512
@@ -49,7 +49,7 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(crawl, tmp_path):
 
 def test_the_host_does_not_change_what_is_learnt(crawl, tmp_path):
     stage = DualEncoderStage(data=crawl, net=TINY, vocabulary=512, train=toy.config(steps=12, global_batch=16))
-    # three devices cannot share 16 samples: it is told at once where they would
+    # three devices cannot share 16 samples: where that is needed, the run stops at once
     hosts = {
         "whole": toy.host(),
         "parts": toy.host(micro_batch=1),
@@ -86,17 +86,15 @@ def test_it_says_at_the_start_that_batches_even_weights_out(crawl, tmp_path, cap
 
 
 def test_who_is_kept_back_and_what_is_refused():
-    told = {f"s{index}": {"en": {"short": f"caption {index}"}} for index in range(1000)} | {
-        "mute": {},
-        "empty": {"zh": {"short": " "}},
-    }
-    learned, unseen = split(told)
-    assert sorted(learned + unseen) == sorted(told.keys() - {"mute", "empty"}) and 30 < len(unseen) < 75
-    assert split(told) == (learned, unseen)
+    keys, main = [f"s{index}" for index in range(1001)], [f"caption {index}" for index in range(1000)] + [""]
+    learned, unseen = split(keys, main)
+    assert sorted(learned + unseen) == list(range(1000)) and 30 < len(unseen) < 75 and learned == sorted(learned)
+    moved, kept_back = split(keys[1:], main[1:])
+    assert {keys[row + 1] for row in kept_back} == {keys[row] for row in unseen} - {"s0"} and len(moved) >= 900
     with pytest.raises(DataError, match="too few"):
-        split(dict(list(told.items())[:20]))
+        split(keys[:20], main[:20])
     with pytest.raises(DataError, match="too few"):
-        split({f"s{index}": {"en": {"short": "the same"}} for index in range(1000)})
+        split(keys[:1000], ["the same"] * 1000)
     with pytest.raises(ValueError, match="dropout"):
         DualEncoderStage(data="crawl", train=toy.config(), captions=CaptionMix())
     with pytest.raises(ValueError, match="at least 2"):
@@ -104,9 +102,10 @@ def test_who_is_kept_back_and_what_is_refused():
 
 
 def test_references_are_one_caption_of_each_chosen_sample():
-    texts = [[f"{index} a", f"{index} b"] for index in range(600)]
-    chosen = references(texts, 0)
-    assert len(chosen) == 512 == len({text.split()[0] for text in chosen}) and chosen == references(texts, 0)
+    captions = [{"en": {"short": f"{index} a", "long": f"{index} b"}} for index in range(700)]
+    chosen = references(captions, range(100, 700), 0)
+    assert len(chosen) == 512 == len({text.split()[0] for text in chosen})
+    assert chosen == references(captions, range(100, 700), 0) and all(int(text.split()[0]) >= 100 for text in chosen)
     assert {text.split()[1] for text in chosen} == {"a", "b"}
 
 

@@ -1,4 +1,4 @@
-"""Planted defects are told apart by seed and index alone, can be seen, and their truth is their boxes."""
+"""Planted defects depend on seed and index alone, can be seen, and their truth is their boxes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A sticker is told from a flat shape: several colours, an edge, and a shadow beside it."""
+"""A sticker differs from a flat shape: several colours, an edge, and a shadow beside it."""
 
 import numpy as np
 

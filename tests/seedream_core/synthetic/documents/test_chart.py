@@ -25,15 +25,15 @@ def painted(figure, color: str, near: int = 12) -> np.ndarray:
 
 def axis(figure, side: str):
     """From pixels to values, by where the ticks are written."""
-    told = next(one for one in figure.content["axes"] if one["side"] == side)
+    ticked = next(one for one in figure.content["axes"] if one["side"] == side)
     boxes = {}
     for text, box in figure.texts:
         boxes.setdefault(text, []).append(box)
     at = 1 if side == "vertical" else 0
     edge = (lambda box: box[2]) if side == "vertical" else (lambda box: -box[1])
-    places = [min(boxes[tick], key=edge) for tick in (told["ticks"][0], told["ticks"][-1])]
+    places = [min(boxes[tick], key=edge) for tick in (ticked["ticks"][0], ticked["ticks"][-1])]
     first, last = ((box[at] + box[at + 2]) / 2 for box in places)
-    low, high = float(told["ticks"][0]), float(told["ticks"][-1])
+    low, high = float(ticked["ticks"][0]), float(ticked["ticks"][-1])
     return lambda pixel: low + (pixel - first) / (last - first) * (high - low), (high - low)
 
 
@@ -65,7 +65,7 @@ def test_a_slice_takes_its_share():
         assert sum(one["values"][0] for one in figure.content["series"]) == 100
 
 
-def test_points_lie_where_they_are_told():
+def test_points_lie_where_the_caption_says():
     for figure in charts("scatter", load=0.1):
         across, wide = axis(figure, "horizontal")
         for one in figure.content["series"]:

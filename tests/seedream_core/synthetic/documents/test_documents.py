@@ -48,7 +48,7 @@ def test_an_extremely_hard_one_is_no_hard_one():
     assert figure.marks == 110 and len(asked) > 1
 
 
-def test_what_is_crowded_or_told_at_too_great_length_is_drawn_with_less():
+def test_what_is_crowded_or_too_long_is_drawn_with_less():
     def gets(marks):
         if marks > 200:
             raise Crowded

@@ -1,4 +1,4 @@
-"""Cells stand in rows and columns as told; every way of ruling is drawn."""
+"""Cells stand in the rows and columns of the content; every way of ruling is drawn."""
 
 from itertools import pairwise
 

@@ -44,5 +44,5 @@ def test_sentences_and_parts_are_cut_outside_quotes_only(spoken):
     assert cut(first, ", " if spoken == "en" else "、") == parts and second == 'then "g."'
 
 
-def test_language_is_told_by_what_stands_outside_the_quotes():
+def test_language_follows_from_what_stands_outside_the_quotes():
     assert language('A table titled "库存表".') == "en" and language('表格，标题为"Stock"。') == "zh"

@@ -1,4 +1,4 @@
-"""Wireframes of both screens hold every element; what is told first stands on top."""
+"""Wireframes of both screens hold every element; what comes first in the caption stands on top."""
 
 from seedream_core.synthetic.documents import make
 from seedream_core.synthetic.documents.pen import latin

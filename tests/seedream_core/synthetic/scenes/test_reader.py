@@ -83,7 +83,7 @@ def through_patches(picture: np.ndarray, basis: tuple[np.ndarray, np.ndarray]) -
 
 def wrong(scene: Scene, miss: str, draw: Rng, size: tuple[int, int] = (64, 64)) -> np.ndarray | None:
     """A picture that misses what the scene asks for in one way; None where the scene cannot be missed so."""
-    objects, index = scene.objects, int(draw.between(0, len(scene.objects)))
+    objects, index = scene.objects, int(draw.uniform(0, len(scene.objects)))
     one = objects[index]
 
     def drawn(changed, **fields) -> np.ndarray:
@@ -104,7 +104,7 @@ def wrong(scene: Scene, miss: str, draw: Rng, size: tuple[int, int] = (64, 64)) 
         return drawn(_swapped(objects)) if scene.kind == "pair" else None
     if miss == "more":
         for _ in range(50):
-            place = [draw.between(MARGIN + 0.17, side - MARGIN - 0.17) for side in WORLD.bounds]
+            place = [draw.uniform(MARGIN + 0.17, side - MARGIN - 0.17) for side in WORLD.bounds]
             new = Object(one.color, one.shape, *place, SMALLEST)
             if all(gap(new, old) >= GAP for old in objects):
                 return drawn([*objects, new])
@@ -130,7 +130,7 @@ def wrong(scene: Scene, miss: str, draw: Rng, size: tuple[int, int] = (64, 64)) 
 def bitten(scene: Scene, share: float, seed: int) -> np.ndarray:
     """The picture without that share of one object, cut off along a straight line."""
     draw = Rng("bite", seed)
-    one, angle = draw.choice(scene.objects), draw.between(0, 2 * np.pi)
+    one, angle = draw.choice(scene.objects), draw.uniform(0, 2 * np.pi)
     ground = np.array(BACKGROUNDS[scene.background])
     alone = render(replace(scene, objects=(one,)), 64, 64).astype(int)
     rows, columns = np.indices((64, 64))
@@ -233,7 +233,7 @@ def planted(scene: Scene, seed: int, fault: str, side: int) -> np.ndarray | None
     spots = np.argwhere(np.lib.stride_tricks.sliding_window_view(whole, (side, side)).all((2, 3)))
     if not len(spots):
         return None
-    top, left = spots[int(draw.between(0, len(spots)))]
+    top, left = spots[int(draw.uniform(0, len(spots)))]
     other = COLORS[draw.choice([name for name in COLORS if name != one.color])]
     picture[top : top + side, left : left + side] = ground if fault == "hole" else other
     return picture
@@ -291,7 +291,7 @@ def test_a_shape_that_is_none_of_the_six_is_named_so():
 def test_refuses_a_twin_grown_into_its_neighbour(distance, least):
     refused = []
     for seed in range(200):
-        scene, angle = WORLD.sample(8, seed), Rng("twin", seed).between(0, 2 * np.pi)
+        scene, angle = WORLD.sample(8, seed), Rng("twin", seed).uniform(0, 2 * np.pi)
         one = scene.objects[0]
         step = distance * one.size
         twin = replace(one, x=one.x + step * np.cos(angle), y=one.y + step * np.sin(angle))

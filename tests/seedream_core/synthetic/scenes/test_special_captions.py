@@ -1,4 +1,4 @@
-"""Whatever is told of a scene is true, in both languages, and different scenes are told differently."""
+"""Every special caption of a scene is true, in both languages, and different scenes get different ones."""
 
 import sys
 from pathlib import Path
@@ -15,13 +15,13 @@ def test_every_claim_is_true():
     world = World(width=96, height=64)
     for field in special_captions.FIELDS:
         for language in ("en", "zh"):
-            told = [
+            texts = [
                 special_captions.special_caption(scene, language, field, world)
                 for scene in (world.sample(21, index) for index in range(300))
             ]
-            quality = mean(judge(text, language, world.sample(21, index), world) for index, text in enumerate(told))
+            quality = mean(judge(text, language, world.sample(21, index), world) for index, text in enumerate(texts))
             assert quality.accuracy == 1.0, field
-            assert len(set(told)) >= 3
+            assert len(set(texts)) >= 3
 
 
 def test_layout_is_the_richest():

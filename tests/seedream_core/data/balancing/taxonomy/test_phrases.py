@@ -10,7 +10,7 @@ def test_units():
 
 
 @pytest.mark.parametrize("phrase", ["", "!!", "2024", "'s", "__"])
-def test_what_has_no_word_is_told(phrase):
+def test_what_has_no_word_is_reported(phrase):
     with pytest.raises(ValueError, match="has no word that can be found"):
         Phrases({phrase: 0})
 

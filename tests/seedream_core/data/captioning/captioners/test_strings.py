@@ -30,8 +30,8 @@ def test_boxes_in_reading_order_and_only_sure_ones():
         line("faint", 0, 0, 1, 0.05, score=0.5),
     )
     assert written(one, 0.8) == ["Left", "right", "below"]
-    (told,) = StringsCaptioner().start(Host())([one])
-    assert told == {
+    (captions,) = StringsCaptioner().start(Host())([one])
+    assert captions == {
         "en": {"textual": 'with the text "Left", "right", "below"'},
         "zh": {"textual": "图中写着“Left”、“right”、“below”"},
     }
@@ -91,16 +91,16 @@ def test_what_is_drawn_is_quoted_as_it_is():
 
 
 def test_knowledge_pictures_get_their_texts(tmp_path):
-    for name in ("drawn", "told"):
+    for name in ("drawn", "captioned"):
         (tmp_path / name).mkdir()
     KnowledgeStage(samples=12, sides=(256, 384), kinds=(Kind.find("chart")(), Kind.find("table")())).run(
         tmp_path / "drawn", Host(workers=1)
     )
     metrics = CaptionStage(data=tmp_path / "drawn", captioners=(StringsCaptioner(max_strings=200),)).run(
-        tmp_path / "told", Host()
+        tmp_path / "captioned", Host()
     )
     assert metrics["captioned"] == 12
-    reader, tables = ShardReader(tmp_path / "told"), 0
+    reader, tables = ShardReader(tmp_path / "captioned"), 0
     for place in range(len(reader)):
         record = json.loads(reader.read(place)["json"])
         quoted = record["captions"]["en"]["textual"]

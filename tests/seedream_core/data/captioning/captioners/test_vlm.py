@@ -31,12 +31,12 @@ def captioner(folder, **options) -> Captioner:
 
 def test_every_field_and_language_alike_in_any_batch(folder):
     host = Host(precision="f32", accelerator="cpu")
-    told = captioner(folder, batch=4).start(host)(views())
-    assert [set(one) for one in told] == [{"en", "zh"}] * 4
-    assert told == captioner(folder, batch=1).start(host)(views())
-    assert len({str(one) for one in told}) > 1, "the picture does not matter"
+    written = captioner(folder, batch=4).start(host)(views())
+    assert [set(one) for one in written] == [{"en", "zh"}] * 4
+    assert written == captioner(folder, batch=1).start(host)(views())
+    assert len({str(one) for one in written}) > 1, "the picture does not matter"
     other = captioner(folder, requests={"en.short": "What?"}, languages=("en",), fields=("short",)).start(host)(views())
-    assert [set(one) for one in other] == [{"en"}] * 4 and other[0]["en"].get("short") != told[0]["en"].get("short")
+    assert [set(one) for one in other] == [{"en"}] * 4 and other[0]["en"].get("short") != written[0]["en"].get("short")
 
 
 def test_its_errors_name_the_folder_and_the_option(tmp_path):

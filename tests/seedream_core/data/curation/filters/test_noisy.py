@@ -1,4 +1,4 @@
-"""Noise above the limit is dropped, told in levels."""
+"""Noise above the limit is dropped; the reason gives it in levels."""
 
 from seedream_core.data.curation.filters import LazySample
 from seedream_core.data.curation.filters.noisy import NoisyFilter

@@ -50,7 +50,7 @@ def test_an_empty_word_is_refused():
         WordsFilter(words=("gore", " "))
 
 
-def test_a_missing_list_is_told(tmp_path):
+def test_a_missing_list_is_reported(tmp_path):
     with pytest.raises(UserError, match="none.txt cannot be read"):
         WordsFilter(file=str(tmp_path / "none.txt"))(view("a"))
 

@@ -1,4 +1,4 @@
-"""A picture's figures: finite, the same again, blind to where a mark lies, and told apart by what they are for."""
+"""A picture's figures: finite, the same again, blind to where a mark lies, and different for what they are for."""
 
 import numpy as np
 import pytest

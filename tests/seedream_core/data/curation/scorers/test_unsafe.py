@@ -1,5 +1,5 @@
 """A small random classifier, saved and loaded as a real one: its unsafe classes are added up, and its errors are
-told.
+reported.
 """
 
 import multiprocessing

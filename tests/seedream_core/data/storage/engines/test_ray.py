@@ -141,8 +141,8 @@ def scenes(tmp_path_factory):
     def tell(row, sample):
         return replace(sample, boxes=(line,), truth=sample.truth | {"damage": "noise" if row % 4 else ""})
 
-    execute.step(SyntheticStage(samples=100, size=(64, 64)), folder / "told", Host(), say=lambda line: None)
-    rewrite(ShardReader(folder / "told"), tell, folder / "crawl", stage="test", made_from="", samples_per_shard=50)
+    execute.step(SyntheticStage(samples=100, size=(64, 64)), folder / "drawn", Host(), say=lambda line: None)
+    rewrite(ShardReader(folder / "drawn"), tell, folder / "crawl", stage="test", made_from="", samples_per_shard=50)
     toy_encoder.make_encoder(folder / "encoder")
     (folder / "queries.jsonl").write_text(
         json.dumps({"concept": "one", "examples": [ShardReader(folder / "crawl").keys[7]], "count": 9})
@@ -150,7 +150,7 @@ def scenes(tmp_path_factory):
     return folder
 
 
-def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch):
+def test_a_cluster_that_is_not_there_is_reported_at_once(monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:1")

@@ -1,6 +1,4 @@
-"""What ingest does not bring in, it tells: tuples, members beside the picture, and why, under one kind for all that is
-alike.
-"""
+"""Ingest reports what it leaves out and why: tuples, members beside the picture; equal reasons are counted together."""
 
 import io
 import json
@@ -36,7 +34,7 @@ def reasons(out) -> dict[str, str]:
     return {row["name"]: row["reason"] for row in rows if row["fate"] == "quarantined"}
 
 
-def test_tuples_are_told_and_not_stripped(tmp_path):
+def test_tuples_are_reported_and_not_stripped(tmp_path):
     execute.step(SyntheticStage(samples=12, seed=5), tmp_path / "world", Host())
     execute.step(
         PairsStage(data=tmp_path / "world", pairs=(Family.find("canny")(), Family.find("inpainting")())),
@@ -79,7 +77,7 @@ def test_jpegs_by_their_other_names_come_in(tmp_path, kind):
     assert metrics["kept"] == len(reader) == 2 and reader.read(0)["jpg"] == jpeg()
 
 
-def test_an_extension_that_is_none_is_told(tmp_path, capsys):
+def test_an_extension_that_is_none_is_reported(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     with tarfile.open(tmp_path / "in" / "0.tar", "w") as archive:
         (tmp_path / "a.png").write_bytes(png(PIXELS))
@@ -145,7 +143,7 @@ ROWS = {
 
 @pytest.mark.parametrize("size", [{}, {"width": 8, "height": 8}])
 @pytest.mark.parametrize("kind", ROWS)
-def test_reasons_of_a_kind_are_told_as_one(tmp_path, kind, size):
+def test_reasons_of_a_kind_are_reported_as_one(tmp_path, kind, size):
     (tmp_path / "in").mkdir()
     for number, row in enumerate(ROWS[kind]):
         broken = isinstance(row, bytes) and row.startswith(b"\x89PNG")
