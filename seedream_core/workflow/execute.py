@@ -161,7 +161,7 @@ def recipe(
     _refuse(loaded, chosen, {item.name for item in again})
     for item in again:
         set_aside(item.folder, say)
-    expected = _expected(loaded, chosen, host) if launcher.waits else None
+    expected = _expected(loaded, chosen, host, say) if launcher.waits else None
     if expected:
         say(expected.sentence())
     started = time.monotonic()
@@ -260,9 +260,13 @@ def _writing(out: Path) -> Iterator[None]:
         raise UserError(f"{place}: cannot be written ({error.strerror}); {out} keeps what was done", fix) from error
 
 
-def _expected(loaded: Recipe, chosen: list[Step], host: Host) -> estimate.Estimate | None:
+def _expected(loaded: Recipe, chosen: list[Step], host: Host, say: Callable[[str], Any]) -> estimate.Estimate | None:
     left = [item.step for item in plan(loaded) if item.step in chosen and (item.state != "done" or item.waits)]
-    return estimate.estimate(left, host)
+    try:
+        return estimate.estimate(left, host)
+    except Exception as error:  # a run never fails for want of an estimate
+        say(f"no estimate of what this will take: {type(error).__name__}: {error}")
+        return None
 
 
 def _process() -> Launcher:

@@ -61,3 +61,9 @@ def test_a_run_says_its_estimate_first_and_manifests_keep_it(steps):
     assert said[0].startswith("about 13 min 20 s: 8 TFLOP") and said[1].startswith("long (1 of 3)")
     assert [artifact.read(step.folder).expected_seconds for step in steps] == [600, 200, None]
     assert said[-1] == "took 0 s; 13 min 20 s were expected"
+
+
+def test_a_run_without_an_estimate_says_so_and_runs(steps):
+    said, broken = [], recipe.load("toy.yaml", sets=("long.breaks=true",), root="toy_stages")
+    assert execute.recipe(broken, launcher=Inline(), say=said.append) == ["long", "short", "unclear"]
+    assert said[0] == "no estimate of what this will take: MemoryError: too large"

@@ -13,11 +13,14 @@ class TimedStage(Stage):
     distributed: ClassVar[bool] = True
     flops: float
     expects: float | None
+    breaks: bool = False
 
     def facts(self, inputs):
         return {"flops": self.flops}
 
     def expected_seconds(self, inputs, host):
+        if self.breaks:
+            raise MemoryError("too large")
         return self.expects
 
     def run(self, out: Path, host):
