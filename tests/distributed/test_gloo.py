@@ -129,7 +129,8 @@ def test_signal_to_one_rank_stops_both_at_the_same_step(tmp_path):
 
     assert both(work) == [75, 75]
     saved = max((tmp_path / "checkpoints").iterdir())
-    assert json.loads((saved / "manifest.json").read_text())["step"] == 13
+    # step 13 posts the vote, and step 14 reads it
+    assert json.loads((saved / "manifest.json").read_text())["step"] == 14
 
 
 def test_bad_gradient_on_one_rank_is_skipped_by_both(tmp_path):

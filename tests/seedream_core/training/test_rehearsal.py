@@ -39,7 +39,7 @@ def facts(**net):
 
 
 def test_a_velocity_network_learns_in_whole_batches_of_its_own_shape(shapes):
-    assert rehearsal.velocity_to_learn(facts(), TRAIN, HOST) == pytest.approx(1 / 8)
+    assert rehearsal.velocity_to_learn(facts(), TRAIN, HOST) == pytest.approx(rehearsal.BESIDE / 8)
     assert shapes == [(8, 4, 8, 4)] * 2
 
 
@@ -56,7 +56,7 @@ def test_steps_that_share_a_network_share_its_measurement(shapes):
 
 def test_an_autoencoder_is_measured_in_both_of_its_uses():
     net = Conv(channels=4, factor=8, stem=4, widths=(16, 16))
-    assert rehearsal.autoencoder_to_learn(net, 32, 64, TRAIN, HOST) == pytest.approx(1 / 8)
+    assert rehearsal.autoencoder_to_learn(net, 32, 64, TRAIN, HOST) == pytest.approx(rehearsal.BESIDE / 8)
     assert rehearsal.autoencoder_to_encode(net, 32, 64, 5, HOST) == pytest.approx(1 / 5)
 
 
