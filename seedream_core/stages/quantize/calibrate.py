@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 from seedream_core.data.loading.caption_mix import CaptionMix
+from seedream_core.models.autoencoder import check_latents
 from seedream_core.workflow.config import parse
 from seedream_core.workflow.host import Host
 from seedream_core.workflow.stage import Generator, Latents, Stage
@@ -51,9 +52,7 @@ class CalibrateStage(Stage):
         model, data = inputs["model"], inputs["data"]
         if model.get("format") == "w4a8":
             raise ValueError("model: it is quantised already; name the network that it was made from")
-        for name in ("channels", "factor"):
-            if model.get(name) != data.get(name):
-                raise ValueError(f"data: latents of {data.get(name)} {name}, but the model has {model.get(name)}")
+        check_latents(data, "model", model)
         trained = ("images", "flops")  # what the model's own training took, not this step
         kept = {name: value for name, value in model.items() if name not in trained}
         return kept | {"format": "w4a8", "flops": self._passes(model) * model.get("flops_per_image_evaluation", 0)}
